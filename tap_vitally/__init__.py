@@ -1,0 +1,1 @@
+"""A Singer tap that reads a Vitally workspace through its REST API."""

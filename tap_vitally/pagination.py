@@ -1,0 +1,78 @@
+"""Following ``next`` cursors through a Vitally list, as decisions on values.
+
+Nothing here touches the network or the SDK. Source: API notes, "Pagination (list endpoints)".
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from tap_vitally.errors import Unreadable
+
+
+class Cursors:
+    """Walks one chain of pages from cursor to cursor.
+
+    A page without rows is not the end of a list: only a missing, null or empty ``next``, or
+    ``atEnd``, is.
+    """
+
+    def __init__(self, first: str | None = None) -> None:
+        """Start a chain.
+
+        Args:
+            first: Where to start: a cursor kept from an earlier run, or None for the first page.
+        """
+        self.current = first
+        self.finished = False
+        self._followed = {first}
+
+    def following(self, body: Any) -> str | None:
+        """Find where the page that answered ``current`` points to.
+
+        Args:
+            body: The decoded page.
+
+        Returns:
+            The next page's cursor, or None at the end of the list.
+
+        Raises:
+            Unreadable: If the page points back into this chain, which would never end.
+        """
+        following = next_cursor(body)
+        if following is not None and following in self._followed:
+            msg = "its next page is one that was read before"
+            raise Unreadable(msg)
+        return following
+
+    def advance(self, following: str | None) -> None:
+        """Go on to the next page.
+
+        Args:
+            following: What `following` found.
+        """
+        self.finished = following is None
+        self._followed.add(following)
+        self.current = following
+
+
+def next_cursor(body: Any) -> str | None:
+    """Find the cursor of the page after this one.
+
+    Args:
+        body: A decoded page. Bare arrays and objects without ``next`` are lists of one page.
+
+    Returns:
+        The value for ``from``, or None at the end of the list.
+    """
+    if not isinstance(body, dict) or body.get("atEnd") is True:
+        return None
+    following = body.get("next")
+    if not following or not isinstance(following, str):
+        return None
+    if following.startswith(("http://", "https://")):
+        # One client has met `next` as a whole address. Only its cursor is taken, so that an
+        # answer cannot send the key to another host.
+        return next(iter(parse_qs(urlsplit(following).query).get("from", [])), None)
+    return following

@@ -1,0 +1,257 @@
+"""Reading ahead: worker threads fetch pages while the main thread converts and writes.
+
+The unit of work is a *chain*: a generator that fetches the pages of one list, one after the
+other. Chains of the stream being written and of the streams after it run side by side; their
+pages come out in the order in which a single thread would have read them.
+
+Why this cannot lock up: chains are started in order, so the one whose pages are wanted next has
+a worker whenever any other has; and that one may always fetch one more page, however much the
+others hold.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from typing import Generic, Protocol, TypeVar
+
+from tap_vitally.errors import stopped
+
+
+class Sized(Protocol):
+    """Something whose weight in memory is known."""
+
+    @property
+    def weight(self) -> int:
+        """Bytes it holds."""
+
+
+Item = TypeVar("Item", bound=Sized)
+
+Chain = Callable[[], Iterator[Item]]
+"""Starts to fetch one list; the iterator it returns is run on one thread."""
+Plan = Iterable[tuple[str, Iterable[Chain[Item]]]]
+"""Names of streams, in the order they will be asked for, each with its chains."""
+
+MAX_BYTES = 64 << 20
+LANES_PER_WORKER = 8
+"""How many lists may wait their turn: what bounds them when they are empty."""
+JOIN_SECONDS = 2.0
+
+
+class _Lane(Generic[Item]):
+    """A chain on its way: the pages it has fetched that nobody has taken yet."""
+
+    def __init__(self, chain: Chain[Item]) -> None:
+        self.chain = chain
+        self.items: deque[Item] = deque()
+        self.error: BaseException | None = None
+        self.done = False
+
+
+class _Stream(Generic[Item]):
+    """One stream's lanes, as far as they are known."""
+
+    def __init__(self) -> None:
+        self.lanes: deque[_Lane[Item]] = deque()
+        self.complete = False
+        self.error: BaseException | None = None
+
+
+class ReadAhead(Generic[Item]):
+    """Runs the chains of a plan on worker threads and hands out their items in order."""
+
+    def __init__(
+        self,
+        plan: Plan[Item],
+        workers: int,
+        max_bytes: int = MAX_BYTES,
+        alive: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Start the workers.
+
+        Args:
+            plan: What to fetch, in the order in which it will be asked for.
+            workers: Threads that fetch.
+            max_bytes: How much fetched and not taken data may be held.
+            alive: Called about once a second while the main thread waits; may raise to end it.
+        """
+        self._plan = plan
+        self._max_bytes = max_bytes
+        self._max_lanes = LANES_PER_WORKER * workers
+        self._alive = alive
+        self._changed = threading.Condition()
+        self._streams: dict[str, _Stream[Item]] = {}
+        self._planned = False
+        self._queue: deque[_Lane[Item]] = deque()
+        self._head: _Lane[Item] | None = None
+        self._waiting_lanes = 0
+        self._held = 0
+        self._fetching = 0
+        self._largest = 0
+        self._stopped = False
+        self._threads = [
+            threading.Thread(target=self._feed, name="tap-vitally-plan", daemon=True),
+            *(
+                threading.Thread(target=self._work, name=f"tap-vitally-{n}", daemon=True)
+                for n in range(1, workers + 1)
+            ),
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def items(self, name: str) -> Generator[Item, None, None]:
+        """Hand out one stream's items; streams are asked for in the order of the plan.
+
+        Args:
+            name: The stream.
+
+        Yields:
+            Its items, chain by chain. An error of a chain is raised where its next item would
+            have come.
+
+        Raises:
+            Cancelled: If the workers were stopped.
+        """
+        stream = self._stream(name)
+        while True:
+            with self._changed:
+                while not stream.lanes and not stream.complete:
+                    self._wait()
+                if not stream.lanes:
+                    if stream.error:
+                        raise stream.error
+                    return
+                lane = self._head = stream.lanes.popleft()
+                self._waiting_lanes -= 1
+                self._changed.notify_all()
+            yield from self._items_of(lane)
+
+    def _items_of(self, lane: _Lane[Item]) -> Iterator[Item]:
+        while True:
+            with self._changed:
+                while not lane.items and not lane.done:
+                    self._wait()
+                if not lane.items:
+                    if lane.error:
+                        raise lane.error
+                    return
+                item = lane.items.popleft()
+                self._held -= item.weight
+                self._changed.notify_all()
+            yield item
+
+    def _stream(self, name: str) -> _Stream[Item]:
+        with self._changed:
+            while name not in self._streams and not self._planned:
+                self._wait()
+            return self._streams[name]
+
+    def _wait(self) -> None:
+        """Wait for a change, holding the lock; see now and then whether anybody still reads."""
+        if self._stopped:
+            raise stopped()
+        if not self._changed.wait(1.0):
+            self._alive()
+
+    def stop(self) -> None:
+        """Start nothing more; what waits for its turn is woken and ends."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+
+    def join(self) -> None:
+        """Wait for the workers, for a moment: one may be inside a request."""
+        for thread in self._threads:
+            thread.join(JOIN_SECONDS / len(self._threads))
+
+    def _feed(self) -> None:
+        """Walk the plan a little ahead of the workers: finding a list may take requests too."""
+        for name, chains in self._plan:
+            stream: _Stream[Item] = _Stream()
+            with self._changed:
+                self._streams[name] = stream
+                self._changed.notify_all()
+            try:
+                for chain in chains:
+                    lane = _Lane(chain)
+                    with self._changed:
+                        self._changed.wait_for(
+                            lambda: self._stopped or self._waiting_lanes < self._max_lanes
+                        )
+                        if self._stopped:
+                            raise stopped()
+                        stream.lanes.append(lane)
+                        self._queue.append(lane)
+                        self._waiting_lanes += 1
+                        self._changed.notify_all()
+            except Exception as error:  # noqa: BLE001 - it belongs to the thread that asks
+                stream.error = error
+            finally:
+                with self._changed:
+                    stream.complete = True
+                    self._changed.notify_all()
+        with self._changed:
+            self._planned = True
+            self._changed.notify_all()
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._stopped or self._queue or self._planned)
+                if self._stopped or not self._queue:
+                    return
+                lane = self._queue.popleft()
+            self._run(lane)
+
+    def _run(self, lane: _Lane[Item]) -> None:
+        try:
+            items = lane.chain()
+            while True:
+                self._await_room(lane)
+                try:
+                    item = next(items, None)
+                finally:
+                    with self._changed:
+                        self._fetching -= 1
+                if item is None:
+                    return
+                with self._changed:
+                    lane.items.append(item)
+                    self._held += item.weight
+                    self._largest = max(self._largest, item.weight)
+                    self._changed.notify_all()
+        except Exception as error:  # noqa: BLE001 - it belongs to the thread that asks
+            lane.error = error
+        finally:
+            with self._changed:
+                lane.done = True
+                self._changed.notify_all()
+
+    def _await_room(self, lane: _Lane[Item]) -> None:
+        """Wait until one more item of this lane fits; count it as being fetched."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: (
+                    self._stopped
+                    or self._held + (self._fetching + 1) * self._largest <= self._max_bytes
+                    or (lane is self._head and not lane.items)
+                )
+            )
+            if self._stopped:
+                raise stopped()
+            self._fetching += 1
+
+
+def in_turn(chains: Iterable[Chain[Item]]) -> Iterator[Item]:
+    """Do on the calling thread what `ReadAhead` does on many.
+
+    Args:
+        chains: What to fetch.
+
+    Yields:
+        The items, chain by chain.
+    """
+    for chain in chains:
+        yield from chain()

@@ -1,0 +1,80 @@
+"""Every stream of the tap, in the order in which they are listed and read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tap_vitally.streams.bookkeeping import BOOKKEEPING
+from tap_vitally.streams.children import ACCOUNT_CHILDREN, ORGANIZATION_CHILDREN
+from tap_vitally.streams.conversations import ConversationsStream, MessagesStream
+from tap_vitally.streams.custom import (
+    CustomFieldsStream,
+    CustomObjectFieldsStream,
+    CustomObjectInstancesStream,
+    CustomObjectsStream,
+)
+from tap_vitally.streams.customers import (
+    AccountHealthScoresStream,
+    AccountsStream,
+    AdminsStream,
+    OrganizationsStream,
+    UsersStream,
+)
+from tap_vitally.streams.meetings import MeetingsStream, MeetingTranscriptsStream
+from tap_vitally.streams.notes import NoteCategoriesStream, NotesStream
+from tap_vitally.streams.nps import NpsResponsesStream
+from tap_vitally.streams.projects import (
+    ProjectCategoriesStream,
+    ProjectsStream,
+    ProjectTemplatesStream,
+)
+from tap_vitally.streams.surveys import SurveyQuestionsStream, SurveyResponsesStream
+from tap_vitally.streams.tasks import TaskCategoriesStream, TasksStream
+
+if TYPE_CHECKING:
+    from tap_vitally.client import VitallyStream
+
+STREAMS: tuple[type[VitallyStream], ...] = (
+    AccountsStream,
+    OrganizationsStream,
+    UsersStream,
+    AdminsStream,
+    ConversationsStream,
+    NotesStream,
+    NoteCategoriesStream,
+    TasksStream,
+    TaskCategoriesStream,
+    ProjectsStream,
+    ProjectTemplatesStream,
+    ProjectCategoriesStream,
+    NpsResponsesStream,
+    MeetingsStream,
+    CustomFieldsStream,
+    CustomObjectsStream,
+    CustomObjectFieldsStream,
+    CustomObjectInstancesStream,
+    SurveyResponsesStream,
+    SurveyQuestionsStream,
+    MeetingTranscriptsStream,
+    MessagesStream,
+    AccountHealthScoresStream,
+    *ACCOUNT_CHILDREN,
+    *ORGANIZATION_CHILDREN,
+    *BOOKKEEPING,
+)
+
+INVENTORIED: tuple[str, ...] = tuple(
+    stream.name
+    for stream in (
+        AccountsStream,
+        OrganizationsStream,
+        UsersStream,
+        ConversationsStream,
+        NotesStream,
+        TasksStream,
+        ProjectsStream,
+        NpsResponsesStream,
+        MeetingsStream,
+    )
+)
+"""The streams whose ids can be listed, to find out what was deleted."""

@@ -1,0 +1,298 @@
+"""Customers, their people, and the team that looks after them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from singer_sdk import typing as th
+
+from tap_vitally.client import ACCOUNT_STATUS, DetailStream, Record, VitallyStream
+from tap_vitally.fragments import (
+    ACCOUNT_OWNER_ID,
+    CREATED_AT,
+    CUSTOMER,
+    EXTERNAL_ID,
+    FREE_FORM,
+    ID,
+    LAST_INBOUND_MESSAGE,
+    LAST_OUTBOUND_MESSAGE,
+    LAST_SEEN,
+    OBJECTS,
+    ORGANIZATION_ID,
+    SEGMENTS,
+    STRINGS,
+    TRAITS,
+    UPDATED_AT,
+    key,
+    record_schema,
+)
+from tap_vitally.replication import format_instant
+
+if TYPE_CHECKING:
+    from tap_vitally.api import Answer
+
+FIRST_PAID_DATE = th.Property(
+    "firstPaidDate",
+    th.DateTimeType,
+    description="When the customer first paid; null when not set, and not always sent.",
+)
+ACTIVITY = (
+    th.Property(
+        "firstSeenTimestamp",
+        th.DateTimeType,
+        description="First time activity was seen; null when never.",
+    ),
+    LAST_SEEN,
+    LAST_INBOUND_MESSAGE,
+    LAST_OUTBOUND_MESSAGE,
+)
+
+
+class AccountsStream(VitallyStream):
+    """Customer accounts, churned ones included unless the setting account_status says otherwise.
+
+    No property tells the status: an account has churned when `churnedAt` is set. An account
+    that is deleted in Vitally leaves no trace in the API.
+
+    API: GET /accounts
+    """
+
+    name = "accounts"
+    path = "/accounts"
+    variants = ACCOUNT_STATUS
+    schema: ClassVar[dict[str, Any]] = record_schema(
+        ID,
+        CREATED_AT,
+        UPDATED_AT,
+        EXTERNAL_ID,
+        th.Property("name", th.StringType, description="Name of the account."),
+        ORGANIZATION_ID,
+        ACCOUNT_OWNER_ID,
+        *CUSTOMER,
+        *ACTIVITY,
+        FIRST_PAID_DATE,
+        TRAITS,
+    )
+
+
+class OrganizationsStream(VitallyStream):
+    """Organizations, the groups of accounts; empty in workspaces that do not use them.
+
+    API: GET /organizations
+    """
+
+    name = "organizations"
+    path = "/organizations"
+    schema: ClassVar[dict[str, Any]] = record_schema(
+        ID,
+        CREATED_AT,
+        UPDATED_AT,
+        EXTERNAL_ID,
+        th.Property("name", th.StringType, description="Name of the organization."),
+        th.Property(
+            "organizationOwnerId",
+            th.StringType,
+            description=(
+                "Team member who owns the organization (admins.id); when null, look at"
+                " accountOwnerId, the name some workspaces get instead."
+            ),
+        ),
+        ACCOUNT_OWNER_ID,
+        *CUSTOMER,
+        th.Property("accountsCount", th.IntegerType, description="Number of accounts."),
+        FIRST_PAID_DATE,
+        *ACTIVITY,
+        TRAITS,
+    )
+
+
+class UsersStream(VitallyStream):
+    """The customers' people.
+
+    Rows are large: each holds full copies of the user's accounts (see the setting
+    embedded_objects). A deactivated user stays, with `deactivatedAt` set.
+
+    API: GET /users
+    """
+
+    name = "users"
+    path = "/users"
+    schema: ClassVar[dict[str, Any]] = record_schema(
+        ID,
+        CREATED_AT,
+        UPDATED_AT,
+        EXTERNAL_ID,
+        th.Property("name", th.StringType, description="Full name."),
+        th.Property("email", th.StringType, description="E-mail address."),
+        th.Property(
+            "avatar",
+            th.StringType,
+            description="Picture, usually a URL, but any text is possible.",
+        ),
+        th.Property(
+            "accounts",
+            OBJECTS,
+            description=(
+                "Accounts of the user, without key roles; their ids are the link to accounts, but"
+                " the copies age, so take facts on an account from accounts."
+            ),
+        ),
+        th.Property(
+            "accountIds",
+            STRINGS,
+            description="Ids of the user's accounts; documented, but rarely sent: see accounts.",
+        ),
+        th.Property(
+            "organizations",
+            OBJECTS,
+            description="Organizations of the user (organizations.id); empty when none.",
+        ),
+        th.Property(
+            "organizationIds",
+            STRINGS,
+            description=(
+                "Ids of the user's organizations; documented, but rarely sent: see organizations."
+            ),
+        ),
+        SEGMENTS,
+        th.Property(
+            "joinDate",
+            th.DateTimeType,
+            description="When the user joined; null when not known.",
+        ),
+        th.Property(
+            "firstKnown",
+            th.DateTimeType,
+            description="When Vitally first heard of the user.",
+        ),
+        LAST_SEEN,
+        LAST_INBOUND_MESSAGE,
+        LAST_OUTBOUND_MESSAGE,
+        th.Property(
+            "npsLastScore",
+            th.IntegerType,
+            description="Latest NPS score given, 0 to 10; null when never answered.",
+        ),
+        th.Property(
+            "npsLastFeedback",
+            th.StringType,
+            description="Comment that came with the latest NPS score.",
+        ),
+        th.Property(
+            "npsLastRespondedAt",
+            th.DateTimeType,
+            description="When the user last answered an NPS survey; null when never.",
+        ),
+        th.Property(
+            "unsubscribedFromConversations",
+            th.BooleanType,
+            description="Whether the user has unsubscribed from conversations.",
+        ),
+        th.Property(
+            "unsubscribedFromConversationsAt",
+            th.DateTimeType,
+            description="When the user unsubscribed from conversations; null otherwise.",
+        ),
+        th.Property(
+            "permanentlyBounced",
+            th.BooleanType,
+            description="Whether mail to the user bounces for good; null where not sent.",
+        ),
+        th.Property(
+            "deactivatedAt",
+            th.DateTimeType,
+            description="When the user was deactivated; null while active.",
+        ),
+        TRAITS,
+    )
+
+
+class AdminsStream(VitallyStream):
+    """Your own team members: owners, assignees, authors and key roles point here.
+
+    The list is not documented by Vitally, so it may be refused; records carry no timestamps.
+
+    API: GET /admins
+    """
+
+    name = "admins"
+    path = "/admins"
+    replication_key = None
+    sortable = False
+    schema: ClassVar[dict[str, Any]] = record_schema(
+        ID,
+        th.Property("name", th.StringType, description="Full name."),
+        th.Property("email", th.StringType, description="E-mail address."),
+        th.Property(
+            "licenseStatus",
+            th.StringType,
+            description="State of the seat: active, deactivated or auto-created so far.",
+        ),
+    )
+
+
+class AccountHealthScoresStream(DetailStream):
+    """A dated snapshot of the health score breakdown of every account.
+
+    Costs one request for each account in every run. A second run on the same day replaces that
+    day's snapshot.
+
+    API: GET /accounts/:id/healthScores
+    """
+
+    name = "account_health_scores"
+    parent = AccountsStream
+    parent_key = "accountId"
+    path = "/accounts/{accountId}/healthScores"
+    primary_keys: ClassVar[tuple[str, ...]] = ("accountId", "observedOn")
+    replication_key = None
+    selected_by_default = False
+    schema: ClassVar[dict[str, Any]] = record_schema(
+        key("accountId", "Account the breakdown is of (accounts.id)."),
+        th.Property(
+            "observedOn",
+            th.DateType,
+            required=True,
+            description="Day on which the breakdown was read, in UTC by the server's clock.",
+        ),
+        th.Property(
+            "observedAt",
+            th.DateTimeType,
+            description="Moment at which the breakdown was read, by the server's clock.",
+        ),
+        th.Property(
+            "breakdown",
+            FREE_FORM,
+            description="The breakdown as the API sent it; its shape is not documented.",
+        ),
+    )
+
+    def records_of(self, answer: Answer[list[Record]]) -> list[Record]:
+        """Make one dated record of whatever shape the breakdown has.
+
+        Args:
+            answer: The breakdown.
+
+        Returns:
+            The record; none for an account without scores.
+        """
+        found = answer.data
+        if not found:
+            return []
+        moment = format_instant(answer.date or datetime.now(UTC))
+        breakdown = found[0] if len(found) == 1 else {"results": found}
+        return [
+            {"observedOn": moment[:10], "observedAt": moment, "breakdown": breakdown},
+        ]
+
+    def rows(self, body: Any) -> list[Record]:
+        """Accept an object, an array or an envelope: no source shows the shape.
+
+        Args:
+            body: The breakdown.
+
+        Returns:
+            Its parts.
+        """
+        return self.found(body)

@@ -1,0 +1,414 @@
+"""The tap: its settings, its streams, and how a run begins and ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from typing import IO, TYPE_CHECKING, Any, ClassVar, cast
+
+from singer_sdk import Tap
+from singer_sdk import typing as th
+from singer_sdk.exceptions import ConfigValidationError
+
+from tap_vitally.errors import TapFailure
+from tap_vitally.lookups import INSTANCES, LOOKUPS, problems_with, streams_of
+from tap_vitally.report import table
+from tap_vitally.run import Run
+from tap_vitally.settings import API_KEY_MISSING, Settings, SettingsError
+from tap_vitally.streams import INVENTORIED, STREAMS
+from tap_vitally.streams.custom import (
+    CustomObjectInstancesStream,
+    CustomObjectsStream,
+    custom_object_streams,
+)
+from tap_vitally.writer import MessageWriter, check_reader
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    import click
+
+    from tap_vitally.client import VitallyStream
+
+TERMINATION_SECONDS = 4.0
+
+
+class TapVitally(Tap):
+    """Reads a Vitally workspace through its REST API."""
+
+    name = "tap-vitally"
+    message_writer_class = MessageWriter
+
+    config_jsonschema: ClassVar[dict[str, Any]] = th.PropertiesList(
+        th.Property(
+            "api_key",
+            th.StringType(nullable=False),
+            required=True,
+            secret=True,
+            title="API key",
+            description=(
+                "REST API key, from Settings > Integrations > Vitally REST API. The ready-made "
+                "Basic header shown there is understood too."
+            ),
+        ),
+        th.Property(
+            "data_center",
+            th.StringType(allowed_values=["us", "eu"]),
+            default="us",
+            title="Data center",
+            description="Where the workspace is hosted.",
+        ),
+        th.Property(
+            "subdomain",
+            th.StringType,
+            title="Subdomain",
+            description=(
+                "First part of the address you log in at, https://<subdomain>.vitally.io. "
+                "Required for the us data center, not used for eu."
+            ),
+        ),
+        th.Property(
+            "api_url",
+            th.StringType,
+            title="API address",
+            description=(
+                "Address of the API without /resources, in place of the one that follows from "
+                "data_center and subdomain; for a proxy or the sandbox. https, or http to this "
+                "machine."
+            ),
+        ),
+        th.Property(
+            "start_date",
+            th.DateTimeType,
+            title="Start date",
+            description="Only records updated at or after this moment are read.",
+        ),
+        th.Property(
+            "account_status",
+            th.StringType(allowed_values=["active", "churned", "activeOrChurned"]),
+            default="activeOrChurned",
+            title="Account status",
+            description="Which accounts are read.",
+        ),
+        th.Property(
+            "include_archived",
+            th.BooleanType,
+            default=True,
+            title="Include archived",
+            description="Also read archived (soft-deleted) records; their archivedAt is set.",
+        ),
+        th.Property(
+            "survey_ids",
+            th.ArrayType(th.StringType),
+            title="Survey ids",
+            description=(
+                "Custom surveys to read, by the id in the survey's browser address: the API has "
+                "no list of surveys."
+            ),
+        ),
+        th.Property(
+            "page_size",
+            th.IntegerType(minimum=1, maximum=100),
+            default=100,
+            title="Page size",
+            description="Records per request.",
+        ),
+        th.Property(
+            "lookback_seconds",
+            th.IntegerType(minimum=0),
+            default=300,
+            title="Lookback",
+            description=(
+                "How far behind the bookmark each run starts reading, in seconds; it never "
+                "changes the bookmark."
+            ),
+        ),
+        th.Property(
+            "concurrency",
+            th.IntegerType(minimum=1, maximum=32),
+            default=8,
+            title="Concurrency",
+            description="Requests under way at once; 1 reads strictly one after the other.",
+        ),
+        th.Property(
+            "max_requests_per_minute",
+            th.IntegerType(minimum=1),
+            title="Requests per minute",
+            description=(
+                "Upper limit for this tap, to leave room for other tools that use the same "
+                "workspace; unset, what the API allows is used."
+            ),
+        ),
+        th.Property(
+            "request_timeout",
+            th.NumberType(exclusive_minimum=0),
+            default=60,
+            title="Request timeout",
+            description="Seconds without a byte after which a request is tried again.",
+        ),
+        th.Property(
+            "fail_on_skipped",
+            th.BooleanType,
+            default=False,
+            title="Fail on skipped",
+            description="Fail at the end of a run that had to skip a resource or a record.",
+        ),
+        th.Property(
+            "embedded_objects",
+            th.StringType(allowed_values=["full", "reference"]),
+            default="full",
+            title="Embedded objects",
+            description=(
+                "reference cuts accounts, organizations and users that are embedded in other "
+                "records down to id, externalId and name."
+            ),
+        ),
+        th.Property(
+            "custom_object_streams",
+            th.BooleanType,
+            default=False,
+            title="Custom object streams",
+            description=(
+                "One stream per custom object in place of custom_object_instances; discovery then "
+                "needs the key."
+            ),
+        ),
+        th.Property(
+            "lookups",
+            th.ObjectType(
+                *(th.Property(name, th.ArrayType(th.StringType)) for name in LOOKUPS),
+                th.Property(
+                    INSTANCES,
+                    th.ArrayType(th.ObjectType(additional_properties=th.StringType)),
+                ),
+            ),
+            title="Look-ups",
+            description=(
+                "Read exactly these records, by stream or search, and move no bookmark; "
+                "see the README."
+            ),
+        ),
+        th.Property(
+            "inventory_resources",
+            th.ArrayType(th.StringType(allowed_values=list(INVENTORIED))),
+            title="Inventory resources",
+            description="Streams whose existing ids the stream inventory lists.",
+        ),
+        th.Property(
+            "user_agent",
+            th.StringType,
+            title="User agent",
+            description="How the tap introduces itself; tap-vitally and its version by default.",
+        ),
+    ).to_dict()
+
+    def __init__(self, *args: Any, validate_config: bool = True, **kwargs: Any) -> None:
+        """Build the tap and check its settings; nothing is sent yet.
+
+        Args:
+            *args: As for any SDK tap.
+            validate_config: False for discovery, which needs no settings.
+            **kwargs: As for any SDK tap.
+        """
+        self._discovering = not validate_config
+        with _settings_problems_named():
+            super().__init__(*args, validate_config=validate_config, **kwargs)
+            if validate_config:
+                _ = self.settings
+                if problems := problems_with(self.settings.lookups):
+                    raise SettingsError(problems)
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings, checked."""
+        return Settings.from_config(self.config)
+
+    @cached_property
+    def run(self) -> Run:
+        """What the streams share while they are read."""
+        user_agent = self.settings.user_agent or f"{self.name}/{self.plugin_version}"
+        return Run(self.settings, user_agent, lambda: self.streams, check_reader)
+
+    def discover_streams(self) -> Sequence[VitallyStream]:
+        """Build the streams.
+
+        Returns:
+            One of each in the registry; with custom_object_streams, one per custom object.
+        """
+        streams: list[VitallyStream] = [stream(tap=self) for stream in STREAMS]
+        looked_up = streams_of(self.config.get("lookups") or {})
+        if looked_up:
+            for stream in streams:
+                stream.selected_by_default = stream.name in looked_up
+        elif self.config.get("custom_object_streams"):
+            own = self._custom_object_streams()
+            if own is not None:
+                generic = CustomObjectInstancesStream
+                return [*(stream for stream in streams if not isinstance(stream, generic)), *own]
+        return streams
+
+    def _custom_object_streams(self) -> list[VitallyStream] | None:
+        """Find the custom objects; None where that fails during discovery."""
+        try:
+            return custom_object_streams(self, CustomObjectsStream(tap=self).listed({}))
+        except (TapFailure, SettingsError) as failure:
+            if not self._discovering:
+                raise
+            self.logger.error(  # noqa: TRY400 - no traceback for the operator
+                "The custom objects could not be found, so the catalog has only the streams "
+                "that every workspace has: %s",
+                failure,
+            )
+            return None
+
+    @classmethod
+    def cb_discover(cls, ctx: click.Context, param: click.Option, value: bool) -> None:  # noqa: FBT001
+        """Discover from the command line.
+
+        Args:
+            ctx: The command's context.
+            param: The option.
+            value: Whether it was given.
+        """
+        with _failures_in_one_line(cls):
+            super().cb_discover(ctx, param, value)
+
+    @classmethod
+    def invoke(  # type: ignore[override]
+        cls,
+        *,
+        about: bool = False,
+        about_format: str | None = None,
+        config: Any = None,
+        state: IO[str] | None = None,
+        catalog: IO[str] | None = None,
+    ) -> None:
+        """Run the tap from the command line.
+
+        Args:
+            about: Print what the tap is, and end.
+            about_format: The format of that.
+            config: The configuration.
+            state: The state file.
+            catalog: The catalog file.
+        """
+        super(Tap, cls).invoke(about=about, about_format=about_format)
+        cls.print_version(print_fn=cls.logger.info)
+        with _failures_in_one_line(cls):
+            tap = cls(
+                config=config.config if config else {},
+                state=_json(state, "state"),
+                catalog=_json(catalog, "catalog"),
+                parse_env_config=bool(config and config.parse_env),
+            )
+            with _ended_properly(tap):
+                tap.sync_all()
+            tap.close_account()
+
+    def close_account(self) -> None:
+        """Tell what the run did, and fail it if it may not skip anything.
+
+        Raises:
+            TapFailure: If something was skipped and fail_on_skipped is set.
+        """
+        tallies = self.run.tallies()
+        self.logger.info(
+            "The account of this run:\n%s",
+            table(tallies),
+            extra={"account": {name: tally.as_record() for name, tally in tallies.items()}},
+        )
+        skipped = sum(tally.skipped for tally in tallies.values())
+        if skipped and self.settings.fail_on_skipped:
+            msg = f"{skipped:,} skipped, which fail_on_skipped does not allow: see the list above."
+            raise TapFailure(msg)
+
+    def _handle_termination(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        """End on SIGTERM or SIGINT, between two lines of output, with the last valid STATE.
+
+        Raises:
+            SystemExit: With the code the shell knows a signal by.
+        """
+        code = 128 + signum
+        # A target that has stopped reading must not keep the tap from ending.
+        last_resort = threading.Timer(TERMINATION_SECONDS, os._exit, (code,))
+        last_resort.daemon = True
+        last_resort.start()
+        writer = self.message_writer
+        if isinstance(writer, MessageWriter) and writer.busy:
+            writer.exit_code = code
+            return
+        raise SystemExit(code)
+
+
+@contextmanager
+def _ended_properly(tap: TapVitally) -> Iterator[None]:
+    """Stop the workers whatever happens; on a signal, write STATE first."""
+    try:
+        yield
+    except SystemExit as ending:
+        tap.logger.warning("Ended by a signal: the next run goes on from the last STATE.")
+        tap.message_writer.exit_code = None
+        tap.state_writer.write_state(tap.state)
+        raise ending from None
+    finally:
+        tap.run.stop()
+
+
+@contextmanager
+def _failures_in_one_line(tap: type[TapVitally]) -> Iterator[None]:
+    """End with exit code 1 and a line that helps, where the cause is known."""
+    try:
+        yield
+    except ConfigValidationError as error:
+        for problem in error.errors:
+            tap.logger.error("%s", problem)  # noqa: TRY400 - no traceback for the operator
+        sys.exit(1)
+    except TapFailure as failure:
+        tap.logger.error("%s", failure)  # noqa: TRY400
+        sys.exit(1)
+    except BrokenPipeError:
+        tap.logger.error("The target stopped reading before the end; its own log says why.")  # noqa: TRY400
+        # Python flushes stdout once more at exit, and would complain again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+@contextmanager
+def _settings_problems_named() -> Iterator[None]:
+    """Make every problem with the settings one line that says what to do, without the key."""
+    try:
+        yield
+    except SettingsError as error:
+        problems = error.problems
+    except ConfigValidationError as error:
+        problems = [_reworded(problem) for problem in error.errors]
+    else:
+        return
+    msg = "; ".join(problems)
+    raise ConfigValidationError(msg, errors=problems) from None
+
+
+def _reworded(problem: str) -> str:
+    if "config['api_key']" in problem:
+        return "api_key is not text: put it in quotes"
+    if problem == "'api_key' is a required property":
+        return API_KEY_MISSING
+    return problem
+
+
+def _json(file: IO[str] | None, what: str) -> dict[str, Any] | None:
+    if file is None:
+        return None
+    try:
+        content = json.load(file)
+    except ValueError:
+        content = None
+    if not isinstance(content, dict):
+        msg = f"The {what} file is not a JSON object: check the path given with --{what}."
+        raise TapFailure(msg)
+    return content

@@ -1,0 +1,76 @@
+"""Writing Singer messages: whole lines, many at a time, never half of one."""
+
+from __future__ import annotations
+
+import io
+import select
+import sys
+
+from singer_sdk.contrib.msgspec import MsgSpecWriter
+from singer_sdk.singerlib.encoding.base import SingerMessageType
+from singer_sdk.singerlib.encoding.simple import Message
+
+BUFFER = 1 << 16
+
+
+class MessageWriter(MsgSpecWriter):
+    """Gathers records and writes them in blocks that end with a line.
+
+    STATE and everything before it goes out at once: a target learns of a place in the data only
+    when it has been given the data.
+
+    Attributes:
+        busy: Whether a block is being written, and must be finished before the tap may end.
+        exit_code: Set to end the tap as soon as that block is out.
+    """
+
+    def __init__(self) -> None:
+        """Start with nothing to write."""
+        super().__init__()
+        self._lines = bytearray()
+        self.busy = False
+        self.exit_code: int | None = None
+
+    def write_message(self, message: Message) -> None:
+        """Write a message, or keep it for the next block.
+
+        Args:
+            message: A Singer message.
+        """
+        self._lines += self.format_message(message)
+        if message.type is not SingerMessageType.RECORD or len(self._lines) >= BUFFER:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is kept.
+
+        Raises:
+            SystemExit: If the tap was asked to end meanwhile.
+        """
+        self.busy = True
+        try:
+            sys.stdout.buffer.write(self._lines)
+            sys.stdout.buffer.flush()
+            self._lines.clear()
+        finally:
+            self.busy = False
+        if self.exit_code is not None:
+            raise SystemExit(self.exit_code)
+
+
+def check_reader() -> None:
+    """See whether anybody still reads the tap's output.
+
+    Raises:
+        BrokenPipeError: If the target has gone.
+    """
+    if not hasattr(select, "poll"):
+        return
+    try:
+        output = sys.stdout.fileno()
+    except (io.UnsupportedOperation, ValueError):
+        return
+    poller = select.poll()
+    poller.register(output, 0)
+    if any(event & select.POLLERR for _, event in poller.poll(0)):
+        raise BrokenPipeError

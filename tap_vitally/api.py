@@ -8,16 +8,14 @@ from __future__ import annotations
 import json
 import logging
 import re
-import ssl
 import threading
 import time
-from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
 import backoff
@@ -27,8 +25,12 @@ import urllib3
 
 from tap_vitally.errors import Refused, TapFailure, Unavailable, Unreadable
 from tap_vitally.rate_limit import Quota, RateBudget
-from tap_vitally.report import Tally
 from tap_vitally.settings import WHERE_THE_KEY_IS, Settings, is_loopback
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Mapping
+
+    from tap_vitally.report import Tally
 
 T = TypeVar("T")
 
@@ -128,7 +130,7 @@ class VitallyApi:
         self._local = threading.local()
         self._connections = threading.BoundedSemaphore(settings.concurrency)
 
-    def get(
+    def get(  # noqa: PLR0913 - one request, described by its parts
         self,
         path: str,
         params: Mapping[str, str],
@@ -281,8 +283,9 @@ class VitallyApi:
                 f"Vitally kept failing for {self._patience:.0f} s: {told}. Nothing is lost: run "
                 "again later."
             )
+            msg = f"{status} {_reason(status)}"
             raise _TryAgainError(
-                f"{status} {_reason(status)}",
+                msg,
                 failure,
                 None if quota.retry_after is None else min(quota.retry_after, LONGEST_WAIT),
             )
@@ -408,29 +411,32 @@ def _http_date(text: str | None) -> datetime | None:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
 
 
-def _explain(error: Exception) -> tuple[str, str, bool]:
-    """Say what kind of network failure it was, what helps, and whether trying again is pointless."""
-    chain = [error, *_causes(error)]
-    text = " ".join(type(e).__name__ for e in chain)
-    if any(isinstance(e, ssl.SSLCertVerificationError) for e in chain):
-        remedy = (
+NETWORK_FAILURES: tuple[tuple[str, str, str], ...] = (
+    (
+        "SSLCertVerificationError",
+        "The certificate of the server could not be verified",
+        (
             "If a proxy of your company signs the traffic, name its certificates in "
             "REQUESTS_CA_BUNDLE."
-        )
-        return "The certificate of the server could not be verified", remedy, True
-    if "ProxyError" in text:
-        return "The proxy refused the connection", "Check HTTPS_PROXY and NO_PROXY.", False
-    if "SSLError" in text:
-        return "No TLS connection could be made", "Check api_url and the proxy.", False
-    if "NameResolutionError" in text or "gaierror" in text:
-        return "The host name was not found", "Check the network, subdomain and api_url.", False
-    if "Timeout" in text:
-        return "The server did not answer in time", "Raise request_timeout or run later.", False
-    if "ContentDecodingError" in text or "DecodeError" in text:
-        return "The compressed body was damaged", "Run again; check the proxy if it stays.", False
-    if any(isinstance(e, ConnectionRefusedError) for e in chain):
-        return "The connection was refused", "Check the network and api_url, or run later.", False
-    return "The connection broke", "Check the network, or run again later.", False
+        ),
+    ),
+    ("ProxyError", "The proxy refused the connection", "Check HTTPS_PROXY and NO_PROXY."),
+    ("SSLError", "No TLS connection could be made", "Check api_url and the proxy."),
+    ("NameResolution", "The host name was not found", "Check the network, subdomain and api_url."),
+    ("gaierror", "The host name was not found", "Check the network, subdomain and api_url."),
+    ("Timeout", "The server did not answer in time", "Raise request_timeout, or run later."),
+    ("Decod", "The compressed body was damaged", "Run again; if it stays, check the proxy."),
+    ("ConnectionRefused", "The connection was refused", "Check api_url, or run again later."),
+    ("", "The connection broke", "Check the network, or run again later."),
+)
+"""Part of the name of an error in the chain, what happened, and what helps."""
+
+
+def _explain(error: Exception) -> tuple[str, str, bool]:
+    """Say what kind of network failure it was, what helps, and if trying again is pointless."""
+    names = " ".join(type(cause).__name__ for cause in [error, *_causes(error)])
+    part, what, remedy = next(row for row in NETWORK_FAILURES if row[0] in names)
+    return what, remedy, part == "SSLCertVerificationError"
 
 
 def _causes(error: BaseException) -> list[BaseException]:

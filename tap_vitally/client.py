@@ -9,10 +9,10 @@ from __future__ import annotations
 import logging
 import re
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from contextlib import closing
+from dataclasses import replace
 from functools import cached_property, partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 from urllib.parse import quote
 
@@ -22,7 +22,8 @@ from singer_sdk.helpers.jsonpath import extract_jsonpath
 
 from tap_vitally.api import PATIENCE
 from tap_vitally.conform import Conformer
-from tap_vitally.errors import Refused, TapFailure, Unavailable, Unreadable
+from tap_vitally.contexts import ONE, Context, Page, Parent, Record, Variants
+from tap_vitally.errors import Refused, TapFailure, Unreadable
 from tap_vitally.pagination import Cursors
 from tap_vitally.replication import (
     FIRST_PASS,
@@ -38,6 +39,9 @@ from tap_vitally.replication import (
 from tap_vitally.report import Tally
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+    from datetime import datetime
+
     from singer_sdk.helpers.types import Context as SdkContext
 
     from tap_vitally.api import Answer
@@ -45,7 +49,6 @@ if TYPE_CHECKING:
     from tap_vitally.settings import Settings
     from tap_vitally.tap import TapVitally
 
-Record = dict[str, Any]
 T = TypeVar("T")
 
 WEIGHT = 3
@@ -53,114 +56,12 @@ WEIGHT = 3
 EMBEDDED = ("account", "accounts", "customer", "customers", "organization", "organizations")
 EMBEDDED_PEOPLE = ("user", "users")
 REFERENCE = ("id", "externalId", "name")
-UNAUTHORIZED, FORBIDDEN, NOT_FOUND, BAD_REQUEST = 401, 403, 404, 400
-MOST_SKIPPED = 100
-"""Parents that could not be read, and are remembered for the next run, before it is no accident."""
+MISSING = {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
+"""Answers that say that a resource is not there, or not in the plan."""
 LOOKS = 5
-GATE = 10
-"""Parents refused, with none that was not, before the whole resource is taken to be missing."""
+"""How often the front of a list is read again while it takes more than a page."""
 PARENT_PATIENCE = 30.0
 """Seconds of failure for one parent before it is asked whether only this one fails."""
-
-
-@dataclass(frozen=True)
-class Variants:
-    """The lists a stream is made of, which differ in one query parameter.
-
-    Attributes:
-        parameter: The query parameter; empty for a stream of one list.
-        values: Chooses its values by the settings, in the order they are read.
-        inject: The record property that tells which list a record came from, if any.
-    """
-
-    parameter: str = ""
-    values: Callable[[Settings], Sequence[str]] = lambda _: ("",)
-    inject: str | None = None
-
-
-ONE = Variants()
-ARCHIVED = Variants(
-    "archived", lambda settings: ("false", "true") if settings.include_archived else ("false",)
-)
-ACCOUNT_STATUS = Variants("status", lambda settings: (settings.account_status,))
-NPS_TARGETS = Variants("target", lambda _: ("accounts", "organization"), inject="target")
-CUSTOM_FIELD_MODELS = Variants(
-    "model",
-    lambda _: (
-        "accounts",
-        "organizations",
-        "users",
-        "conversations",
-        "notes",
-        "tasks",
-        "projects",
-        "team",
-    ),
-    inject="model",
-)
-
-
-@dataclass(frozen=True)
-class Parent:
-    """A record whose own records a child stream reads.
-
-    Attributes:
-        id: Its Vitally id.
-        created_at: When it was created.
-        updated_at: When it last changed, as the API spells it.
-        record: The record itself, where it is to be completed.
-    """
-
-    id: str
-    created_at: datetime | None = None
-    updated_at: str | None = None
-    record: Record = field(default_factory=dict, repr=False)
-
-
-@dataclass(frozen=True)
-class Context:
-    """One list of a stream.
-
-    Attributes:
-        path: Below ``/resources``.
-        params: The query that selects it.
-        label: Which variant it is, for STATE and messages: ``archived=true``.
-        inject: Properties added to each of its records.
-        parent: Whose list it is, in a child stream.
-        cursor: Where to start in it.
-    """
-
-    path: str
-    params: Mapping[str, str] = field(default_factory=dict)
-    label: str = ""
-    inject: Mapping[str, Any] = field(default_factory=dict)
-    parent: Parent | None = None
-    cursor: str | None = None
-
-
-@dataclass(frozen=True)
-class Page:
-    """What a chain hands to the main thread.
-
-    Attributes:
-        context: The list it is from.
-        records: Ready to be written.
-        weight: Bytes of memory it holds, about.
-        cursor: Where the list goes on after it.
-        newest: The latest change in the list so far.
-        ends: Whether the list was read to its end, or to where the rest is known.
-        again: Whether it comes from a second look.
-        failure: Why the list could not be read, in place of records.
-    """
-
-    context: Context
-    records: list[Record] = field(default_factory=list)
-    weight: int = 0
-    cursor: str | None = None
-    newest: datetime | None = None
-    ends: bool = False
-    again: bool = False
-    failure: TapFailure | None = None
 
 
 class VitallyStream(Stream):
@@ -177,9 +78,11 @@ class VitallyStream(Stream):
         paginated: Whether the API takes ``limit`` and ``from``.
     """
 
+    name: str = ""
+    schema: ClassVar[dict[str, Any]]
     path: ClassVar[str]
     records_jsonpath: ClassVar[str] = "$.results[*]"
-    primary_keys: ClassVar[tuple[str, ...]] = ("id",)  # type: ignore[assignment]
+    primary_keys: ClassVar[tuple[str, ...]] = ("id",)
     replication_key: str | None = "updatedAt"
     variants: ClassVar[Variants] = ONE
     query: ClassVar[Mapping[str, str]] = {}
@@ -358,6 +261,23 @@ class VitallyStream(Stream):
             cursors.advance(following)
             yield from rows
 
+    def check(self) -> str:
+        """Find out whether the workspace gives this stream.
+
+        Returns:
+            A few words for a person.
+        """
+        found = 0
+        for label, query, inject in self._variants():
+            context = self._context(label, {**query, "limit": "1"}, inject)
+            try:
+                found += len(self._fetch(context, Cursors(), None)[1])
+            except (Refused, Unreadable) as failure:
+                if isinstance(failure, Refused) and failure.status == HTTPStatus.UNAUTHORIZED:
+                    raise
+                return f"NOT GIVEN{f' ({label})' if label else ''}: {failure}"
+        return "ok" if found else "ok, but empty"
+
     def ids(self) -> Iterator[list[str]]:
         """List the ids of all records there are, whatever the settings leave out.
 
@@ -428,9 +348,7 @@ class VitallyStream(Stream):
             return self.run.settings.start_date
         parent = context.parent
         if parent and (
-            parent.created_at is None
-            or parent.created_at >= start
-            or parent.id in self._to_retry
+            parent.created_at is None or parent.created_at >= start or parent.id in self._to_retry
         ):
             return self.run.settings.start_date
         return start
@@ -457,7 +375,7 @@ class VitallyStream(Stream):
             try:
                 answer, rows, following = self._fetch(context, cursors, sort_by)
             except Refused as refusal:
-                if refusal.status != BAD_REQUEST or cursors.current is None or restarted:
+                if refusal.status != HTTPStatus.BAD_REQUEST or cursors.current is None or restarted:
                     raise
                 self.logger.warning("%s The list is read again from its start.", refusal)
                 cursors, window, restarted = Cursors(), self._window(start), True
@@ -548,7 +466,7 @@ class VitallyStream(Stream):
 
         query = dict(context.params)
         if self.paginated:
-            query["limit"] = str(self.run.settings.page_size)
+            query.setdefault("limit", str(self.run.settings.page_size))
         if sort_by:
             query["sortBy"] = sort_by
         if cursors.current:
@@ -670,21 +588,22 @@ class VitallyStream(Stream):
         """
         complete = True
         try:
-            for page in self.run.pages(self):
-                if page.failure:
-                    complete &= self._skip_or_raise(page)
-                    continue
-                yield from page.records
-                self._take(page)
+            with closing(self.run.pages(self)) as pages:
+                for page in pages:
+                    if page.failure:
+                        complete &= self._skip_or_raise(page)
+                        continue
+                    yield from page.records
+                    self._take(page)
         except Refused as refusal:
             # The list of the parents was refused, or all there is below them.
-            if refusal.status not in {FORBIDDEN, NOT_FOUND}:
+            if refusal.status not in MISSING:
                 raise
             self.skip(str(refusal))
             complete = False
         if complete and not self.run.settings.lookups:
             self._commit()
-        self._tap.message_writer.flush()
+        cast("TapVitally", self._tap).flush()
 
     def _take(self, page: Page) -> None:
         """Account for a page whose records have all been written."""
@@ -742,7 +661,9 @@ class VitallyStream(Stream):
     def _set_state(self, **values: Any) -> None:
         """Replace the stream's entry in one step: a signal may come at any moment."""
         entry = {**self.stream_state, **values}
-        self.tap_state["bookmarks"][self.state_manager.stream_name] = {k: v for k, v in entry.items() if v}
+        self.tap_state["bookmarks"][self.state_manager.stream_name] = {
+            k: v for k, v in entry.items() if v
+        }
         self.state_manager.is_flushed = False
 
     def _increment_stream_state(
@@ -772,7 +693,7 @@ class VitallyStream(Stream):
         failure = cast("TapFailure", page.failure)
         status = failure.status if isinstance(failure, Refused) else None
         several = len(self._labels()) > 1
-        if status in {FORBIDDEN, NOT_FOUND} or (status == BAD_REQUEST and several):
+        if status in MISSING or (status == HTTPStatus.BAD_REQUEST and several):
             self.skip(str(failure), page.context)
             return several
         raise failure
@@ -791,176 +712,6 @@ class VitallyStream(Stream):
         if message.startswith("An unhandled error occurred"):
             level = logging.DEBUG
         super().log(message, *args, level=level, **kwargs)
-
-
-class ChildStream(VitallyStream):
-    """A resource that is listed per parent: an account's notes, a custom object's instances.
-
-    The stream walks its parents itself, inside one sync: one SCHEMA, one bookmark for all.
-
-    Attributes:
-        parent: The stream whose records are the parents.
-        parent_key: The property that receives the parent's id.
-    """
-
-    parent: ClassVar[type[VitallyStream]]
-    parent_key: ClassVar[str]
-    _fan_out = True
-    _refused = 0
-
-    @property
-    def parent_name(self) -> str:
-        """What the parents are called in messages."""
-        return self.parent.name
-
-    def parents(self) -> Iterable[Parent]:
-        """Find the parents to walk.
-
-        Returns:
-            All of them; their list is read once per run, for all child streams together.
-        """
-        return self.run.parents(self.parent.name)
-
-    def contexts(self) -> Iterator[Context]:
-        """Find the lists to read: each variant of each parent.
-
-        Yields:
-            They, newest parent first.
-        """
-        for parent in self.undone(self.parents()):
-            for label, query, variant in self._variants():
-                inject = {self.parent_key: parent.id, **variant}
-                yield self._context(label, query, inject, parent)
-
-    def undone(self, parents: Iterable[Parent]) -> Iterator[Parent]:
-        """Leave out the parents that an interrupted run had done.
-
-        Args:
-            parents: Parents, newest first.
-
-        Yields:
-            Those still to be read.
-        """
-        for parent in parents:
-            if not (self._resume and self._done(parent, self._resume)):
-                yield parent
-
-    def _pages_or_failure(self, context: Context) -> Iterator[Page]:
-        """Read one parent's list; when it fails for long, see whether everything does."""
-        try:
-            try:
-                yield from self.pages(context)
-            except Unavailable:
-                self.run.probe()
-                yield from self.pages(context)
-        except (Refused, Unreadable, Unavailable) as failure:
-            if isinstance(failure, Unavailable):
-                self.run.probe()
-            yield Page(context, failure=failure, ends=True)
-
-    def _done(self, parent: Parent, resume: Resume) -> bool:
-        return (
-            resume.parents_after is not None
-            and parent.created_at is not None
-            and parent.id not in self._to_retry
-            and resume.parents_after < parent.created_at < resume.signpost
-        )
-
-    def _place(self, page: Page) -> Resume | None:
-        """Say how far down the parents everything is done; they come newest first."""
-        parent = page.context.parent
-        if (
-            self._signpost is None
-            or parent is None
-            or parent.created_at is None
-            or not page.ends
-            or page.context.label != self._labels()[-1]
-            or not self._parents_in_order(parent.created_at)
-        ):
-            return None
-        return Resume(self._signpost, self._newest, parents_after=parent.created_at)
-
-    def _parents_in_order(self, created_at: datetime) -> bool:
-        previous = self.__dict__.get("_previous_parent")
-        self._previous_parent = created_at
-        self._unsorted = self.__dict__.get("_unsorted", False) or (
-            previous is not None and created_at > previous
-        )
-        return not self._unsorted
-
-    def _skip_or_raise(self, page: Page) -> bool:
-        """Leave out one parent; what may come back is tried again by the next run."""
-        failure = cast("TapFailure", page.failure)
-        status = failure.status if isinstance(failure, Refused) else None
-        if status == UNAUTHORIZED or page.context.parent is None:
-            raise failure
-        parent = page.context.parent
-        self._refused += status in {FORBIDDEN, NOT_FOUND}
-        if self._refused == GATE and not self.tally.pages:
-            msg = f"The first {GATE} {self.parent_name} were all refused, the last so: {failure}"
-            raise Refused(msg, FORBIDDEN)
-        self.skip(f"{self.parent_name} {parent.id}: {failure}", page.context)
-        if status != NOT_FOUND and parent.id not in self._unskipped:
-            self._unskipped.append(parent.id)
-            if len(self._unskipped) > MOST_SKIPPED:
-                msg = (
-                    f"More than {MOST_SKIPPED} {self.parent_name} could not be read for "
-                    f"'{self.name}', which is no accident: {failure}"
-                )
-                raise TapFailure(msg)
-        self._remember(Page(page.context, ends=True))
-        return True
-
-
-class DetailStream(ChildStream):
-    """Records that are read one request per parent, from the parent's own resource."""
-
-    sortable = False
-    paginated = False
-
-    def start_for(self, context: Context) -> datetime | None:  # noqa: ARG002
-        """Keep all that the answer holds.
-
-        Args:
-            context: Not looked at.
-
-        Returns:
-            None.
-        """
-        return None
-
-    def changed_parents(self) -> Iterator[Parent]:
-        """Find the parents at or after this stream's own start.
-
-        Yields:
-            They, and those an earlier run could not read.
-        """
-        listing = self.run.stream(self.parent.name)
-        waiting = set(self._to_retry)
-        for parent in listing.changed(self.plan, self._signpost):
-            waiting.discard(parent.id)
-            yield parent
-        for identity in sorted(waiting):
-            yield Parent(identity)
-
-    def pages(self, context: Context) -> Iterator[Page]:
-        """Read one parent's records, which are as new as their parent.
-
-        Args:
-            context: The parent's.
-
-        Yields:
-            One page.
-        """
-        answer = self.ask(context)
-        parent = cast("Parent", context.parent)
-        yield Page(
-            context,
-            self.shaped(self.records_of(answer), context),
-            WEIGHT * answer.size,
-            newest=parse_instant(parent.updated_at),
-            ends=True,
-        )
 
 
 def single(body: Any) -> list[Record]:

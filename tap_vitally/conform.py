@@ -8,10 +8,12 @@ Nothing here touches the network or the SDK.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 FITTING: Mapping[str, tuple[type, ...]] = {
     "string": (str,),

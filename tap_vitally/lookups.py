@@ -6,16 +6,19 @@ Bookmarks stay where they are. Source: API notes, the single-record and search e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from tap_vitally.client import BAD_REQUEST, NOT_FOUND, WEIGHT, Context, Page, Parent
+from tap_vitally.client import WEIGHT
+from tap_vitally.contexts import Context, Page, Parent
 from tap_vitally.errors import Refused
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
     from tap_vitally.client import VitallyStream
 
 CRITERIA = (
@@ -178,7 +181,7 @@ def _asked(  # noqa: PLR0913, PLR0917 - one call, described by its parts
     try:
         answer = stream.run.api.get(context.path, query, stream.found, stream.tally, place=place)
     except Refused as refusal:
-        if refusal.status not in {NOT_FOUND, BAD_REQUEST}:
+        if refusal.status not in {HTTPStatus.NOT_FOUND, HTTPStatus.BAD_REQUEST}:
             raise
         return Page(context, ends=True)
     records = stream.shaped(stream.records_of(answer), context)

@@ -12,12 +12,15 @@ import re
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
 
 from tap_vitally.errors import stopped
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
 
 DEFAULT_WINDOW = 60.0
 UNIX_TIME = 1_000_000_000

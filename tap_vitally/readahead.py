@@ -48,6 +48,7 @@ class _Lane(Generic[Item]):
         self.items: deque[Item] = deque()
         self.error: BaseException | None = None
         self.done = False
+        self.dropped = False
 
 
 class _Stream(Generic[Item]):
@@ -56,6 +57,7 @@ class _Stream(Generic[Item]):
     def __init__(self) -> None:
         self.lanes: deque[_Lane[Item]] = deque()
         self.complete = False
+        self.dropped = False
         self.error: BaseException | None = None
 
 
@@ -115,18 +117,39 @@ class ReadAhead(Generic[Item]):
             Cancelled: If the workers were stopped.
         """
         stream = self._stream(name)
-        while True:
-            with self._changed:
-                while not stream.lanes and not stream.complete:
-                    self._wait()
-                if not stream.lanes:
-                    if stream.error:
-                        raise stream.error
-                    return
-                lane = self._head = stream.lanes.popleft()
+        try:
+            while lane := self._next_lane(stream):
+                yield from self._items_of(lane)
+        finally:
+            self._drop(stream)
+
+    def _next_lane(self, stream: _Stream[Item]) -> _Lane[Item] | None:
+        with self._changed:
+            while not stream.lanes and not stream.complete:
+                self._wait()
+            if stream.lanes:
+                self._head = stream.lanes.popleft()
                 self._waiting_lanes -= 1
                 self._changed.notify_all()
-            yield from self._items_of(lane)
+                return self._head
+            if stream.error:
+                raise stream.error
+            return None
+
+    def _drop(self, stream: _Stream[Item]) -> None:
+        """Forget what of a stream nobody wants any more, when its reader left before the end."""
+        with self._changed:
+            stream.dropped = True
+            self._waiting_lanes -= len(stream.lanes)
+            for lane in (*stream.lanes, *([self._head] if self._head else [])):
+                lane.dropped = True
+                self._held -= sum(item.weight for item in lane.items)
+                lane.items.clear()
+                if lane in self._queue:
+                    self._queue.remove(lane)
+            stream.lanes.clear()
+            self._head = None
+            self._changed.notify_all()
 
     def _items_of(self, lane: _Lane[Item]) -> Iterator[Item]:
         while True:
@@ -175,25 +198,26 @@ class ReadAhead(Generic[Item]):
                 self._changed.notify_all()
             try:
                 for chain in chains:
-                    lane = _Lane(chain)
-                    with self._changed:
-                        self._changed.wait_for(
-                            lambda: self._stopped or self._waiting_lanes < self._max_lanes
-                        )
-                        if self._stopped:
-                            raise stopped()
-                        stream.lanes.append(lane)
-                        self._queue.append(lane)
-                        self._waiting_lanes += 1
-                        self._changed.notify_all()
+                    self._queue_up(stream, _Lane(chain))
             except Exception as error:  # noqa: BLE001 - it belongs to the thread that asks
                 stream.error = error
-            finally:
-                with self._changed:
-                    stream.complete = True
-                    self._changed.notify_all()
+            with self._changed:
+                stream.complete = True
+                self._changed.notify_all()
         with self._changed:
             self._planned = True
+            self._changed.notify_all()
+
+    def _queue_up(self, stream: _Stream[Item], lane: _Lane[Item]) -> None:
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._stopped or stream.dropped or self._waiting_lanes < self._max_lanes
+            )
+            if self._stopped or stream.dropped:
+                raise stopped()
+            stream.lanes.append(lane)
+            self._queue.append(lane)
+            self._waiting_lanes += 1
             self._changed.notify_all()
 
     def _work(self) -> None:
@@ -218,9 +242,10 @@ class ReadAhead(Generic[Item]):
                 if item is None:
                     return
                 with self._changed:
-                    lane.items.append(item)
-                    self._held += item.weight
                     self._largest = max(self._largest, item.weight)
+                    if not lane.dropped:
+                        lane.items.append(item)
+                        self._held += item.weight
                     self._changed.notify_all()
         except Exception as error:  # noqa: BLE001 - it belongs to the thread that asks
             lane.error = error
@@ -235,16 +260,17 @@ class ReadAhead(Generic[Item]):
             self._changed.wait_for(
                 lambda: (
                     self._stopped
+                    or lane.dropped
                     or self._held + (self._fetching + 1) * self._largest <= self._max_bytes
                     or (lane is self._head and not lane.items)
                 )
             )
-            if self._stopped:
+            if self._stopped or lane.dropped:
                 raise stopped()
             self._fetching += 1
 
 
-def in_turn(chains: Iterable[Chain[Item]]) -> Iterator[Item]:
+def in_turn(chains: Iterable[Chain[Item]]) -> Generator[Item, None, None]:
     """Do on the calling thread what `ReadAhead` does on many.
 
     Args:

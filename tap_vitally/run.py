@@ -5,19 +5,22 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from tap_vitally import lookups
 from tap_vitally.api import VitallyApi
-from tap_vitally.errors import stopped
+from tap_vitally.errors import Refused, Unreadable, stopped
 from tap_vitally.rate_limit import RateBudget
 from tap_vitally.readahead import Chain, ReadAhead, in_turn
 from tap_vitally.report import Progress, Tally
 
 if TYPE_CHECKING:
-    from tap_vitally.client import Page, Parent, VitallyStream
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+
+    from tap_vitally.client import VitallyStream
+    from tap_vitally.contexts import Page, Parent
     from tap_vitally.settings import Settings
 
 T = TypeVar("T")
@@ -67,7 +70,7 @@ class Run:
         self._ahead: ReadAhead[Page] | None = None
         self._parents: dict[str, SharedList[Parent]] = {}
 
-    def pages(self, stream: VitallyStream) -> Iterator[Page]:
+    def pages(self, stream: VitallyStream) -> Generator[Page, None, None]:
         """Read a stream.
 
         Args:
@@ -165,7 +168,16 @@ class Run:
             Refused: If the key does not give access.
         """
         query = {"limit": "1", "status": "activeOrChurned"}
-        return self.api.get("/accounts", query, lambda body: body, self.tally).date
+        try:
+            return self.api.get("/accounts", query, _a_page, self.tally).date
+        except Refused as refusal:
+            if refusal.status != HTTPStatus.NOT_FOUND:
+                raise
+            msg = (
+                f"There is no Vitally REST API at {self.settings.base_url}: {refusal} Check "
+                "data_center, subdomain and api_url."
+            )
+            raise Refused(msg, refusal.status) from None
 
     def parents(self, name: str) -> Iterable[Parent]:
         """List the parents of child streams, once per run.
@@ -209,6 +221,12 @@ class Run:
         if self._ahead:
             self._ahead.stop()
             self._ahead.join()
+
+
+def _a_page(body: Any) -> None:
+    if not isinstance(body, dict) or not isinstance(body.get("results"), list):
+        msg = "it is no list of accounts"
+        raise Unreadable(msg)
 
 
 class SharedList(Generic[T]):

@@ -9,13 +9,15 @@ import base64
 import binascii
 import ipaddress
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from tap_vitally.replication import parse_instant
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 EU_URL = "https://rest.vitally-eu.io"
 US_URL = "https://{subdomain}.rest.vitally.io"

@@ -6,7 +6,6 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import IO, TYPE_CHECKING, Any, ClassVar, cast
@@ -14,9 +13,11 @@ from typing import IO, TYPE_CHECKING, Any, ClassVar, cast
 from singer_sdk import Tap
 from singer_sdk import typing as th
 from singer_sdk.exceptions import ConfigValidationError
+from singer_sdk.tap_base import CliTestOptionValue
 
 from tap_vitally.errors import TapFailure
 from tap_vitally.lookups import INSTANCES, LOOKUPS, problems_with, streams_of
+from tap_vitally.replication import format_instant
 from tap_vitally.report import table
 from tap_vitally.run import Run
 from tap_vitally.settings import API_KEY_MISSING, Settings, SettingsError
@@ -29,6 +30,7 @@ from tap_vitally.streams.custom import (
 from tap_vitally.writer import MessageWriter, check_reader
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
     from types import FrameType
 
     import click
@@ -232,7 +234,16 @@ class TapVitally(Tap):
     def run(self) -> Run:
         """What the streams share while they are read."""
         user_agent = self.settings.user_agent or f"{self.name}/{self.plugin_version}"
-        return Run(self.settings, user_agent, lambda: self.streams, check_reader)
+
+        def streams() -> Mapping[str, VitallyStream]:
+            return cast("Mapping[str, VitallyStream]", self.streams)
+
+        return Run(self.settings, user_agent, streams, check_reader)
+
+    def flush(self) -> None:
+        """Write the messages that are held back."""
+        if isinstance(self.message_writer, MessageWriter):
+            self.message_writer.flush()
 
     def discover_streams(self) -> Sequence[VitallyStream]:
         """Build the streams.
@@ -279,6 +290,40 @@ class TapVitally(Tap):
             super().cb_discover(ctx, param, value)
 
     @classmethod
+    def cb_test(cls, ctx: click.Context, param: click.Option, value: str) -> None:
+        """Tell from the command line whether the connection works, and what it gives.
+
+        Args:
+            ctx: The command's context.
+            param: The option.
+            value: What is to be tested.
+        """
+        if value != CliTestOptionValue.All.value:
+            super().cb_test(ctx, param, value)
+            return
+        config = ctx.params.get("config")
+        with _failures_in_one_line(cls):
+            tap = cls(
+                config=config.config if config else {},
+                parse_env_config=bool(config and config.parse_env),
+            )
+            tap.check()
+        ctx.exit()
+
+    def check(self) -> None:
+        """Print whether the connection works and which streams the workspace gives.
+
+        Raises:
+            TapFailure: If the connection does not work.
+        """
+        moment = self.run.probe()
+        _say(f"The connection to {self.settings.base_url} works, and the key is accepted.")
+        _say(f"Server's clock: {format_instant(moment) if moment else 'not told'}\n")
+        width = max(len(name) for name in self.streams)
+        for name, stream in self.streams.items():
+            _say(f"{name.ljust(width)}  {cast('VitallyStream', stream).check()}")
+
+    @classmethod
     def invoke(  # type: ignore[override]
         cls,
         *,
@@ -308,23 +353,28 @@ class TapVitally(Tap):
             )
             with _ended_properly(tap):
                 tap.sync_all()
-            tap.close_account()
+            tap.fail_if_skipped()
 
-    def close_account(self) -> None:
-        """Tell what the run did, and fail it if it may not skip anything.
-
-        Raises:
-            TapFailure: If something was skipped and fail_on_skipped is set.
-        """
+    def log_account(self) -> None:
+        """Tell what the run did: a table for people, its values for machines."""
         tallies = self.run.tallies()
         self.logger.info(
             "The account of this run:\n%s",
             table(tallies),
             extra={"account": {name: tally.as_record() for name, tally in tallies.items()}},
         )
-        skipped = sum(tally.skipped for tally in tallies.values())
+
+    def fail_if_skipped(self) -> None:
+        """Fail a run that skipped something and may not.
+
+        Raises:
+            TapFailure: If something was skipped and fail_on_skipped is set.
+        """
+        skipped = sum(tally.skipped for tally in self.run.tallies().values())
         if skipped and self.settings.fail_on_skipped:
-            msg = f"{skipped:,} skipped, which fail_on_skipped does not allow: see the list above."
+            msg = (
+                f"{skipped:,} skipped, which fail_on_skipped does not allow: see the account above."
+            )
             raise TapFailure(msg)
 
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002
@@ -352,11 +402,13 @@ def _ended_properly(tap: TapVitally) -> Iterator[None]:
         yield
     except SystemExit as ending:
         tap.logger.warning("Ended by a signal: the next run goes on from the last STATE.")
-        tap.message_writer.exit_code = None
+        if isinstance(tap.message_writer, MessageWriter):
+            tap.message_writer.exit_code = None
         tap.state_writer.write_state(tap.state)
         raise ending from None
     finally:
         tap.run.stop()
+        tap.log_account()
 
 
 @contextmanager
@@ -399,6 +451,10 @@ def _reworded(problem: str) -> str:
     if problem == "'api_key' is a required property":
         return API_KEY_MISSING
     return problem
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
 
 
 def _json(file: IO[str] | None, what: str) -> dict[str, Any] | None:

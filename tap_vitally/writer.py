@@ -5,10 +5,13 @@ from __future__ import annotations
 import io
 import select
 import sys
+from typing import TYPE_CHECKING
 
 from singer_sdk.contrib.msgspec import MsgSpecWriter
 from singer_sdk.singerlib.encoding.base import SingerMessageType
-from singer_sdk.singerlib.encoding.simple import Message
+
+if TYPE_CHECKING:
+    from singer_sdk.singerlib.encoding.simple import Message
 
 BUFFER = 1 << 16
 

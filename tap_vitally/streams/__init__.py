@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tap_vitally.streams.bookkeeping import BOOKKEEPING
-from tap_vitally.streams.children import ACCOUNT_CHILDREN, ORGANIZATION_CHILDREN
 from tap_vitally.streams.conversations import ConversationsStream, MessagesStream
 from tap_vitally.streams.custom import (
     CustomFieldsStream,
@@ -21,6 +20,7 @@ from tap_vitally.streams.customers import (
     UsersStream,
 )
 from tap_vitally.streams.meetings import MeetingsStream, MeetingTranscriptsStream
+from tap_vitally.streams.nested import ACCOUNT_CHILDREN, ORGANIZATION_CHILDREN
 from tap_vitally.streams.notes import NoteCategoriesStream, NotesStream
 from tap_vitally.streams.nps import NpsResponsesStream
 from tap_vitally.streams.projects import (

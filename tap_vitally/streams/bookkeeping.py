@@ -2,21 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
-from datetime import UTC, datetime
 from functools import partial
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk import typing as th
 
-from tap_vitally.client import Context, Page, Record, VitallyStream
+from tap_vitally.client import VitallyStream
+from tap_vitally.contexts import Context, Page, Record
 from tap_vitally.fragments import STRINGS, key, record_schema
 from tap_vitally.replication import Resume, format_instant
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator
 
 MOMENT = th.DateTimeType
 
 
-class InventoryStream(VitallyStream):
+class BookkeepingStream(VitallyStream):
+    """Records that the tap makes itself."""
+
+    path = ""
+    replication_key = None
+    selected_by_default = False
+
+    def check(self) -> str:
+        """Say where the records come from.
+
+        Returns:
+            A few words for a person.
+        """
+        return "ok: made by the tap"
+
+    def chains(self) -> Iterator[Callable[[], Iterator[Page]]]:
+        """Read nothing, unless a subclass does.
+
+        Returns:
+            No chain.
+        """
+        return iter(())
+
+
+class InventoryStream(BookkeepingStream):
     """The ids that exist, of the resources named by the setting inventory_resources.
 
     The API leaves no trace of a record that was deleted for good. This lists every id, and
@@ -24,10 +50,7 @@ class InventoryStream(VitallyStream):
     """
 
     name = "inventory"
-    path = ""
     primary_keys: ClassVar[tuple[str, ...]] = ("resource", "id")
-    replication_key = None
-    selected_by_default = False
     schema: ClassVar[dict[str, Any]] = record_schema(
         key("resource", "Stream whose record it is, such as accounts."),
         key("id", "Id of a record that existed."),
@@ -71,14 +94,11 @@ class InventoryStream(VitallyStream):
         yield Page(context, ends=True)
 
 
-class InventoryRunsStream(VitallyStream):
+class InventoryRunsStream(BookkeepingStream):
     """The lists in `inventory` that were read to their end: only they prove that an id is gone."""
 
     name = "inventory_runs"
-    path = ""
     primary_keys: ClassVar[tuple[str, ...]] = ("resource", "startedAt")
-    replication_key = None
-    selected_by_default = False
     schema: ClassVar[dict[str, Any]] = record_schema(
         key("resource", "Stream whose ids were listed."),
         th.Property(
@@ -95,14 +115,6 @@ class InventoryRunsStream(VitallyStream):
         th.Property("count", th.IntegerType, description="How many ids there were."),
     )
 
-    def chains(self) -> Iterator[Callable[[], Iterator[Page]]]:
-        """Read nothing.
-
-        Returns:
-            No chain.
-        """
-        return iter(())
-
     def get_records(self, context: Any) -> Generator[Record, None, None]:
         """Tell which lists were read to their end in this run.
 
@@ -118,17 +130,14 @@ class InventoryRunsStream(VitallyStream):
             yield record
 
 
-class SyncRunsStream(VitallyStream):
+class SyncRunsStream(BookkeepingStream):
     """What each run did for each stream: the account of the run, as rows.
 
     A table that has stopped moving shows here, as does everything that was left out.
     """
 
     name = "vitally_sync_runs"
-    path = ""
     primary_keys: ClassVar[tuple[str, ...]] = ("startedAt", "stream")
-    replication_key = None
-    selected_by_default = False
     schema: ClassVar[dict[str, Any]] = record_schema(
         th.Property(
             "startedAt",
@@ -161,14 +170,6 @@ class SyncRunsStream(VitallyStream):
         th.Property("bookmarkBefore", MOMENT, description="Bookmark at the start; null if none."),
         th.Property("bookmarkAfter", MOMENT, description="Bookmark at the end; null if none."),
     )
-
-    def chains(self) -> Iterator[Callable[[], Iterator[Page]]]:
-        """Read nothing.
-
-        Returns:
-            No chain.
-        """
-        return iter(())
 
     def get_records(self, context: Any) -> Generator[Record, None, None]:
         """Tell what was done for each stream before this one, which is the last by its name.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk import typing as th
 
-from tap_vitally.client import DetailStream, Parent, Record, VitallyStream
+from tap_vitally.children import DetailStream
+from tap_vitally.client import VitallyStream
+from tap_vitally.contexts import Parent, Record
 from tap_vitally.errors import Unreadable
 from tap_vitally.fragments import (
     CREATED_AT,
@@ -21,6 +22,9 @@ from tap_vitally.fragments import (
     UPDATED_AT,
     record_schema,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 EXTERNAL_URL = th.Property(
     "externalUrl",

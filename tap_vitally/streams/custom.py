@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk import typing as th
 
-from tap_vitally.client import ARCHIVED, CUSTOM_FIELD_MODELS, ChildStream, VitallyStream
+from tap_vitally.children import ChildStream
+from tap_vitally.client import VitallyStream
+from tap_vitally.contexts import ARCHIVED, CUSTOM_FIELD_MODELS
 from tap_vitally.fragments import (
     ARCHIVED_AT,
     CREATED_AT,
@@ -25,6 +26,8 @@ from tap_vitally.fragments import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from singer_sdk import Tap
     from singer_sdk.streams._state import StreamStateManager
 

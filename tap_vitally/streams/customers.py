@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk import typing as th
 
-from tap_vitally.client import ACCOUNT_STATUS, DetailStream, Record, VitallyStream
+from tap_vitally.children import DetailStream
+from tap_vitally.client import VitallyStream
+from tap_vitally.contexts import ACCOUNT_STATUS, Record
 from tap_vitally.fragments import (
     ACCOUNT_OWNER_ID,
     CREATED_AT,

@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Any, ClassVar, cast
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 from urllib.parse import quote
 
 from singer_sdk import typing as th
 
-from tap_vitally.client import (
-    ARCHIVED,
-    FORBIDDEN,
-    NOT_FOUND,
-    WEIGHT,
-    Context,
-    DetailStream,
-    Page,
-    Parent,
-    Record,
-    VitallyStream,
-    single,
-)
+from tap_vitally.children import DetailStream
+from tap_vitally.client import MISSING, WEIGHT, VitallyStream, single
+from tap_vitally.contexts import ARCHIVED, Context, Page, Parent, Record
 from tap_vitally.errors import Refused
 from tap_vitally.fragments import (
     ARCHIVED_AT,
@@ -36,6 +26,9 @@ from tap_vitally.fragments import (
     record_schema,
 )
 from tap_vitally.replication import parse_instant
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 
 class MeetingsStream(VitallyStream):
@@ -222,7 +215,7 @@ class MeetingTranscriptsStream(DetailStream):
                 found = True
                 yield transcript
         except Refused as refusal:
-            if found or refusal.status not in {FORBIDDEN, NOT_FOUND}:
+            if found or refusal.status not in MISSING:
                 raise
             self.logger.info("There is no list of transcripts: every changed meeting is asked.")
             self._by_meeting = True
@@ -273,7 +266,7 @@ class MeetingTranscriptsStream(DetailStream):
         try:
             answer = self._get(context, {}, self.found)
         except Refused as refusal:
-            if not self._by_meeting or refusal.status != NOT_FOUND:
+            if not self._by_meeting or refusal.status != HTTPStatus.NOT_FOUND:
                 raise
             yield Page(context, newest=newest, ends=True)
             return

@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 
 from singer_sdk import typing as th
 
-from tap_vitally.client import NPS_TARGETS, VitallyStream
+from tap_vitally.client import VitallyStream
+from tap_vitally.contexts import NPS_TARGETS
 from tap_vitally.fragments import (
     CREATED_AT,
     EXTERNAL_ID,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
 from singer_sdk import typing as th
 
-from tap_vitally.client import ChildStream, Context, DetailStream, Parent, Record
+from tap_vitally.children import ChildStream, DetailStream
+from tap_vitally.contexts import Context, Parent, Record
 from tap_vitally.fragments import (
     ACCOUNT_ID,
     CREATED_AT,
@@ -18,6 +18,9 @@ from tap_vitally.fragments import (
     UPDATED_AT,
     record_schema,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 SURVEY_ID = th.Property(
     "surveyId",

@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 
 from singer_sdk import typing as th
 
-from tap_vitally.client import ARCHIVED, VitallyStream
+from tap_vitally.client import VitallyStream
+from tap_vitally.contexts import ARCHIVED
 from tap_vitally.fragments import (
     ACCOUNT,
     ACCOUNT_ID,

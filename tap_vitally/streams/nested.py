@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from tap_vitally.client import ACCOUNT_STATUS, ARCHIVED, ONE, ChildStream, Variants, VitallyStream
+from tap_vitally.children import ChildStream
+from tap_vitally.client import VitallyStream
+from tap_vitally.contexts import ACCOUNT_STATUS, ARCHIVED, ONE, Variants
 from tap_vitally.fragments import key, with_keys
 from tap_vitally.streams.conversations import ConversationsStream
 from tap_vitally.streams.customers import AccountsStream, OrganizationsStream, UsersStream
@@ -73,7 +75,7 @@ def _declare(
     schema: dict[str, Any] = with_keys(of.schema, key(child.parent_key, described))
     if of.variants.inject:
         schema["properties"].pop(of.variants.inject)
-    child.schema = schema  # type: ignore[assignment, method-assign]
+    child.schema = schema
 
 
 class AccountUsersStream(AccountChildStream, of=UsersStream):

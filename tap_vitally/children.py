@@ -1,0 +1,200 @@
+"""How streams read that exist per parent: an account's notes, a conversation's messages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from http import HTTPStatus
+from typing import ClassVar, cast
+
+from tap_vitally.client import (
+    MISSING,
+    WEIGHT,
+    VitallyStream,
+)
+from tap_vitally.contexts import Context, Page, Parent
+from tap_vitally.errors import Refused, TapFailure, Unavailable, Unreadable
+from tap_vitally.replication import Resume, parse_instant
+
+GATE = 10
+"""Parents refused, with none that was not, before the whole resource is taken to be missing."""
+MOST_SKIPPED = 100
+"""Parents that could not be read, and are remembered for the next run, before it is no accident."""
+
+
+class ChildStream(VitallyStream):
+    """A resource that is listed per parent: an account's notes, a custom object's instances.
+
+    The stream walks its parents itself, inside one sync: one SCHEMA, one bookmark for all.
+
+    Attributes:
+        parent: The stream whose records are the parents.
+        parent_key: The property that receives the parent's id.
+    """
+
+    parent: ClassVar[type[VitallyStream]]
+    parent_key: ClassVar[str]
+    _fan_out = True
+    _refused = 0
+
+    @property
+    def parent_name(self) -> str:
+        """What the parents are called in messages."""
+        return self.parent.name
+
+    def check(self) -> str:
+        """Say what the stream depends on: to read it takes a parent.
+
+        Returns:
+            A few words for a person.
+        """
+        return f"not tried: read for each of the {self.parent_name}"
+
+    def parents(self) -> Iterable[Parent]:
+        """Find the parents to walk.
+
+        Returns:
+            All of them; their list is read once per run, for all child streams together.
+        """
+        return self.run.parents(self.parent.name)
+
+    def contexts(self) -> Iterator[Context]:
+        """Find the lists to read: each variant of each parent.
+
+        Yields:
+            They, newest parent first.
+        """
+        for parent in self.undone(self.parents()):
+            for label, query, variant in self._variants():
+                inject = {self.parent_key: parent.id, **variant}
+                yield self._context(label, query, inject, parent)
+
+    def undone(self, parents: Iterable[Parent]) -> Iterator[Parent]:
+        """Leave out the parents that an interrupted run had done.
+
+        Args:
+            parents: Parents, newest first.
+
+        Yields:
+            Those still to be read.
+        """
+        for parent in parents:
+            if not (self._resume and self._done(parent, self._resume)):
+                yield parent
+
+    def _pages_or_failure(self, context: Context) -> Iterator[Page]:
+        """Read one parent's list; when it fails for long, see whether everything does."""
+        try:
+            try:
+                yield from self.pages(context)
+            except Unavailable:
+                self.run.probe()
+                yield from self.pages(context)
+        except (Refused, Unreadable, Unavailable) as failure:
+            if isinstance(failure, Unavailable):
+                self.run.probe()
+            yield Page(context, failure=failure, ends=True)
+
+    def _done(self, parent: Parent, resume: Resume) -> bool:
+        return (
+            resume.parents_after is not None
+            and parent.created_at is not None
+            and parent.id not in self._to_retry
+            and resume.parents_after < parent.created_at < resume.signpost
+        )
+
+    def _place(self, page: Page) -> Resume | None:
+        """Say how far down the parents everything is done; they come newest first."""
+        parent = page.context.parent
+        if (
+            self._signpost is None
+            or parent is None
+            or parent.created_at is None
+            or not page.ends
+            or page.context.label != self._labels()[-1]
+            or not self._parents_in_order(parent.created_at)
+        ):
+            return None
+        return Resume(self._signpost, self._newest, parents_after=parent.created_at)
+
+    def _parents_in_order(self, created_at: datetime) -> bool:
+        previous = self.__dict__.get("_previous_parent")
+        self._previous_parent = created_at
+        self._unsorted = self.__dict__.get("_unsorted", False) or (
+            previous is not None and created_at > previous
+        )
+        return not self._unsorted
+
+    def _skip_or_raise(self, page: Page) -> bool:
+        """Leave out one parent; what may come back is tried again by the next run."""
+        failure = cast("TapFailure", page.failure)
+        status = failure.status if isinstance(failure, Refused) else None
+        if status == HTTPStatus.UNAUTHORIZED or page.context.parent is None:
+            raise failure
+        parent = page.context.parent
+        self._refused += status in MISSING
+        if self._refused == GATE and not self.tally.pages:
+            msg = f"The first {GATE} {self.parent_name} were all refused, the last so: {failure}"
+            raise Refused(msg, HTTPStatus.FORBIDDEN)
+        self.skip(f"{self.parent_name} {parent.id}: {failure}", page.context)
+        if status != HTTPStatus.NOT_FOUND and parent.id not in self._unskipped:
+            self._unskipped.append(parent.id)
+            if len(self._unskipped) > MOST_SKIPPED:
+                msg = (
+                    f"More than {MOST_SKIPPED} {self.parent_name} could not be read for "
+                    f"'{self.name}', which is no accident: {failure}"
+                )
+                raise TapFailure(msg)
+        self._remember(Page(page.context, ends=True))
+        return True
+
+
+class DetailStream(ChildStream):
+    """Records that are read one request per parent, from the parent's own resource."""
+
+    sortable = False
+    paginated = False
+
+    def start_for(self, context: Context) -> datetime | None:  # noqa: ARG002
+        """Keep all that the answer holds.
+
+        Args:
+            context: Not looked at.
+
+        Returns:
+            None.
+        """
+        return None
+
+    def changed_parents(self) -> Iterator[Parent]:
+        """Find the parents at or after this stream's own start.
+
+        Yields:
+            They, and those an earlier run could not read.
+        """
+        listing = self.run.stream(self.parent.name)
+        waiting = set(self._to_retry)
+        for parent in listing.changed(self.plan, self._signpost):
+            waiting.discard(parent.id)
+            yield parent
+        for identity in sorted(waiting):
+            yield Parent(identity)
+
+    def pages(self, context: Context) -> Iterator[Page]:
+        """Read one parent's records, which are as new as their parent.
+
+        Args:
+            context: The parent's.
+
+        Yields:
+            One page.
+        """
+        answer = self.ask(context)
+        parent = cast("Parent", context.parent)
+        yield Page(
+            context,
+            self.shaped(self.records_of(answer), context),
+            WEIGHT * answer.size,
+            newest=parse_instant(parent.updated_at),
+            ends=True,
+        )

@@ -1,0 +1,128 @@
+# Needs git, make and Python 3.11 or newer, and nothing else: every tool is installed under .venv and .venvs.
+#
+#   .venv                      the tap (editable), its tests, linters and uv
+#   .venvs/NAME/bin/NAME       meltano, target-csv, target-duckdb, target-jsonl, target-postgres: one
+#                              environment each, because their requirements exclude each other's
+#
+# ARGS is passed on: make test ARGS='-k bookmark -x'
+
+PYTHON ?= python3
+ARGS ?=
+
+PY := .venv/bin/python
+UV := .venv/bin/uv
+PINS := requirements/constraints.txt
+LOADERS := target-csv target-duckdb target-jsonl target-postgres
+TOOLS := meltano $(LOADERS)
+
+# The Python of the loaders. Not all of their pinned releases have wheels for the newest Pythons, and
+# they are separate programs anyway; where PYTHON is too new, uv looks for another one.
+LOADER_PYTHON ?= $(shell $(PYTHON) -c 'import sys; v = sys.version_info; print(sys.executable if (3, 11) <= v < (3, 14) else ">=3.11,<3.14")' 2>/dev/null)
+
+# The tests and the demo find the programs they run by these names.
+export MELTANO ?= $(CURDIR)/.venvs/meltano/bin/meltano
+export TARGET_CSV ?= $(CURDIR)/.venvs/target-csv/bin/target-csv
+export TARGET_DUCKDB ?= $(CURDIR)/.venvs/target-duckdb/bin/target-duckdb
+export TARGET_JSONL ?= $(CURDIR)/.venvs/target-jsonl/bin/target-jsonl
+export TARGET_POSTGRES ?= $(CURDIR)/.venvs/target-postgres/bin/target-postgres
+
+INSTALLED := .venv/.installed
+LOADERS_INSTALLED := $(LOADERS:%=.venvs/%/.installed)
+TOOLS_INSTALLED := $(TOOLS:%=.venvs/%/.installed)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help install tools lint style types dependencies workflows spelling format test demo bench soak \
+	audit docs build pin clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+install: $(INSTALLED) ## install the tap and everything its development needs into .venv
+
+tools: $(TOOLS_INSTALLED) ## install Meltano and the loaders into .venvs
+
+lint: style types dependencies workflows spelling ## run every static check
+
+style: $(INSTALLED) ## check rules and format of the code
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+
+types: $(INSTALLED) ## check the types
+	$(PY) -m mypy
+
+dependencies: $(INSTALLED) ## check that what is imported is what is declared
+	.venv/bin/deptry tap_vitally
+
+workflows: $(INSTALLED) ## check the workflows and the other declarative files
+	.venv/bin/zizmor --quiet --offline .github
+	.venv/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	.venv/bin/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	.venv/bin/check-jsonschema --builtin-schema vendor.github-issue-forms \
+		$(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
+	$(if $(wildcard meltano.yml),.venv/bin/check-jsonschema --builtin-schema vendor.meltano meltano.yml)
+
+spelling: $(INSTALLED) ## check the spelling
+	.venv/bin/typos
+
+format: $(INSTALLED) ## mend what ruff can mend
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+test: $(INSTALLED) $(TOOLS_INSTALLED) ## run the tests
+	$(PY) -m pytest $(ARGS)
+
+demo: $(INSTALLED) $(TOOLS_INSTALLED) ## run the tap against the sandbox and load what it reads
+	$(PY) -m demo $(ARGS)
+
+bench: $(INSTALLED) $(LOADERS_INSTALLED) ## measure
+	$(PY) -m benchmarks $(ARGS)
+
+soak: $(INSTALLED) ## run for long under faults
+	$(PY) -m soak $(ARGS)
+
+audit: $(INSTALLED) ## look for known vulnerabilities in the pinned releases (network)
+	.venv/bin/pip-audit --disable-pip --no-deps --requirement $(PINS)
+
+docs: $(INSTALLED) ## write the generated parts of the README
+	$(PY) scripts/readme.py $(ARGS)
+
+build: $(INSTALLED) ## build the distributions and run the wheel in an environment of its own
+	rm -rf dist
+	$(UV) build --quiet --build-constraints $(PINS)
+	$(UV) venv --quiet --clear --python $(PY) .venvs/wheel
+	$(UV) pip install --quiet --python .venvs/wheel/bin/python --constraints $(PINS) dist/*.whl
+	.venvs/wheel/bin/tap-vitally --version
+	.venvs/wheel/bin/tap-vitally --discover > /dev/null
+
+pin: .venv/.uv ## resolve requirements/*.txt anew
+	$(UV) pip compile $(PIN) --group dev pyproject.toml --output-file $(PINS)
+	for name in $(TOOLS); do \
+		$(UV) pip compile $(PIN) requirements/$$name.in --output-file requirements/$$name.txt || exit 1; \
+	done
+
+PIN := --quiet --upgrade --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links \
+	--no-annotate --custom-compile-command 'make pin'
+
+clean: ## remove everything that can be made again
+	rm -rf .venv .venvs .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/.uv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo 'Python 3.11 or newer is needed, and "$(PYTHON)" is not. Name one: make PYTHON=python3.12' >&2; \
+		exit 1; \
+	}
+	$(PYTHON) -m venv --clear .venv
+	$(PY) -m pip install --quiet --disable-pip-version-check --constraint $(PINS) uv
+	@touch $@
+
+$(INSTALLED): pyproject.toml $(PINS) | .venv/.uv
+	$(UV) pip install --quiet --python $(PY) --constraints $(PINS) --build-constraints $(PINS) \
+		--editable . --group dev
+	@touch $@
+
+$(TOOLS_INSTALLED): .venvs/%/.installed: requirements/%.txt | .venv/.uv
+	$(UV) venv --quiet --clear --python '$(LOADER_PYTHON)' .venvs/$*
+	$(UV) pip install --quiet --python .venvs/$*/bin/python --build-constraints $(PINS) --requirement $<
+	@touch $@

@@ -681,7 +681,7 @@ class VitallyStream(Stream):
             context: The list it belongs to.
         """
         where = f" ({context.label})" if context and context.label else ""
-        if self.tally.leave_out(f"{reason}{where}"):
+        if self.tally.leave_out(f"{reason}{where}") and self._tell("skip", reason):
             self.logger.warning("Skipped in '%s'%s: %s", self.name, where, reason)
 
     def _skip_or_raise(self, page: Page) -> bool:

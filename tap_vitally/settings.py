@@ -108,13 +108,14 @@ class Settings:
             )
             if config.get(name) is not None
         }
+        if config.get("lookback_seconds") is not None:
+            given["lookback"] = timedelta(seconds=config["lookback_seconds"])
         return cls(
             base_url=url,
             api_key=key,
             start_date=start_date,
             survey_ids=tuple(config.get("survey_ids") or ()),
             inventory_resources=tuple(config.get("inventory_resources") or ()),
-            lookback=timedelta(seconds=config.get("lookback_seconds", 300)),
             **given,
         )
 
@@ -253,7 +254,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _read_start_date(value: Any) -> datetime | None:
-    if value is None:
+    if not value:
         return None
     moment = parse_instant(value)
     if moment is None:

@@ -34,8 +34,9 @@ class ChildStream(VitallyStream):
 
     parent: ClassVar[type[VitallyStream]]
     parent_key: ClassVar[str]
-    _fan_out = True
     _refused = 0
+    _previous: datetime | None = None
+    _in_order = True
 
     @property
     def parent_name(self) -> str:
@@ -79,7 +80,7 @@ class ChildStream(VitallyStream):
             Those still to be read.
         """
         for parent in parents:
-            if not (self._resume and self._done(parent, self._resume)):
+            if not self._done(parent):
                 yield parent
 
     def _pages_or_failure(self, context: Context) -> Iterator[Page]:
@@ -95,35 +96,31 @@ class ChildStream(VitallyStream):
                 self.run.probe()
             yield Page(context, failure=failure, ends=True)
 
-    def _done(self, parent: Parent, resume: Resume) -> bool:
+    def _done(self, parent: Parent) -> bool:
+        resume = self.place.resume
         return (
-            resume.parents_after is not None
+            resume is not None
+            and resume.parents_after is not None
             and parent.created_at is not None
-            and parent.id not in self._to_retry
+            and parent.id not in self.place.to_retry
             and resume.parents_after < parent.created_at < resume.signpost
         )
 
-    def _place(self, page: Page) -> Resume | None:
-        """Say how far down the parents everything is done; they come newest first."""
-        parent = page.context.parent
-        if (
-            self._signpost is None
-            or parent is None
-            or parent.created_at is None
-            or not page.ends
-            or page.context.label != self._labels()[-1]
-            or not self._parents_in_order(parent.created_at)
-        ):
-            return None
-        return Resume(self._signpost, self._newest, parents_after=parent.created_at)
+    def _usable(self, resume: Resume) -> bool:
+        """Whether an interrupted walk of the parents can be taken up: always, from any place."""
+        return resume.parents_after is not None
 
-    def _parents_in_order(self, created_at: datetime) -> bool:
-        previous = self.__dict__.get("_previous_parent")
-        self._previous_parent = created_at
-        self._unsorted = self.__dict__.get("_unsorted", False) or (
-            previous is not None and created_at > previous
-        )
-        return not self._unsorted
+    def _resume_after(self, page: Page) -> Resume | None:
+        """Say how far down the parents everything is done; they come newest first."""
+        place, parent = self.place, page.context.parent
+        if parent is None or parent.created_at is None or place.signpost is None:
+            return None
+        self._in_order &= self._previous is None or parent.created_at <= self._previous
+        self._previous = parent.created_at
+        whole = page.ends and page.context.label == self._labels()[-1]
+        if not (whole and self._in_order):
+            return None
+        return Resume(place.signpost, place.newest, parents_after=parent.created_at)
 
     def _skip_or_raise(self, page: Page) -> bool:
         """Leave out one parent; what may come back is tried again by the next run."""
@@ -137,9 +134,9 @@ class ChildStream(VitallyStream):
             msg = f"The first {GATE} {self.parent_name} were all refused, the last so: {failure}"
             raise Refused(msg, HTTPStatus.FORBIDDEN)
         self.skip(f"{self.parent_name} {parent.id}: {failure}", page.context)
-        if status != HTTPStatus.NOT_FOUND and parent.id not in self._unskipped:
-            self._unskipped.append(parent.id)
-            if len(self._unskipped) > MOST_SKIPPED:
+        if status != HTTPStatus.NOT_FOUND and parent.id not in self.place.skipped:
+            self.place.skipped.append(parent.id)
+            if len(self.place.skipped) > MOST_SKIPPED:
                 msg = (
                     f"More than {MOST_SKIPPED} {self.parent_name} could not be read for "
                     f"'{self.name}', which is no accident: {failure}"
@@ -173,8 +170,8 @@ class DetailStream(ChildStream):
             They, and those an earlier run could not read.
         """
         listing = self.run.stream(self.parent.name)
-        waiting = set(self._to_retry)
-        for parent in listing.changed(self.plan, self._signpost):
+        waiting = set(self.place.to_retry)
+        for parent in listing.changed(self.plan, self.place.signpost):
             waiting.discard(parent.id)
             yield parent
         for identity in sorted(waiting):

@@ -13,6 +13,7 @@ from contextlib import closing
 from dataclasses import replace
 from functools import cached_property, partial
 from http import HTTPStatus
+from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 from urllib.parse import quote
 
@@ -22,17 +23,16 @@ from singer_sdk.helpers.jsonpath import extract_jsonpath
 
 from tap_vitally.api import PATIENCE
 from tap_vitally.conform import Conformer
-from tap_vitally.contexts import ONE, Context, Page, Parent, Record, Variants
-from tap_vitally.errors import Refused, TapFailure, Unreadable
+from tap_vitally.contexts import ONE, Context, Page, Parent, Record, Step, Variants
+from tap_vitally.errors import CursorRefused, Refused, TapFailure, Unreadable
 from tap_vitally.pagination import Cursors
+from tap_vitally.place import Place
 from tap_vitally.replication import (
     FIRST_PASS,
     Pass,
     Resume,
     Window,
     format_instant,
-    latest,
-    next_bookmark,
     parse_instant,
     plan_pass,
 )
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context as SdkContext
 
     from tap_vitally.api import Answer
+    from tap_vitally.replication import SortKey
     from tap_vitally.run import Run
     from tap_vitally.settings import Settings
     from tap_vitally.tap import TapVitally
@@ -126,40 +127,30 @@ class VitallyStream(Stream):
         """
         settings = self.run.settings
         state = self.tap_state.get("bookmarks", {}).get(self.state_manager.stream_name, {})
-        self._bookmark = (
-            parse_instant(state.get("replication_key_value"))
-            if self.incremental and state.get("replication_key") == self.replication_key
-            else None
-        )
+        key = self.replication_key if self.incremental else None
+        self.place = place = Place.from_state(state, key, signpost)
         self.plan = (
-            plan_pass(self._bookmark, settings.start_date, settings.lookback)
+            plan_pass(place.bookmark, settings.start_date, settings.lookback)
             if self.incremental
             else Pass(FIRST_PASS.sort_by if self.sortable else None)
         )
-        self._known_contexts: list[str] | None = state.get("contexts")
-        self._to_retry: list[str] = state.get("skipped", []) if self._bookmark else []
-        self._resume = self._usable(Resume.from_state(state.get("resume")))
-        self._signpost = self._resume.signpost if self._resume else signpost
-        self._newest = self._resume.newest if self._resume else None
-        self._multi_page: list[Context] = []
+        if place.resume and not self._usable(place.resume):
+            place.resume = None
+        if place.resume:
+            self.logger.info("Going on where an earlier run of '%s' was interrupted.", self.name)
+            place.go_on(self._labels())
+        self._pages_read = self._pages_told = 0
+        self._several_pages: list[Context] = []
         self._unread = 0
         self._all_read = threading.Condition()
-        self._unskipped: list[str] = []
-        self._checkpoint_at = 0
-        self._pages = 0
-        self._finished_contexts: list[str] = []
-        self.tally.bookmark_before = format_instant(self._bookmark) if self._bookmark else None
+        if place.bookmark:
+            self.tally.bookmark_before = format_instant(place.bookmark)
 
-    def _usable(self, resume: Resume | None) -> Resume | None:
-        """Drop a place in a pass that this run would not make."""
-        if resume is None or (resume.cursor and resume.sort_by != self.plan.sort_by):
-            return None
-        if not self._fan_out and resume.context not in self._labels():
-            return None
-        self.logger.info("Going on with '%s' where an earlier run was interrupted.", self.name)
-        return resume
-
-    _fan_out: ClassVar[bool] = False
+    def _usable(self, resume: Resume) -> bool:
+        """Whether an interrupted pass is one that this run would make too."""
+        return resume.context in self._labels() and (
+            resume.cursor is None or resume.sort_by == self.plan.sort_by
+        )
 
     def _labels(self) -> list[str]:
         return [label for label, _, _ in self._variants()]
@@ -183,7 +174,7 @@ class VitallyStream(Stream):
         Yields:
             They, in their order.
         """
-        resume = self._resume
+        resume = self.place.resume
         labels = self._labels()
         skipped = labels.index(resume.context) if resume else 0
         for label, query, inject in list(self._variants())[skipped:]:
@@ -212,8 +203,8 @@ class VitallyStream(Stream):
             with self._all_read:
                 self._unread += 1
             yield partial(self._chain, context)
-        if self.incremental:
-            yield self._look_again
+        if self.incremental and self.place.signpost:
+            yield partial(self._look_again, self.place.signpost)
 
     def everything(self) -> Iterator[Parent]:
         """List the records as parents of others, in the order in which they were created.
@@ -236,13 +227,9 @@ class VitallyStream(Stream):
         """
         requests = 0
         for label, query, _ in self._variants():
-            context = self._context(label, query, {})
-            cursors, window = Cursors(), Window(plan.start)
-            while not cursors.finished and not window.finished:
-                _, rows, following = self._fetch(context, cursors, plan.sort_by)
-                cursors.advance(following)
+            for step in self.walk(self._context(label, query, {}), plan.sort_by, plan.start):
                 requests += 1
-                yield from (self.as_parent(row) for row in window.keep(rows) if row.get("id"))
+                yield from (self.as_parent(row) for row in step.rows if row.get("id"))
         if requests > len(self._labels()) and signpost and plan.sort_by == "updatedAt":
             yield from self.changed(Pass("updatedAt", signpost), None)
 
@@ -255,11 +242,8 @@ class VitallyStream(Stream):
         Yields:
             They.
         """
-        context, cursors = self._context("", {}, inject), Cursors()
-        while not cursors.finished:
-            _, rows, following = self._fetch(context, cursors, None)
-            cursors.advance(following)
-            yield from rows
+        for step in self.walk(self._context("", {}, inject), None):
+            yield from step.rows
 
     def check(self) -> str:
         """Find out whether the workspace gives this stream.
@@ -271,7 +255,7 @@ class VitallyStream(Stream):
         for label, query, inject in self._variants():
             context = self._context(label, {**query, "limit": "1"}, inject)
             try:
-                found += len(self._fetch(context, Cursors(), None)[1])
+                found += len(next(self.walk(context, None)).rows)
             except (Refused, Unreadable) as failure:
                 if isinstance(failure, Refused) and failure.status == HTTPStatus.UNAUTHORIZED:
                     raise
@@ -287,20 +271,13 @@ class VitallyStream(Stream):
         settings = replace(
             self.run.settings, account_status="activeOrChurned", include_archived=True
         )
-        variants = list(self._variants(settings))
-        for _, query, _ in variants:
-            yield from self._ids(Context(self.path, query), "createdAt", None)
-        if len(variants) > 1:
+        lists = [Context(self.path, query) for _, query, _ in self._variants(settings)]
+        walks = [self.walk(context, "createdAt") for context in lists]
+        if len(lists) > 1:
             # What moved from a list not yet read to one already read is at the front of that one.
-            for _, query, _ in variants:
-                yield from self._ids(Context(self.path, query), "updatedAt", self.run.signpost)
-
-    def _ids(self, context: Context, sort_by: str, start: datetime | None) -> Iterator[list[str]]:
-        cursors, window = Cursors(), Window(start)
-        while not cursors.finished and not window.finished:
-            _, rows, following = self._fetch(context, cursors, sort_by if self.sortable else None)
-            cursors.advance(following)
-            yield [row["id"] for row in window.keep(rows) if row.get("id")]
+            walks += [self.walk(context, "updatedAt", self.run.signpost) for context in lists]
+        for step in chain.from_iterable(walks):
+            yield [row["id"] for row in step.rows if row.get("id")]
 
     def as_parent(self, row: Record) -> Parent:
         """Keep of a record what its children need.
@@ -342,16 +319,14 @@ class VitallyStream(Stream):
             The pass's start, or None to read everything.
         """
         start = self.plan.start
-        if start is None or self._bookmark is None:
+        place, parent = self.place, context.parent
+        if start is None or place.bookmark is None:
             return start
-        if self._known_contexts is not None and context.label not in self._known_contexts:
-            return self.run.settings.start_date
-        parent = context.parent
-        if parent and (
-            parent.created_at is None or parent.created_at >= start or parent.id in self._to_retry
-        ):
-            return self.run.settings.start_date
-        return start
+        new_list = place.contexts is not None and context.label not in place.contexts
+        new_parent = parent is not None and (
+            parent.created_at is None or parent.created_at >= start or parent.id in place.to_retry
+        )
+        return self.run.settings.start_date if new_list or new_parent else start
 
     def pages(self, context: Context) -> Iterator[Page]:
         """Read one list.
@@ -366,80 +341,100 @@ class VitallyStream(Stream):
             Refused: If the API refuses it.
         """
         start = self.start_for(context)
-        sort_by = self.plan.sort_by if self.sortable else None
-        cursors = Cursors(context.cursor)
-        window = self._window(start)
-        restarted = False
-        count = 0
-        while True:
-            try:
-                answer, rows, following = self._fetch(context, cursors, sort_by)
-            except Refused as refusal:
-                if refusal.status != HTTPStatus.BAD_REQUEST or cursors.current is None or restarted:
-                    raise
-                self.logger.warning("%s The list is read again from its start.", refusal)
-                cursors, window, restarted = Cursors(), self._window(start), True
-                continue
-            count += 1
-            kept = window.keep(rows)
-            cursors.advance(following)
-            ends = cursors.finished or window.finished
-            if ends and count > 1:
-                self._multi_page.append(context)
-            self._note_order(context, window, ends=ends, early=not cursors.finished)
-            yield Page(
-                context,
-                self.shaped(kept, context),
-                WEIGHT * answer.size,
-                following,
-                window.newest,
-                ends,
-            )
-            if ends:
-                return
+        try:
+            yield from self._pages_from(context, start)
+        except CursorRefused as refusal:
+            self.logger.warning("%s The list is read again from its start.", refusal)
+            yield from self._pages_from(replace(context, cursor=None), start)
 
-    def _window(self, start: datetime | None) -> Window:
-        return Window(start, self.replication_key or "updatedAt")
+    def _pages_from(self, context: Context, start: datetime | None) -> Iterator[Page]:
+        for number, step in enumerate(self.walk(context, self.plan.sort_by, start)):
+            if step.ends and number:
+                self._several_pages.append(context)
+            self._note(context, step)
+            yield self._page(context, step)
 
-    def _note_order(self, context: Context, window: Window, *, ends: bool, early: bool) -> None:
-        if self.plan.sort_by == "updatedAt" and not window.ordered:
+    def _page(self, context: Context, step: Step, *, again: bool = False) -> Page:
+        return Page(
+            context,
+            self.shaped(step.rows, context),
+            WEIGHT * step.size,
+            step.cursor,
+            step.newest,
+            step.ends and not again,
+            again,
+        )
+
+    def _note(self, context: Context, step: Step) -> None:
+        """Count how a list was read, and say once if its order did not hold."""
+        if not step.ordered and self.plan.sort_by == "updatedAt":
             if self._tell(context.label, "order"):
                 self.logger.warning(
                     "%s is not in the order of updatedAt: it is read to its end, so that no "
                     "change is missed.",
                     context.path,
                 )
-            if ends:
-                self.tally.add(out_of_order=1)
-        if ends and early:
-            self.tally.add(stopped_early=1)
+            self.tally.add(out_of_order=step.ends)
+        self.tally.add(stopped_early=step.ends and step.cursor is not None)
 
-    def _look_again(self) -> Iterator[Page]:
+    def _look_again(self, signpost: datetime) -> Iterator[Page]:
         """Read the front of every list of several pages once more, when all have been read.
 
         A record that changes while its list is paged moves to the front, and one that is archived
         moves to another list. Either way it now stands before everything changed earlier.
         """
         with self._all_read:
-            while self._unread:
+            while self._unread > 0:
                 self._all_read.wait(1.0)
                 self.run.check_stopped()
-        if self._signpost is None:
-            return
-        for context in self._multi_page:
+        for context in self._several_pages:
             for _ in range(LOOKS):
-                window = self._window(self._signpost)
-                cursors = Cursors()
-                count = 0
-                while not cursors.finished and not window.finished:
-                    answer, rows, following = self._fetch(context, cursors, "updatedAt")
-                    cursors.advance(following)
-                    count += 1
-                    records = self.shaped(window.keep(rows), context)
-                    weight = WEIGHT * answer.size
-                    yield Page(context, records, weight, newest=window.newest, again=True)
-                if count <= 1:
+                steps = 0
+                for step in self.walk(replace(context, cursor=None), "updatedAt", signpost):
+                    steps += 1
+                    yield self._page(context, step, again=True)
+                if steps == 1:
                     break
+
+    def walk(
+        self, context: Context, sort_by: SortKey | None, start: datetime | None = None
+    ) -> Iterator[Step]:
+        """Follow a list from page to page, as far as it is wanted.
+
+        Args:
+            context: The list.
+            sort_by: The order to ask for; not asked for where the API lets none be chosen.
+            start: From which moment on its records are wanted; None for all.
+
+        Yields:
+            Its pages.
+        """
+        cursors = Cursors(context.cursor)
+        window = Window(start, self.replication_key or "updatedAt")
+        query = dict(context.params)
+        if self.paginated:
+            query.setdefault("limit", str(self.run.settings.page_size))
+        if self.sortable and sort_by:
+            query["sortBy"] = sort_by
+
+        def parse(body: Any) -> tuple[list[Record], str | None]:
+            return self.rows(body), cursors.following(body)
+
+        ends = False
+        while not ends:
+            if cursors.current:
+                query["from"] = cursors.current
+            try:
+                answer = self._get(context, query, parse)
+            except Refused as refusal:
+                if refusal.status != HTTPStatus.BAD_REQUEST or not cursors.current:
+                    raise
+                raise CursorRefused(str(refusal), refusal.status) from None
+            rows, following = answer.data
+            cursors.advance(following)
+            kept = window.keep(rows)
+            ends = cursors.finished or window.finished
+            yield Step(kept, answer.size, following, window.newest, window.ordered, ends)
 
     def ask(self, context: Context) -> Answer[list[Record]]:
         """Read a resource that is one answer.
@@ -457,23 +452,6 @@ class VitallyStream(Stream):
     ) -> Answer[T]:
         patience = PARENT_PATIENCE if context.parent else PATIENCE
         return self.run.api.get(context.path, query, parse, self.tally, patience=patience)
-
-    def _fetch(
-        self, context: Context, cursors: Cursors, sort_by: str | None
-    ) -> tuple[Answer[Any], list[Record], str | None]:
-        def parse(body: Any) -> tuple[list[Record], str | None]:
-            return self.rows(body), cursors.following(body)
-
-        query = dict(context.params)
-        if self.paginated:
-            query.setdefault("limit", str(self.run.settings.page_size))
-        if sort_by:
-            query["sortBy"] = sort_by
-        if cursors.current:
-            query["from"] = cursors.current
-        answer = self._get(context, query, parse)
-        rows, following = answer.data
-        return answer, rows, following
 
     def rows(self, body: Any) -> list[Record]:
         """Find the records of a page.
@@ -601,6 +579,9 @@ class VitallyStream(Stream):
                 raise
             self.skip(str(refusal))
             complete = False
+            with self._all_read:
+                self._unread = 0
+                self._all_read.notify_all()
         if complete and not self.run.settings.lookups:
             self._commit()
         cast("TapVitally", self._tap).flush()
@@ -608,62 +589,48 @@ class VitallyStream(Stream):
     def _take(self, page: Page) -> None:
         """Account for a page whose records have all been written."""
         self.tally.add(pages=1, records=len(page.records))
-        self._newest = latest((self._newest, page.newest))
+        self.place.take(page.newest)
         if page.ends:
-            self._finished_contexts.append(page.context.label)
-        if not page.again and not self.run.settings.lookups:
-            self._pages += 1
+            self.place.finished.add(page.context.label)
+        if not page.again:
+            self._pages_read += 1
             self._remember(page)
         self.run.show_progress(self)
 
     def _remember(self, page: Page) -> None:
         """Put the place in STATE, and write it whenever the pass has grown by an eighth."""
-        place = self._place(page)
-        if place is None:
+        resume = self._resume_after(page)
+        if resume is None or self.run.settings.lookups:
             return
-        self._set_state(resume=place.to_state())
-        if self._pages >= self._checkpoint_at + max(4, self._checkpoint_at // 8):
-            self._checkpoint_at = self._pages
+        self._set_state(self.place.unfinished(resume))
+        if self._pages_read >= self._pages_told + max(4, self._pages_told // 8):
+            self._pages_told = self._pages_read
             self._tap.state_writer.write_state(self.tap_state)
 
-    def _place(self, page: Page) -> Resume | None:
-        if self._signpost is None:
-            return None
-        label, cursor = page.context.label, page.cursor
+    def _resume_after(self, page: Page) -> Resume | None:
+        """Find where a run goes on that has everything up to this page; None if nowhere yet."""
+        place, label, cursor = self.place, page.context.label, page.cursor
         if page.ends:
             labels = self._labels()
             following = labels[labels.index(label) + 1 :]
             if not following:
                 return None
             label, cursor = following[0], None
-        return Resume(self._signpost, self._newest, label, cursor, self.plan.sort_by)
+        if place.signpost is None:
+            return None
+        return Resume(place.signpost, place.newest, label, cursor, self.plan.sort_by)
 
     def _commit(self) -> None:
         """Write what a complete run may remember."""
-        entry: dict[str, Any] = {"resume": None}
-        if self.incremental:
-            bookmark = next_bookmark(self._bookmark, self._newest, self._signpost)
-            if bookmark:
-                self.tally.bookmark_after = format_instant(bookmark)
-                entry |= {
-                    "replication_key": self.replication_key,
-                    "replication_key_value": self.tally.bookmark_after,
-                }
-            if self.variants.parameter and not self._fan_out:
-                entry["contexts"] = sorted(set(self._finished_contexts) | self._resumed_past())
-            entry["skipped"] = self._unskipped
-        self._set_state(**entry)
+        key = self.replication_key if self.incremental else None
+        entry = self.place.complete(key, several=bool(self.variants.parameter))
+        self.tally.bookmark_after = entry.get("replication_key_value")
+        self._set_state(entry)
 
-    def _resumed_past(self) -> set[str]:
-        labels = self._labels()
-        return set(labels[: labels.index(self._resume.context)]) if self._resume else set()
-
-    def _set_state(self, **values: Any) -> None:
+    def _set_state(self, changes: Mapping[str, Any]) -> None:
         """Replace the stream's entry in one step: a signal may come at any moment."""
-        entry = {**self.stream_state, **values}
-        self.tap_state["bookmarks"][self.state_manager.stream_name] = {
-            k: v for k, v in entry.items() if v
-        }
+        entry = {name: value for name, value in {**self.stream_state, **changes}.items() if value}
+        self.tap_state["bookmarks"][self.state_manager.stream_name] = entry
         self.state_manager.is_flushed = False
 
     def _increment_stream_state(
@@ -693,7 +660,8 @@ class VitallyStream(Stream):
         failure = cast("TapFailure", page.failure)
         status = failure.status if isinstance(failure, Refused) else None
         several = len(self._labels()) > 1
-        if status in MISSING or (status == HTTPStatus.BAD_REQUEST and several):
+        refused = status == HTTPStatus.BAD_REQUEST and not isinstance(failure, CursorRefused)
+        if status in MISSING or (refused and several):
             self.skip(str(failure), page.context)
             return several
         raise failure

@@ -113,3 +113,24 @@ class Page:
     ends: bool = False
     again: bool = False
     failure: TapFailure | None = None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One page of a list on the way to its end.
+
+    Attributes:
+        rows: What is wanted of it, as the API sent it.
+        size: Length of its text in bytes.
+        cursor: Where the list goes on after it; None at the end.
+        newest: The latest change in the list so far.
+        ordered: Whether the list was in order so far.
+        ends: Whether nothing that follows is wanted.
+    """
+
+    rows: list[Record]
+    size: int
+    cursor: str | None
+    newest: datetime | None
+    ordered: bool
+    ends: bool

@@ -29,6 +29,10 @@ class Refused(TapFailure):
         self.status = status
 
 
+class CursorRefused(Refused):
+    """The API does not take a cursor that it gave: it has expired, or the list has changed."""
+
+
 class Unreadable(TapFailure):
     """The API answered 200 with something that is not the data asked for, again and again."""
 

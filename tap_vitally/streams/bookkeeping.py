@@ -70,7 +70,7 @@ class InventoryStream(BookkeepingStream):
         for resource in self.run.settings.inventory_resources:
             yield partial(self._list, resource)
 
-    def _place(self, page: Page) -> Resume | None:  # noqa: ARG002
+    def _resume_after(self, page: Page) -> Resume | None:  # noqa: ARG002
         """Start again after an interruption: half a list proves nothing."""
         return None
 

@@ -211,7 +211,7 @@ class MeetingTranscriptsStream(DetailStream):
         """
         found = False
         try:
-            for transcript in self.changed(self.plan, self._signpost):
+            for transcript in self.changed(self.plan, self.place.signpost):
                 found = True
                 yield transcript
         except Refused as refusal:

@@ -1,0 +1,19 @@
+"""A Vitally to play with: a loopback server with the API's behaviour and made-up data.
+
+Example:
+    >>> with serve(World(seed=1, accounts=50)) as sandbox:
+    ...     print(sandbox.url, len(sandbox.world.truth("users")))
+
+"""
+
+from __future__ import annotations
+
+from sandbox.app import Entry, Sandbox
+from sandbox.clock import Clock
+from sandbox.faults import Fault
+from sandbox.rate import Rate
+from sandbox.server import serve
+from sandbox.truth import STREAMS
+from sandbox.world import World
+
+__all__ = ["STREAMS", "Clock", "Entry", "Fault", "Rate", "Sandbox", "World", "serve"]

@@ -1,0 +1,483 @@
+"""What Vitally answers to a GET below ``/resources``: routes, lists, searches and refusals.
+
+Nothing in here knows of HTTP beyond a status code; `sandbox.app` puts the answers on the wire.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+
+from sandbox.generate import DATA_MODELS
+from sandbox.table import Key, Row, View
+from sandbox.truth import ACCOUNT_LISTS, ORGANIZATION_LISTS
+
+if TYPE_CHECKING:
+    from sandbox.world import World
+
+AtEnd: TypeAlias = Literal["present", "omitted", "early"]
+"""How a list speaks of its end: ``early`` says so while there still is a cursor to follow."""
+
+Params: TypeAlias = Mapping[str, str]
+
+MOST_ROWS: Final = 100
+"""How many rows a page has at most, and by default."""
+
+LISTS: Final = frozenset(
+    {
+        "accounts",
+        "admins",
+        "conversations",
+        "customObjects",
+        "meetingTranscripts",
+        "meetings",
+        "noteCategories",
+        "notes",
+        "npsResponses",
+        "organizations",
+        "projectCategories",
+        "projectTemplates",
+        "projects",
+        "taskCategories",
+        "tasks",
+        "users",
+    }
+)
+"""Resources that can be listed as a whole."""
+
+NESTED_LISTS: Final = {
+    "accounts": frozenset(ACCOUNT_LISTS),
+    "organizations": frozenset(ORGANIZATION_LISTS),
+}
+"""Resources that can be listed per parent."""
+
+SINGLES: Final = frozenset(
+    {
+        "accounts",
+        "conversations",
+        "customObjects",
+        "meetingTranscripts",
+        "meetings",
+        "messages",
+        "notes",
+        "npsResponses",
+        "organizations",
+        "projectCategories",
+        "projectTemplates",
+        "projects",
+        "tasks",
+        "users",
+    }
+)
+"""Resources of which one row can be read; the API has no such path for the others."""
+
+BY_EXTERNAL_ID: Final = frozenset({"accounts", "meetings", "organizations", "users"})
+"""Resources whose rows also go by their external id."""
+
+ARCHIVED_LISTS: Final = frozenset({"instances", "meetings", "notes", "projects", "tasks"})
+ARCHIVED_NESTED_LISTS: Final = frozenset({"notes", "tasks"})
+"""Lists that take ``archived``; the nested ones of projects and meetings ignore it."""
+
+STATUSES: Final = {"active": False, "churned": True, "activeOrChurned": None}
+"""Whether ``churnedAt`` has to be set for each status of accounts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """An answer that is not a list: its JSON, or the bytes of a body that is not JSON."""
+
+    payload: Any = None
+    status: int = 200
+    body: bytes | None = None
+
+
+NOT_FOUND: Final = Plain({"error": "Not found"}, 404)
+"""The answer to a path or an id that does not exist."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """An answer that is one page of a list.
+
+    Attributes:
+        rows: The rows, in order.
+        next: The cursor of the next page, if there is one.
+        at_end: Whether these are the last rows.
+        sent: The cursor that asked for this page.
+        first: A cursor for the top of the list.
+        former: The last row of the page before.
+        key: What the rows are called in the envelope.
+    """
+
+    rows: list[Row]
+    next: str | None
+    at_end: bool
+    sent: Cursor | None
+    first: Cursor
+    former: Row | None
+    key: Literal["results", "data"] = "results"
+
+
+class RefusedError(Exception):
+    """A request that is answered with an error."""
+
+    def __init__(self, answer: Plain) -> None:
+        """Refuse a request.
+
+        Args:
+            answer: What the client gets to hear.
+        """
+        super().__init__(answer)
+        self.answer = answer
+
+
+def invalid(param: str, message: str) -> Plain:
+    """Return the answer to a wrong parameter (API notes: error bodies)."""
+    error = {
+        "instancePath": f"/{param}",
+        "schemaPath": f"#/properties/{param}",
+        "keyword": "type",
+        "params": {},
+        "message": message,
+    }
+    return Plain({"error": {"message": "validation failed", "errors": [error]}}, 400)
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """A place in a list, bound to that list and its order (API notes: pagination).
+
+    Attributes:
+        key: The page starts below this; None stands for the top of the list.
+        listing: The list, its filter and its order.
+        turn: Tells cursors apart that stand for the same place.
+    """
+
+    key: Key | None
+    listing: str
+    turn: int = 0
+
+    def encode(self) -> str:
+        """Write the cursor as base64 with all of ``+``, ``/`` and ``=`` in it.
+
+        Clients that forget to encode a query parameter are found out by these.
+        """
+        document = {
+            "sortVal": self.key and self.key.value,
+            "id": self.key and self.key.id,
+            "listing": self.listing,
+            "turn": self.turn,
+            "salt": "~~~???",
+        }
+        text = json.dumps(document)
+        text += " " * ((1 - len(text)) % 3)
+        return base64.b64encode(text.encode()).decode()
+
+    @classmethod
+    def decode(cls, text: str, listing: str) -> Cursor:
+        """Read a cursor back.
+
+        Raises:
+            RefusedError: It is garbage or belongs to another list, filter or order.
+        """
+        try:
+            document = json.loads(base64.b64decode(text, validate=True))
+            value, id_ = document["sortVal"], document["id"]
+            key = None if value is None else Key(str(value), str(id_))
+            cursor = cls(key, str(document["listing"]), int(document["turn"]))
+        except (binascii.Error, ValueError, KeyError, TypeError):
+            raise RefusedError(invalid("from", "must be a cursor")) from None
+        if cursor.listing != listing:
+            raise RefusedError(invalid("from", "must belong to this list, filter and order"))
+        return cursor
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """Vitally's REST API, reading from a world.
+
+    Attributes:
+        world: Whose rows it serves.
+        at_end: How lists speak of their end.
+        admin_search: Whether searching admins answers one object or a list of results.
+    """
+
+    world: World
+    at_end: AtEnd = "present"
+    admin_search: Literal["object", "results"] = "object"
+
+    def get(self, path: Sequence[str], params: Params) -> Plain | Page:
+        """Answer a request.
+
+        Args:
+            path: The decoded segments below ``/resources``.
+            params: The query; what is not known is ignored.
+        """
+        try:
+            with self.world.lock:
+                return self._route(path, params)
+        except RefusedError as refused:
+            return refused.answer
+
+    def envelope(self, page: Page) -> Row:
+        """Wrap a page's rows; surveys do it differently (API notes: custom surveys)."""
+        envelope: Row = {page.key: page.rows, "next": page.next}
+        if page.key == "results" and self.at_end != "omitted":
+            envelope["atEnd"] = page.at_end
+        return envelope
+
+    def _route(self, path: Sequence[str], params: Params) -> Plain | Page:
+        answer = self._listed(path, params) or self._found(path, params) or self._read(path)
+        return answer or NOT_FOUND
+
+    def _listed(self, path: Sequence[str], params: Params) -> Page | None:
+        """Answer a path that stands for a paginated list."""
+        match path:
+            case ["customObjects", parent, "instances"]:
+                return self._page("instances", params, self._key("customObjects", parent))
+            case ["surveys", parent, "responses"]:
+                page = self._page("surveyResponses", params, self._key("surveys", parent))
+                return replace(page, key="data")
+            case [resource] if resource in LISTS:
+                return self._page(resource, params)
+            case [parents, parent, resource] if resource in NESTED_LISTS.get(parents, ()):
+                return self._page(resource, params, self._key(parents, parent))
+        return None
+
+    def _found(self, path: Sequence[str], params: Params) -> Plain | None:
+        """Answer a path that stands for a search of some kind."""
+        match path:
+            case ["users", "search"]:
+                return Plain({"results": self._search_users(params)})
+            case ["admins", "search"]:
+                return self._search_admins(params)
+            case ["customFields"]:
+                return Plain(self._custom_fields(params))
+            case ["customObjects", parent, "instances", "search"]:
+                return Plain(self._search_instances(self._key("customObjects", parent), params))
+            case [("notes" | "tasks") as resource, key] if params.get("source"):
+                return Plain(self._from_source(resource, key, params["source"]))
+        return None
+
+    def _read(self, path: Sequence[str]) -> Plain | None:
+        """Answer a path that stands for a single thing."""
+        match path:
+            case ["conversations", key]:
+                return Plain(self._conversation(key))
+            case [("surveyResponses" | "surveyQuestions") as resource, key]:
+                return Plain({"data": self._row(resource, key)})
+            case ["accounts", key, "healthScores"]:
+                scores = self.world.health_scores(self._key("accounts", key))
+                return NOT_FOUND if scores is None else Plain(scores)
+            case ["meetings", key, "transcript"]:
+                return self._transcript(self._key("meetings", key))
+            case [resource, key] if resource in SINGLES:
+                return Plain(self._row(resource, key))
+        return None
+
+    # Single rows.
+
+    def _key(self, resource: str, name: str) -> str:
+        """Find a row by its id or, where the API allows that, by its external id."""
+        rows = self.world.tables[resource].rows
+        if name in rows:
+            return name
+        if resource in BY_EXTERNAL_ID:
+            for key, row in rows.items():
+                if name and row["externalId"] == name:
+                    return key
+        raise RefusedError(NOT_FOUND)
+
+    def _row(self, resource: str, name: str) -> Row:
+        return self.world.row(resource, self._key(resource, name))
+
+    def _from_source(self, resource: str, name: str, source: str) -> Row:
+        """Find a note or a task by the id it has in an integration (API notes: notes, tasks)."""
+        rows = self.world.tables[resource].rows
+        if name in rows:
+            return rows[name]
+        for row in rows.values():
+            same_source = (row["source"] or "").casefold() == source.casefold()
+            if name and row["externalId"] == name and same_source:
+                return row
+        raise RefusedError(NOT_FOUND)
+
+    def _conversation(self, key: str) -> Row:
+        """The one place that says whose a conversation is and what was said in it."""
+        tables = self.world.tables
+        row = self._row("conversations", key)
+        messages, _ = tables["messages"].page(View("timestamp", key), None, len(tables["messages"]))
+        members = {
+            resource: [
+                self.world.copy_without(resource, link, ("accounts", "organizations", "keyRoles"))
+                for link in tables["conversations"].links(key)
+                if link in tables[resource].rows
+            ]
+            for resource in ("accounts", "users", "admins")
+        }
+        return {
+            **row,
+            "externalUrl": f"https://www.example.com/conversations/{key}",
+            "messages": [tables["messages"].rows[message.id] for message in reversed(messages)],
+            **members,
+        }
+
+    def _transcript(self, meeting: str) -> Plain:
+        """A meeting's transcript, or one of the ways to say that there is none."""
+        table = self.world.tables["meetingTranscripts"]
+        if recorded := table.listed(meeting):
+            return Plain(table.rows[recorded[0]])
+        absent = (
+            NOT_FOUND,
+            Plain(status=204, body=b""),
+            Plain(body=b""),
+            Plain(None),
+            Plain({}),
+        )
+        return absent[int(meeting[-4:], 16) % len(absent)]
+
+    # Searches.
+
+    def _search_users(self, params: Params) -> list[Row]:
+        criterion, wanted = _only_one(params, ("email", "externalId", "emailSubdomain"))
+
+        def matches(row: Row) -> bool:
+            if criterion != "emailSubdomain":
+                return bool(row[criterion] == wanted)
+            domain = (row["email"] or "").rpartition("@")[2]
+            return bool(domain == wanted or domain.startswith(f"{wanted}."))
+
+        return [row for row in self.world.tables["users"].rows.values() if matches(row)]
+
+    def _search_admins(self, params: Params) -> Plain:
+        _, email = _only_one(params, ("email",))
+        rows = [row for row in self.world.tables["admins"].rows.values() if row["email"] == email]
+        if self.admin_search == "results":
+            return Plain({"results": rows})
+        return Plain(rows[0]) if rows else NOT_FOUND
+
+    def _search_instances(self, parent: str, params: Params) -> list[Row]:
+        """Answers a bare array (API notes: custom objects, search)."""
+        criterion, wanted = _only_one(
+            params,
+            (
+                "id",
+                "externalId",
+                "customerId",
+                "organizationId",
+                "customFieldId",
+                "customFieldValue",
+            ),
+        )
+
+        def matches(row: Row) -> bool:
+            match criterion:
+                case "customerId":
+                    return any(customer["id"] == wanted for customer in row["customers"])
+                case "customFieldId":
+                    return wanted in row["traits"]
+                case "customFieldValue":
+                    return wanted in row["traits"].values()
+                case _:
+                    return bool(row[criterion] == wanted)
+
+        table = self.world.tables["instances"]
+        return [row for key in table.listed(parent) if matches(row := table.rows[key])]
+
+    def _custom_fields(self, params: Params) -> list[Row]:
+        """A bare array, by label, without a word on the model (API notes: custom fields)."""
+        model = params.get("model")
+        if model == "customObjects":
+            owner = params.get("customObjectId")
+            if not owner:
+                raise RefusedError(invalid("customObjectId", "is required for this model"))
+            owner = self._key("customObjects", owner)
+        elif model in DATA_MODELS:
+            owner = model
+        else:
+            raise RefusedError(
+                invalid("model", f"must be one of {', '.join(DATA_MODELS)}, customObjects")
+            )
+        table = self.world.tables["customFields"]
+        rows = (table.rows[key] for key in table.listed(owner))
+        return sorted(rows, key=_label)
+
+    # Lists.
+
+    def _page(self, resource: str, params: Params, parent: str | None = None) -> Page:
+        """Read one page, newest first (API notes: pagination)."""
+        view = _view(resource, params, parent)
+        listing = f"{resource}:{':'.join(str(part) for part in view)}"
+        sent = Cursor.decode(params["from"], listing) if params.get("from") else None
+        after = sent.key if sent else None
+        limit = params.get("limit", str(MOST_ROWS))
+        if not (limit.isascii() and limit.isdigit() and 1 <= int(limit) <= MOST_ROWS):
+            raise RefusedError(invalid("limit", f"must be an integer between 1 and {MOST_ROWS}"))
+        table = self.world.tables[resource]
+        keys, more = table.page(view, after, int(limit))
+        following = bool(keys) and (more or self.at_end == "early")
+        rows = [table.rows[key.id] for key in keys]
+        return Page(
+            rows=[_as_listed(row) for row in rows] if resource == "meetingTranscripts" else rows,
+            next=Cursor(keys[-1], listing).encode() if following else None,
+            at_end=not more,
+            sent=sent,
+            first=Cursor(None, listing),
+            former=table.rows.get(after.id) if after else None,
+        )
+
+
+def _view(resource: str, params: Params, parent: str | None) -> View:
+    """Work out which rows a list is to show and in which order."""
+    sort = params.get("sortBy", "updatedAt")
+    if resource == "admins":
+        sort = "id"
+    elif sort not in ("updatedAt", "createdAt"):
+        raise RefusedError(invalid("sortBy", "must be updatedAt or createdAt"))
+    where = None
+    if resource == "npsResponses" and parent is None:
+        parent = params.get("target", "accounts")
+        if parent not in ("accounts", "organization"):
+            raise RefusedError(invalid("target", "must be accounts or organization"))
+    elif resource == "accounts" and parent is None:
+        status = params.get("status", "active")
+        if status not in STATUSES:
+            raise RefusedError(invalid("status", f"must be one of {', '.join(STATUSES)}"))
+        churned = STATUSES[status]
+        where = None if churned is None else ("churnedAt", churned)
+    elif "archived" in params and _takes_archived(resource, parent):
+        if params["archived"] not in ("true", "false"):
+            raise RefusedError(invalid("archived", "must be boolean"))
+        where = ("archivedAt", params["archived"] == "true")
+    return View(sort, parent, where)
+
+
+def _takes_archived(resource: str, parent: str | None) -> bool:
+    if parent is None or resource == "instances":
+        return resource in ARCHIVED_LISTS
+    return resource in ARCHIVED_NESTED_LISTS
+
+
+def _as_listed(transcript: Row) -> Row:
+    """Leave the sentences out of every third transcript: lists may (API notes: transcripts)."""
+    if int(transcript["id"][-4:], 16) % 3:
+        return transcript
+    return {name: value for name, value in transcript.items() if name != "transcript"}
+
+
+def _only_one(params: Params, criteria: Sequence[str]) -> tuple[str, str]:
+    """Return the one criterion that was given, and its value."""
+    given = [(name, params[name]) for name in criteria if name in params]
+    if len(given) != 1:
+        raise RefusedError(
+            invalid(criteria[0], f"exactly one of {', '.join(criteria)} is required")
+        )
+    return given[0]
+
+
+def _label(row: Row) -> str:
+    return str(row["label"])

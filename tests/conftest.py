@@ -1,0 +1,33 @@
+"""Fixtures that all tests may use."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from sandbox import Sandbox, World, serve
+
+
+@pytest.fixture
+def start_sandbox() -> Iterator[Callable[..., Sandbox]]:
+    """Start sandboxes that end with the test: ``start_sandbox(accounts=20, latency=0.1)``."""
+    with ExitStack() as running:
+
+        def start(*, accounts: int = 20, seed: int = 1, sizes: Any = None, **how: Any) -> Sandbox:
+            world = World(seed=seed, accounts=accounts, sizes=sizes or {})
+            return running.enter_context(serve(world, **how))
+
+        yield start
+
+
+@pytest.fixture(autouse=True)
+def _signal_handlers_kept() -> Iterator[None]:
+    """Put back the handlers that a tap inside the test replaces."""
+    kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in kept.items():
+        signal.signal(number, handler)

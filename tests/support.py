@@ -1,0 +1,213 @@
+"""What the tests share: running the tap, and a warehouse that keeps what it wrote."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from singer_sdk.singerlib.encoding.simple import Message
+
+from tap_vitally.tap import TapVitally
+from tap_vitally.writer import MessageWriter
+
+ROOT = Path(__file__).parent.parent
+KEY = "sandbox"
+
+Row = dict[str, Any]
+Key = tuple[str, ...]
+
+_encoder = msgspec.json.Encoder(decimal_format="number", enc_hook=str)
+
+
+def plain(value: Any) -> Any:
+    """Bring a value into the form it has after a trip through JSON, every digit kept."""
+    return json.loads(_encoder.encode(value), parse_float=Decimal)
+
+
+def config_for(url: str, **settings: Any) -> Row:
+    """The smallest configuration for the sandbox, with further settings."""
+    return {"api_key": KEY, "api_url": url, **settings}
+
+
+def catalog(select: Iterable[str] | None = None, config: Mapping[str, Any] | None = None) -> Row:
+    """The tap's catalog, with just these streams selected; None selects all."""
+    chosen = None if select is None else set(select)
+    tap = TapVitally(config=dict(config or {}), validate_config=False, setup_mapper=False)
+    entries: Row = tap.catalog_dict
+    unknown = (chosen or set()) - {entry["stream"] for entry in entries["streams"]}
+    assert not unknown, f"no such streams: {unknown}"
+    for entry in entries["streams"]:
+        for item in entry["metadata"]:
+            if item["breadcrumb"] == []:
+                item["metadata"]["selected"] = chosen is None or entry["stream"] in chosen
+    return entries
+
+
+@dataclass
+class Warehouse:
+    """What a target that upserts by key would hold: the latest version of every row."""
+
+    tables: dict[str, dict[Key, Row]] = field(default_factory=dict)
+    keys: dict[str, list[str]] = field(default_factory=dict)
+    schemas: dict[str, Row] = field(default_factory=dict)
+    state: Row | None = None
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def load(self, messages: Iterable[Row]) -> None:
+        """Take in messages in their order."""
+        for message in messages:
+            kind = message["type"]
+            if kind == "SCHEMA":
+                name = message["stream"]
+                self.keys[name] = message["key_properties"]
+                self.schemas[name] = message["schema"]
+                self.tables.setdefault(name, {})
+            elif kind == "RECORD":
+                name, record = message["stream"], message["record"]
+                key = tuple(str(record[part]) for part in self.keys[name])
+                self.tables[name][key] = record
+                self.counts[name] = self.counts.get(name, 0) + 1
+            elif kind == "STATE":
+                self.state = message["value"]
+
+    def differences(self, stream: str, truth: Mapping[Any, Row]) -> dict[str, list[Any]]:
+        """Compare a table with what the sandbox says it should hold; empty if it is equal."""
+        wanted = {tuple(str(part) for part in key): plain(row) for key, row in truth.items()}
+        found = self.tables.get(stream, {})
+        changed = [
+            key
+            for key in wanted.keys() & found.keys()
+            if any(found[key].get(name) != value for name, value in wanted[key].items())
+        ]
+        result = {
+            "missing": sorted(wanted.keys() - found.keys()),
+            "unexpected": sorted(found.keys() - wanted.keys()),
+            "different": sorted(changed),
+        }
+        return {what: keys for what, keys in result.items() if keys}
+
+
+@dataclass
+class Result:
+    """One run of the tap as a process."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+    @property
+    def messages(self) -> list[Row]:
+        """The Singer messages, decoded with every digit of their numbers."""
+        return [json.loads(line, parse_float=Decimal) for line in self.stdout.splitlines()]
+
+    def records(self, stream: str) -> list[Row]:
+        """The records of one stream."""
+        return [
+            message["record"]
+            for message in self.messages
+            if message["type"] == "RECORD" and message["stream"] == stream
+        ]
+
+    @property
+    def state(self) -> Row | None:
+        """The last STATE."""
+        states = [message["value"] for message in self.messages if message["type"] == "STATE"]
+        return states[-1] if states else None
+
+
+def command(
+    folder: Path,
+    config: Mapping[str, Any],
+    *,
+    select: Iterable[str] | None = None,
+    state: Mapping[str, Any] | None = None,
+    default_selection: bool = False,
+) -> list[str]:
+    """The command line that runs the tap, with its files written to a folder."""
+    arguments = [sys.executable, "-m", "tap_vitally"]
+    files: dict[str, Any] = {"config": config}
+    if not default_selection:
+        files["catalog"] = catalog(select, config)
+    if state is not None:
+        files["state"] = state
+    for name, content in files.items():
+        path = folder / f"{name}.json"
+        path.write_text(json.dumps(content))
+        arguments += [f"--{name}", str(path)]
+    return arguments
+
+
+def run_tap(
+    folder: Path,
+    config: Mapping[str, Any],
+    *,
+    select: Iterable[str] | None = None,
+    state: Mapping[str, Any] | None = None,
+    default_selection: bool = False,
+    env: Mapping[str, str] | None = None,
+    timeout: float = 120,
+) -> Result:
+    """Run the tap as its users do: a process of its own, with files for its settings."""
+    arguments = command(
+        folder, config, select=select, state=state, default_selection=default_selection
+    )
+    return run_command(arguments, env=env, timeout=timeout)
+
+
+def run_command(
+    arguments: Sequence[str], *, env: Mapping[str, str] | None = None, timeout: float = 120
+) -> Result:
+    """Run a command to its end, from the top of the repository."""
+    done = subprocess.run(
+        arguments,
+        capture_output=True,
+        cwd=ROOT,
+        env={**os.environ, **(env or {})},
+        timeout=timeout,
+        check=False,
+    )
+    return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+class Collector(MessageWriter):
+    """Keeps messages, in place of writing them, as the target would read them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.messages: list[Row] = []
+
+    def write_message(self, message: Message) -> None:
+        self.messages.append(json.loads(self.format_message(message), parse_float=Decimal))
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+
+def run_in_process(
+    config: Mapping[str, Any],
+    *,
+    select: Iterable[str] | None = None,
+    state: Mapping[str, Any] | None = None,
+    collector: Collector | None = None,
+) -> list[Row]:
+    """Run the tap inside the test, for tests that need very many runs."""
+    collector = collector or Collector()
+    tap = TapVitally(
+        config=dict(config),
+        catalog=catalog(select, config),
+        state=dict(state or {}),
+        message_writer=collector,
+    )
+    try:
+        tap.sync_all()
+    finally:
+        tap.run.stop()
+    return collector.messages

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk import typing as th
@@ -270,31 +269,39 @@ class AccountHealthScoresStream(DetailStream):
         ),
     )
 
-    def records_of(self, answer: Answer[list[Record]]) -> list[Record]:
-        """Make one dated record of whatever shape the breakdown has.
-
-        Args:
-            answer: The breakdown.
-
-        Returns:
-            The record; none for an account without scores.
-        """
-        found = answer.data
-        if not found:
-            return []
-        moment = format_instant(answer.date or datetime.now(UTC))
-        breakdown = found[0] if len(found) == 1 else {"results": found}
-        return [
-            {"observedOn": moment[:10], "observedAt": moment, "breakdown": breakdown},
-        ]
-
-    def rows(self, body: Any) -> list[Record]:
+    def found(self, body: Any) -> list[Record]:
         """Accept an object, an array or an envelope: no source shows the shape.
 
         Args:
             body: The breakdown.
 
         Returns:
-            Its parts.
+            It as one object, in a list; an empty list for an account without scores.
+        """
+        parts = super().found(body)
+        if not parts:
+            return []
+        return [{"breakdown": body if parts == [body] else {"results": parts}}]
+
+    def rows(self, body: Any) -> list[Record]:
+        """Find the breakdown.
+
+        Args:
+            body: The decoded answer.
+
+        Returns:
+            It, in a list.
         """
         return self.found(body)
+
+    def records_of(self, answer: Answer[list[Record]]) -> list[Record]:
+        """Date the breakdown.
+
+        Args:
+            answer: The breakdown, with the server's clock.
+
+        Returns:
+            The record, in a list.
+        """
+        moment = format_instant(answer.date or self.run.clock())
+        return [{"observedOn": moment[:10], "observedAt": moment, **row} for row in answer.data]

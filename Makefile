@@ -1,8 +1,9 @@
 # Needs git, make and Python 3.11 or newer, and nothing else: every tool is installed under .venv and .venvs.
 #
 #   .venv                      the tap (editable), its tests, linters and uv
-#   .venvs/NAME/bin/NAME       meltano, target-csv, target-duckdb, target-jsonl, target-postgres: one
-#                              environment each, because their requirements exclude each other's
+#   .venvs/NAME/bin/           meltano, singer-tools and the loaders target-csv, target-duckdb,
+#                              target-jsonl, target-postgres: one environment each, because their
+#                              requirements exclude each other's
 #
 # ARGS is passed on: make test ARGS='-k bookmark -x'
 
@@ -13,7 +14,7 @@ PY := .venv/bin/python
 UV := .venv/bin/uv
 PINS := requirements/constraints.txt
 LOADERS := target-csv target-duckdb target-jsonl target-postgres
-TOOLS := meltano $(LOADERS)
+TOOLS := meltano singer-tools $(LOADERS)
 
 # The Python of the loaders. Not all of their pinned releases have wheels for the newest Pythons, and
 # they are separate programs anyway; where PYTHON is too new, uv looks for another one.
@@ -21,6 +22,7 @@ LOADER_PYTHON ?= $(shell $(PYTHON) -c 'import sys; v = sys.version_info; print(s
 
 # The tests and the demo find the programs they run by these names.
 export MELTANO ?= $(CURDIR)/.venvs/meltano/bin/meltano
+export SINGER_CHECK_TAP ?= $(CURDIR)/.venvs/singer-tools/bin/singer-check-tap
 export TARGET_CSV ?= $(CURDIR)/.venvs/target-csv/bin/target-csv
 export TARGET_DUCKDB ?= $(CURDIR)/.venvs/target-duckdb/bin/target-duckdb
 export TARGET_JSONL ?= $(CURDIR)/.venvs/target-jsonl/bin/target-jsonl

@@ -65,14 +65,35 @@ def next_cursor(body: Any) -> str | None:
 
     Returns:
         The value for ``from``, or None at the end of the list.
+
+    Raises:
+        Unreadable: If there is a next page, but no telling where.
     """
     if not isinstance(body, dict) or body.get("atEnd") is True:
         return None
     following = body.get("next")
-    if not following or not isinstance(following, str):
+    if not following:
         return None
+    if isinstance(following, int):
+        return str(following)
+    if not isinstance(following, str):
+        msg = "its next page is named by something else than text"
+        raise Unreadable(msg)
     if following.startswith(("http://", "https://")):
-        # One client has met `next` as a whole address. Only its cursor is taken, so that an
-        # answer cannot send the key to another host.
-        return next(iter(parse_qs(urlsplit(following).query).get("from", [])), None)
+        return _cursor_in(following)
     return following
+
+
+def _cursor_in(address: str) -> str:
+    """Take only the cursor of an address, which one client has met as ``next``.
+
+    The rest is not followed: an answer must not be able to send the key to another host.
+    """
+    try:
+        cursors = parse_qs(urlsplit(address).query).get("from", [])
+    except ValueError:
+        cursors = []
+    if not cursors:
+        msg = "its next page is an address without a cursor"
+        raise Unreadable(msg)
+    return cursors[0]

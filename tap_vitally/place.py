@@ -62,7 +62,11 @@ class Place:
             signpost,
             bookmark=parse_instant(state.get("replication_key_value")) if known else None,
             contexts=contexts if isinstance(contexts, list) else None,
-            to_retry=frozenset(skipped if isinstance(skipped, list) else ()),
+            to_retry=frozenset(
+                identity
+                for identity in (skipped if isinstance(skipped, list) else ())
+                if isinstance(identity, str)
+            ),
             resume=Resume.from_state(state.get("resume")),
         )
 

@@ -24,9 +24,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
+EARLIEST = datetime.min.replace(tzinfo=UTC)
 SortKey = Literal["createdAt", "updatedAt"]
+SORT_KEYS: tuple[SortKey, ...] = get_args(SortKey)
 
 
 def parse_instant(value: Any) -> datetime | None:
@@ -92,7 +94,7 @@ def plan_pass(
     """
     starts = [start_date] if start_date else []
     if bookmark:
-        starts.append(bookmark - lookback)
+        starts.append(EARLIEST + max(bookmark - EARLIEST - lookback, timedelta(0)))
     return Pass("updatedAt", max(starts)) if starts else FIRST_PASS
 
 
@@ -236,12 +238,12 @@ class Resume:
         signpost = parse_instant(state.get("signpost"))
         if signpost is None:
             return None
-        sort_by = state.get("sort_by")
+        cursor, sort_by = state.get("cursor"), state.get("sort_by")
         return cls(
             signpost=signpost,
             newest=parse_instant(state.get("newest")),
             context=str(state.get("context", "")),
-            cursor=state.get("cursor"),
-            sort_by=sort_by if sort_by in {"createdAt", "updatedAt"} else None,
+            cursor=cursor if isinstance(cursor, str) else None,
+            sort_by=next((key for key in SORT_KEYS if key == sort_by), None),
             parents_after=parse_instant(state.get("parents_after")),
         )

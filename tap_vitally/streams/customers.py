@@ -124,7 +124,7 @@ class UsersStream(VitallyStream):
         CREATED_AT,
         UPDATED_AT,
         EXTERNAL_ID,
-        th.Property("name", th.StringType, description="Full name."),
+        th.Property("name", th.StringType, description="Full name of the person."),
         th.Property("email", th.StringType, description="E-mail address."),
         th.Property(
             "avatar",
@@ -223,7 +223,7 @@ class AdminsStream(VitallyStream):
     sortable = False
     schema: ClassVar[dict[str, Any]] = record_schema(
         ID,
-        th.Property("name", th.StringType, description="Full name."),
+        th.Property("name", th.StringType, description="Full name of the person."),
         th.Property("email", th.StringType, description="E-mail address."),
         th.Property(
             "licenseStatus",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from functools import cached_property
 from http import HTTPStatus
 from typing import ClassVar, cast
 
@@ -28,11 +29,11 @@ class ChildStream(VitallyStream):
     The stream walks its parents itself, inside one sync: one SCHEMA, one bookmark for all.
 
     Attributes:
-        parent: The stream whose records are the parents.
+        parent: The stream whose records are the parents; left as it is where there is none.
         parent_key: The property that receives the parent's id.
     """
 
-    parent: ClassVar[type[VitallyStream]]
+    parent: ClassVar[type[VitallyStream]] = VitallyStream
     parent_key: ClassVar[str]
     _refused = 0
     _previous: datetime | None = None
@@ -69,6 +70,44 @@ class ChildStream(VitallyStream):
             for label, query, variant in self._variants():
                 inject = {self.parent_key: parent.id, **variant}
                 yield self._context(label, query, inject, parent)
+
+    def start_for(self, context: Context) -> datetime | None:
+        """Decide from which moment on the records of a parent are wanted.
+
+        A parent that this stream has not read before may have records older than the bookmark:
+        one that is new, could not be read, or was left out by the settings until now.
+
+        Args:
+            context: The parent's list.
+
+        Returns:
+            The pass's start, or None to read everything.
+        """
+        start, place, parent = super().start_for(context), self.place, context.parent
+        if start is None or place.bookmark is None or parent is None:
+            return start
+        created, updated = parent.created_at, parse_instant(parent.updated_at)
+        appeared = created is None or created >= start
+        returned = self._may_return and (updated is None or updated >= start)
+        widened = not set(self._scope).issubset(place.contexts or self._scope)
+        if appeared or returned or widened or parent.id in place.to_retry:
+            return self.run.settings.start_date
+        return start
+
+    @cached_property
+    def _scope(self) -> list[str]:
+        """Which parents are walked, where the settings choose: ``status=active``."""
+        variants = self.parent.variants
+        values = variants.values(self.run.settings)
+        return [f"{variants.parameter}={value}" for value in values] if variants.parameter else []
+
+    @property
+    def _may_return(self) -> bool:
+        """Whether a parent may be left out in one run and be back in the next."""
+        return self._scope in (["status=active"], ["status=churned"])
+
+    def _covered(self, context: Context) -> list[str]:
+        return [*super()._covered(context), *self._scope]
 
     def undone(self, parents: Iterable[Parent]) -> Iterator[Parent]:
         """Leave out the parents that an interrupted run had done.
@@ -134,16 +173,27 @@ class ChildStream(VitallyStream):
             msg = f"The first {GATE} {self.parent_name} were all refused, the last so: {failure}"
             raise Refused(msg, HTTPStatus.FORBIDDEN)
         self.skip(f"{self.parent_name} {parent.id}: {failure}", page.context)
-        if status != HTTPStatus.NOT_FOUND and parent.id not in self.place.skipped:
-            self.place.skipped.append(parent.id)
-            if len(self.place.skipped) > MOST_SKIPPED:
-                msg = (
-                    f"More than {MOST_SKIPPED} {self.parent_name} could not be read for "
-                    f"'{self.name}', which is no accident: {failure}"
-                )
-                raise TapFailure(msg)
-        self._remember(Page(page.context, ends=True))
+        if self.incremental:
+            self._retry_later(parent, failure)
+        if self.tally.pages:
+            self._remember(Page(page.context, ends=True))
         return True
+
+    def _retry_later(self, parent: Parent, failure: TapFailure) -> None:
+        """Have the next run read a parent in full, unless it is gone for good."""
+        skipped = self.place.skipped
+        missing = isinstance(failure, Refused) and failure.status == HTTPStatus.NOT_FOUND
+        missing_again = missing and parent.id in self.place.to_retry
+        if parent.id in skipped or missing_again:
+            return
+        if len(skipped) < MOST_SKIPPED:
+            skipped.append(parent.id)
+        elif not missing:
+            msg = (
+                f"More than {MOST_SKIPPED} {self.parent_name} could not be read for "
+                f"'{self.name}', which is no accident: {failure}"
+            )
+            raise TapFailure(msg)
 
 
 class DetailStream(ChildStream):

@@ -309,8 +309,7 @@ class VitallyStream(Stream):
     def start_for(self, context: Context) -> datetime | None:
         """Decide from which moment on a list's records are wanted.
 
-        A list this stream has not read before, or the list of a parent that is new, may hold
-        records older than the bookmark.
+        A list this stream has not read before may hold records older than the bookmark.
 
         Args:
             context: The list.
@@ -319,14 +318,11 @@ class VitallyStream(Stream):
             The pass's start, or None to read everything.
         """
         start = self.plan.start
-        place, parent = self.place, context.parent
+        place = self.place
         if start is None or place.bookmark is None:
             return start
-        new_list = place.contexts is not None and context.label not in place.contexts
-        new_parent = parent is not None and (
-            parent.created_at is None or parent.created_at >= start or parent.id in place.to_retry
-        )
-        return self.run.settings.start_date if new_list or new_parent else start
+        known = not context.label or place.contexts is None or context.label in place.contexts
+        return start if known else self.run.settings.start_date
 
     def pages(self, context: Context) -> Iterator[Page]:
         """Read one list.
@@ -591,16 +587,20 @@ class VitallyStream(Stream):
         self.tally.add(pages=1, records=len(page.records))
         self.place.take(page.newest)
         if page.ends:
-            self.place.finished.add(page.context.label)
+            self.place.finished.update(self._covered(page.context))
         if not page.again:
             self._pages_read += 1
             self._remember(page)
         self.run.show_progress(self)
 
+    def _covered(self, context: Context) -> list[str]:
+        """What a bookmark stands for when this list has been read."""
+        return [context.label]
+
     def _remember(self, page: Page) -> None:
         """Put the place in STATE, and write it whenever the pass has grown by an eighth."""
-        resume = self._resume_after(page)
-        if resume is None or self.run.settings.lookups:
+        resume = None if self.run.settings.lookups else self._resume_after(page)
+        if resume is None:
             return
         self._set_state(self.place.unfinished(resume))
         if self._pages_read >= self._pages_told + max(4, self._pages_told // 8):
@@ -623,7 +623,7 @@ class VitallyStream(Stream):
     def _commit(self) -> None:
         """Write what a complete run may remember."""
         key = self.replication_key if self.incremental else None
-        entry = self.place.complete(key, several=bool(self.variants.parameter))
+        entry = self.place.complete(key)
         self.tally.bookmark_after = entry.get("replication_key_value")
         self._set_state(entry)
 
@@ -632,6 +632,13 @@ class VitallyStream(Stream):
         entry = {name: value for name, value in {**self.stream_state, **changes}.items() if value}
         self.tap_state["bookmarks"][self.state_manager.stream_name] = entry
         self.state_manager.is_flushed = False
+
+    def get_replication_key_signpost(self, context: SdkContext | None = None) -> None:
+        """Leave the signpost to `Place`: the SDK's own is this machine's clock.
+
+        Args:
+            context: Not used.
+        """
 
     def _increment_stream_state(
         self, latest_record: Record, *, context: SdkContext | None = None

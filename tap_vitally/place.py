@@ -101,12 +101,11 @@ class Place:
         """
         return {"resume": resume.to_state(), "skipped": sorted(self.to_retry.union(self.skipped))}
 
-    def complete(self, key: str | None, *, several: bool) -> dict[str, Any]:
+    def complete(self, key: str | None) -> dict[str, Any]:
         """Say what a complete pass may remember.
 
         Args:
             key: The stream's replication key; None for a full table.
-            several: Whether the stream is made of several lists.
 
         Returns:
             The parts of the entry that change.
@@ -115,6 +114,6 @@ class Place:
         bookmark = next_bookmark(self.bookmark, self.newest, self.signpost)
         if key and bookmark:
             entry |= {"replication_key": key, "replication_key_value": format_instant(bookmark)}
-        if key and several:
-            entry["contexts"] = sorted(self.finished)
+        if key:
+            entry["contexts"] = sorted(filter(None, self.finished))
         return entry

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from tap_vitally import lookups
 from tap_vitally.api import VitallyApi
-from tap_vitally.errors import Refused, Unreadable, stopped
+from tap_vitally.errors import Refused, TapFailure, Unreadable, stopped
 from tap_vitally.rate_limit import RateBudget
 from tap_vitally.readahead import Chain, ReadAhead, in_turn
 from tap_vitally.report import Progress, Tally
@@ -165,19 +165,19 @@ class Run:
             The server's clock.
 
         Raises:
-            Refused: If the key does not give access.
+            TapFailure: If the key does not give access.
         """
         query = {"limit": "1", "status": "activeOrChurned"}
         try:
             return self.api.get("/accounts", query, _a_page, self.tally).date
         except Refused as refusal:
             if refusal.status != HTTPStatus.NOT_FOUND:
-                raise
+                raise TapFailure(str(refusal)) from None
             msg = (
                 f"There is no Vitally REST API at {self.settings.base_url}: {refusal} Check "
                 "data_center, subdomain and api_url."
             )
-            raise Refused(msg, refusal.status) from None
+            raise TapFailure(msg) from None
 
     def parents(self, name: str) -> Iterable[Parent]:
         """List the parents of child streams, once per run.
@@ -241,6 +241,7 @@ class SharedList(Generic[T]):
         self._source = source
         self._found: list[T] = []
         self._error: Exception | None = None
+        self._finding = threading.Lock()
 
     def __iter__(self) -> Iterator[T]:
         """Walk the list from its start.
@@ -249,16 +250,21 @@ class SharedList(Generic[T]):
             Its items. An error of the source is raised at the same place on every walk.
         """
         position = 0
-        while True:
-            while position < len(self._found):
-                yield self._found[position]
-                position += 1
+        while position < len(self._found) or self._find_more(position):
+            yield self._found[position]
+            position += 1
+
+    def _find_more(self, position: int) -> bool:
+        """Find the item at a position, unless another thread does meanwhile."""
+        with self._finding:
             if self._error:
                 raise self._error
-            try:
-                self._found.append(next(self._source))
-            except StopIteration:
-                return
-            except Exception as error:
-                self._error = error
-                raise
+            if position == len(self._found):
+                try:
+                    self._found.append(next(self._source))
+                except StopIteration:
+                    return False
+                except Exception as error:
+                    self._error = error
+                    raise
+            return True

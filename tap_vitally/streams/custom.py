@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk import typing as th
 
 from tap_vitally.children import ChildStream
 from tap_vitally.client import VitallyStream
-from tap_vitally.contexts import ARCHIVED, CUSTOM_FIELD_MODELS
+from tap_vitally.contexts import ARCHIVED, CUSTOM_FIELD_MODELS, Context, Page, Parent, Record
 from tap_vitally.fragments import (
     ARCHIVED_AT,
     CREATED_AT,
@@ -26,7 +27,7 @@ from tap_vitally.fragments import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from singer_sdk import Tap
     from singer_sdk.streams._state import StreamStateManager
@@ -112,6 +113,29 @@ class CustomObjectsStream(VitallyStream):
             description="Fields of the object, in no fixed shape; prefer custom_object_fields.",
         ),
     )
+
+    def as_parent(self, row: Record) -> Parent:
+        """Keep the whole definition: this stream shares its list with those below it.
+
+        Args:
+            row: A custom object.
+
+        Returns:
+            The parent.
+        """
+        return replace(super().as_parent(row), record=row)
+
+    def pages(self, context: Context) -> Iterator[Page]:
+        """Take the list that the streams below custom objects walk, read once for all.
+
+        Args:
+            context: The only list.
+
+        Yields:
+            One page.
+        """
+        rows = [parent.record for parent in self.run.parents(self.name)]
+        yield Page(context, self.shaped(rows, context), ends=True)
 
 
 class CustomObjectFieldsStream(ChildStream):

@@ -20,6 +20,7 @@ from urllib.parse import quote
 from singer_sdk import Stream
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.helpers.jsonpath import extract_jsonpath
+from singer_sdk.singerlib.catalog import SelectionMask
 
 from tap_vitally.api import PATIENCE
 from tap_vitally.conform import Conformer
@@ -54,13 +55,23 @@ T = TypeVar("T")
 
 WEIGHT = 3
 """Bytes of memory that a byte of JSON takes once decoded, as measured on real-sized pages."""
-EMBEDDED = ("account", "accounts", "customer", "customers", "organization", "organizations")
-EMBEDDED_PEOPLE = ("user", "users")
+EMBEDDED = (
+    "account",
+    "accounts",
+    "customer",
+    "customers",
+    "organization",
+    "organizations",
+    "user",
+    "users",
+)
 REFERENCE = ("id", "externalId", "name")
 MISSING = {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
 """Answers that say that a resource is not there, or not in the plan."""
 LOOKS = 5
 """How often the front of a list is read again while it takes more than a page."""
+MOST_BREADCRUMBS = 10_000
+"""Properties whose selection is remembered: traits may have any number of keys."""
 PARENT_PATIENCE = 30.0
 """Seconds of failure for one parent before it is asked whether only this one fails."""
 
@@ -116,6 +127,11 @@ class VitallyStream(Stream):
     def incremental(self) -> bool:
         """Whether this stream keeps a bookmark."""
         return self.replication_method == "INCREMENTAL" and self.replication_key is not None
+
+    @cached_property
+    def mask(self) -> SelectionMask:
+        """Which properties are selected; the SDK asks for every value of every record."""
+        return _RememberingMask(super().mask)
 
     # The plan, made on the main thread before anything is read
 
@@ -508,7 +524,7 @@ class VitallyStream(Stream):
         records = []
         for row in rows:
             record = self.shape({**row, **context.inject})
-            if any(record.get(name) is None for name in self._keys):
+            if None in map(record.get, self._keys):
                 self.skip("a record without its key", context)
                 continue
             self._conformer.fit(record)
@@ -524,11 +540,15 @@ class VitallyStream(Stream):
         Returns:
             The record.
         """
-        if self.run.settings.embedded_objects == "reference":
-            for name in (*EMBEDDED, *EMBEDDED_PEOPLE):
-                if row.get(name):
-                    row[name] = _reference(row[name])
+        for name in self._cut:
+            if row.get(name):
+                row[name] = _reference(row[name])
         return row
+
+    @cached_property
+    def _cut(self) -> tuple[str, ...]:
+        """The properties whose embedded records are cut down to a reference."""
+        return EMBEDDED if self.run.settings.embedded_objects == "reference" else ()
 
     @cached_property
     def _keys(self) -> tuple[str, ...]:
@@ -687,6 +707,16 @@ class VitallyStream(Stream):
         if message.startswith("An unhandled error occurred"):
             level = logging.DEBUG
         super().log(message, *args, level=level, **kwargs)
+
+
+class _RememberingMask(SelectionMask):
+    """Finds out once whether a property is selected."""
+
+    def __missing__(self, breadcrumb: tuple[str, ...]) -> bool:
+        selected = super().__missing__(breadcrumb)
+        if len(self) < MOST_BREADCRUMBS:
+            self[breadcrumb] = selected
+        return selected
 
 
 def single(body: Any) -> list[Record]:

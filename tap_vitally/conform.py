@@ -22,10 +22,10 @@ FITTING: Mapping[str, tuple[type, ...]] = {
     "integer": (int,),
     "number": (int, Decimal),
     "boolean": (bool,),
-    "array": (list,),
+    "array": (),
     "object": (dict,),
 }
-"""The types that are let through unseen; the rest, and all dates, are looked at."""
+"""The types that are let through unseen; the rest, all dates and all lists are looked at."""
 
 
 class Conformer:
@@ -40,6 +40,7 @@ class Conformer:
         """
         self._report = report
         self._kinds = {name: _kind(declared) for name, declared in schema["properties"].items()}
+        self._fitting = {name: FITTING[kind] for name, kind in self._kinds.items()}
         self._of_text = {
             name
             for name, declared in schema["properties"].items()
@@ -52,21 +53,22 @@ class Conformer:
         Args:
             record: A record; undeclared properties stay as they are.
         """
-        kinds = self._kinds
+        fitting = self._fitting
         for name, value in record.items():
-            if value is None:
+            if value is None or type(value) in fitting.get(name, ()):
                 continue
-            kind = kinds.get(name)
+            kind = self._kinds.get(name)
             if kind is None:
                 self._report(name, "is not in the schema: passed on as it is")
-            elif type(value) not in FITTING[kind] and not _is_moment(kind, value):
+            elif kind == "array" and type(value) is list:
+                if not self._items_fit(name, value):
+                    record[name] = self._items(name, value)
+            elif not _is_moment(kind, value):
                 record[name] = self._converted(name, kind, value)
-            elif kind == "array" and not self._items_fit(name, value):
-                record[name] = self._items(name, value)
 
     def _items_fit(self, name: str, items: list[Any]) -> bool:
         wanted = str if name in self._of_text else dict
-        return all(type(item) is wanted for item in items)
+        return {wanted}.issuperset(map(type, items))
 
     def _items(self, name: str, items: list[Any]) -> list[Any]:
         self._report(name, "held list items of another type: converted")

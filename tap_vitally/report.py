@@ -150,17 +150,18 @@ class Progress:
         self._interval = 0.5 if self._live else PROGRESS_SECONDS
         self._began = self._said = time.monotonic()
 
-    def update(self, current: str, tallies: Mapping[str, Tally]) -> None:
+    def update(self, current: str, counts: Callable[[], Mapping[str, Tally]]) -> None:
         """Say where the run is, if it is time to.
 
         Args:
             current: The stream being written.
-            tallies: The counts by stream.
+            counts: Collects the counts by stream.
         """
         now = time.monotonic()
         if now - self._said < self._interval:
             return
         self._said = now
+        tallies = counts()
         records = sum(tally.records for tally in tallies.values())
         pages = sum(tally.pages for tally in tallies.values())
         requests = sum(tally.requests for tally in tallies.values())

@@ -112,7 +112,7 @@ class Run:
     def _waiting(self) -> None:
         """Do what has to be done now and then while nothing comes."""
         self._alive()
-        self._progress.update(self._current, self.tallies())
+        self._progress.update(self._current, self.tallies)
 
     def _chains(self, stream: VitallyStream) -> Iterable[Chain[Page]]:
         if self.settings.lookups:
@@ -142,7 +142,7 @@ class Run:
             current: The stream being written.
         """
         self._current = current.name
-        self._progress.update(self._current, self.tallies())
+        self._progress.update(self._current, self.tallies)
 
     def tallies(self) -> dict[str, Tally]:
         """Collect the counts.

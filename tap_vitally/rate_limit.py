@@ -107,6 +107,8 @@ class RateWindow:
         self._in_flight = 0
         self._leaving: deque[float] = deque()
         self._paused_until = 0.0
+        # After a pause one request goes out alone, to see whether it has been long enough.
+        self._cautious = False
         # What the server said is left, less what has been sent since: other tools may draw on the
         # same key, so their use shows only here.
         self._credit: int | None = None
@@ -146,6 +148,8 @@ class RateWindow:
         self._expire(now)
         if now < self._paused_until:
             return self._paused_until - now
+        if self._cautious and self._in_flight:
+            return None
         if self.limit is not None and self._in_flight + len(self._leaving) >= self.limit:
             return self._leaving[0] - now if self._leaving else None
         if self._credit is not None and self._credit <= 0:
@@ -173,10 +177,10 @@ class RateWindow:
         self._window = quota.window or self._window
         self._advertised = quota.limit or self._advertised
         self._leaving.append(now + self._window)
+        if now >= self._paused_until:
+            self._cautious = False
         if quota.remaining is None:
-            # After a 429 the first answer that is none lifts the hold, not one sent before it.
-            if now >= self._paused_until:
-                self._credit = None
+            self._credit = None
         else:
             self._credit = quota.remaining - self._in_flight
             self._credit_reset = now + min(quota.reset or 1.0, self._window)
@@ -188,8 +192,7 @@ class RateWindow:
             until: The moment from which one request may try again.
         """
         self._paused_until = max(self._paused_until, until)
-        self._credit = 0
-        self._credit_reset = max(self._credit_reset, self._paused_until)
+        self._cautious = True
 
     def _expire(self, now: float) -> None:
         while self._leaving and self._leaving[0] <= now:

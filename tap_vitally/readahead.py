@@ -86,6 +86,7 @@ class ReadAhead(Generic[Item]):
         self._changed = threading.Condition()
         self._streams: dict[str, _Stream[Item]] = {}
         self._planned = False
+        self._plan_error: BaseException | None = None
         self._queue: deque[_Lane[Item]] = deque()
         self._head: _Lane[Item] | None = None
         self._waiting_lanes = 0
@@ -169,6 +170,8 @@ class ReadAhead(Generic[Item]):
         with self._changed:
             while name not in self._streams and not self._planned:
                 self._wait()
+            if name not in self._streams:
+                raise self._plan_error or KeyError(name)
             return self._streams[name]
 
     def _wait(self) -> None:
@@ -191,21 +194,29 @@ class ReadAhead(Generic[Item]):
 
     def _feed(self) -> None:
         """Walk the plan a little ahead of the workers: finding a list may take requests too."""
-        for name, chains in self._plan:
-            stream: _Stream[Item] = _Stream()
-            with self._changed:
-                self._streams[name] = stream
-                self._changed.notify_all()
-            try:
-                for chain in chains:
-                    self._queue_up(stream, _Lane(chain))
-            except Exception as error:  # noqa: BLE001 - it belongs to the thread that asks
-                stream.error = error
-            with self._changed:
-                stream.complete = True
-                self._changed.notify_all()
+        try:
+            for name, chains in self._plan:
+                self._feed_stream(name, chains)
+        except Exception as error:  # noqa: BLE001 - it belongs to the thread that asks
+            self._plan_error = error
         with self._changed:
             self._planned = True
+            self._changed.notify_all()
+
+    def _feed_stream(self, name: str, chains: Iterable[Chain[Item]]) -> None:
+        stream: _Stream[Item] = _Stream()
+        with self._changed:
+            if self._stopped:
+                raise stopped()
+            self._streams[name] = stream
+            self._changed.notify_all()
+        try:
+            for chain in chains:
+                self._queue_up(stream, _Lane(chain))
+        except Exception as error:  # noqa: BLE001 - as above
+            stream.error = error
+        with self._changed:
+            stream.complete = True
             self._changed.notify_all()
 
     def _queue_up(self, stream: _Stream[Item], lane: _Lane[Item]) -> None:

@@ -171,7 +171,7 @@ class ReadAhead(Generic[Item]):
             while name not in self._streams and not self._planned:
                 self._wait()
             if name not in self._streams:
-                raise self._plan_error or KeyError(name)
+                raise self._plan_error or (stopped() if self._stopped else KeyError(name))
             return self._streams[name]
 
     def _wait(self) -> None:
@@ -197,6 +197,8 @@ class ReadAhead(Generic[Item]):
         try:
             for name, chains in self._plan:
                 self._feed_stream(name, chains)
+                if self._stopped:
+                    break
         except Exception as error:  # noqa: BLE001 - it belongs to the thread that asks
             self._plan_error = error
         with self._changed:
@@ -206,8 +208,6 @@ class ReadAhead(Generic[Item]):
     def _feed_stream(self, name: str, chains: Iterable[Chain[Item]]) -> None:
         stream: _Stream[Item] = _Stream()
         with self._changed:
-            if self._stopped:
-                raise stopped()
             self._streams[name] = stream
             self._changed.notify_all()
         try:

@@ -74,7 +74,7 @@ format: $(INSTALLED) ## mend what ruff can mend
 test: $(INSTALLED) $(TOOLS_INSTALLED) ## run the tests
 	$(PY) -m pytest $(ARGS)
 
-demo: $(INSTALLED) $(TOOLS_INSTALLED) ## run the tap against the sandbox and load what it reads
+demo: $(INSTALLED) .venvs/meltano/.installed .venvs/target-duckdb/.installed ## run the tap against the sandbox and load what it reads
 	$(PY) -m demo $(ARGS)
 
 bench: $(INSTALLED) $(LOADERS_INSTALLED) ## measure

@@ -166,6 +166,7 @@ class VitallyApi:
             self._pauses,
             _TryAgainError,
             jitter=None,
+            logger=None,
             max_time=self._patience,
             tally=tally,
             patience=min(patience, self._patience),

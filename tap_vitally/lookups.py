@@ -41,6 +41,7 @@ class Lookup:
         parameter: The query parameter that takes the value, in a search.
         otherwise: Where to ask when the first place has none.
         inject: The property that receives the value, in a record that may lack it.
+        takes: What the values are.
     """
 
     stream: str
@@ -48,31 +49,36 @@ class Lookup:
     parameter: str = ""
     otherwise: str = ""
     inject: str = ""
+    takes: str = "Ids"
 
 
 LOOKUPS: Mapping[str, Lookup] = {
-    "accounts": Lookup("accounts", "/accounts/{}"),
-    "organizations": Lookup("organizations", "/organizations/{}"),
-    "users": Lookup("users", "/users/{}"),
-    "user_emails": Lookup("users", "/users/search", "email"),
-    "user_external_ids": Lookup("users", "/users/search", "externalId"),
-    "admin_emails": Lookup("admins", "/admins/search", "email"),
+    "accounts": Lookup("accounts", "/accounts/{}", takes="Ids or external ids"),
+    "organizations": Lookup("organizations", "/organizations/{}", takes="Ids or external ids"),
+    "users": Lookup("users", "/users/{}", takes="Ids or external ids"),
+    "user_emails": Lookup("users", "/users/search", "email", takes="E-mail addresses"),
+    "user_external_ids": Lookup("users", "/users/search", "externalId", takes="External ids"),
+    "admin_emails": Lookup("admins", "/admins/search", "email", takes="E-mail addresses"),
     "conversations": Lookup("conversations", "/conversations/{}"),
     "messages": Lookup("messages", "/messages/{}"),
     "notes": Lookup("notes", "/notes/{}"),
     "tasks": Lookup("tasks", "/tasks/{}"),
     "projects": Lookup("projects", "/projects/{}"),
     "nps_responses": Lookup("nps_responses", "/npsResponses/{}"),
-    "meetings": Lookup("meetings", "/meetings/{}"),
+    "meetings": Lookup("meetings", "/meetings/{}", takes="Ids or external ids"),
     "meeting_transcripts": Lookup(
         "meeting_transcripts",
         "/meetingTranscripts/{}",
         otherwise="/meetings/{}/transcript",
         inject="meetingId",
+        takes="Ids, or ids of their meetings,",
     ),
     "custom_objects": Lookup("custom_objects", "/customObjects/{}"),
     "account_health_scores": Lookup(
-        "account_health_scores", "/accounts/{}/healthScores", inject="accountId"
+        "account_health_scores",
+        "/accounts/{}/healthScores",
+        inject="accountId",
+        takes="Account ids",
     ),
 }
 INSTANCES = "custom_object_instances"

@@ -13,11 +13,15 @@ from typing import IO, TYPE_CHECKING, Any, ClassVar, cast
 
 from singer_sdk import Tap
 from singer_sdk import typing as th
-from singer_sdk.exceptions import ConfigValidationError
+from singer_sdk.exceptions import (
+    ConfigValidationError,
+    MapExpressionError,
+    StreamMapConfigError,
+)
 from singer_sdk.tap_base import CliTestOptionValue
 
 from tap_vitally.errors import TapFailure
-from tap_vitally.lookups import INSTANCES, LOOKUPS, problems_with, streams_of
+from tap_vitally.lookups import CRITERIA, INSTANCES, LOOKUPS, problems_with, streams_of
 from tap_vitally.replication import format_instant
 from tap_vitally.report import table
 from tap_vitally.run import Run
@@ -150,7 +154,7 @@ class TapVitally(Tap):
         ),
         th.Property(
             "request_timeout",
-            th.NumberType(exclusive_minimum=0),
+            th.IntegerType(minimum=1),
             default=60,
             title="Request timeout",
             description="Seconds without a byte after which a request is tried again.",
@@ -185,10 +189,18 @@ class TapVitally(Tap):
         th.Property(
             "lookups",
             th.ObjectType(
-                *(th.Property(name, th.ArrayType(th.StringType)) for name in LOOKUPS),
+                *(
+                    th.Property(
+                        name,
+                        th.ArrayType(th.StringType),
+                        description=f"{lookup.takes} of records for the stream {lookup.stream}.",
+                    )
+                    for name, lookup in LOOKUPS.items()
+                ),
                 th.Property(
                     INSTANCES,
                     th.ArrayType(th.ObjectType(additional_properties=th.StringType)),
+                    description=f"Objects of customObjectId and one of {', '.join(CRITERIA)}.",
                 ),
             ),
             title="Look-ups",
@@ -424,6 +436,9 @@ def _failures_in_one_line(tap: type[TapVitally]) -> Iterator[None]:
     except ConfigValidationError as error:
         for problem in error.errors:
             tap.logger.error("%s", problem)  # noqa: TRY400 - no traceback for the operator
+        sys.exit(1)
+    except (StreamMapConfigError, MapExpressionError) as error:
+        tap.logger.error("stream_maps cannot be used: %s. Map only selected streams.", error)  # noqa: TRY400
         sys.exit(1)
     except TapFailure as failure:
         tap.logger.error("%s", failure)  # noqa: TRY400

@@ -106,7 +106,7 @@ class Result:
     @property
     def messages(self) -> list[Row]:
         """The Singer messages, decoded with every digit of their numbers."""
-        return [json.loads(line, parse_float=Decimal) for line in self.stdout.splitlines()]
+        return [json.loads(line, parse_float=Decimal) for line in self.stdout.split("\n") if line]
 
     def records(self, stream: str) -> list[Row]:
         """The records of one stream."""
@@ -145,7 +145,7 @@ def command(
     return arguments
 
 
-def run_tap(
+def run_tap(  # noqa: PLR0913 - they are all optional, and named
     folder: Path,
     config: Mapping[str, Any],
     *,

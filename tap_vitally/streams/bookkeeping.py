@@ -184,6 +184,7 @@ class SyncRunsStream(BookkeepingStream):
         started = format_instant(self.run.started_at)
         for stream in self.run.selected():
             if stream is not self:
+                self.tally.add(records=1)
                 yield {"startedAt": started, "stream": stream.name, **stream.tally.as_record()}
 
 

@@ -1,0 +1,218 @@
+"""Writes what is generated in README.md, docs/streams.md and meltano.yml: ``make docs``.
+
+The tap itself is the source, so that no description is written twice. With ``--check`` nothing is
+written, and the exit code says whether something would be.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import yaml
+
+from tap_vitally.streams import STREAMS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+ROOT: Final = Path(__file__).parent.parent
+
+KINDS: Final[Mapping[str, str]] = {
+    "array": "array",
+    "boolean": "boolean",
+    "integer": "integer",
+    "number": "integer",
+    "object": "object",
+    "string": "string",
+}
+"""The kinds of Meltano by JSON type; not its decimals, which fail if the environment sets them."""
+
+
+def streams() -> str:
+    """Return a table of all streams."""
+    rows = [
+        (
+            f"[`{stream.name}`](docs/streams.md#{stream.name})",
+            _summary(stream),
+            ", ".join(f"`{name}`" for name in stream.primary_keys),
+            f"by `{stream.replication_key}`" if stream.replication_key else "full",
+            "yes" if stream.selected_by_default else "no",
+        )
+        for stream in STREAMS
+    ]
+    return _table(("stream", "what it is", "key", "replication", "selected by default"), rows)
+
+
+def dictionary() -> str:
+    """Return all streams with all their properties."""
+    parts = []
+    for stream in STREAMS:
+        schema: dict[str, Any] = stream.schema
+        rows = [
+            (f"`{name}`", _type(declared), declared.get("description", ""))
+            for name, declared in schema["properties"].items()
+        ]
+        parts += [f"## {stream.name}", _text(stream), _table(("property", "type", "what"), rows)]
+    return "\n\n".join(parts)
+
+
+def settings() -> str:
+    """Return the table of settings that the tap prints about itself.
+
+    Left out are the parts of a setting that nothing is said about.
+    """
+    table = [line for line in _about("markdown").splitlines() if line.startswith("|")]
+    return _escaped("\n".join(line for line in table if not line.endswith("| None |  |")))
+
+
+def file(path: str, language: str) -> Callable[[], str]:
+    """Return what shows a file as it is."""
+
+    def show() -> str:
+        text = (ROOT / "docs" / path).read_text(encoding="utf-8")
+        return f"```{language}\n{text.rstrip()}\n```"
+
+    return show
+
+
+def meltano_settings() -> str:
+    """Return the settings as `meltano.yml` declares them, indented to their place there."""
+    declared = json.loads(_about("json"))["settings"]["properties"]
+    items = [_meltano_setting(name, how) for name, how in declared.items()]
+    text = yaml.safe_dump(items, allow_unicode=True, sort_keys=False, width=92)
+    return textwrap.indent(text.rstrip(), " " * 6)
+
+
+def _meltano_setting(name: str, declared: Mapping[str, Any]) -> dict[str, Any]:
+    kinds = [KINDS[kind] for kind in _types(declared)]
+    item: dict[str, Any] = {"name": name, "kind": kinds[0]}
+    if "title" in declared:
+        item["label"] = declared["title"]
+    if declared.get("format") == "date-time":
+        item["kind"] = "date_iso8601"
+    if declared.get("secret"):
+        item["sensitive"] = True
+    if choices := [choice for choice in declared.get("enum", ()) if choice is not None]:
+        item["kind"] = "options"
+        item["options"] = [{"label": choice, "value": choice} for choice in choices]
+    default = f" Default: {json.dumps(declared['default'])}." if "default" in declared else ""
+    return {**item, "description": declared["description"] + default}
+
+
+def _about(form: str) -> str:
+    """Ask the tap about itself, as its users do."""
+    command = [sys.executable, "-m", "tap_vitally", "--about", f"--format={form}"]
+    return subprocess.run(  # noqa: S603 - our own program
+        command, capture_output=True, check=True, cwd=ROOT, text=True
+    ).stdout
+
+
+def _types(declared: Mapping[str, Any]) -> list[str]:
+    """List the JSON types of a property, null left out."""
+    types = declared.get("type") or [
+        kind for choice in declared["anyOf"] for kind in _types(choice)
+    ]
+    return [kind for kind in ([types] if isinstance(types, str) else types) if kind != "null"]
+
+
+def _type(declared: Mapping[str, Any]) -> str:
+    kind = declared.get("format") or "/".join(_types(declared))
+    if kind == "array":
+        return f"array of {'/'.join(_types(declared['items']))}s"
+    return kind
+
+
+def _text(stream: type[Any]) -> str:
+    """Return what a stream's docstring says."""
+    return _escaped(textwrap.dedent(f"    {stream.__doc__}").strip())
+
+
+def _summary(stream: type[Any]) -> str:
+    return _text(stream).partition("\n")[0]
+
+
+def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    lines = [tuple(head), *(tuple(row) for row in rows)]
+    lines.insert(1, tuple("---" for _ in lines[0]))
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _escaped(text: str) -> str:
+    """Keep placeholders such as <subdomain> from being taken for HTML."""
+    return re.sub(r"<(?=\w)", "&lt;", text)
+
+
+PARTS: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
+    "README.md": {
+        "streams": streams,
+        "project": file("examples/meltano.yml", "yaml"),
+        "settings": settings,
+        "workflow": file("examples/sync.yml", "yaml"),
+        "deleted": file("sql/deleted.sql", "sql"),
+        "masking": file("examples/masking.yml", "yaml"),
+    },
+    "docs/streams.md": {"properties": dictionary},
+    "meltano.yml": {"settings": meltano_settings},
+}
+"""What is generated, by file and by the name that marks its place there."""
+
+
+def renewed(text: str, parts: Mapping[str, Callable[[], str]]) -> str:
+    """Return a file's text with its generated parts written anew.
+
+    A part stands between two lines of comment, ``NAME: written by make docs`` and ``NAME: end``.
+
+    Args:
+        text: The text so far.
+        parts: What makes each part, by name.
+
+    Raises:
+        ValueError: A part has no place, or more than one.
+    """
+    for name, make in parts.items():
+        place = re.compile(
+            rf"(?<=^)(?P<begin>[^\n]*\b{name}: written by `?make docs`?[^\n]*\n)"
+            rf".*?(?P<end>^[^\n]*\b{name}: end\b)",
+            re.DOTALL | re.MULTILINE,
+        )
+        gap = "\n" if "<!--" in text else ""
+        content = f"{gap}{make()}\n{gap}"
+        text, count = place.subn(lambda at: at["begin"] + content + at["end"], text)  # noqa: B023
+        if count != 1:
+            msg = f"{count} places for the part {name!r}, where there must be one"
+            raise ValueError(msg)
+    return text
+
+
+def main() -> int:
+    """Write or check all parts.
+
+    Returns:
+        The exit code.
+    """
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--check", action="store_true", help="write nothing, exit 1 if it is due")
+    check = parser.parse_args().check
+    due = 0
+    for name, parts in PARTS.items():
+        place = ROOT / name
+        old = place.read_text(encoding="utf-8")
+        new = renewed(old, parts)
+        if new == old:
+            continue
+        due += 1
+        if not check:
+            place.write_text(new, encoding="utf-8")
+        print(f"{name} {'is not up to date: run make docs' if check else 'written'}")
+    return 1 if check and due else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

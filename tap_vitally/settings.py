@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from tap_vitally.replication import parse_instant
 
@@ -207,7 +207,7 @@ def read_subdomain(value: str) -> str:
             "data_center to eu"
         )
         raise ValueError(msg)
-    host = urlsplit(text if "//" in text else f"//{text}").hostname or ""
+    host = _parts(text if "//" in text else f"//{text}").hostname or ""
     name = re.sub(r"(\.rest)?\.vitally(-eu)?\.io$", "", host)
     if not re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", name) or name in {"rest", "www"}:
         msg = (
@@ -220,7 +220,7 @@ def read_subdomain(value: str) -> str:
 
 def _read_api_url(value: str) -> str:
     text = value.strip().rstrip("/").removesuffix("/resources")
-    parts = urlsplit(text)
+    parts = _parts(text)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         msg = "api_url is not an address: write it as https://host, without /resources"
         raise ValueError(msg)
@@ -234,6 +234,16 @@ def _read_api_url(value: str) -> str:
         )
         raise ValueError(msg)
     return text
+
+
+def _parts(address: str) -> SplitResult:
+    """Take an address apart; what is none has no parts."""
+    try:
+        parts = urlsplit(address)
+        _ = parts.port
+    except ValueError:
+        return urlsplit("")
+    return parts
 
 
 def is_loopback(host: str) -> bool:

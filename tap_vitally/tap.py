@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
 TERMINATION_SECONDS = 4.0
 GC_THRESHOLD = 100_000
+TEN_YEARS = 315_360_000
 
 
 class TapVitally(Tap):
@@ -128,7 +129,7 @@ class TapVitally(Tap):
         ),
         th.Property(
             "lookback_seconds",
-            th.IntegerType(minimum=0),
+            th.IntegerType(minimum=0, maximum=TEN_YEARS),
             default=300,
             title="Lookback",
             description=(
@@ -232,7 +233,10 @@ class TapVitally(Tap):
             **kwargs: As for any SDK tap.
         """
         self._discovering = not validate_config
-        with _settings_problems_named():
+        given = kwargs.get("config")
+        pasted = given.get("api_key") if isinstance(given, dict) else None
+        secrets = [str(pasted or ""), os.environ.get("TAP_VITALLY_API_KEY", "")]
+        with _settings_problems_named(secrets):
             super().__init__(*args, validate_config=validate_config, **kwargs)
             if validate_config:
                 _ = self.settings
@@ -451,7 +455,7 @@ def _failures_in_one_line(tap: type[TapVitally]) -> Iterator[None]:
 
 
 @contextmanager
-def _settings_problems_named() -> Iterator[None]:
+def _settings_problems_named(secrets: list[str]) -> Iterator[None]:
     """Make every problem with the settings one line that says what to do, without the key."""
     try:
         yield
@@ -461,6 +465,8 @@ def _settings_problems_named() -> Iterator[None]:
         problems = [_reworded(problem) for problem in error.errors]
     else:
         return
+    for key in (secret.removeprefix("Basic ").strip() for secret in secrets if secret):
+        problems = [problem.replace(key, "***") for problem in problems]
     msg = "; ".join(problems)
     raise ConfigValidationError(msg, errors=problems) from None
 

@@ -72,7 +72,7 @@ format: $(INSTALLED) ## mend what ruff can mend
 	$(PY) -m ruff format .
 
 test: $(INSTALLED) $(TOOLS_INSTALLED) ## run the tests
-	$(PY) -m pytest $(ARGS)
+	$(PY) -m pytest --numprocesses auto --dist loadfile $(ARGS)
 
 demo: $(INSTALLED) .venvs/meltano/.installed .venvs/target-duckdb/.installed ## run the tap against the sandbox and load what it reads
 	$(PY) -m demo $(ARGS)

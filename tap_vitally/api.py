@@ -25,10 +25,10 @@ import urllib3
 
 from tap_vitally.errors import Refused, TapFailure, Unavailable, Unreadable
 from tap_vitally.rate_limit import Quota, RateBudget
-from tap_vitally.settings import WHERE_THE_KEY_IS, Settings, is_loopback
+from tap_vitally.settings import WHERE_THE_KEY_IS, Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping
+    from collections.abc import Callable, Generator, Iterable, Mapping
 
     from tap_vitally.report import Tally
 
@@ -97,6 +97,7 @@ class _KeyHeader(requests.auth.AuthBase):
         request = requests.Request("GET", "http://localhost").prepare()
         requests.auth.HTTPBasicAuth(key, "")(request)
         self._header = request.headers["Authorization"]
+        self.encoded = self._header.removeprefix("Basic ")
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers["Authorization"] = self._header
@@ -126,6 +127,7 @@ class VitallyApi:
         self._user_agent = user_agent
         self._patience = patience
         self._auth = _KeyHeader(settings.api_key)
+        self._secrets = (self._auth.encoded, self._auth.encoded.rstrip("="), settings.api_key)
         self._decoder = msgspec.json.Decoder(float_hook=Decimal)
         self._local = threading.local()
         self._connections = threading.BoundedSemaphore(settings.concurrency)
@@ -167,7 +169,6 @@ class VitallyApi:
             _TryAgainError,
             jitter=None,
             logger=None,
-            max_time=self._patience,
             tally=tally,
             patience=min(patience, self._patience),
         )
@@ -194,7 +195,13 @@ class VitallyApi:
             return Answer(parse(self._decode(raw, place)), date, len(raw))
         except Unreadable as failure:
             reason = f"an answer that cannot be used ({failure})"
-            raise _TryAgainError(reason, _unreadable(place, response, str(failure))) from failure
+            kind = response.headers.get("Content-Type", "no type").partition(";")[0]
+            kind = _printable(kind, self._secrets)
+            lasting = Unreadable(
+                f"Vitally answered {UNREADABLE_TRIES} times with something that is not the data "
+                f"asked for, at {place}: {failure} ({kind}). If it goes on, tell Vitally's support."
+            )
+            raise _TryAgainError(reason, lasting) from failure
 
     def _send(
         self, path: str, params: Mapping[str, str], tally: Tally, place: str
@@ -215,6 +222,13 @@ class VitallyApi:
                 return response, self._read(response), quota, date
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise self._network_failure(error, place) from error
+        except ValueError:
+            # Of a redirect, the target is parsed even if it is not followed.
+            msg = (
+                f"{self._settings.base_url} redirects to another path, and the API key is sent "
+                f"nowhere else: {place}. Check data_center, subdomain and api_url."
+            )
+            raise Refused(msg, HTTPStatus.FOUND) from None
         finally:
             self._budget.release(quota)
 
@@ -227,8 +241,8 @@ class VitallyApi:
             session.headers["User-Agent"] = self._user_agent
             session.headers["Accept"] = "application/json"
             session.headers["Accept-Encoding"] = "gzip"
-            # A proxy is no way to reach this machine, and would see the key in the clear.
-            session.trust_env = not is_loopback(urlsplit(self._settings.base_url).hostname or "")
+            # Plain http goes to this machine only, and a proxy would see the key in the clear.
+            session.trust_env = self._settings.base_url.startswith("https:")
         return session
 
     def _read(self, response: requests.Response) -> bytes:
@@ -306,9 +320,9 @@ class VitallyApi:
                 "or the key may lack the right."
             )
         if status < HTTPStatus.BAD_REQUEST:
-            target = urlsplit(response.headers.get("Location", "")).hostname or "another path"
+            target = _printable(_host(response.headers.get("Location", "")), self._secrets)
             return (
-                f"{host} redirects to {_printable(target)}, and the API key is sent nowhere else: "
+                f"{host} redirects to {target}, and the API key is sent nowhere else: "
                 f"{told}. Check data_center, subdomain and api_url."
             )
         return f"Vitally refused the request: {told}."
@@ -319,7 +333,7 @@ class VitallyApi:
             body = self._decoder.decode(raw[:CHUNK])
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return ""
-        text = error_text(body).replace(self._settings.api_key, "***")
+        text = error_text(body, self._secrets)
         return f" ({text})" if text else ""
 
     def _network_failure(self, error: Exception, place: str) -> Exception:
@@ -340,7 +354,7 @@ class VitallyApi:
         failed = yield 0
         began = time.monotonic()
         while True:
-            if not failed.for_all and time.monotonic() - began > patience:
+            if time.monotonic() - began > (self._patience if failed.for_all else patience):
                 return
             if isinstance(failed.failure, Unreadable):
                 unreadable += 1
@@ -359,12 +373,13 @@ class VitallyApi:
             failed = yield 0
 
 
-def error_text(body: Any) -> str:
+def error_text(body: Any, secrets: Iterable[str] = ()) -> str:
     """Find the text in an error body.
 
     Args:
         body: ``{"error": "..."}``, ``{"error": {"message": ..., "errors": [...]}}`` or
             ``{"message": "..."}``.
+        secrets: What must not be in it.
 
     Returns:
         One short printable line without e-mail addresses; empty if there is none.
@@ -381,20 +396,19 @@ def error_text(body: Any) -> str:
             if isinstance(item, dict)
         ]
         error = ": ".join(filter(None, [parts[0], ", ".join(parts[1:])]))
-    return _printable(error) if isinstance(error, str) else ""
+    return _printable(error, secrets) if isinstance(error, str) else ""
 
 
-def _printable(text: str) -> str:
+def _printable(text: str, secrets: Iterable[str]) -> str:
+    """Make what a server sent fit for a log: no key, no address of a person, not too long."""
+    for secret in secrets:
+        text = text.replace(secret, "***")
     text = re.sub(r"\S+@\S+", "***", "".join(c if c.isprintable() else " " for c in text))
     return text if len(text) <= LONGEST_DETAIL else f"{text[:LONGEST_DETAIL]}..."
 
 
-def _unreadable(place: str, response: requests.Response, what: str) -> Unreadable:
-    kind = response.headers.get("Content-Type", "no type").partition(";")[0]
-    return Unreadable(
-        f"Vitally answered {UNREADABLE_TRIES} times with something that is not the data asked for, "
-        f"at {place}: {what} ({_printable(kind)}). If it goes on, tell Vitally's support."
-    )
+def _host(address: str) -> str:
+    return urlsplit(address).hostname or "another path"
 
 
 def _reason(status: int) -> str:

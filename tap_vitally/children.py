@@ -15,7 +15,7 @@ from tap_vitally.client import (
 )
 from tap_vitally.contexts import Context, Page, Parent
 from tap_vitally.errors import Refused, TapFailure, Unavailable, Unreadable
-from tap_vitally.replication import Resume, parse_instant
+from tap_vitally.replication import Resume, SortKey, parse_instant
 
 GATE = 10
 """Parents refused, with none that was not, before the whole resource is taken to be missing."""
@@ -31,10 +31,12 @@ class ChildStream(VitallyStream):
     Attributes:
         parent: The stream whose records are the parents; left as it is where there is none.
         parent_key: The property that receives the parent's id.
+        changed_only: Whether a child changes only when its parent does.
     """
 
     parent: ClassVar[type[VitallyStream]] = VitallyStream
     parent_key: ClassVar[str]
+    changed_only: ClassVar[bool] = False
     _refused = 0
     _previous: datetime | None = None
     _in_order = True
@@ -56,9 +58,28 @@ class ChildStream(VitallyStream):
         """Find the parents to walk.
 
         Returns:
-            All of them; their list is read once per run, for all child streams together.
+            All of them, from a list read once per run for all child streams together; or those
+            that changed.
         """
-        return self.run.parents(self.parent.name)
+        return self.changed_parents() if self.changed_only else self.run.parents(self.parent.name)
+
+    def changed_parents(self, listing: VitallyStream | None = None) -> Iterator[Parent]:
+        """Find the parents at or after this stream's own start.
+
+        Args:
+            listing: Where to find them; the parent's own stream if not given.
+
+        Yields:
+            They, and those an earlier run could not read.
+        """
+        waiting = set(self.place.to_retry)
+        for parent in (listing or self.run.stream(self.parent.name)).changed(
+            self.plan, self.place.signpost
+        ):
+            waiting.discard(parent.id)
+            yield parent
+        for identity in sorted(waiting):
+            yield Parent(identity)
 
     def contexts(self) -> Iterator[Context]:
         """Find the lists to read: each variant of each parent.
@@ -113,14 +134,37 @@ class ChildStream(VitallyStream):
         """Leave out the parents that an interrupted run had done.
 
         Args:
-            parents: Parents, newest first.
+            parents: Parents in the order of `_order`.
 
         Yields:
-            Those still to be read.
+            Those still to be read; all of them, if they turn out not to be in that order.
         """
+        passed: list[Parent] = []
+        previous: datetime | None = None
+        ordered = True
         for parent in parents:
-            if not self._done(parent):
+            moment = self._moment(parent)
+            ordered = ordered and not (previous and moment and moment > previous)
+            previous = moment or previous
+            if ordered and self._done(parent):
+                passed.append(parent)
+            else:
                 yield parent
+        if not ordered:
+            yield from passed
+
+    @property
+    def _order(self) -> SortKey | None:
+        """The order in which the parents come."""
+        if self.changed_only:
+            return self.plan.sort_by
+        return "createdAt" if self.parent.sortable else None
+
+    def _moment(self, parent: Parent) -> datetime | None:
+        """What the order of the parents goes by."""
+        if self._order == "updatedAt":
+            return parse_instant(parent.updated_at)
+        return parent.created_at
 
     def _pages_or_failure(self, context: Context) -> Iterator[Page]:
         """Read one parent's list; when it fails for long, see whether everything does."""
@@ -136,30 +180,33 @@ class ChildStream(VitallyStream):
             yield Page(context, failure=failure, ends=True)
 
     def _done(self, parent: Parent) -> bool:
-        resume = self.place.resume
+        resume, moment = self.place.resume, self._moment(parent)
         return (
             resume is not None
             and resume.parents_after is not None
-            and parent.created_at is not None
+            and moment is not None
             and parent.id not in self.place.to_retry
-            and resume.parents_after < parent.created_at < resume.signpost
+            and resume.parents_after < moment < resume.signpost
         )
 
     def _usable(self, resume: Resume) -> bool:
-        """Whether an interrupted walk of the parents can be taken up: always, from any place."""
-        return resume.parents_after is not None
+        """Whether an interrupted walk of the parents went the way this one would."""
+        return resume.parents_after is not None and resume.sort_by == self._order is not None
 
     def _resume_after(self, page: Page) -> Resume | None:
         """Say how far down the parents everything is done; they come newest first."""
         place, parent = self.place, page.context.parent
-        if parent is None or parent.created_at is None or place.signpost is None:
+        moment = self._moment(parent) if parent and self._order else None
+        if moment is None or place.signpost is None:
             return None
-        self._in_order &= self._previous is None or parent.created_at <= self._previous
-        self._previous = parent.created_at
+        if self._previous is not None and moment > self._previous:
+            self._in_order = False
+            self._set_state({"resume": None})
+        self._previous = moment
         whole = page.ends and page.context.label == self._labels()[-1]
         if not (whole and self._in_order):
             return None
-        return Resume(place.signpost, place.newest, parents_after=parent.created_at)
+        return Resume(place.signpost, place.newest, sort_by=self._order, parents_after=moment)
 
     def _skip_or_raise(self, page: Page) -> bool:
         """Leave out one parent; what may come back is tried again by the next run."""
@@ -212,20 +259,6 @@ class DetailStream(ChildStream):
             None.
         """
         return None
-
-    def changed_parents(self) -> Iterator[Parent]:
-        """Find the parents at or after this stream's own start.
-
-        Yields:
-            They, and those an earlier run could not read.
-        """
-        listing = self.run.stream(self.parent.name)
-        waiting = set(self.place.to_retry)
-        for parent in listing.changed(self.plan, self.place.signpost):
-            waiting.discard(parent.id)
-            yield parent
-        for identity in sorted(waiting):
-            yield Parent(identity)
 
     def pages(self, context: Context) -> Iterator[Page]:
         """Read one parent's records, which are as new as their parent.

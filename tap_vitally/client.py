@@ -11,6 +11,7 @@ import re
 import threading
 from contextlib import closing
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import cached_property, partial
 from http import HTTPStatus
 from itertools import chain
@@ -41,7 +42,6 @@ from tap_vitally.report import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-    from datetime import datetime
 
     from singer_sdk.helpers.types import Context as SdkContext
 
@@ -68,6 +68,7 @@ EMBEDDED = (
 REFERENCE = ("id", "externalId", "name")
 MISSING = {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
 """Answers that say that a resource is not there, or not in the plan."""
+LATEST = datetime.max.replace(tzinfo=UTC)
 LOOKS = 5
 """How often the front of a list is read again while it takes more than a page."""
 MOST_BREADCRUMBS = 10_000
@@ -245,7 +246,9 @@ class VitallyStream(Stream):
         for label, query, _ in self._variants():
             for step in self.walk(self._context(label, query, {}), plan.sort_by, plan.start):
                 requests += 1
-                yield from (self.as_parent(row) for row in step.rows if row.get("id"))
+                yield from _sorted(
+                    (self.as_parent(row) for row in step.rows if row.get("id")), plan
+                )
         if requests > len(self._labels()) and signpost and plan.sort_by == "updatedAt":
             yield from self.changed(Pass("updatedAt", signpost), None)
 
@@ -356,7 +359,7 @@ class VitallyStream(Stream):
         try:
             yield from self._pages_from(context, start)
         except CursorRefused as refusal:
-            self.logger.warning("%s The list is read again from its start.", refusal)
+            self.logger.warning("A list is read again from its start: %s", refusal)
             yield from self._pages_from(replace(context, cursor=None), start)
 
     def _pages_from(self, context: Context, start: datetime | None) -> Iterator[Page]:
@@ -441,7 +444,8 @@ class VitallyStream(Stream):
             except Refused as refusal:
                 if refusal.status != HTTPStatus.BAD_REQUEST or not cursors.current:
                     raise
-                raise CursorRefused(str(refusal), refusal.status) from None
+                msg = f"{refusal} Nothing is lost: run again, and the list is read from its start."
+                raise CursorRefused(msg, refusal.status) from None
             rows, following = answer.data
             cursors.advance(following)
             kept = window.keep(rows)
@@ -745,6 +749,13 @@ def single(body: Any) -> list[Record]:
         return [row for row in body if row]
     msg = "the answer is no record"
     raise Unreadable(msg)
+
+
+def _sorted(parents: Iterable[Parent], plan: Pass) -> list[Parent]:
+    """Mend the order of a page: how far a walk has come is told by the last parent done."""
+    if plan.sort_by != "createdAt":
+        return list(parents)
+    return sorted(parents, key=lambda parent: parent.created_at or LATEST, reverse=True)
 
 
 def _reference(value: Any) -> Any:

@@ -7,10 +7,11 @@ Nothing here touches the network or the SDK.
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,6 +27,11 @@ FITTING: Mapping[str, tuple[type, ...]] = {
     "object": (dict,),
 }
 """The types that are let through unseen; the rest, all dates and all lists are looked at."""
+
+
+ENCODER = msgspec.json.Encoder(decimal_format="number")
+LARGEST = 1 << 64
+"""More than any count, and no more than a database's integer may hold."""
 
 
 class Conformer:
@@ -103,7 +109,7 @@ def _is_moment(kind: str, value: Any) -> bool:
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
+    return value if isinstance(value, str) else ENCODER.encode(value).decode()
 
 
 def _wrapped(value: Any) -> dict[str, Any]:
@@ -118,8 +124,10 @@ def _number(value: Any) -> int | Decimal | None:
 
 
 def _integer(value: Any) -> int | None:
-    number = value if isinstance(value, Decimal) else _number(value)
-    return int(number) if number is not None and number == int(number) else None
+    number: int | Decimal | None = value if isinstance(value, Decimal) else _number(value)
+    if number is None or not -LARGEST < number < LARGEST or number != int(number):
+        return None
+    return int(number)
 
 
 def _boolean(value: Any) -> bool | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import logging
 import os
 import sys
 import threading
@@ -155,7 +156,7 @@ class TapVitally(Tap):
         ),
         th.Property(
             "request_timeout",
-            th.IntegerType(minimum=1),
+            th.NumberType(exclusive_minimum=0),
             default=60,
             title="Request timeout",
             description="Seconds without a byte after which a request is tried again.",
@@ -233,6 +234,8 @@ class TapVitally(Tap):
             **kwargs: As for any SDK tap.
         """
         self._discovering = not validate_config
+        # At DEBUG it would log every address, and those of look-ups name people.
+        logging.getLogger("urllib3").setLevel(logging.INFO)
         given = kwargs.get("config")
         pasted = given.get("api_key") if isinstance(given, dict) else None
         secrets = [str(pasted or ""), os.environ.get("TAP_VITALLY_API_KEY", "")]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from singer_sdk import typing as th
 
 from tap_vitally.children import DetailStream
 from tap_vitally.client import VitallyStream
-from tap_vitally.contexts import Parent, Record
+from tap_vitally.contexts import Record
 from tap_vitally.errors import Unreadable
 from tap_vitally.fragments import (
     CREATED_AT,
@@ -22,9 +22,6 @@ from tap_vitally.fragments import (
     UPDATED_AT,
     record_schema,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 EXTERNAL_URL = th.Property(
     "externalUrl",
@@ -89,6 +86,7 @@ class MessagesStream(DetailStream):
     name = "messages"
     parent = ConversationsStream
     parent_key = "conversationId"
+    changed_only = True
     path = "/conversations/{conversationId}"
     records_jsonpath = "$.messages[*]"
     replication_key = "conversationUpdatedAt"
@@ -147,14 +145,6 @@ class MessagesStream(DetailStream):
             description="Blind copied people, each of the same form as from.",
         ),
     )
-
-    def parents(self) -> Iterable[Parent]:
-        """Find the conversations that changed.
-
-        Returns:
-            They, and those an earlier run could not read.
-        """
-        return self.changed_parents()
 
     def rows(self, body: Any) -> list[Record]:
         """Find the messages in a conversation, and tell each whose conversation it is part of.

@@ -171,6 +171,7 @@ class MeetingTranscriptsStream(DetailStream):
     name = "meeting_transcripts"
     parent = MeetingsStream
     parent_key = "meetingId"
+    changed_only = True
     path = "/meetingTranscripts"
     selected_by_default = False
     sortable = True
@@ -211,7 +212,7 @@ class MeetingTranscriptsStream(DetailStream):
         """
         found = False
         try:
-            for transcript in self.changed(self.plan, self.place.signpost):
+            for transcript in self.changed_parents(self):
                 found = True
                 yield transcript
         except Refused as refusal:

@@ -106,6 +106,7 @@ def test_a_missing_key_is_named_with_the_place_to_find_it(nothing: str | None) -
         "sändbox",
         "Basic sandbox",
         "Basic c2FuZGJveA==",  # without the colon
+        "Basic Og==",  # the colon alone
         "Basic OnNhbmRib3g=",  # a password without a user
         "Basic c2FuZGJveDpib3g=",  # a user and a password
         "Basic /////w==",
@@ -117,6 +118,7 @@ def test_what_holds_no_key_is_refused_without_being_repeated(pasted: str) -> Non
         read_api_key(pasted)
     message = str(caught.value)
     assert WHERE_THE_KEY_IS in message
+    assert ("looks like a Basic header" in message) == ("Basic" in pasted)
     for part in (pasted, "sand", "c2FuZGJve", "OnNhbmR"):
         assert part not in message
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections import Counter
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk import typing as th
 
 from tap_vitally.client import VitallyStream
 from tap_vitally.contexts import Context, Page, Record
+from tap_vitally.errors import Refused
 from tap_vitally.fragments import STRINGS, key, record_schema
 from tap_vitally.replication import Resume, format_instant
 
@@ -67,6 +69,10 @@ class InventoryStream(BookkeepingStream):
         Yields:
             One chain per resource.
         """
+        if self.run.signpost is None:
+            # Dated by another clock, what exists could look older than what was listed before.
+            self.skip("all of it: the server does not tell its clock")
+            return
         for resource in self.run.settings.inventory_resources:
             yield partial(self._list, resource)
 
@@ -76,22 +82,33 @@ class InventoryStream(BookkeepingStream):
 
     def _list(self, resource: str) -> Iterator[Page]:
         context = Context("", label=resource)
-        started = self.run.started_at
-        count = 0
-        for ids in self.run.stream(resource).ids():
-            count += len(ids)
-            seen = format_instant(started)
-            records = [{"resource": resource, "id": i, "seenAt": seen} for i in ids]
-            yield Page(context, records, weight=200 * len(ids))
-        self.run.inventoried.append(
-            {
-                "resource": resource,
-                "startedAt": format_instant(started),
-                "finishedAt": format_instant(self.run.clock()),
-                "count": count,
-            }
-        )
-        yield Page(context, ends=True)
+        seen = format_instant(self.run.started_at)
+        try:
+            for ids in self.run.stream(resource).ids():
+                records = [{"resource": resource, "id": i, "seenAt": seen} for i in ids]
+                yield Page(context, records, weight=200 * len(ids))
+            yield Page(context, ends=True)
+        except Refused as refusal:
+            yield Page(context, failure=refusal)
+
+    def _take(self, page: Page) -> None:
+        """Count what has been written; only the end of a list proves that it was whole."""
+        super()._take(page)
+        resource = page.context.label
+        self._counts[resource] += len(page.records)
+        if page.ends and self.run.signpost:
+            self.run.inventoried.append(
+                {
+                    "resource": resource,
+                    "startedAt": format_instant(self.run.signpost),
+                    "finishedAt": format_instant(self.run.clock()),
+                    "count": self._counts[resource],
+                }
+            )
+
+    @cached_property
+    def _counts(self) -> Counter[str]:
+        return Counter()
 
 
 class InventoryRunsStream(BookkeepingStream):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import re
-import threading
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -29,6 +28,7 @@ from tap_vitally.contexts import ONE, Context, Page, Parent, Record, Step, Varia
 from tap_vitally.errors import CursorRefused, Refused, TapFailure, Unreadable
 from tap_vitally.pagination import Cursors
 from tap_vitally.place import Place
+from tap_vitally.readahead import Last
 from tap_vitally.replication import (
     FIRST_PASS,
     Pass,
@@ -158,8 +158,6 @@ class VitallyStream(Stream):
             place.go_on(self._labels())
         self._pages_read = self._pages_told = 0
         self._several_pages: list[Context] = []
-        self._unread = 0
-        self._all_read = threading.Condition()
         if place.bookmark:
             self.tally.bookmark_before = format_instant(place.bookmark)
 
@@ -217,11 +215,9 @@ class VitallyStream(Stream):
             They, in the order in which their records are written.
         """
         for context in self.contexts():
-            with self._all_read:
-                self._unread += 1
-            yield partial(self._chain, context)
+            yield partial(self._pages_or_failure, context)
         if self.incremental and self.place.signpost:
-            yield partial(self._look_again, self.place.signpost)
+            yield Last(partial(self._look_again, self.place.signpost))
 
     def everything(self) -> Iterator[Parent]:
         """List the records as parents of others, in the order in which they were created.
@@ -311,14 +307,6 @@ class VitallyStream(Stream):
 
     # Reading, on any thread
 
-    def _chain(self, context: Context) -> Iterator[Page]:
-        try:
-            yield from self._pages_or_failure(context)
-        finally:
-            with self._all_read:
-                self._unread -= 1
-                self._all_read.notify_all()
-
     def _pages_or_failure(self, context: Context) -> Iterator[Page]:
         try:
             yield from self.pages(context)
@@ -398,10 +386,6 @@ class VitallyStream(Stream):
         A record that changes while its list is paged moves to the front, and one that is archived
         moves to another list. Either way it now stands before everything changed earlier.
         """
-        with self._all_read:
-            while self._unread > 0:
-                self._all_read.wait(1.0)
-                self.run.check_stopped()
         for context in self._several_pages:
             for _ in range(LOOKS):
                 steps = 0
@@ -599,9 +583,6 @@ class VitallyStream(Stream):
                 raise
             self.skip(str(refusal))
             complete = False
-            with self._all_read:
-                self._unread = 0
-                self._all_read.notify_all()
         if complete and not self.run.settings.lookups:
             self._commit()
         cast("TapVitally", self._tap).flush()
@@ -753,9 +734,13 @@ def single(body: Any) -> list[Record]:
 
 def _sorted(parents: Iterable[Parent], plan: Pass) -> list[Parent]:
     """Mend the order of a page: how far a walk has come is told by the last parent done."""
-    if plan.sort_by != "createdAt":
-        return list(parents)
-    return sorted(parents, key=lambda parent: parent.created_at or LATEST, reverse=True)
+
+    def moment(parent: Parent) -> datetime:
+        by_change = plan.sort_by == "updatedAt"
+        found = parse_instant(parent.updated_at) if by_change else parent.created_at
+        return found or LATEST
+
+    return sorted(parents, key=moment, reverse=True) if plan.sort_by else list(parents)
 
 
 def _reference(value: Any) -> Any:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from tap_vitally.errors import stopped
@@ -34,6 +35,18 @@ Chain = Callable[[], Iterator[Item]]
 Plan = Iterable[tuple[str, Iterable[Chain[Item]]]]
 """Names of streams, in the order they will be asked for, each with its chains."""
 
+
+@dataclass(frozen=True)
+class Last(Generic[Item]):
+    """A chain that is not started before all others of its stream have ended."""
+
+    chain: Chain[Item]
+
+    def __call__(self) -> Iterator[Item]:
+        """Start it."""
+        return self.chain()
+
+
 MAX_BYTES = 64 << 20
 LANES_PER_WORKER = 8
 """How many lists may wait their turn: what bounds them when they are empty."""
@@ -43,8 +56,9 @@ JOIN_SECONDS = 2.0
 class _Lane(Generic[Item]):
     """A chain on its way: the pages it has fetched that nobody has taken yet."""
 
-    def __init__(self, chain: Chain[Item]) -> None:
+    def __init__(self, chain: Chain[Item], stream: _Stream[Item]) -> None:
         self.chain = chain
+        self.stream = stream
         self.items: deque[Item] = deque()
         self.error: BaseException | None = None
         self.done = False
@@ -56,6 +70,8 @@ class _Stream(Generic[Item]):
 
     def __init__(self) -> None:
         self.lanes: deque[_Lane[Item]] = deque()
+        self.unfinished = 0
+        self.last: _Lane[Item] | None = None
         self.complete = False
         self.dropped = False
         self.error: BaseException | None = None
@@ -212,7 +228,7 @@ class ReadAhead(Generic[Item]):
             self._changed.notify_all()
         try:
             for chain in chains:
-                self._queue_up(stream, _Lane(chain))
+                self._queue_up(stream, _Lane(chain, stream))
         except Exception as error:  # noqa: BLE001 - as above
             stream.error = error
         with self._changed:
@@ -227,8 +243,12 @@ class ReadAhead(Generic[Item]):
             if self._stopped or stream.dropped:
                 raise stopped()
             stream.lanes.append(lane)
-            self._queue.append(lane)
             self._waiting_lanes += 1
+            if isinstance(lane.chain, Last) and stream.unfinished:
+                stream.last = lane
+            else:
+                self._queue.append(lane)
+            stream.unfinished += 1
             self._changed.notify_all()
 
     def _work(self) -> None:
@@ -237,8 +257,10 @@ class ReadAhead(Generic[Item]):
                 self._changed.wait_for(lambda: self._stopped or self._queue or self._planned)
                 if self._stopped or not self._queue:
                     return
-                lane = self._queue.popleft()
-            self._run(lane)
+                lane: _Lane[Item] | None = self._queue.popleft()
+            while lane:
+                self._run(lane)
+                lane = self._end(lane)
 
     def _run(self, lane: _Lane[Item]) -> None:
         try:
@@ -260,10 +282,18 @@ class ReadAhead(Generic[Item]):
                     self._changed.notify_all()
         except Exception as error:  # noqa: BLE001 - it belongs to the thread that asks
             lane.error = error
-        finally:
-            with self._changed:
-                lane.done = True
-                self._changed.notify_all()
+
+    def _end(self, lane: _Lane[Item]) -> _Lane[Item] | None:
+        """End a lane; give back the last one of its stream, if that is the only one left."""
+        with self._changed:
+            lane.done = True
+            stream = lane.stream
+            stream.unfinished -= 1
+            last = stream.last if stream.unfinished == 1 else None
+            if last:
+                stream.last = None
+            self._changed.notify_all()
+            return last
 
     def _await_room(self, lane: _Lane[Item]) -> None:
         """Wait until one more item of this lane fits; count it as being fetched."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from tap_vitally import lookups
 from tap_vitally.api import VitallyApi
-from tap_vitally.errors import Refused, TapFailure, Unreadable, stopped
+from tap_vitally.errors import Refused, TapFailure, Unreadable
 from tap_vitally.rate_limit import RateBudget
 from tap_vitally.readahead import Chain, ReadAhead, in_turn
 from tap_vitally.report import Progress, Tally
@@ -66,7 +66,6 @@ class Run:
         self._streams = streams
         self._alive = alive
         self._begun = False
-        self._stopped = threading.Event()
         self._ahead: ReadAhead[Page] | None = None
         self._parents: dict[str, SharedList[Parent]] = {}
 
@@ -204,19 +203,9 @@ class Run:
         """
         return self._streams()[name]
 
-    def check_stopped(self) -> None:
-        """End this thread's work if the run was stopped.
-
-        Raises:
-            Cancelled: If it was.
-        """
-        if self._stopped.is_set():
-            raise stopped()
-
     def stop(self) -> None:
         """Send nothing more, and let the workers end."""
         self._progress.clear()
-        self._stopped.set()
         self.budget.stop()
         if self._ahead:
             self._ahead.stop()

@@ -346,8 +346,11 @@ class VitallyStream(Stream):
         start = self.start_for(context)
         try:
             yield from self._pages_from(context, start)
-        except CursorRefused as refusal:
-            self.logger.warning("A list is read again from its start: %s", refusal)
+        except CursorRefused:
+            self.logger.warning(
+                "%s is read again from its start: Vitally no longer takes the cursor.",
+                context.path,
+            )
             yield from self._pages_from(replace(context, cursor=None), start)
 
     def _pages_from(self, context: Context, start: datetime | None) -> Iterator[Page]:

@@ -179,6 +179,10 @@ class ChildStream(VitallyStream):
                 self.run.probe()
             yield Page(context, failure=failure, ends=True)
 
+    def _lists_to_look_at(self) -> list[Context]:
+        """Find the lists of several pages: to look at every parent again would be another pass."""
+        return self._several_pages
+
     def _done(self, parent: Parent) -> bool:
         resume, moment = self.place.resume, self._moment(parent)
         return (

@@ -389,14 +389,26 @@ class VitallyStream(Stream):
         A record that changes while its list is paged moves to the front, and one that is archived
         moves to another list. Either way it now stands before everything changed earlier.
         """
-        for context in self._several_pages:
+        for context in self._lists_to_look_at():
+            start = signpost
             for _ in range(LOOKS):
-                steps = 0
-                for step in self.walk(replace(context, cursor=None), "updatedAt", signpost):
-                    steps += 1
+                newest = []
+                for step in self.walk(replace(context, cursor=None), "updatedAt", start):
+                    newest.append(step.newest)
                     yield self._page(context, step, again=True)
-                if steps == 1:
+                if len(newest) == 1:
                     break
+                # What changes from now on comes before the first row of this look.
+                start = newest[0] or start
+
+    def _lists_to_look_at(self) -> list[Context]:
+        """Find the lists that took long enough to change: all of them, in an interrupted pass."""
+        if not self.place.resume:
+            return self._several_pages
+        return [
+            self._context(label, query, {**self.fixed, **inject})
+            for label, query, inject in self._variants()
+        ]
 
     def walk(
         self, context: Context, sort_by: SortKey | None, start: datetime | None = None

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from tap_vitally import readahead
 from tap_vitally.errors import Cancelled
-from tap_vitally.readahead import LANES_PER_WORKER, Chain, Plan, ReadAhead, in_turn
+from tap_vitally.readahead import LANES_PER_WORKER, Chain, Last, Plan, ReadAhead, in_turn
 
 PATIENCE = 20.0
 """Seconds after which what has not happened is taken never to happen."""
@@ -260,33 +260,36 @@ def test_a_slow_reader_finds_as_much_as_the_bound_allows(
 
 
 @often
-@given(shapes(st.integers(0, 9)), st.integers(1, 5), st.integers(0, 40))
-def test_a_chain_may_wait_for_those_before_it_in_its_stream(
-    shape: Shape, workers: int, max_bytes: int
+@given(
+    shapes(st.integers(0, 9)), st.integers(1, 5), st.integers(0, 40), st.lists(st.integers(1, 60))
+)
+def test_a_last_chain_starts_when_all_others_of_its_stream_have_ended(
+    shape: Shape, workers: int, max_bytes: int, taken: list[int]
 ) -> None:
-    def with_one_that_waits(chains: list[Chain[Item]]) -> list[Chain[Item]]:
-        running = threading.Semaphore(0)
+    def with_a_last_one(name: str, chains: list[Chain[Item]]) -> list[Chain[Item]]:
+        ended = threading.Semaphore(0)
 
         def counted(chain: Chain[Item]) -> Iterator[Item]:
             try:
                 yield from chain()
             finally:
-                running.release()
+                ended.release()
 
         def last() -> Iterator[Item]:
-            for _ in chains:
-                assert running.acquire(timeout=PATIENCE)
-            yield Item("last", 5)
+            if not all(ended.acquire(blocking=False) for _ in chains):
+                raise Broken(name)
+            yield Item(f"{name}, last", 5)
 
-        return [*(partial(counted, chain) for chain in chains), last]
+        return [*(partial(counted, chain) for chain in chains), Last(last)]
 
     whole = [[(weights, False) for weights, _ in chains] for chains in shape]
     plan = plan_of(whole)
-    with reading(
-        [(name, with_one_that_waits(chains)) for name, chains in plan], workers, max_bytes
-    ) as ahead:
-        for name, chains in plan:
-            assert list(ahead.items(name)) == [*in_turn(chains), Item("last", 5)]
+    with_last = [(name, with_a_last_one(name, chains)) for name, chains in plan]
+    with reading(with_last, workers, max_bytes) as ahead:
+        for (name, chains), most in zip_longest(plan, taken[: len(plan)]):
+            expected = [*in_turn(chains), Item(f"{name}, last", 5)]
+            with closing(ahead.items(name)) as items:
+                assert outcome(islice(items, most)) == (expected[:most], None)
 
 
 def test_the_plan_is_walked_only_a_little_ahead() -> None:

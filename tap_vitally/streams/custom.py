@@ -86,7 +86,6 @@ class CustomObjectsStream(VitallyStream):
     name = "custom_objects"
     path = "/customObjects"
     replication_key = None
-    sortable = False
     schema: ClassVar[dict[str, Any]] = record_schema(
         ID,
         CREATED_AT,

@@ -91,5 +91,4 @@ class NoteCategoriesStream(VitallyStream):
     name = "note_categories"
     path = "/noteCategories"
     replication_key = None
-    sortable = False
     schema: ClassVar[dict[str, Any]] = CATEGORY_SCHEMA

@@ -101,7 +101,6 @@ class ProjectTemplatesStream(VitallyStream):
     name = "project_templates"
     path = "/projectTemplates"
     replication_key = None
-    sortable = False
     schema: ClassVar[dict[str, Any]] = record_schema(
         ID,
         CREATED_AT,
@@ -127,5 +126,4 @@ class ProjectCategoriesStream(VitallyStream):
     name = "project_categories"
     path = "/projectCategories"
     replication_key = None
-    sortable = False
     schema: ClassVar[dict[str, Any]] = CATEGORY_SCHEMA

@@ -115,5 +115,4 @@ class TaskCategoriesStream(VitallyStream):
     name = "task_categories"
     path = "/taskCategories"
     replication_key = None
-    sortable = False
     schema: ClassVar[dict[str, Any]] = CATEGORY_SCHEMA

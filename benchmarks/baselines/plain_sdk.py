@@ -1,0 +1,275 @@
+"""Baseline: the same streams as a tap that does what the Singer SDK offers, and nothing more.
+
+Child streams are the SDK's own, and the paginator, the writer, the conformance of records and the
+retries are its defaults. The schemas are those of the tap's own catalog, as files, so that both
+write the same columns.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import requests.auth
+from singer_sdk import RESTStream, Tap
+from singer_sdk import typing as th
+from singer_sdk.pagination import JSONPathPaginator
+from singer_sdk.schema.source import SchemaDirectory, StreamSchema
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from singer_sdk.helpers.types import Auth, Context
+
+SCHEMAS = SchemaDirectory(os.environ["BENCHMARK_SCHEMAS"])
+
+
+class PlainStream(RESTStream[str]):
+    """A list of the API."""
+
+    records_jsonpath = "$.results[*]"
+    primary_keys: ClassVar[tuple[str, ...]] = ("id",)
+    replication_key = "updatedAt"
+    schema = StreamSchema(SCHEMAS)
+    sort_by: ClassVar[str | None] = "createdAt"
+
+    @property
+    def url_base(self) -> str:
+        """The address below which all paths are."""
+        return f"{self.config['api_url']}/resources"
+
+    @property
+    def authenticator(self) -> Auth:
+        """Basic authentication with the key as user."""
+        return requests.auth.HTTPBasicAuth(self.config["api_key"], "")
+
+    def get_new_paginator(self) -> JSONPathPaginator:
+        """Follow the cursor in the body.
+
+        Returns:
+            A paginator.
+        """
+        return JSONPathPaginator("$.next")
+
+    def get_url_params(
+        self, context: Context | None, next_page_token: str | None
+    ) -> dict[str, Any]:
+        """Ask for a page.
+
+        Args:
+            context: The variant of the list, if there are several.
+            next_page_token: The cursor.
+
+        Returns:
+            The query.
+        """
+        params = {"limit": "100", "sortBy": self.sort_by, "from": next_page_token}
+        return params | {k: v for k, v in (context or {}).items() if k in {"archived", "target"}}
+
+
+class AccountsStream(PlainStream):
+    """Accounts, with their children."""
+
+    name = "accounts"
+    path = "/accounts"
+
+    def get_url_params(
+        self, context: Context | None, next_page_token: str | None
+    ) -> dict[str, Any]:
+        """Ask for churned accounts too.
+
+        Args:
+            context: Not used.
+            next_page_token: The cursor.
+
+        Returns:
+            The query.
+        """
+        return super().get_url_params(context, next_page_token) | {"status": "activeOrChurned"}
+
+    def get_child_context(self, record: dict[str, Any], context: Context | None) -> Context:  # noqa: ARG002
+        """Tell children their parent.
+
+        Args:
+            record: An account.
+            context: Not used.
+
+        Returns:
+            Its id.
+        """
+        return {"parentAccountId": record["id"]}
+
+
+class OrganizationsStream(PlainStream):
+    """Organizations."""
+
+    name = "organizations"
+    path = "/organizations"
+
+
+class UsersStream(PlainStream):
+    """Users."""
+
+    name = "users"
+    path = "/users"
+
+
+class ConversationsStream(PlainStream):
+    """Conversations, with their children."""
+
+    name = "conversations"
+    path = "/conversations"
+
+    def get_child_context(self, record: dict[str, Any], context: Context | None) -> Context:  # noqa: ARG002
+        """Tell children their parent.
+
+        Args:
+            record: A conversation.
+            context: Not used.
+
+        Returns:
+            Its id.
+        """
+        return {"conversationId": record["id"]}
+
+
+class ArchivingStream(PlainStream):
+    """A list that is asked for twice: for what is archived and for what is not."""
+
+    state_partitioning_keys: ClassVar[list[str]] = []
+
+    @property
+    def partitions(self) -> list[dict[str, Any]]:
+        """The variants of the list."""
+        wanted = ("false", "true") if self.config["include_archived"] else ("false",)
+        return [{"archived": archived} for archived in wanted]
+
+
+class NotesStream(ArchivingStream):
+    """Notes."""
+
+    name = "notes"
+    path = "/notes"
+
+
+class TasksStream(ArchivingStream):
+    """Tasks."""
+
+    name = "tasks"
+    path = "/tasks"
+
+
+class ProjectsStream(ArchivingStream):
+    """Projects."""
+
+    name = "projects"
+    path = "/projects"
+
+
+class MeetingsStream(ArchivingStream):
+    """Meetings."""
+
+    name = "meetings"
+    path = "/meetings"
+
+
+class NpsResponsesStream(PlainStream):
+    """NPS responses, about accounts and about organizations."""
+
+    name = "nps_responses"
+    path = "/npsResponses"
+    partitions: ClassVar[list[dict[str, str]]] = [
+        {"target": "accounts"},
+        {"target": "organization"},
+    ]
+    state_partitioning_keys: ClassVar[list[str]] = []
+
+
+class AccountNotesStream(PlainStream):
+    """The notes of each account that are not archived: children of the SDK have no variants."""
+
+    name = "account_notes"
+    path = "/accounts/{parentAccountId}/notes"
+    primary_keys: ClassVar[tuple[str, ...]] = ("parentAccountId", "id")
+    parent_stream_type = AccountsStream
+    ignore_parent_replication_key = True
+
+    def get_url_params(
+        self, context: Context | None, next_page_token: str | None
+    ) -> dict[str, Any]:
+        """Leave out what is archived.
+
+        Args:
+            context: The account.
+            next_page_token: The cursor.
+
+        Returns:
+            The query.
+        """
+        return super().get_url_params(context, next_page_token) | {"archived": "false"}
+
+
+class MessagesStream(PlainStream):
+    """The messages of each conversation."""
+
+    name = "messages"
+    path = "/conversations/{conversationId}"
+    records_jsonpath = "$.messages[*]"
+    parent_stream_type = ConversationsStream
+
+    def get_new_paginator(self) -> None:  # type: ignore[override]
+        """Ask once per conversation."""
+
+    def get_url_params(
+        self,
+        context: Context | None,  # noqa: ARG002
+        next_page_token: str | None,  # noqa: ARG002
+    ) -> dict[str, Any]:
+        """Ask for the whole conversation.
+
+        Args:
+            context: Not used.
+            next_page_token: Not used.
+
+        Returns:
+            An empty query.
+        """
+        return {}
+
+
+class TapPlain(Tap):
+    """A tap of the SDK as it comes."""
+
+    name = "tap-plain"
+    config_jsonschema: ClassVar[dict[str, Any]] = th.PropertiesList(
+        th.Property("api_key", th.StringType, required=True, secret=True),
+        th.Property("api_url", th.StringType, required=True),
+        th.Property("include_archived", th.BooleanType, default=True),
+    ).to_dict()
+
+    def discover_streams(self) -> Sequence[PlainStream]:
+        """Build the streams.
+
+        Returns:
+            One of each.
+        """
+        return [
+            stream(tap=self)
+            for stream in (
+                AccountsStream,
+                OrganizationsStream,
+                UsersStream,
+                ConversationsStream,
+                NotesStream,
+                TasksStream,
+                ProjectsStream,
+                NpsResponsesStream,
+                MeetingsStream,
+                AccountNotesStream,
+                MessagesStream,
+            )
+        ]
+
+
+if __name__ == "__main__":
+    TapPlain.cli()

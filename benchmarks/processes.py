@@ -1,0 +1,230 @@
+"""Processes to measure, and the sandbox they talk to.
+
+Only the standard library is imported here: what a new process inherits from this one counts as its
+own peak of memory, so this one has to stay small.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+ROOT = Path(__file__).parent.parent
+STARTS_WITHIN = 180.0
+ENDS_WITHIN = 600.0
+TICK = 0.002
+MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
+MEGABYTE = 1_000_000
+OK = 200
+
+
+class BenchmarkError(Exception):
+    """Something that makes a measurement worthless."""
+
+
+@dataclass
+class Output:
+    """What a process wrote, in brief.
+
+    Attributes:
+        records: How many records, those that were written twice included.
+        digest: The same for the same keys, in whatever order and however often each was written.
+        state: The last STATE.
+    """
+
+    records: int = 0
+    digest: int = 0
+    state: Any = None
+
+    @classmethod
+    def read(cls, path: Path) -> Output:
+        """Read Singer messages, or bare rows, one a line.
+
+        Args:
+            path: A file.
+
+        Returns:
+            What is in it.
+        """
+        output = cls()
+        keys: set[int] = set()
+        with path.open(encoding="utf-8") as lines:
+            for line in lines:
+                message = json.loads(line)
+                if message.get("type") == "STATE":
+                    output.state = message["value"]
+                elif "record" in message or "id" in message:
+                    row = message.get("record", message)
+                    key = f"{row.get('parentAccountId')} {row['id']}"
+                    digest = hashlib.blake2b(key.encode(), digest_size=8).digest()
+                    output.records += 1
+                    keys.add(int.from_bytes(digest))
+        output.digest = sum(keys) % 2**64
+        return output
+
+
+@dataclass
+class Usage:
+    """What a process cost.
+
+    Attributes:
+        wall: Seconds from start to end.
+        cpu: Seconds of processor time, in user and system mode.
+        peak: Megabytes of memory at the most.
+        requests: The sandbox's log of what it asked for.
+        output: What it wrote.
+    """
+
+    wall: float
+    cpu: float
+    peak: float
+    requests: list[dict[str, Any]] = field(default_factory=list)
+    output: Output = field(default_factory=Output)
+
+    def chains(self) -> Counter[str]:
+        """Count the requests of each list, all its pages together."""
+        return Counter(
+            f"{entry['path']}?"
+            + "&".join(
+                f"{name}={value}"
+                for name, value in sorted(parse_qsl(entry["query"]))
+                if name in {"archived", "target", "status"}
+            )
+            for entry in self.requests
+        )
+
+
+def run(command: Sequence[str], output: Path, env: Mapping[str, str] | None = None) -> Usage:
+    """Run a process to its end and measure it.
+
+    Args:
+        command: What to run.
+        output: Where its standard output goes; its standard error goes beside it.
+        env: Additions to the environment.
+
+    Returns:
+        What it cost.
+
+    Raises:
+        BenchmarkError: If it fails, or does not end.
+    """
+    errors = output.with_suffix(".err")
+    status = None
+    with output.open("wb") as out, errors.open("wb") as err:
+        began = time.perf_counter()
+        process = subprocess.Popen(  # noqa: S603 - our own commands
+            command, stdout=out, stderr=err, cwd=ROOT, env={**os.environ, **(env or {})}
+        )
+        try:
+            while time.perf_counter() - began < ENDS_WITHIN:
+                pid, status_now, usage = os.wait4(process.pid, os.WNOHANG)
+                if pid:
+                    wall, status = time.perf_counter() - began, status_now
+                    process.returncode = os.waitstatus_to_exitcode(status)
+                    break
+                time.sleep(TICK)
+        finally:
+            if status is None:
+                os.kill(process.pid, signal.SIGKILL)
+                process.wait()
+    if process.returncode:
+        tail = errors.read_text(encoding="utf-8", errors="replace")[-2000:]
+        message = f"{' '.join(command)} ended with {process.returncode}:\n{tail}"
+        raise BenchmarkError(message)
+    peak = usage.ru_maxrss * MAXRSS_UNIT / MEGABYTE
+    return Usage(wall, usage.ru_utime + usage.ru_stime, peak)
+
+
+@dataclass
+class Sandbox:
+    """A sandbox in a process of its own.
+
+    Attributes:
+        port: Where it listens.
+    """
+
+    port: int
+
+    @property
+    def url(self) -> str:
+        """Its address."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def control(self, method: str, path: str, document: Any = None) -> Any:
+        """Use its control interface.
+
+        Args:
+            method: An HTTP method.
+            path: A path below ``/control``.
+            document: What to send.
+
+        Returns:
+            The answer.
+
+        Raises:
+            BenchmarkError: If it refuses.
+        """
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=60)
+        try:
+            body = None if document is None else json.dumps(document)
+            connection.request(method, f"/control/{path}", body)
+            response = connection.getresponse()
+            answer = json.loads(response.read())
+        finally:
+            connection.close()
+        if response.status != OK:
+            message = f"{method} {path}: {answer}"
+            raise BenchmarkError(message)
+        return answer
+
+
+@contextmanager
+def sandbox(folder: Path, *options: str) -> Iterator[Sandbox]:
+    """Start a sandbox, and end it afterwards.
+
+    Args:
+        folder: Where to keep the file with its port.
+        options: Its options.
+
+    Yields:
+        The sandbox, once it answers.
+
+    Raises:
+        BenchmarkError: If it does not start.
+    """
+    port_file = folder / "port"
+    port_file.unlink(missing_ok=True)
+    command = [sys.executable, "-m", "sandbox", "--port-file", str(port_file), *options]
+    process = subprocess.Popen(  # noqa: S603 - our own command
+        command, cwd=ROOT, stdout=subprocess.DEVNULL
+    )
+    try:
+        deadline = time.monotonic() + STARTS_WITHIN
+        while not (port_file.exists() and port_file.read_text(encoding="utf-8")):
+            if process.poll() is not None or time.monotonic() > deadline:
+                message = f"{' '.join(command)} did not start"
+                raise BenchmarkError(message)
+            time.sleep(0.02)
+        yield Sandbox(int(port_file.read_text(encoding="utf-8")))
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

@@ -22,6 +22,8 @@ AGAIN = 3
 """How often a shorter history is tried: threads do not always meet in the same way."""
 PATIENCE = 300.0
 """Seconds spent on making a history shorter."""
+TELL = 10.0
+"""Seconds between two lines about how far the hunt has come."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ def step(random: Random) -> Step:
 
 def trouble(random: Random) -> Trouble:
     """Think of a fault."""
-    lasting = random.random() < 0.3
+    lasting = random.choice((True, False, False))
     return Trouble(
         kind=random.choice(LASTING if lasting else PASSING),
         path=random.choice(PATHS),
@@ -186,7 +188,7 @@ def main() -> int:
             sys.stdout.write(f"\n{loss_in(least) or 'which does not lose it every time'}\n")
             return 1
         number += 1
-        if time.monotonic() - told > 10 or Hunt.runs >= args.runs:
+        if time.monotonic() - told > TELL or Hunt.runs >= args.runs:
             told = time.monotonic()
             minutes = (told - began) / 60
             sys.stdout.write(f"up to seed {number}: {Hunt.runs:,} runs in {minutes:.1f} min\n")

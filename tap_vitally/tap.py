@@ -372,7 +372,7 @@ class TapVitally(Tap):
                 catalog=_json(catalog, "catalog"),
                 parse_env_config=bool(config and config.parse_env),
             )
-            # Records hold no cycles: to look for them after every few pages takes a fifth of a run.
+            # Records hold no cycles, so that to look for some after every few pages is in vain.
             gc.freeze()
             gc.set_threshold(GC_THRESHOLD)
             with _ended_properly(tap):

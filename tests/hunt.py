@@ -229,7 +229,7 @@ class Hunt:
             if resource in life.DELETABLE:
                 acts.append(partial(world.delete, resource, key))
             if resource == "conversations":
-                acts += [partial(world.add_message, key)] * 2
+                acts += 2 * [partial(world.add_message, key)]
             if resource == "notes" and world.ids("accounts"):
                 # On its way from one account to another it may be in neither list.
                 owner = random.choice(world.ids("accounts"))

@@ -1,4 +1,4 @@
-"""Every stream of the tap, in the order in which they are listed and read."""
+"""Every stream of the tap; the SDK lists and reads them by name."""
 
 from __future__ import annotations
 

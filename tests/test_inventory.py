@@ -13,24 +13,9 @@ import pytest
 from tap_vitally.streams import INVENTORIED
 from tests.expectations import loaded
 from tests.hunt import Attempt, Hunt, Trouble, read
+from tests.support import ROOT
 
-DELETED = """
-SELECT known.id
-FROM {table} AS known
-CROSS JOIN (
-    SELECT max("startedAt") AS "startedAt" FROM inventory_runs WHERE resource = '{table}'
-) AS listed
-LEFT JOIN inventory AS seen
-    ON seen.resource = '{table}'
-    AND seen.id = known.id
-    AND seen."seenAt" >= listed."startedAt"
-WHERE seen.id IS NULL
-    AND known."createdAt" < listed."startedAt"
-"""
-"""The ids of a table's rows that Vitally no longer has, as of the last list that came to its end.
-
-Rows created since that list began are left out: it may have missed them.
-"""
+DELETED = (ROOT / "docs" / "sql" / "deleted.sql").read_text()
 
 RESOURCES = ("accounts", "conversations", "notes", "nps_responses", "users")
 COLUMNS = {
@@ -69,7 +54,8 @@ def deleted(hunt: Hunt) -> set[str]:
             if values:
                 marks = ", ".join("?" * len(parts))
                 database.executemany(f'INSERT INTO "{name}" VALUES ({marks})', values)  # noqa: S608
-        found = database.execute(DELETED.format(table=table)).fetchall()
+        query = DELETED.replace("accounts", table).rstrip(";\n")
+        found = database.execute(f"SELECT id FROM ({query})").fetchall()  # noqa: S608
     return {row[0] for row in found}
 
 

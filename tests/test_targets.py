@@ -360,11 +360,23 @@ def test_there_is_something_to_load(stream: str, runs: list[Run]) -> None:
 
 def test_second_run_is_incremental(runs: list[Run]) -> None:
     first, second = (
-        {entry.query.rpartition("sortBy=")[2] for entry in run.requests if "sortBy" in entry.query}
+        {
+            (entry.path.rpartition("/")[2], entry.query.rpartition("sortBy=")[2])
+            for entry in run.requests
+            if "sortBy" in entry.query
+        }
         for run in runs
     )
-    assert first == {"createdAt"}
-    assert second == {"updatedAt"}
+    whole = {resource for resource, order in second if order == "createdAt"}
+    assert {order for _, order in first} == {"createdAt"}
+    assert whole == {
+        "customObjects",
+        "noteCategories",
+        "projectCategories",
+        "projectTemplates",
+        "taskCategories",
+    }
+    assert {order for resource, order in second if resource not in whole} == {"updatedAt"}
 
 
 def test_numbers_keep_every_digit(runs: list[Run], loaded: Loaded) -> None:
@@ -436,3 +448,27 @@ def test_every_stream_loads(stream: str, target: str, everything: Tables, loaded
     assert rows
     assert types.keys() >= ENTRIES[stream]["schema"]["properties"].keys()
     assert rows == with_all_columns(stream, everything[stream].values(), TYPED[target])
+
+
+@pytest.mark.parametrize("target", DATABASES)
+def test_deleted_records_are_found_by_the_documented_query(
+    target: str, everything: Tables, loaded: Loaded
+) -> None:
+    query = (ROOT / "docs" / "sql" / "deleted.sql").read_text()
+    gone = min(key[0] for key in everything["accounts"])
+    forget = f"DELETE FROM inventory WHERE id = '{gone}'"  # noqa: S608 - an id of the sandbox
+    if target == "target-duckdb":
+        with duckdb.connect(loaded.folder / "warehouse.duckdb") as database:
+            database.execute("SET schema = 'whole'")
+            before = database.execute(query).fetchall()
+            database.execute("BEGIN").execute(forget)
+            after = database.execute(query).fetchall()
+            database.execute("ROLLBACK")
+    else:
+        with psycopg.connect(loaded.postgres, options="-c search_path=whole") as connection:
+            before = connection.execute(sql.SQL(query)).fetchall()  # type: ignore[arg-type]
+            connection.execute(sql.SQL(forget))  # type: ignore[arg-type]
+            after = connection.execute(sql.SQL(query)).fetchall()  # type: ignore[arg-type]
+            connection.rollback()
+    assert before == []
+    assert [row[0] for row in after] == [gone]

@@ -466,9 +466,9 @@ def test_deleted_records_are_found_by_the_documented_query(
             database.execute("ROLLBACK")
     else:
         with psycopg.connect(loaded.postgres, options="-c search_path=whole") as connection:
-            before = connection.execute(sql.SQL(query)).fetchall()  # type: ignore[arg-type]
-            connection.execute(sql.SQL(forget))  # type: ignore[arg-type]
-            after = connection.execute(sql.SQL(query)).fetchall()  # type: ignore[arg-type]
+            before = connection.execute(sql.SQL(query)).fetchall()
+            connection.execute(sql.SQL(forget))
+            after = connection.execute(sql.SQL(query)).fetchall()
             connection.rollback()
     assert before == []
     assert [row[0] for row in after] == [gone]

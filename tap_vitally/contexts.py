@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pickle
+import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from tap_vitally.errors import TapFailure
 
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
     from tap_vitally.settings import Settings
 
 Record = dict[str, Any]
+
+NOT_WORTH_PACKING = 1 << 14
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,7 @@ class Context:
         inject: Properties added to each of its records.
         parent: Whose list it is, in a child stream.
         cursor: Where to start in it.
+        since: From which moment on its records are wanted, if not from where the pass starts.
     """
 
     path: str
@@ -88,6 +93,7 @@ class Context:
     inject: Mapping[str, Any] = field(default_factory=dict)
     parent: Parent | None = None
     cursor: str | None = None
+    since: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -103,6 +109,7 @@ class Page:
         ends: Whether the list was read to its end, or to where the rest is known.
         again: Whether it comes from a second look.
         failure: Why the list could not be read, in place of records.
+        parcel: The records, while they wait for their turn.
     """
 
     context: Context
@@ -113,6 +120,29 @@ class Page:
     ends: bool = False
     again: bool = False
     failure: TapFailure | None = None
+    parcel: bytes | None = field(default=None, repr=False)
+
+    def packed(self) -> Self:
+        """Make it small, for as long as it waits: a tenth or less of what the records take.
+
+        Returns:
+            The page.
+        """
+        if self.weight < NOT_WORTH_PACKING:
+            return self
+        parcel = zlib.compress(pickle.dumps(self.records, pickle.HIGHEST_PROTOCOL), level=1)
+        return replace(self, records=[], weight=len(parcel), parcel=parcel)
+
+    def unpacked(self) -> Self:
+        """Bring the records back, exactly as they were.
+
+        Returns:
+            The page.
+        """
+        if self.parcel is None:
+            return self
+        records = pickle.loads(zlib.decompress(self.parcel))  # noqa: S301 - packed right here
+        return replace(self, records=records, parcel=None)
 
 
 @dataclass(frozen=True)

@@ -1,39 +1,45 @@
 """Reading ahead: worker threads fetch pages while the main thread converts and writes.
 
 The unit of work is a *chain*: a generator that fetches the pages of one list, one after the
-other. Chains of the stream being written and of the streams after it run side by side; their
-pages come out in the order in which a single thread would have read them.
+other. Workers fetch page by page, from the chain that is being written first, then from all
+streams by turns, so that no long list is left for the end. The pages come out in the order in
+which a single thread would have read them.
 
-Why this cannot lock up: chains are started in order, so the one whose pages are wanted next has
-a worker whenever any other has; and that one may always fetch one more page, however much the
-others hold.
+Why this cannot lock up: a worker keeps nothing from one page to the next, and the next page of
+the chain being written may be fetched however much is held of the others.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, Self, TypeVar
 
 from tap_vitally.errors import stopped
 
 
-class Sized(Protocol):
-    """Something whose weight in memory is known."""
+class Packable(Protocol):
+    """Something whose weight in memory is known, and can be made less while it waits."""
 
     @property
     def weight(self) -> int:
         """Bytes it holds."""
 
+    def packed(self) -> Self:
+        """Make it small."""
 
-Item = TypeVar("Item", bound=Sized)
+    def unpacked(self) -> Self:
+        """Make it what it was."""
+
+
+Item = TypeVar("Item", bound=Packable)
 
 Chain = Callable[[], Iterator[Item]]
-"""Starts to fetch one list; the iterator it returns is run on one thread."""
-Plan = Iterable[tuple[str, Iterable[Chain[Item]]]]
-"""Names of streams, in the order they will be asked for, each with its chains."""
+"""Starts to fetch one list; what it returns is run on one thread at a time."""
+Plan = Mapping[str, Iterable[Chain[Item]]]
+"""The chains of each stream, by name, in the order in which the streams will be asked for."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +54,16 @@ class Last(Generic[Item]):
 
 
 MAX_BYTES = 64 << 20
-LANES_PER_WORKER = 8
-"""How many lists may wait their turn: what bounds them when they are empty."""
+"""What may be held in all, with the pages being fetched, which are not packed."""
+MAX_WAITING = 6 << 20
+"""What may wait for its turn, packed: some 15,000 records with all that is embedded in them. It is
+less than the tap takes anyway, so that memory hardly tells how many records there are."""
+MAX_LANES = 1000
+"""Lists of a stream that may wait for their turn: what bounds them when they are empty."""
+DEPTH = 2
+"""Pages fetched ahead in the list that is being written: more would only fill memory."""
+PLANNERS = 4
+"""Threads that find lists: one may be busy with a stream whose lists take requests to find."""
 JOIN_SECONDS = 2.0
 
 
@@ -59,22 +73,39 @@ class _Lane(Generic[Item]):
     def __init__(self, chain: Chain[Item], stream: _Stream[Item]) -> None:
         self.chain = chain
         self.stream = stream
+        self.source: Iterator[Item] | None = None
         self.items: deque[Item] = deque()
         self.error: BaseException | None = None
+        self.fetching = False
         self.done = False
-        self.dropped = False
 
 
 class _Stream(Generic[Item]):
-    """One stream's lanes, as far as they are known."""
+    """One stream's lanes, as far as they are known.
 
-    def __init__(self) -> None:
+    Attributes:
+        lanes: Those nobody has asked for yet, in order.
+        idle: Those among them that a worker may take.
+        last: The one that waits for all others to end.
+        unfinished: How many have not come to their end.
+        complete: Whether all lanes are known.
+    """
+
+    def __init__(self, chains: Iterable[Chain[Item]]) -> None:
+        self.chains = iter(chains)
         self.lanes: deque[_Lane[Item]] = deque()
-        self.unfinished = 0
+        self.idle: deque[_Lane[Item]] = deque()
         self.last: _Lane[Item] | None = None
+        self.unfinished = 0
         self.complete = False
+        self.being_planned = False
         self.dropped = False
         self.error: BaseException | None = None
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing of it is left to fetch."""
+        return self.dropped or (self.complete and not self.unfinished)
 
 
 class ReadAhead(Generic[Item]):
@@ -84,41 +115,42 @@ class ReadAhead(Generic[Item]):
         self,
         plan: Plan[Item],
         workers: int,
-        max_bytes: int = MAX_BYTES,
         alive: Callable[[], None] = lambda: None,
+        *,
+        max_bytes: int = MAX_BYTES,
+        max_waiting: int = MAX_WAITING,
     ) -> None:
         """Start the workers.
 
         Args:
-            plan: What to fetch, in the order in which it will be asked for.
+            plan: What to fetch.
             workers: Threads that fetch.
-            max_bytes: How much fetched and not taken data may be held.
             alive: Called about once a second while the main thread waits; may raise to end it.
+            max_bytes: How much fetched and not taken data may be held.
+            max_waiting: How much of it may be held before more is fetched than is asked for.
         """
-        self._plan = plan
         self._max_bytes = max_bytes
-        self._max_lanes = LANES_PER_WORKER * workers
+        self._max_waiting = max_waiting
         self._alive = alive
         self._changed = threading.Condition()
-        self._streams: dict[str, _Stream[Item]] = {}
-        self._planned = False
-        self._plan_error: BaseException | None = None
-        self._queue: deque[_Lane[Item]] = deque()
+        self._streams: dict[str, _Stream[Item]] = {n: _Stream(c) for n, c in plan.items()}
+        self._turns = deque(self._streams.values())
         self._head: _Lane[Item] | None = None
-        self._waiting_lanes = 0
         self._held = 0
         self._fetching = 0
         self._largest = 0
         self._stopped = False
         self._threads = [
-            threading.Thread(target=self._feed, name="tap-vitally-plan", daemon=True),
-            *(
-                threading.Thread(target=self._work, name=f"tap-vitally-{n}", daemon=True)
-                for n in range(1, workers + 1)
-            ),
+            threading.Thread(
+                target=job, name=f"tap-vitally-{job.__name__.strip('_')}-{n}", daemon=True
+            )
+            for job, number in ((self._plan, min(PLANNERS, len(plan))), (self._work, workers))
+            for n in range(1, number + 1)
         ]
         for thread in self._threads:
             thread.start()
+
+    # On the main thread
 
     def items(self, name: str) -> Generator[Item, None, None]:
         """Hand out one stream's items; streams are asked for in the order of the plan.
@@ -133,7 +165,7 @@ class ReadAhead(Generic[Item]):
         Raises:
             Cancelled: If the workers were stopped.
         """
-        stream = self._stream(name)
+        stream = self._streams[name]
         try:
             while lane := self._next_lane(stream):
                 yield from self._items_of(lane)
@@ -144,29 +176,15 @@ class ReadAhead(Generic[Item]):
         with self._changed:
             while not stream.lanes and not stream.complete:
                 self._wait()
-            if stream.lanes:
-                self._head = stream.lanes.popleft()
-                self._waiting_lanes -= 1
-                self._changed.notify_all()
-                return self._head
-            if stream.error:
-                raise stream.error
-            return None
-
-    def _drop(self, stream: _Stream[Item]) -> None:
-        """Forget what of a stream nobody wants any more, when its reader left before the end."""
-        with self._changed:
-            stream.dropped = True
-            self._waiting_lanes -= len(stream.lanes)
-            for lane in (*stream.lanes, *([self._head] if self._head else [])):
-                lane.dropped = True
-                self._held -= sum(item.weight for item in lane.items)
-                lane.items.clear()
-                if lane in self._queue:
-                    self._queue.remove(lane)
-            stream.lanes.clear()
-            self._head = None
+            if not stream.lanes:
+                if stream.error:
+                    raise stream.error
+                return None
+            self._head = head = stream.lanes.popleft()
+            if head in stream.idle:
+                stream.idle.remove(head)
             self._changed.notify_all()
+            return head
 
     def _items_of(self, lane: _Lane[Item]) -> Iterator[Item]:
         while True:
@@ -180,15 +198,19 @@ class ReadAhead(Generic[Item]):
                 item = lane.items.popleft()
                 self._held -= item.weight
                 self._changed.notify_all()
-            yield item
+            yield item.unpacked()
 
-    def _stream(self, name: str) -> _Stream[Item]:
+    def _drop(self, stream: _Stream[Item]) -> None:
+        """Forget what of a stream nobody wants any more, when its reader left before the end."""
         with self._changed:
-            while name not in self._streams and not self._planned:
-                self._wait()
-            if name not in self._streams:
-                raise self._plan_error or (stopped() if self._stopped else KeyError(name))
-            return self._streams[name]
+            stream.dropped = stream.complete = True
+            for lane in (*stream.lanes, *([self._head] if self._head else [])):
+                self._held -= sum(item.weight for item in lane.items)
+                lane.items.clear()
+            stream.lanes.clear()
+            stream.idle.clear()
+            self._head = None
+            self._changed.notify_all()
 
     def _wait(self) -> None:
         """Wait for a change, holding the lock; see now and then whether anybody still reads."""
@@ -208,107 +230,122 @@ class ReadAhead(Generic[Item]):
         for thread in self._threads:
             thread.join(JOIN_SECONDS / len(self._threads))
 
-    def _feed(self) -> None:
-        """Walk the plan a little ahead of the workers: finding a list may take requests too."""
-        try:
-            for name, chains in self._plan:
-                self._feed_stream(name, chains)
-                if self._stopped:
-                    break
-        except Exception as error:  # noqa: BLE001 - it belongs to the thread that asks
-            self._plan_error = error
-        with self._changed:
-            self._planned = True
-            self._changed.notify_all()
+    # On the planners: finding the lists may take requests too
 
-    def _feed_stream(self, name: str, chains: Iterable[Chain[Item]]) -> None:
-        stream: _Stream[Item] = _Stream()
-        with self._changed:
-            self._streams[name] = stream
-            self._changed.notify_all()
-        try:
-            for chain in chains:
-                self._queue_up(stream, _Lane(chain, stream))
-        except Exception as error:  # noqa: BLE001 - as above
-            stream.error = error
-        with self._changed:
-            stream.complete = True
-            self._changed.notify_all()
+    def _plan(self) -> None:
+        """Ask stream after stream for its next chain, as long as any has more."""
+        while stream := self._next_to_plan():
+            try:
+                chain = next(stream.chains, None)
+            except Exception as error:  # noqa: BLE001 - it belongs to the thread that asks
+                chain, stream.error = None, error
+            with self._changed:
+                stream.being_planned = False
+                if chain is None or stream.dropped:
+                    stream.complete = True
+                else:
+                    self._add(stream, _Lane(chain, stream))
+                self._changed.notify_all()
 
-    def _queue_up(self, stream: _Stream[Item], lane: _Lane[Item]) -> None:
+    def _next_to_plan(self) -> _Stream[Item] | None:
+        """Wait for the stream with the fewest lanes to have room for one more."""
         with self._changed:
-            self._changed.wait_for(
-                lambda: self._stopped or stream.dropped or self._waiting_lanes < self._max_lanes
-            )
-            if self._stopped or stream.dropped:
-                raise stopped()
-            stream.lanes.append(lane)
-            self._waiting_lanes += 1
-            if isinstance(lane.chain, Last) and stream.unfinished:
-                stream.last = lane
-            else:
-                self._queue.append(lane)
-            stream.unfinished += 1
-            self._changed.notify_all()
+            while not self._stopped:
+                unknown = [stream for stream in self._streams.values() if not stream.complete]
+                if not unknown:
+                    return None
+                ready = [
+                    stream
+                    for stream in unknown
+                    if not stream.being_planned and len(stream.lanes) < MAX_LANES
+                ]
+                if ready:
+                    stream = min(ready, key=lambda each: len(each.lanes))
+                    stream.being_planned = True
+                    return stream
+                self._changed.wait()
+            return None
+
+    def _add(self, stream: _Stream[Item], lane: _Lane[Item]) -> None:
+        stream.lanes.append(lane)
+        if isinstance(lane.chain, Last) and stream.unfinished:
+            stream.last = lane
+        else:
+            stream.idle.append(lane)
+        stream.unfinished += 1
+
+    # On the workers
 
     def _work(self) -> None:
-        while True:
+        while lane := self._next_to_fetch():
+            item = self._fetched(lane)
             with self._changed:
-                self._changed.wait_for(lambda: self._stopped or self._queue or self._planned)
-                if self._stopped or not self._queue:
-                    return
-                lane: _Lane[Item] | None = self._queue.popleft()
-            while lane:
-                self._run(lane)
-                lane = self._end(lane)
+                self._take_in(lane, item)
+                self._changed.notify_all()
 
-    def _run(self, lane: _Lane[Item]) -> None:
+    def _next_to_fetch(self) -> _Lane[Item] | None:
+        """Wait for a lane whose next page is wanted, and mark it as being fetched."""
+        with self._changed:
+            while not self._stopped:
+                if lane := self._wanted():
+                    lane.fetching = True
+                    self._fetching += 1
+                    return lane
+                if all(stream.over for stream in self._streams.values()):
+                    return None
+                self._changed.wait()
+            return None
+
+    def _wanted(self) -> _Lane[Item] | None:
+        head = self._head
+        if (
+            head
+            and not (head.fetching or head.done or head is head.stream.last)
+            and (not head.items or (len(head.items) < DEPTH and self._room()))
+        ):
+            return head
+        if self._held < self._max_waiting and self._room():
+            for _ in range(len(self._turns)):
+                stream = self._turns[0]
+                self._turns.rotate(-1)
+                if stream.idle:
+                    return stream.idle.popleft()
+        return None
+
+    def _room(self) -> bool:
+        return self._held + (self._fetching + 1) * self._largest <= self._max_bytes
+
+    def _fetched(self, lane: _Lane[Item]) -> Item | None:
         try:
-            items = lane.chain()
-            while True:
-                self._await_room(lane)
-                try:
-                    item = next(items, None)
-                finally:
-                    with self._changed:
-                        self._fetching -= 1
-                if item is None:
-                    return
-                with self._changed:
-                    self._largest = max(self._largest, item.weight)
-                    if not lane.dropped:
-                        lane.items.append(item)
-                        self._held += item.weight
-                    self._changed.notify_all()
+            if lane.source is None:
+                lane.source = lane.chain()
+            item = next(lane.source, None)
         except Exception as error:  # noqa: BLE001 - it belongs to the thread that asks
             lane.error = error
-
-    def _end(self, lane: _Lane[Item]) -> _Lane[Item] | None:
-        """End a lane; give back the last one of its stream, if that is the only one left."""
+            return None
+        if item is None:
+            return None
         with self._changed:
+            self._largest = max(self._largest, item.weight)
+        return item if lane is self._head else item.packed()
+
+    def _take_in(self, lane: _Lane[Item], item: Item | None) -> None:
+        self._fetching -= 1
+        lane.fetching = False
+        stream = lane.stream
+        if item is None:
             lane.done = True
-            stream = lane.stream
             stream.unfinished -= 1
-            last = stream.last if stream.unfinished == 1 else None
-            if last:
+            last = stream.last
+            if last and stream.unfinished == 1 and not stream.dropped:
                 stream.last = None
-            self._changed.notify_all()
-            return last
-
-    def _await_room(self, lane: _Lane[Item]) -> None:
-        """Wait until one more item of this lane fits; count it as being fetched."""
-        with self._changed:
-            self._changed.wait_for(
-                lambda: (
-                    self._stopped
-                    or lane.dropped
-                    or self._held + (self._fetching + 1) * self._largest <= self._max_bytes
-                    or (lane is self._head and not lane.items)
-                )
-            )
-            if self._stopped or lane.dropped:
-                raise stopped()
-            self._fetching += 1
+                if last is not self._head:
+                    stream.idle.append(last)
+        elif not stream.dropped:
+            lane.items.append(item)
+            self._held += item.weight
+            if lane is not self._head:
+                stream.idle.appendleft(lane)
 
 
 def in_turn(chains: Iterable[Chain[Item]]) -> Generator[Item, None, None]:

@@ -103,9 +103,9 @@ class Run:
         limited = any(stream.ABORT_AT_RECORD_COUNT is not None for stream in streams)
         if self.settings.concurrency > 1 and not limited:
             self._ahead = ReadAhead(
-                ((stream.name, self._chains(stream)) for stream in streams),
+                {stream.name: self._chains(stream) for stream in streams},
                 self.settings.concurrency,
-                alive=self._waiting,
+                self._waiting,
             )
 
     def _waiting(self) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import json
 import logging
 import os
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import IO, TYPE_CHECKING, Any, ClassVar, cast
 
@@ -45,6 +46,9 @@ if TYPE_CHECKING:
 
 TERMINATION_SECONDS = 4.0
 GC_THRESHOLD = 100_000
+M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8
+LARGE_BLOCK = 1 << 16
+"""Bytes from which on a block of memory goes back to the system as soon as it is free."""
 TEN_YEARS = 315_360_000
 
 
@@ -372,9 +376,7 @@ class TapVitally(Tap):
                 catalog=_json(catalog, "catalog"),
                 parse_env_config=bool(config and config.parse_env),
             )
-            # Records hold no cycles, so that to look for some after every few pages is in vain.
-            gc.freeze()
-            gc.set_threshold(GC_THRESHOLD)
+            _settle_memory()
             with _ended_properly(tap):
                 tap.sync_all()
             tap.fail_if_skipped()
@@ -417,6 +419,17 @@ class TapVitally(Tap):
             writer.exit_code = code
             return
         raise SystemExit(code)
+
+
+def _settle_memory() -> None:
+    """Adapt to what a run does with memory: many threads, large bodies, records without cycles."""
+    gc.freeze()
+    gc.set_threshold(GC_THRESHOLD)
+    # By itself glibc learns to keep blocks of the size of a page, in a heap for each thread.
+    with suppress(AttributeError, OSError, TypeError):
+        glibc = ctypes.CDLL(None)
+        glibc.mallopt(M_ARENA_MAX, 1)
+        glibc.mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK)
 
 
 @contextmanager

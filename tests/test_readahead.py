@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from tap_vitally import readahead
 from tap_vitally.errors import Cancelled
-from tap_vitally.readahead import LANES_PER_WORKER, Chain, Last, Plan, ReadAhead, in_turn
+from tap_vitally.readahead import DEPTH, Chain, Last, ReadAhead, in_turn
 
 PATIENCE = 20.0
 """Seconds after which what has not happened is taken never to happen."""
@@ -28,8 +28,17 @@ often = settings(max_examples=100, deadline=None)
 class Item:
     name: str
     weight: int
+    unpacked_weight: int | None = None
+
+    def packed(self) -> Item:
+        """Packed, ten weigh as much as one."""
+        return Item(self.name, -(-self.weight // 10), self.weight)
+
+    def unpacked(self) -> Item:
+        return self if self.unpacked_weight is None else Item(self.name, self.unpacked_weight)
 
 
+Plan = Sequence[tuple[str, Iterable[Chain[Item]]]]
 PLAN = "the plan"
 
 
@@ -42,15 +51,18 @@ class Watched(ReadAhead[Item]):
 
     def __init__(
         self,
-        plan: Plan[Item],
+        plan: Plan,
         workers: int,
         max_bytes: int,
+        max_waiting: int,
         on_wait: Callable[[], object] = lambda: None,
     ) -> None:
         self.most = self._now = 0
         self._on_wait = on_wait
         self._seconds_of_silence = 0
-        super().__init__(plan, workers, max_bytes, self._silence)
+        super().__init__(
+            dict(plan), workers, self._silence, max_bytes=max_bytes, max_waiting=max_waiting
+        )
 
     def _silence(self) -> None:
         self._seconds_of_silence += 1
@@ -83,9 +95,13 @@ class Watched(ReadAhead[Item]):
 
 @contextmanager
 def reading(
-    plan: Plan[Item], workers: int, max_bytes: int = 1 << 30, **more: Any
+    plan: Plan,
+    workers: int,
+    max_bytes: int = 1 << 30,
+    max_waiting: int = 1 << 30,
+    **more: Any,
 ) -> Iterator[Watched]:
-    ahead = Watched(plan, workers, max_bytes, **more)
+    ahead = Watched(plan, workers, max_bytes, max_waiting, **more)
     try:
         yield ahead
     finally:
@@ -103,9 +119,7 @@ def shapes(weights: st.SearchStrategy[int]) -> st.SearchStrategy[Shape]:
     return st.lists(chains, max_size=4)
 
 
-def plan_of(
-    shape: Shape, before_each: Callable[[], object] = lambda: None
-) -> list[tuple[str, list[Chain[Item]]]]:
+def plan_of(shape: Shape, before_each: Callable[[], object] = lambda: None) -> Plan:
     def chain(name: str, weights: Sequence[int], *, breaks: bool) -> Iterator[Item]:
         for number, weight in enumerate(weights):
             before_each()
@@ -199,18 +213,6 @@ def test_a_plan_that_breaks_while_a_stream_is_planned_breaks_only_that_stream() 
         assert outcome(ahead.items(sound[0])) == outcome(in_turn(sound[1]))
 
 
-def test_a_plan_that_breaks_between_streams_says_so_to_who_asks_for_the_next() -> None:
-    ((name, chains),) = plan_of([[((1, 1), False)]])
-
-    def plan() -> Iterator[tuple[str, Iterable[Chain[Item]]]]:
-        yield name, chains
-        raise Broken(PLAN)
-
-    with reading(plan(), 2) as ahead:
-        assert outcome(ahead.items(name)) == outcome(in_turn(chains))
-        assert outcome(ahead.items("never planned")) == ([], PLAN)
-
-
 # Bounded memory, and nobody waits for ever
 
 
@@ -241,22 +243,68 @@ def test_a_page_larger_than_any_before_can_exceed_the_bound_once_per_worker(
 
 
 @often
-@given(shape=shapes(st.just(7)), workers=st.integers(1, 5), max_bytes=st.integers(35, 80))
-def test_a_slow_reader_finds_as_much_as_the_bound_allows(
-    shape: Shape, workers: int, max_bytes: int
+@given(shape=shapes(st.just(7)), workers=st.integers(1, 5), max_waiting=st.integers(0, 20))
+def test_what_waits_is_packed_and_held_up_to_a_bound_of_its_own(
+    shape: Shape, workers: int, max_waiting: int
 ) -> None:
-    chains = [chain for stream in shape for chain in stream][: LANES_PER_WORKER * workers]
-    ((name, planned),) = plan_of([chains])
-    total = sum(sum(weights) for weights, _ in chains)
-    with reading([(name, planned)], workers, max_bytes) as ahead:
-        ahead.until(
-            lambda: (
-                ahead._fetching == 0
-                and (ahead._held == total or ahead._held + ahead._largest > max_bytes)
-            )
-        )
-        assert ahead._held <= max_bytes
+    plan = plan_of(shape)
+    with reading(plan, workers, max_waiting=max_waiting) as ahead:
+        for name, chains in plan:
+            assert outcome(ahead.items(name)) == outcome(in_turn(chains))
+        # Seven pack into one; what a worker had under way when the bound was reached comes on top.
+        assert ahead.most <= max_waiting + workers + 7 * DEPTH
+        assert ahead._held == 0
+
+
+@often
+@given(shape=shapes(st.just(7)), workers=st.integers(1, 5), max_waiting=st.integers(1, 80))
+def test_a_slow_reader_finds_as_much_as_the_bound_allows(
+    shape: Shape, workers: int, max_waiting: int
+) -> None:
+    ((name, planned),) = plan_of([[chain for stream in shape for chain in stream]])
+    total = sum(len(weights) for stream in shape for weights, _ in stream)
+    with reading([(name, planned)], workers, max_waiting=max_waiting) as ahead:
+        ahead.until(lambda: ahead._fetching == 0 and ahead._held >= min(total, max_waiting))
+        assert ahead._held < max_waiting + workers
         assert outcome(ahead.items(name)) == outcome(in_turn(planned))
+
+
+def test_the_list_being_written_is_fetched_only_a_few_pages_ahead() -> None:
+    ((name, chains),) = plan_of([[((7,) * 50, False)]])
+    with reading([(name, chains)], 4) as ahead:
+        items = ahead.items(name)
+        next(items)
+        lane = ahead._head
+        assert lane
+        ahead.until(lambda: ahead._fetching == 0 and len(lane.items) >= DEPTH)
+        assert len(list(items)) == 49
+
+
+def test_no_long_list_is_left_for_the_end() -> None:
+    """One worker, many lists: each gets its turn, and the one that is written more than that."""
+    fetched: list[str] = []
+    wanted = threading.Semaphore(0)
+
+    def chain(name: str) -> Iterator[Item]:
+        for number in range(10):
+            wanted.acquire()
+            fetched.append(name)
+            yield Item(f"{name}, item {number}", 1)
+
+    def done(number: int) -> bool:
+        return len(fetched) == number and ahead._fetching == 1
+
+    names = ["first", "second", "third"]
+    with reading([(name, [partial(chain, name)]) for name in names], 1) as ahead:
+        try:
+            for number in range(1, 10):
+                wanted.release()
+                ahead.until(partial(done, number))
+            assert sorted(fetched) == sorted(3 * names)
+        finally:
+            wanted.release(1000)
+        for name in names:
+            assert len(list(ahead.items(name))) == 10
 
 
 @often
@@ -266,7 +314,7 @@ def test_a_slow_reader_finds_as_much_as_the_bound_allows(
 def test_a_last_chain_starts_when_all_others_of_its_stream_have_ended(
     shape: Shape, workers: int, max_bytes: int, taken: list[int]
 ) -> None:
-    def with_a_last_one(name: str, chains: list[Chain[Item]]) -> list[Chain[Item]]:
+    def with_a_last_one(name: str, chains: Iterable[Chain[Item]]) -> list[Chain[Item]]:
         ended = threading.Semaphore(0)
 
         def counted(chain: Chain[Item]) -> Iterator[Item]:
@@ -292,7 +340,8 @@ def test_a_last_chain_starts_when_all_others_of_its_stream_have_ended(
                 assert outcome(islice(items, most)) == (expected[:most], None)
 
 
-def test_the_plan_is_walked_only_a_little_ahead() -> None:
+def test_the_plan_is_walked_only_a_little_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readahead, "MAX_LANES", 20)
     walked = 0
 
     def chains() -> Iterator[Chain[Item]]:
@@ -303,10 +352,27 @@ def test_the_plan_is_walked_only_a_little_ahead() -> None:
             yield chain
 
     with reading([("stream 0", chains())], 2) as ahead:
-        ahead.until(lambda: ahead._waiting_lanes == 2 * LANES_PER_WORKER and not ahead._queue)
-        assert walked <= 2 * LANES_PER_WORKER + 1
+        (stream,) = ahead._streams.values()
+        ahead.until(lambda: len(stream.lanes) == 20 and not stream.idle)
+        assert walked == 20
         assert list(ahead.items("stream 0")) == []
         assert walked == 100
+
+
+def test_lists_that_are_slow_to_find_keep_no_other_stream_waiting() -> None:
+    gate = threading.Event()
+
+    def slow() -> Iterator[Chain[Item]]:
+        assert gate.wait(PATIENCE)
+        yield from plan_of([[((1,), False)]])[0][1]
+
+    others = plan_of([[((1, 1), False)] * 50])
+    with reading([("slow", slow()), *others], 2) as ahead:
+        stream = ahead._streams[others[0][0]]
+        ahead.until(lambda: len(stream.lanes) == 50 and ahead._held == 100)
+        gate.set()
+        assert len(list(ahead.items("slow"))) == 1
+        assert len(list(ahead.items(others[0][0]))) == 100
 
 
 # The end
@@ -334,24 +400,27 @@ class Gated:
             assert self.started.acquire(timeout=PATIENCE)
 
 
-def test_after_a_stop_nothing_is_started_and_nothing_planned() -> None:
+def test_after_a_stop_nothing_is_started_and_nothing_planned(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(readahead, "MAX_LANES", 5)
     gated = Gated()
     planned = []
 
-    def plan() -> Iterator[tuple[str, Iterable[Chain[Item]]]]:
-        for stream in range(50):
-            planned.append(stream)
-            yield f"stream {stream}", (gated for _ in range(5))
+    def chains(stream: int) -> Iterator[Chain[Item]]:
+        for number in range(50):
+            planned.append((stream, number))
+            yield gated
 
-    with reading(plan(), 3) as ahead:
+    plan = [(f"stream {stream}", chains(stream)) for stream in range(6)]
+    with reading(plan, 3) as ahead:
         gated.await_started(3)
-        ahead.until(lambda: ahead._waiting_lanes == ahead._max_lanes)
+        ahead.until(lambda: len(planned) == 5 * 6)
         ahead.stop()
-        so_far = len(planned)
         gated.open.set()
         ahead.end()
         assert gated.count == 3
-        assert len(planned) == so_far
+        assert len(planned) == 5 * 6
         with pytest.raises(Cancelled):
             list(ahead.items("stream 1"))
 
@@ -394,7 +463,7 @@ def test_who_waits_for_long_looks_whether_anybody_still_reads() -> None:
     def gone() -> None:
         raise BrokenPipeError
 
-    ahead = ReadAhead([("stream", [gated])], 1, alive=gone)
+    ahead = ReadAhead({"stream": [gated]}, 1, alive=gone)
     with pytest.raises(BrokenPipeError):
         next(ahead.items("stream"))
     gated.open.set()

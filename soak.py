@@ -52,13 +52,13 @@ class History:
 
 def invented(random: Random) -> History:
     """Think of a history."""
-    streams = random.sample(STREAMS, random.choice((1, 1, 2, 3, 8)))
+    streams = random.sample(STREAMS, random.choice((1, 1, 1, 2, 3, 6)))
     setup = {
         "seed": random.randrange(10),
         "clock_off": random.choice((0.0, -600.0, 600.0)),
         "streams": tuple(name for name in STREAMS if name in streams),
         "page_size": random.randrange(1, 8),
-        "lookback": random.choice((0, 0, 1, 60, 300)),
+        "lookback": random.choice((0, 0, 0, 1, 300)),
         "start_days": random.choice((None, None, None, 300)),
         "inventory": random.choice(((), (), INVENTORIED)),
     }
@@ -73,7 +73,7 @@ def step(random: Random) -> Step:
         concurrency=random.choice((1, 1, 1, 2, 8)),
         pace=random.choice((0.0, 0.001, 0.4, 1.0, 30.0)),
         changes=tuple(
-            (random.randrange(1, 30), seed(random)) for _ in range(random.choice((0, 0, 2, 6)))
+            (random.randrange(1, 25), seed(random)) for _ in range(random.choice((0, 2, 6, 12)))
         ),
         troubles=tuple(trouble(random) for _ in range(random.choice((0, 0, 0, 1, 2)))),
         ending=random.choice(("peace", "peace", "kill", "term", "term")),

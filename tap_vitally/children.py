@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from http import HTTPStatus
@@ -85,12 +86,40 @@ class ChildStream(VitallyStream):
         """Find the lists to read: each variant of each parent.
 
         Yields:
-            They, newest parent first.
+            They, newest parent first; then those of parents that an interrupted run had done,
+            where something may have changed since.
         """
-        for parent in self.undone(self.parents()):
-            for label, query, variant in self._variants():
-                inject = {self.parent_key: parent.id, **variant}
-                yield self._context(label, query, inject, parent)
+        done: list[Parent] = []
+        for parent in self._undone(self.parents(), done):
+            yield from self.lists_of(parent)
+        for parent in self.changed_meanwhile(done) if done else ():
+            for context in self.lists_of(parent):
+                yield replace(context, since=self.place.signpost)
+
+    def lists_of(self, parent: Parent | None = None) -> Iterator[Context]:
+        """Find the lists of one parent.
+
+        Args:
+            parent: The parent.
+
+        Yields:
+            One list for each variant.
+        """
+        if parent is None:
+            return
+        for label, query, variant in self._variants():
+            yield self._context(label, query, {self.parent_key: parent.id, **variant}, parent)
+
+    def changed_meanwhile(self, done: list[Parent]) -> Iterable[Parent]:
+        """Find the parents whose lists may hold changes since the interrupted run began.
+
+        Args:
+            done: The parents that it had done.
+
+        Returns:
+            All of them, where there is no telling.
+        """
+        return done if self.incremental and not self.changed_only else ()
 
     def start_for(self, context: Context) -> datetime | None:
         """Decide from which moment on the records of a parent are wanted.
@@ -130,16 +159,11 @@ class ChildStream(VitallyStream):
     def _covered(self, context: Context) -> list[str]:
         return [*super()._covered(context), *self._scope]
 
-    def undone(self, parents: Iterable[Parent]) -> Iterator[Parent]:
-        """Leave out the parents that an interrupted run had done.
+    def _undone(self, parents: Iterable[Parent], done: list[Parent]) -> Iterator[Parent]:
+        """Leave out the parents that an interrupted run had done, and note them.
 
-        Args:
-            parents: Parents in the order of `_order`.
-
-        Yields:
-            Those still to be read; all of them, if they turn out not to be in that order.
+        All are yielded if they turn out not to be in the order of `_order`.
         """
-        passed: list[Parent] = []
         previous: datetime | None = None
         ordered = True
         for parent in parents:
@@ -147,11 +171,12 @@ class ChildStream(VitallyStream):
             ordered = ordered and not (previous and moment and moment > previous)
             previous = moment or previous
             if ordered and self._done(parent):
-                passed.append(parent)
+                done.append(parent)
             else:
                 yield parent
         if not ordered:
-            yield from passed
+            yield from done
+            done.clear()
 
     @property
     def _order(self) -> SortKey | None:
@@ -179,27 +204,33 @@ class ChildStream(VitallyStream):
                 self.run.probe()
             yield Page(context, failure=failure, ends=True)
 
-    def _lists_to_look_at(self) -> list[Context]:
+    def _lists_to_look_at(self) -> Iterator[Context]:
         """Find the lists of several pages: to look at every parent again would be another pass."""
-        return self._several_pages
+        for parent in {parent.id: parent for parent in self._took_long if parent}.values():
+            yield from self.lists_of(parent)
 
     def _done(self, parent: Parent) -> bool:
         resume, moment = self.place.resume, self._moment(parent)
-        return (
-            resume is not None
-            and resume.parents_after is not None
-            and moment is not None
-            and parent.id not in self.place.to_retry
-            and resume.parents_after < moment < resume.signpost
-        )
+        if resume is None or resume.parents_after is None or moment is None:
+            return False
+        if parent.id in self.place.to_retry or not resume.parents_after < moment < resume.signpost:
+            return False
+        changed = parse_instant(parent.updated_at)
+        return not self.changed_only or (changed is not None and changed < resume.signpost)
 
     def _usable(self, resume: Resume) -> bool:
         """Whether an interrupted walk of the parents went the way this one would."""
-        return resume.parents_after is not None and resume.sort_by == self._order is not None
+        return (
+            self.incremental
+            and resume.parents_after is not None
+            and resume.sort_by == self._order is not None
+        )
 
     def _resume_after(self, page: Page) -> Resume | None:
         """Say how far down the parents everything is done; they come newest first."""
         place, parent = self.place, page.context.parent
+        if page.context.since:
+            return None
         moment = self._moment(parent) if parent and self._order else None
         if moment is None or place.signpost is None:
             return None

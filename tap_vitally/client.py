@@ -26,7 +26,7 @@ from tap_vitally.api import PATIENCE
 from tap_vitally.conform import Conformer
 from tap_vitally.contexts import ONE, Context, Page, Parent, Record, Step, Variants
 from tap_vitally.errors import CursorRefused, Refused, TapFailure, Unreadable
-from tap_vitally.pagination import Cursors
+from tap_vitally.pagination import MOST_EMPTY_PAGES, Cursors
 from tap_vitally.place import Place
 from tap_vitally.readahead import Last
 from tap_vitally.replication import (
@@ -68,13 +68,15 @@ EMBEDDED = (
 REFERENCE = ("id", "externalId", "name")
 MISSING = {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
 """Answers that say that a resource is not there, or not in the plan."""
+LIST_REFUSED = {*MISSING, HTTPStatus.BAD_REQUEST}
 LATEST = datetime.max.replace(tzinfo=UTC)
 LOOKS = 5
 """How often the front of a list is read again while it takes more than a page."""
 MOST_BREADCRUMBS = 10_000
 """Properties whose selection is remembered: traits may have any number of keys."""
-PARENT_PATIENCE = 30.0
-"""Seconds of failure for one parent before it is asked whether only this one fails."""
+PARENT_PATIENCE = 75.0
+"""Seconds of failure for one parent before it is asked whether only this one fails; it is given
+as much again after that, so that an outage of two minutes costs no parent."""
 
 
 class VitallyStream(Stream):
@@ -157,14 +159,16 @@ class VitallyStream(Stream):
             self.logger.info("Going on where an earlier run of '%s' was interrupted.", self.name)
             place.go_on(self._labels())
         self._pages_read = self._pages_told = 0
-        self._several_pages: list[Context] = []
+        self._took_long: list[Parent | None] = []
         if place.bookmark:
             self.tally.bookmark_before = format_instant(place.bookmark)
 
     def _usable(self, resume: Resume) -> bool:
         """Whether an interrupted pass is one that this run would make too."""
-        return resume.context in self._labels() and (
-            resume.cursor is None or resume.sort_by == self.plan.sort_by
+        return (
+            self.sortable
+            and resume.context in self._labels()
+            and (resume.cursor is None or resume.sort_by == self.plan.sort_by)
         )
 
     def _labels(self) -> list[str]:
@@ -190,11 +194,22 @@ class VitallyStream(Stream):
             They, in their order.
         """
         resume = self.place.resume
-        labels = self._labels()
-        skipped = labels.index(resume.context) if resume else 0
-        for label, query, inject in list(self._variants())[skipped:]:
-            cursor = resume.cursor if resume and resume.context == label else None
-            yield self._context(label, query, {**self.fixed, **inject}, cursor=cursor)
+        skipped = self._labels().index(resume.context) if resume else 0
+        for context in list(self.lists_of())[skipped:]:
+            going_on = resume and resume.context == context.label
+            yield replace(context, cursor=resume.cursor) if resume and going_on else context
+
+    def lists_of(self, parent: Parent | None = None) -> Iterator[Context]:
+        """Find the lists of one parent, or those of the whole workspace.
+
+        Args:
+            parent: The parent, in a child stream.
+
+        Yields:
+            One list for each variant.
+        """
+        for label, query, inject in self._variants():
+            yield self._context(label, query, {**self.fixed, **inject}, parent)
 
     def _context(
         self,
@@ -202,11 +217,10 @@ class VitallyStream(Stream):
         query: Mapping[str, str],
         inject: Mapping[str, Any],
         parent: Parent | None = None,
-        cursor: str | None = None,
     ) -> Context:
         path = self.path.format_map({k: quote(str(v), safe="") for k, v in inject.items()})
         own = {name: value.format_map(inject) for name, value in self.query.items()}
-        return Context(path, {**query, **own}, label, inject, parent, cursor)
+        return Context(path, {**query, **own}, label, inject, parent)
 
     def chains(self) -> Iterator[Callable[[], Iterator[Page]]]:
         """Find the chains of pages that make up this stream in this run.
@@ -216,8 +230,18 @@ class VitallyStream(Stream):
         """
         for context in self.contexts():
             yield partial(self._pages_or_failure, context)
-        if self.incremental and self.place.signpost:
+        if self.place.signpost and self._may_miss_changes:
             yield Last(partial(self._look_again, self.place.signpost))
+
+    @property
+    def _may_miss_changes(self) -> bool:
+        """Whether a record that changes during the pass may slip through it.
+
+        Not in a first pass of one list: it goes by ``createdAt``, which no change can move.
+        """
+        if self.place.resume:
+            return self.sortable
+        return self.incremental and (self.plan.sort_by == "updatedAt" or len(self._labels()) > 1)
 
     def everything(self) -> Iterator[Parent]:
         """List the records as parents of others, in the order in which they were created.
@@ -259,6 +283,19 @@ class VitallyStream(Stream):
         """
         for step in self.walk(self._context("", {}, inject), None):
             yield from step.rows
+
+    def changes(self, since: datetime | None) -> Iterator[Record]:
+        """List what changed since a moment, as it is.
+
+        Args:
+            since: The moment.
+
+        Yields:
+            The rows, those without a moment of change among them.
+        """
+        for context in self.lists_of():
+            for step in self.walk(context, "updatedAt", since):
+                yield from step.rows
 
     def check(self) -> str:
         """Find out whether the workspace gives this stream.
@@ -324,6 +361,8 @@ class VitallyStream(Stream):
         Returns:
             The pass's start, or None to read everything.
         """
+        if context.since:
+            return context.since
         start = self.plan.start
         place = self.place
         if start is None or place.bookmark is None:
@@ -354,9 +393,10 @@ class VitallyStream(Stream):
             yield from self._pages_from(replace(context, cursor=None), start)
 
     def _pages_from(self, context: Context, start: datetime | None) -> Iterator[Page]:
-        for number, step in enumerate(self.walk(context, self.plan.sort_by, start)):
+        sort_by = "updatedAt" if context.since else self.plan.sort_by
+        for number, step in enumerate(self.walk(context, sort_by, start)):
             if step.ends and number:
-                self._several_pages.append(context)
+                self._took_long.append(context.parent)
             self._note(context, step)
             yield self._page(context, step)
 
@@ -384,31 +424,35 @@ class VitallyStream(Stream):
         self.tally.add(stopped_early=step.ends and step.cursor is not None)
 
     def _look_again(self, signpost: datetime) -> Iterator[Page]:
-        """Read the front of every list of several pages once more, when all have been read.
+        """Read the front of every list that took several pages once more, when all have been read.
 
         A record that changes while its list is paged moves to the front, and one that is archived
         moves to another list. Either way it now stands before everything changed earlier.
         """
         for context in self._lists_to_look_at():
-            start = signpost
-            for _ in range(LOOKS):
-                newest = []
-                for step in self.walk(replace(context, cursor=None), "updatedAt", start):
-                    newest.append(step.newest)
-                    yield self._page(context, step, again=True)
-                if len(newest) == 1:
-                    break
-                # What changes from now on comes before the first row of this look.
-                start = newest[0] or start
+            try:
+                yield from self._looks(context, signpost)
+            except Refused as refusal:
+                # It was so before, and said; or what the list is of has gone since.
+                if isinstance(refusal, CursorRefused) or refusal.status not in LIST_REFUSED:
+                    raise
 
-    def _lists_to_look_at(self) -> list[Context]:
+    def _looks(self, context: Context, start: datetime) -> Iterator[Page]:
+        """Look at the front of a list until one page shows all that has changed since."""
+        for _ in range(LOOKS):
+            newest = []
+            for step in self.walk(context, "updatedAt", start):
+                newest.append(step.newest)
+                yield self._page(context, step, again=True)
+            if len(newest) == 1:
+                break
+            # What changes from now on comes before the first row of this look.
+            start = newest[0] or start
+
+    def _lists_to_look_at(self) -> Iterator[Context]:
         """Find the lists that took long enough to change: all of them, in an interrupted pass."""
-        if not self.place.resume:
-            return self._several_pages
-        return [
-            self._context(label, query, {**self.fixed, **inject})
-            for label, query, inject in self._variants()
-        ]
+        if self._took_long or self.place.resume:
+            yield from self.lists_of()
 
     def walk(
         self, context: Context, sort_by: SortKey | None, start: datetime | None = None
@@ -446,7 +490,13 @@ class VitallyStream(Stream):
                 msg = f"{refusal} Nothing is lost: run again, and the list is read from its start."
                 raise CursorRefused(msg, refusal.status) from None
             rows, following = answer.data
-            cursors.advance(following)
+            cursors.advance(following, len(rows))
+            if cursors.endless:
+                msg = (
+                    f"Vitally sent {MOST_EMPTY_PAGES:,} empty pages in a row, each pointing to "
+                    f"another, at /resources{context.path}. If it goes on, tell Vitally's support."
+                )
+                raise Unreadable(msg)
             kept = window.keep(rows)
             ends = cursors.finished or window.finished
             yield Step(kept, answer.size, following, window.newest, window.ordered, ends)

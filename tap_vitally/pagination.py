@@ -10,12 +10,20 @@ from urllib.parse import parse_qs, urlsplit
 
 from tap_vitally.errors import Unreadable
 
+MOST_EMPTY_PAGES = 1000
+"""Pages without a row, one after the other, before the list is taken to have no end."""
+
 
 class Cursors:
     """Walks one chain of pages from cursor to cursor.
 
     A page without rows is not the end of a list: only a missing, null or empty ``next``, or
     ``atEnd``, is.
+
+    Attributes:
+        current: The page to ask for; None for the first.
+        finished: Whether there is no further page.
+        endless: Whether the list seems to go on for ever, with nothing in it.
     """
 
     def __init__(self, first: str | None = None) -> None:
@@ -26,7 +34,9 @@ class Cursors:
         """
         self.current = first
         self.finished = False
+        self.endless = False
         self._followed = {first}
+        self._empty = 0
 
     def following(self, body: Any) -> str | None:
         """Find where the page that answered ``current`` points to.
@@ -46,12 +56,15 @@ class Cursors:
             raise Unreadable(msg)
         return following
 
-    def advance(self, following: str | None) -> None:
+    def advance(self, following: str | None, rows: int) -> None:
         """Go on to the next page.
 
         Args:
             following: What `following` found.
+            rows: How many rows the page had.
         """
+        self._empty = 0 if rows else self._empty + 1
+        self.endless = self._empty >= MOST_EMPTY_PAGES
         self.finished = following is None
         self._followed.add(following)
         self.current = following

@@ -21,7 +21,7 @@ def walked(pages: dict[str | None, Any], first: str | None = None) -> Iterator[s
     cursors = Cursors(first)
     while not cursors.finished:
         yield cursors.current
-        cursors.advance(cursors.following(pages[cursors.current]))
+        cursors.advance(cursors.following(pages[cursors.current]), 0)
 
 
 # Where a page points to

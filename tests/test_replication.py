@@ -193,7 +193,7 @@ class Run:
         while not (cursors.finished or window.finished):
             body = self.server.page(label, sort_by, cursors.current)
             following = cursors.following(body)
-            cursors.advance(following)
+            cursors.advance(following, len(body["results"]))
             rows, over = taken(window, body["results"])
             yield Page(label, rows, following, window.newest, following is None or over)
 
@@ -212,7 +212,7 @@ class Run:
         }
 
     def look_again(self) -> Iterator[Page]:
-        for label in self.several if self.place.signpost else ():
+        for label in self.server.labels if self.several and self.place.signpost else ():
             for look in range(LOOKS):
                 if look == LOOKS - 1:
                     self.server.coming = iter(())  # the list comes to rest at last

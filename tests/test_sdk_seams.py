@@ -27,11 +27,12 @@ from tap_vitally.children import ChildStream, DetailStream
 from tap_vitally.client import VitallyStream
 from tap_vitally.streams import STREAMS
 from tap_vitally.streams.custom import CustomObjectStream
+from tap_vitally.streams.nested import NestedStream
 from tap_vitally.tap import TapVitally
 from tap_vitally.writer import MessageWriter
 from tests.support import Collector, config_for, run_in_process
 
-BASES = (VitallyStream, ChildStream, DetailStream)
+BASES = (VitallyStream, ChildStream, DetailStream, NestedStream)
 
 
 def ours() -> list[type]:
@@ -107,9 +108,8 @@ def test_the_tap_overrides_what_it_means_to_and_nothing_by_accident() -> None:
         ("CustomObjectStream", "schema"),
         ("CustomObjectStream", "state_manager"),
         ("AccountChildStream", "primary_keys"),
-        ("AccountChildStream", "selected_by_default"),
         ("OrganizationChildStream", "primary_keys"),
-        ("OrganizationChildStream", "selected_by_default"),
+        ("NestedStream", "selected_by_default"),
         ("BookkeepingStream", "replication_key"),
         ("BookkeepingStream", "selected_by_default"),
     }

@@ -58,8 +58,10 @@ class Running:
 
     def rest(self) -> list[Row]:
         """Read on to the end, and take the lines for messages."""
-        lines = self.output.read().splitlines()
+        # What comes after the last end of a line is no message yet, and no target takes it for one.
+        *lines, unfinished = self.output.read().split(b"\n")
         self.process.wait(SOON)
+        assert unfinished == b"" or self.process.returncode == -signal.SIGKILL
         return [message(line) for line in lines]
 
     @property
@@ -127,6 +129,16 @@ def test_a_signal_ends_the_run_with_its_state(
     assert "Ended by a signal" in running.said
     asked = len(sandbox.requests)
     assert asked < 100
+    completes(sandbox, warehouse, SELECT)
+
+
+@pytest.mark.parametrize("at", [12, 40, 60])
+def test_a_kill_costs_time_only(sandbox: Sandbox, tmp_path: Path, at: int) -> None:
+    with tap(tmp_path, sandbox, SELECT) as running:
+        at_request(sandbox, at, running.process.kill)
+        warehouse = Warehouse()
+        warehouse.load(running.rest())
+    assert running.process.returncode == -signal.SIGKILL
     completes(sandbox, warehouse, SELECT)
 
 

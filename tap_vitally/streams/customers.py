@@ -28,7 +28,7 @@ from tap_vitally.fragments import (
     key,
     record_schema,
 )
-from tap_vitally.replication import format_instant
+from tap_vitally.replication import Resume, format_instant
 
 if TYPE_CHECKING:
     from tap_vitally.api import Answer
@@ -268,6 +268,15 @@ class AccountHealthScoresStream(DetailStream):
             description="The breakdown as the API sent it; its shape is not documented.",
         ),
     )
+
+    def _usable(self, resume: Resume) -> bool:
+        """Whether an interrupted walk took its snapshots today."""
+        today = self.run.started_at.date()
+        return (
+            resume.parents_after is not None
+            and resume.sort_by == self._order
+            and resume.signpost.date() == today
+        )
 
     def found(self, body: Any) -> list[Record]:
         """Accept an object, an array or an envelope: no source shows the shape.

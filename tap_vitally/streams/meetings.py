@@ -233,19 +233,23 @@ class MeetingTranscriptsStream(DetailStream):
         """
         return replace(super().as_parent(row), record=row)
 
-    def contexts(self) -> Iterator[Context]:
-        """Find where each transcript is read.
+    def lists_of(self, parent: Parent | None = None) -> Iterator[Context]:
+        """Find where a transcript is read.
+
+        Args:
+            parent: The transcript, or the meeting in its place.
 
         Yields:
-            One context per transcript or meeting.
+            One context.
         """
-        for parent in self.undone(self.parents()):
-            identity = quote(parent.id, safe="")
-            if self._by_meeting:
-                inject = {"meetingId": parent.id}
-                yield Context(f"/meetings/{identity}/transcript", inject=inject, parent=parent)
-            else:
-                yield Context(f"/meetingTranscripts/{identity}", parent=parent)
+        if parent is None:
+            return
+        identity = quote(parent.id, safe="")
+        if self._by_meeting:
+            inject = {"meetingId": parent.id}
+            yield Context(f"/meetings/{identity}/transcript", inject=inject, parent=parent)
+        else:
+            yield Context(f"/meetingTranscripts/{identity}", parent=parent)
 
     def pages(self, context: Context) -> Iterator[Page]:
         """Read one transcript, unless the list held all of it.

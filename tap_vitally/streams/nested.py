@@ -6,11 +6,13 @@ organization. They are for the link that the record itself does not carry.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from tap_vitally.children import ChildStream
 from tap_vitally.client import VitallyStream
-from tap_vitally.contexts import ACCOUNT_STATUS, ARCHIVED, ONE, Variants
+from tap_vitally.contexts import ACCOUNT_STATUS, ARCHIVED, ONE, Parent, Record, Variants
+from tap_vitally.errors import Refused
 from tap_vitally.fragments import key, with_keys
 from tap_vitally.streams.conversations import ConversationsStream
 from tap_vitally.streams.customers import AccountsStream, OrganizationsStream, UsersStream
@@ -21,7 +23,79 @@ from tap_vitally.streams.projects import ProjectsStream
 from tap_vitally.streams.tasks import TasksStream
 
 
-class AccountChildStream(ChildStream):
+class NestedStream(ChildStream):
+    """The records of a stream of the whole workspace, as they are listed below each parent.
+
+    Attributes:
+        of: That stream.
+    """
+
+    of: ClassVar[type[VitallyStream]]
+    selected_by_default = False
+
+    def __init_subclass__(
+        cls, of: type[VitallyStream] | None = None, variants: Variants = ONE
+    ) -> None:
+        """Declare the list.
+
+        Args:
+            of: The stream of the same resource for the whole workspace; None for a kind of lists.
+            variants: The lists below one parent.
+        """
+        super().__init_subclass__()
+        if of is None:
+            return
+        kind = cls.kind()
+        cls.of = of
+        cls.name = f"{kind}_{of.name}"
+        cls.path = f"{cls.parent.path}/{{{cls.parent_key}}}{of.path}"
+        cls.variants = variants
+        described = f"The {kind} whose list the record is in ({cls.parent.name}.id)."
+        schema: dict[str, Any] = with_keys(of.schema, key(cls.parent_key, described))
+        if of.variants.inject:
+            schema["properties"].pop(of.variants.inject)
+        cls.schema = schema
+
+    @classmethod
+    def kind(cls) -> str:
+        """What one of the parents is called.
+
+        Returns:
+            ``account`` or ``organization``.
+        """
+        return cls.parent.name.removesuffix("s")
+
+    def changed_meanwhile(self, done: list[Parent]) -> Iterable[Parent]:
+        """Ask the list of the whole workspace which parents' records have changed.
+
+        Args:
+            done: The parents that an interrupted run had done.
+
+        Returns:
+            Those named by a changed record; all of them, if one names none.
+        """
+        changed: set[str] = set()
+        try:
+            for record in self.run.stream(self.of.name).changes(self.place.signpost):
+                owners = _owners(record, self.kind())
+                if not owners:
+                    return done
+                changed |= owners
+        except Refused:
+            return done
+        return [parent for parent in done if parent.id in changed]
+
+
+def _owners(record: Record, kind: str) -> set[str]:
+    """Find the ids of the accounts or organizations that a record names, in all ways seen."""
+    several, ids = record.get(f"{kind}s"), record.get(f"{kind}Ids")
+    copies = [record.get(kind), *(several if isinstance(several, list) else ())]
+    named = [record.get(f"{kind}Id"), *(ids if isinstance(ids, list) else ())]
+    named += [copy.get("id") for copy in copies if isinstance(copy, dict)]
+    return {identity for identity in named if isinstance(identity, str)}
+
+
+class AccountChildStream(NestedStream):
     """A list below every account: ``class AccountNotesStream(AccountChildStream, of=NotesStream)``.
 
     API: GET /accounts/:accountId/...
@@ -30,20 +104,9 @@ class AccountChildStream(ChildStream):
     parent = AccountsStream
     parent_key = "parentAccountId"
     primary_keys: ClassVar[tuple[str, ...]] = ("parentAccountId", "id")
-    selected_by_default = False
-
-    def __init_subclass__(cls, of: type[VitallyStream], variants: Variants = ONE) -> None:
-        """Declare the list.
-
-        Args:
-            of: The stream of the same resource for the whole workspace.
-            variants: The lists below one account.
-        """
-        super().__init_subclass__()
-        _declare(cls, "account", of, variants)
 
 
-class OrganizationChildStream(ChildStream):
+class OrganizationChildStream(NestedStream):
     """A list below every organization.
 
     API: GET /organizations/:organizationId/...
@@ -52,30 +115,6 @@ class OrganizationChildStream(ChildStream):
     parent = OrganizationsStream
     parent_key = "parentOrganizationId"
     primary_keys: ClassVar[tuple[str, ...]] = ("parentOrganizationId", "id")
-    selected_by_default = False
-
-    def __init_subclass__(cls, of: type[VitallyStream], variants: Variants = ONE) -> None:
-        """Declare the list.
-
-        Args:
-            of: The stream of the same resource for the whole workspace.
-            variants: The lists below one organization.
-        """
-        super().__init_subclass__()
-        _declare(cls, "organization", of, variants)
-
-
-def _declare(
-    child: type[ChildStream], parent: str, of: type[VitallyStream], variants: Variants
-) -> None:
-    child.name = f"{parent}_{of.name}"
-    child.path = f"{child.parent.path}/{{{child.parent_key}}}{of.path}"
-    child.variants = variants
-    described = f"The {parent} whose list the record is in ({parent}s.id)."
-    schema: dict[str, Any] = with_keys(of.schema, key(child.parent_key, described))
-    if of.variants.inject:
-        schema["properties"].pop(of.variants.inject)
-    child.schema = schema
 
 
 class AccountUsersStream(AccountChildStream, of=UsersStream):

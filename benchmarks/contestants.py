@@ -238,19 +238,20 @@ class Floor(Contestant):
 
 _MANIFEST = (str(VENVS / "airbyte-cdk/bin/source-declarative-manifest"),)
 _PIPELINE = (str(VENVS / "dlt/bin/python"), str(BASELINES / "dlt_source.py"))
-_PIPELINE_ENV = {
+_FIVE_WORKERS = {
     "RUNTIME__DLTHUB_TELEMETRY": "false",
-    "EXTRACT__WORKERS": str(CONCURRENCY),
     "NORMALIZE__DATA_WRITER__DISABLE_COMPRESSION": "true",
 }
+_AS_MANY_WORKERS = _FIVE_WORKERS | {"EXTRACT__WORKERS": str(CONCURRENCY)}
 
 TAP = Singer("tap", (sys.executable, "-m", "tap_vitally"), settings={"concurrency": CONCURRENCY})
 PLAIN = Singer("plain", (sys.executable, "-m", "benchmarks.baselines.plain_sdk"))
 AIRBYTE = Airbyte("airbyte", _MANIFEST)
 AIRBYTE_FEED = Airbyte("airbyte, data feed", _MANIFEST, feed=True)
-DLT = Dlt("dlt", _PIPELINE, _PIPELINE_ENV)
-DLT_WHOLE = Dlt("dlt", _PIPELINE, _PIPELINE_ENV, ("--incremental", "none"))
-DLT_ORDERED = Dlt("dlt, row order", _PIPELINE, _PIPELINE_ENV, ("--incremental", "desc"))
+DLT = Dlt("dlt", _PIPELINE, _AS_MANY_WORKERS)
+DLT_FIVE = Dlt("dlt, 5 workers", _PIPELINE, _FIVE_WORKERS)
+DLT_WHOLE = Dlt("dlt", _PIPELINE, _AS_MANY_WORKERS, ("--incremental", "none"))
+DLT_ORDERED = Dlt("dlt, row order", _PIPELINE, _AS_MANY_WORKERS, ("--incremental", "desc"))
 FLOOR = Floor("floor", (sys.executable, "-m", "benchmarks.baselines.floor"))
 
 ALL: tuple[Contestant, ...] = (TAP, PLAIN, AIRBYTE, DLT)

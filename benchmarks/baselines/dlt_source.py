@@ -2,8 +2,7 @@
 
 All resources are ``parallelized``, those below accounts and conversations too. What is nested in a
 row stays there, as with the other programs. Runs in an environment of its own, and is told by that
-environment's variables to contact nobody but the API, and to read with eight workers, where dlt has
-five by default.
+environment's variables to contact nobody but the API, and how many workers are to read.
 """
 
 from __future__ import annotations
@@ -101,6 +100,8 @@ def main() -> None:
         },
         name="vitally",
         max_table_nesting=0,
+        # This is for the lists, and the same word among the defaults for what is below them.
+        parallelized=True,
     )
     pipeline = dlt.pipeline(
         "baseline",

@@ -156,9 +156,11 @@ class Airbyte(Contestant):
     """A low-code manifest.
 
     Attributes:
+        concurrency: How many threads it has.
         feed: Whether it may stop at the first row that it has seen, by trust in the order.
     """
 
+    concurrency: int = CONCURRENCY
     feed: bool = False
 
     @override
@@ -169,7 +171,7 @@ class Airbyte(Contestant):
         path = folder / "manifest.yaml"
         path.write_text(manifest, encoding="utf-8")
         files = {
-            "config": task.config,
+            "config": {**task.config, "concurrency": self.concurrency},
             "catalog": {"streams": [_configured(name) for name in task.streams]},
         }
         if task.state is not None:
@@ -247,6 +249,7 @@ _AS_MANY_WORKERS = _FIVE_WORKERS | {"EXTRACT__WORKERS": str(CONCURRENCY)}
 TAP = Singer("tap", (sys.executable, "-m", "tap_vitally"), settings={"concurrency": CONCURRENCY})
 PLAIN = Singer("plain", (sys.executable, "-m", "benchmarks.baselines.plain_sdk"))
 AIRBYTE = Airbyte("airbyte", _MANIFEST)
+AIRBYTE_TWO = Airbyte("airbyte, 2 threads", _MANIFEST, concurrency=2)
 AIRBYTE_FEED = Airbyte("airbyte, data feed", _MANIFEST, feed=True)
 DLT = Dlt("dlt", _PIPELINE, _AS_MANY_WORKERS)
 DLT_FIVE = Dlt("dlt, 5 workers", _PIPELINE, _FIVE_WORKERS)

@@ -114,14 +114,23 @@ class Contestant(ABC):
         del folder
         return output.state
 
-    def _with_files(self, folder: Path, **files: Any) -> list[str]:
-        """Write JSON files, and the options that name them."""
-        options: list[str] = []
-        for name, content in files.items():
-            path = folder / f"{name}.json"
-            path.write_text(json.dumps(content), encoding="utf-8")
-            options += [f"--{name}", str(path)]
-        return options
+
+def options(folder: Path, **files: Any) -> list[str]:
+    """Write JSON files.
+
+    Args:
+        folder: Where to.
+        files: Their names and contents.
+
+    Returns:
+        The options that name them.
+    """
+    named: list[str] = []
+    for name, content in files.items():
+        path = folder / f"{name}.json"
+        path.write_text(json.dumps(content), encoding="utf-8")
+        named += [f"--{name}", str(path)]
+    return named
 
 
 @dataclass(frozen=True)
@@ -148,7 +157,7 @@ class Singer(Contestant):
         }
         if task.state is not None:
             files["state"] = task.state
-        return [*self.program, *self._with_files(folder, **files)]
+        return [*self.program, *options(folder, **files)]
 
 
 @dataclass(frozen=True)
@@ -178,10 +187,8 @@ class Airbyte(Contestant):
             files["state"] = task.state
         return [
             *self.program,
-            "read",
-            "--manifest-path",
-            str(path),
-            *self._with_files(folder, **files),
+            *("read", "--manifest-path", str(path)),
+            *options(folder, **files),
         ]
 
 

@@ -3,7 +3,8 @@
 #   .venv                      the tap (editable), its tests, linters and uv
 #   .venvs/NAME/bin/           meltano, singer-tools and the loaders target-csv, target-duckdb,
 #                              target-jsonl, target-postgres: one environment each, because their
-#                              requirements exclude each other's
+#                              requirements exclude each other's; for make bench alone also airbyte-cdk
+#                              and dlt
 #
 # ARGS is passed on: make test ARGS='-k bookmark -x'
 
@@ -15,8 +16,9 @@ UV := .venv/bin/uv
 PINS := requirements/constraints.txt
 LOADERS := target-csv target-duckdb target-jsonl target-postgres
 TOOLS := meltano singer-tools $(LOADERS)
+BASELINES := airbyte-cdk dlt
 
-# The Python of the loaders. Not all of their pinned releases have wheels for the newest Pythons, and
+# The Python of the loaders and baselines. Not all of their pinned releases have wheels for the newest Pythons, and
 # they are separate programs anyway; where PYTHON is too new, uv looks for another one.
 LOADER_PYTHON ?= $(shell $(PYTHON) -c 'import sys; v = sys.version_info; print(sys.executable if (3, 11) <= v < (3, 14) else ">=3.11,<3.14")' 2>/dev/null)
 
@@ -29,8 +31,8 @@ export TARGET_JSONL ?= $(CURDIR)/.venvs/target-jsonl/bin/target-jsonl
 export TARGET_POSTGRES ?= $(CURDIR)/.venvs/target-postgres/bin/target-postgres
 
 INSTALLED := .venv/.installed
-LOADERS_INSTALLED := $(LOADERS:%=.venvs/%/.installed)
 TOOLS_INSTALLED := $(TOOLS:%=.venvs/%/.installed)
+BASELINES_INSTALLED := $(BASELINES:%=.venvs/%/.installed)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -77,7 +79,7 @@ test: $(INSTALLED) $(TOOLS_INSTALLED) ## run the tests
 demo: $(INSTALLED) .venvs/meltano/.installed .venvs/target-duckdb/.installed ## run the tap against the sandbox and load what it reads
 	$(PY) -m demo $(ARGS)
 
-bench: $(INSTALLED) $(LOADERS_INSTALLED) ## measure
+bench: $(INSTALLED) $(BASELINES_INSTALLED) ## measure
 	$(PY) -m benchmarks $(ARGS)
 
 soak: $(INSTALLED) ## run for long under faults
@@ -99,7 +101,7 @@ build: $(INSTALLED) ## build the distributions and run the wheel in an environme
 
 pin: .venv/.uv ## resolve requirements/*.txt anew
 	$(UV) pip compile $(PIN) --group dev pyproject.toml --output-file $(PINS)
-	for name in $(TOOLS); do \
+	for name in $(TOOLS) $(BASELINES); do \
 		$(UV) pip compile $(PIN) requirements/$$name.in --output-file requirements/$$name.txt || exit 1; \
 	done
 
@@ -124,7 +126,7 @@ $(INSTALLED): pyproject.toml $(PINS) | .venv/.uv
 		--editable . --group dev
 	@touch $@
 
-$(TOOLS_INSTALLED): .venvs/%/.installed: requirements/%.txt | .venv/.uv
+$(TOOLS_INSTALLED) $(BASELINES_INSTALLED): .venvs/%/.installed: requirements/%.txt | .venv/.uv
 	$(UV) venv --quiet --clear --python '$(LOADER_PYTHON)' .venvs/$*
 	$(UV) pip install --quiet --python .venvs/$*/bin/python --build-constraints $(PINS) --requirement $<
 	@touch $@

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
+import math
 import os
 import platform
 import signal
@@ -87,11 +88,18 @@ def table(lines: list[Line]) -> str:
         "| case | program | wall, s | CPU, s | peak, MB | requests | records | result |",
         "|---|---|---:|---:|---:|---:|---:|---|",
     ]
-    rows += [
-        f"| {line.case} | {line.contestant} | {line.wall:.2f} | {line.cpu:.2f} | {line.peak:.0f} "
-        f"| {line.requests:,.0f} | {line.records:,.0f} | {line.result} |"
-        for line in lines
-    ]
+    for line in lines:
+        measures = {
+            ".2f": (line.wall, line.cpu),
+            ".0f": (line.peak,),
+            ",.0f": (line.requests, line.records),
+        }
+        numbers = [
+            "" if math.isnan(value) else f"{value:{form}}"
+            for form, values in measures.items()
+            for value in values
+        ]
+        rows.append(f"| {' | '.join([line.case, line.contestant, *numbers, line.result])} |")
     return "\n".join(rows)
 
 

@@ -4,38 +4,40 @@ from __future__ import annotations
 
 import json
 import math
-import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+from benchmarks.contestants import (
+    AIRBYTE,
+    AIRBYTE_FEED,
+    AIRBYTE_TWO,
+    ALL,
+    CONCURRENCY,
+    DLT,
+    DLT_FIVE,
+    DLT_ORDERED,
+    DLT_WHOLE,
+    FLOOR,
+    PLAIN,
+    RESOURCES,
+    TAP,
+    Contestant,
+    Task,
+)
 from benchmarks.processes import BenchmarkError, Output, Sandbox, Usage, run, sandbox
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
-RESOURCES = {
-    "accounts": "accounts",
-    "organizations": "organizations",
-    "users": "users",
-    "conversations": "conversations",
-    "notes": "notes",
-    "tasks": "tasks",
-    "projects": "projects",
-    "nps_responses": "npsResponses",
-    "meetings": "meetings",
-}
-"""The streams of the whole workspace that the baseline has too, and what they are called there."""
+Runs: TypeAlias = "dict[str, list[Usage]]"
+"""The runs of each contestant, by its name."""
 
-STREAMS = (*RESOURCES, "account_notes")
 PAGE = 100
 LATENCY = 0.3
 TOO_MANY_REQUESTS = 429
-
-TAP = (sys.executable, "-m", "tap_vitally")
-PLAIN = (sys.executable, "-m", "benchmarks.baselines.plain_sdk")
-FLOOR = (sys.executable, "-m", "benchmarks.baselines.floor")
 
 
 @dataclass(frozen=True)
@@ -86,12 +88,26 @@ class Line:
             result,
         )
 
+    @classmethod
+    def floor(cls, case: str, wall: float, requests: float) -> Line:
+        """Report what nobody can do better than, by arithmetic.
+
+        Args:
+            case: The case.
+            wall: Seconds.
+            requests: How many.
+
+        Returns:
+            The line.
+        """
+        return cls(case, "floor", wall, math.nan, math.nan, requests, math.nan)
+
 
 class Bench:
     """Runs contestants in turn."""
 
     def __init__(self, folder: Path, repeat: int, scale: float) -> None:
-        """Learn the tap's catalog, which all contestants use.
+        """Learn the tap's catalog, which all taps use.
 
         Args:
             folder: Where files may be written.
@@ -103,13 +119,12 @@ class Bench:
         self._scale = scale
         path = folder / "discovered.json"
         # Discovery needs no workspace, and must not be asked for one.
-        run([*TAP, "--discover"], path)
-        entries = json.loads(path.read_text(encoding="utf-8"))["streams"]
-        self._entries = {entry["stream"]: entry for entry in entries}
+        run([*TAP.program, "--discover"], path)
         schemas = folder / "schemas"
         schemas.mkdir()
-        for name, entry in self._entries.items():
-            (schemas / f"{name}.json").write_text(json.dumps(entry["schema"]), encoding="utf-8")
+        for entry in json.loads(path.read_text(encoding="utf-8"))["streams"]:
+            schema = json.dumps(entry["schema"])
+            (schemas / f"{entry['stream']}.json").write_text(schema, encoding="utf-8")
         self._env = {"BENCHMARK_SCHEMAS": str(schemas)}
 
     def size(self, number: int) -> int:
@@ -134,61 +149,33 @@ class Bench:
         """
         return sandbox(self.folder, "--rate-model", "none", *options)
 
-    def singer(
+    def read(
         self,
-        program: tuple[str, ...],
+        contestant: Contestant,
         server: Sandbox,
         streams: tuple[str, ...],
         *,
         archived: bool = True,
         state: Any = None,
     ) -> Usage:
-        """Run a tap on some streams.
+        """Let a contestant read some streams.
 
         Args:
-            program: Which one.
-            server: What it reads.
-            streams: The streams it reads.
-            archived: Whether it reads what is archived.
-            state: Where it goes on, if it has run before.
-
-        Returns:
-            What it cost.
-        """
-        files: dict[str, Any] = {
-            "config": {
-                "api_key": "sandbox",
-                "api_url": server.url,
-                "include_archived": archived,
-                # The baseline has no such setting, and would only say so.
-                **({"concurrency": 8} if program is TAP else {}),
-            },
-            "catalog": {"streams": [self._entry(name, streams) for name in STREAMS]},
-        }
-        if state is not None:
-            files["state"] = state
-        arguments = list(program)
-        for name, content in files.items():
-            path = self.folder / f"{name}.json"
-            path.write_text(json.dumps(content), encoding="utf-8")
-            arguments += [f"--{name}", str(path)]
-        return self.measured(arguments, server)
-
-    def measured(self, command: list[str], server: Sandbox) -> Usage:
-        """Run a command that reads a sandbox.
-
-        Args:
-            command: The command.
-            server: The sandbox.
+            contestant: Who.
+            server: From where.
+            streams: The streams.
+            archived: Whether to read what is archived.
+            state: Where to go on, if it has run before.
 
         Returns:
             What it cost, with what it asked for and what it wrote.
         """
+        task = Task(server.url, streams, archived, state)
+        command = contestant.command(self.folder, task)
         server.control("DELETE", "requests")
-        path = self.output
-        usage = self.bare(command)
+        usage = run(command, self.output, {**self._env, **contestant.env})
         usage.requests = server.control("GET", "requests")["requests"]
-        usage.output = Output.read(path)
+        usage.output = Output.read_aside(contestant.written(self.folder))
         return usage
 
     def bare(self, command: list[str]) -> Usage:
@@ -204,124 +191,229 @@ class Bench:
 
     @property
     def output(self) -> Path:
-        """Where the latest contestant's output is."""
+        """Where the latest contestant's standard output is."""
         return self.folder / "output"
 
-    def rounds(self, contestants: Mapping[str, Callable[[], Usage]]) -> dict[str, list[Usage]]:
+    def compare(
+        self,
+        contestants: Iterable[Contestant],
+        server: Sandbox,
+        streams: tuple[str, ...],
+        *,
+        archived: bool = True,
+    ) -> Runs:
+        """Let contestants read the same, in turn.
+
+        Args:
+            contestants: Who.
+            server: From where.
+            streams: The streams.
+            archived: Whether to read what is archived.
+
+        Returns:
+            The runs of each.
+        """
+        runs = self.rounds(
+            {
+                each.name: partial(self.read, each, server, streams, archived=archived)
+                for each in contestants
+            }
+        )
+        alike(one for each in runs.values() for one in each)
+        return runs
+
+    def rounds(self, contestants: Mapping[str, Callable[[], Usage]], times: int = 1) -> Runs:
         """Run contestants in turn, several times over, so that a busy moment hits them all.
 
         Args:
             contestants: What to run.
+            times: How many times more often than usual.
 
         Returns:
             The runs of each.
-
-        Raises:
-            BenchmarkError: If they did not read the same records.
         """
-        runs: dict[str, list[Usage]] = {name: [] for name in contestants}
-        for _ in range(self.repeat):
+        runs: Runs = {name: [] for name in contestants}
+        for _ in range(times * self.repeat):
             for name, contestant in contestants.items():
                 runs[name].append(contestant())
-        read = {one.output.digest for each in runs.values() for one in each}
-        if len(read) > 1:
-            counts = {name: [one.output.records for one in each] for name, each in runs.items()}
-            message = f"the contestants read different records: {counts}"
-            raise BenchmarkError(message)
         return runs
 
-    def _entry(self, name: str, streams: tuple[str, ...]) -> dict[str, Any]:
-        entry: dict[str, Any] = json.loads(json.dumps(self._entries[name]))
-        for item in entry["metadata"]:
-            if not item["breadcrumb"]:
-                item["metadata"]["selected"] = name in streams
-        return entry
+
+def alike(usages: Iterable[Usage]) -> None:
+    """Make sure that the same was read.
+
+    Args:
+        usages: Some runs.
+
+    Raises:
+        BenchmarkError: If they did not read the same records.
+    """
+    outputs = [usage.output for usage in usages]
+    if len({output.digest for output in outputs}) > 1:
+        message = f"different records were read: {[output.records for output in outputs]}"
+        raise BenchmarkError(message)
+
+
+def lines(case: str, runs: Runs, *results: str) -> Iterator[Line]:
+    """Report the runs of a case.
+
+    Args:
+        case: The case.
+        runs: The runs of each contestant.
+        results: What follows for the tap.
+
+    Yields:
+        A line for each contestant.
+    """
+    for name, each in runs.items():
+        yield Line.of(case, name, each, "; ".join(results) if name == TAP.name else "")
+
+
+def said(
+    value: float,
+    what: str,
+    *,
+    least: float | None = None,
+    most: float | None = None,
+    form: str = ".2f",
+) -> str:
+    """Say a result, and what becomes of its target.
+
+    Args:
+        value: A number.
+        what: What it is.
+        least: The target, if it is to be reached.
+        most: The target, if it is not to be exceeded.
+        form: How to write the number.
+
+    Returns:
+        A phrase.
+    """
+    text = f"{value:{form}} {what}"
+    if least is not None:
+        return f"{text} (at least {least:g}: {'met' if value >= least else '**missed**'})"
+    if most is not None:
+        return f"{text} (at most {most:g}: {'met' if value <= most else '**missed**'})"
+    return text
+
+
+def times_less(
+    runs: Runs, measure: Callable[[Usage], float], what: str, least: Mapping[str, float | None]
+) -> list[str]:
+    """Say how many times less the tap needs than others.
+
+    Args:
+        runs: The runs of all.
+        measure: What is measured.
+        what: What it is called.
+        least: The others, each with its target.
+
+    Returns:
+        Phrases.
+    """
+    own = median(map(measure, runs[TAP.name]))
+    return [
+        said(median(map(measure, runs[name])) / own, f"times {what} than {name}", least=target)
+        for name, target in least.items()
+    ]
+
+
+def wall(usage: Usage) -> float:
+    """Take the time of a run."""
+    return usage.wall
+
+
+def requests(usage: Usage) -> float:
+    """Count the requests of a run."""
+    return len(usage.requests)
+
+
+def start_up(bench: Bench) -> Iterator[Line]:
+    """Measure what a process costs before it does anything."""
+    config = bench.folder / "start.json"
+    # Nothing listens there: discovery does without a network.
+    config.write_text(json.dumps({"api_key": "sandbox", "api_url": "http://127.0.0.1:9"}))
+    for options in (["--version"], ["--discover", "--config", str(config)]):
+        runs = bench.rounds(
+            {each.name: partial(bench.bare, [*each.program, *options]) for each in (TAP, PLAIN)},
+            times=5,
+        )
+        tap, plain = (median(one.wall for one in each) for each in runs.values())
+        yield from lines(
+            f"start-up, {options[0]}", runs, said(tap / plain, "of plain's time", most=1)
+        )
 
 
 def cpu(bench: Bench) -> Iterator[Line]:
     """Measure processor time where nothing else costs any."""
-    # Users cannot be archived, and their list knows no such parameter.
-    yield from _cpu(bench, "users", [])
-    yield from _cpu(bench, "notes", ["--param", "archived=false"])
+    # One note in six is archived, and left out: 100,000 records remain.
+    sizes = ("--size", f"users={bench.size(50_000)}", "--size", f"notes={bench.size(60_000)}")
+    with bench.sandbox("--accounts", "50", *sizes) as server:
+        runs = bench.compare((*ALL, FLOOR), server, ("users", "notes"), archived=False)
+    used = {name: median(one.cpu for one in each) for name, each in runs.items()}
+    wanted = {"plain": 0.5, "airbyte": 0.4, "dlt": 1, "floor": None}
+    shares = [
+        said(used["tap"] / used[name], f"of {name}'s CPU", most=most)
+        for name, most in wanted.items()
+    ]
+    yield from lines("cpu", runs, *shares)
 
 
-def _cpu(bench: Bench, stream: str, params: list[str]) -> Iterator[Line]:
-    size = f"{stream}={bench.size(20_000)}"
-    with bench.sandbox("--accounts", "50", "--size", size) as server:
-        floor = [*FLOOR, f"{server.url}/resources/{stream}", *params]
-        runs = bench.rounds(
-            {
-                "tap": lambda: bench.singer(TAP, server, (stream,), archived=False),
-                "plain": lambda: bench.singer(PLAIN, server, (stream,), archived=False),
-                "floor": lambda: bench.measured(floor, server),
-            }
-        )
-    used, plain, least = (median(one.cpu for one in each) for each in runs.values())
-    said = f"CPU {used / plain:.2f} of plain's, {used / least:.1f} times the floor's"
-    for name, each in runs.items():
-        yield Line.of(f"cpu, {stream}", name, each, said if name == "tap" else "")
+def memory(bench: Bench) -> Iterator[Line]:
+    """Measure whether memory grows with the number of records."""
+    small, large = (_memory(bench, bench.size(number)) for number in (10_000, 1_000_000))
+    yield small
+    results = [
+        said(large.peak, "MB", most=150, form=".0f"),
+        said(large.peak / small.peak, "times that of a hundredth", most=1.1),
+    ]
+    yield replace(large, result="; ".join(results))
 
 
-def fan_out(bench: Bench) -> Iterator[Line]:
-    """Measure a request per account."""
-    accounts = str(bench.size(200))
-    with bench.sandbox("--accounts", accounts, "--latency", str(LATENCY)) as server:
-        streams = ("account_notes",)
-        runs = bench.rounds(
-            {
-                "tap": lambda: bench.singer(TAP, server, streams, archived=False),
-                "plain": lambda: bench.singer(PLAIN, server, streams, archived=False),
-            }
-        )
-    yield Line.of("fan-out", "tap", runs["tap"], faster(runs))
-    yield Line.of("fan-out", "plain", runs["plain"])
-
-
-def top_level(bench: Bench) -> Iterator[Line]:
-    """Measure the lists of the whole workspace."""
-    accounts = str(bench.size(500))
-    streams = tuple(RESOURCES)
-    with bench.sandbox("--accounts", accounts, "--latency", str(LATENCY)) as server:
-        runs = bench.rounds(
-            {
-                "tap": lambda: bench.singer(TAP, server, streams),
-                "plain": lambda: bench.singer(PLAIN, server, streams),
-            }
-        )
-    # The baseline asks for each page exactly once.
-    longest = max(runs["plain"][0].chains().values())
-    times = median(one.wall for one in runs["tap"]) / (longest * LATENCY)
-    said = f"{faster(runs)}; {times:.2f} times the longest chain ({longest} pages)"
-    yield Line.of("top-level", "tap", runs["tap"], said)
-    yield Line.of("top-level", "plain", runs["plain"])
+def _memory(bench: Bench, number: int) -> Line:
+    with bench.sandbox("--accounts", "50", "--size", f"notes={number}") as server:
+        runs = bench.compare([TAP], server, ("notes",))
+    return Line.of(f"memory, {number:,} notes", TAP.name, runs[TAP.name])
 
 
 def incremental(bench: Bench) -> Iterator[Line]:
     """Measure a second run, after one row in a hundred has changed."""
     streams = tuple(RESOURCES)
-    with bench.sandbox("--accounts", str(bench.size(500))) as server:
-        states, contexts = {}, 0
-        for program in (PLAIN, TAP):
-            first = bench.singer(program, server, streams)
-            states[program] = first.output.state
-            contexts = len(first.chains())
+    # The tap is the last: what it wrote says which rows there are.
+    contestants = (PLAIN, AIRBYTE, AIRBYTE_FEED, DLT_WHOLE, DLT_ORDERED, TAP)
+    with bench.sandbox("--accounts", str(bench.size(1_000))) as server:
+        states, first = {}, []
+        for each in contestants:
+            usage = bench.read(each, server, streams)
+            states[each.name] = each.keep(bench.folder, usage.output)
+            first.append(usage)
+        alike(first)
+        contexts = len(first[-1].chains())
         pages = sum(change(bench, server).values())
-        second = {
-            name: [bench.singer(program, server, streams, state=states[program])]
-            for name, program in (("tap", TAP), ("plain", PLAIN))
-        }
-    most = contexts + pages
-    asked, plain = (len(second[name][0].requests) for name in ("tap", "plain"))
-    said = (
-        f"{contexts} contexts + {pages} pages of changes = {most} requests at most; "
-        f"{plain / asked:.1f} times fewer than plain"
+        runs = bench.rounds(
+            {
+                each.name: partial(bench.read, each, server, streams, state=states[each.name])
+                for each in reversed(contestants)
+            }
+        )
+    asked = median(map(requests, runs["tap"]))
+    least: dict[str, float | None] = {"airbyte": 5, "dlt": 5}
+    least |= {each.name: None for each in (PLAIN, AIRBYTE_FEED, DLT_ORDERED)}
+    yield from lines(
+        "incremental",
+        runs,
+        said(
+            asked,
+            f"requests for {contexts} contexts and {pages} pages of changes",
+            most=contexts + pages,
+            form=".0f",
+        ),
+        *times_less(runs, requests, "fewer requests", least),
     )
-    yield Line.of("incremental", "tap", second["tap"], said)
-    yield Line.of("incremental", "plain", second["plain"])
 
 
 def change(bench: Bench, server: Sandbox) -> dict[str, int]:
-    """Change every hundredth row of those the last contestant read.
+    """Change every hundredth row of those a tap has just read.
 
     Args:
         bench: Knows what it wrote.
@@ -332,8 +424,8 @@ def change(bench: Bench, server: Sandbox) -> dict[str, int]:
     """
     seen = dict.fromkeys(RESOURCES, 0)
     changed = dict.fromkeys(RESOURCES, 0)
-    with bench.output.open(encoding="utf-8") as lines:
-        for message in map(json.loads, lines):
+    with bench.output.open(encoding="utf-8") as written:
+        for message in map(json.loads, written):
             if message["type"] != "RECORD":
                 continue
             name = message["stream"]
@@ -349,97 +441,132 @@ def change(bench: Bench, server: Sandbox) -> dict[str, int]:
     return {name: math.ceil(number / PAGE) for name, number in changed.items()}
 
 
+def top_level(bench: Bench) -> Iterator[Line]:
+    """Measure the lists of the whole workspace."""
+    yield from _top_level(bench, 0.1, None, None)
+    yield from _top_level(bench, LATENCY, 3, 1.2)
+
+
+def _top_level(
+    bench: Bench, latency: float, least: float | None, most: float | None
+) -> Iterator[Line]:
+    options = ("--accounts", str(bench.size(1_000)), "--latency", str(latency))
+    with bench.sandbox(*options) as server:
+        runs = bench.compare(ALL, server, tuple(RESOURCES))
+    # The baseline asks for each page exactly once.
+    longest = max(runs["plain"][0].chains().values())
+    chain = said(
+        median(map(wall, runs["tap"])) / (longest * latency),
+        f"times the longest chain ({longest} pages)",
+        most=most,
+    )
+    ratios = times_less(runs, wall, "faster", {"plain": least, "airbyte": None, "dlt": None})
+    case = f"top-level, {latency * 1000:g} ms"
+    yield from lines(case, runs, *ratios, chain)
+    yield Line.floor(case, longest * latency, requests(runs["plain"][0]))
+
+
+def fan_out(bench: Bench) -> Iterator[Line]:
+    """Measure a request per parent."""
+    options = ["--accounts", str(bench.size(1_000)), "--latency", str(LATENCY)]
+    # As others have it by default, and with as many requests at once as the tap.
+    least: dict[str, float | None] = {"plain": 7}
+    least |= {each.name: 3 for each in (AIRBYTE_TWO, AIRBYTE)}
+    least |= {each.name: 1.4 for each in (DLT_FIVE, DLT)}
+    contestants = (TAP, PLAIN, AIRBYTE_TWO, AIRBYTE, DLT_FIVE, DLT)
+    yield from _fan_out(bench, "account_notes", options, contestants, least)
+    options = ["--size", f"conversations={bench.size(2_000)}", "--latency", "0.1"]
+    yield from _fan_out(bench, "messages", options, ALL, dict.fromkeys(("plain", "airbyte", "dlt")))
+
+
+def _fan_out(
+    bench: Bench,
+    stream: str,
+    options: list[str],
+    contestants: tuple[Contestant, ...],
+    least: Mapping[str, float | None],
+) -> Iterator[Line]:
+    with bench.sandbox(*options) as server:
+        runs = bench.compare(contestants, server, (stream,), archived=False)
+    latency = float(options[-1])
+    case = f"fan-out, {stream}, {latency * 1000:g} ms"
+    yield from lines(case, runs, *times_less(runs, wall, "faster", least))
+    # The baseline asks for each page exactly once.
+    asked = requests(runs["plain"][0])
+    yield Line.floor(case, asked * latency / CONCURRENCY, asked)
+
+
 def rate_limit(bench: Bench) -> Iterator[Line]:
     """Measure how much of a request budget is used."""
-    limit = bench.size(100)
+    window = bench.size(60)
+    yield from _rate_limit(bench, Budget("sliding", bench.size(1_000), window), bench.size(1_050))
     window = max(3, bench.size(10))
-    options = ["--latency", str(LATENCY), "--accounts", str(bench.size(250))]
-    options += ["--rate-model", "sliding", "--limit", str(limit), "--window", str(window)]
-    with bench.sandbox(*options) as server:
-        runs = bench.rounds(
-            {"tap": lambda: bench.singer(TAP, server, ("account_notes",), archived=False)}
-        )["tap"]
-    refused = median(
-        sum(entry["status"] == TOO_MANY_REQUESTS for entry in one.requests) for one in runs
-    )
-    used = median(share(one, limit, window) for one in runs)
-    said = f"{used:.1%} of {limit} requests per {window} s used; {refused:g} answers with 429"
-    yield Line.of("rate-limit", "tap", runs, said)
+    yield from _rate_limit(bench, Budget("bucket", bench.size(100), window), bench.size(400))
 
 
-def share(usage: Usage, limit: int, window: float) -> float:
-    """Work out which share of a sliding window's budget was used.
+@dataclass(frozen=True)
+class Budget:
+    """What the sandbox allows.
 
-    However fast a client is, ``n`` windows go by between its first request and the one that is
-    ``n`` times the limit later. The share is that time divided by the time that really went by.
-
-    Args:
-        usage: A run.
+    Attributes:
+        model: One of the sandbox's.
         limit: Requests per window.
         window: Seconds.
-
-    Returns:
-        The share.
-
-    Raises:
-        BenchmarkError: If the run never had to wait for the budget.
     """
-    times = sorted(
-        entry["time"] for entry in usage.requests if entry["status"] != TOO_MANY_REQUESTS
+
+    model: str
+    limit: int
+    window: int
+
+    def share(self, usage: Usage) -> float:
+        """Work out how much of it was used.
+
+        However fast a client is, some time goes by between its first request and a later one. The
+        share is that time divided by the time that really went by.
+
+        Args:
+            usage: A run.
+
+        Returns:
+            The share.
+
+        Raises:
+            BenchmarkError: If the run never had to wait for the budget.
+        """
+        times = sorted(
+            entry["time"] for entry in usage.requests if entry["status"] != TOO_MANY_REQUESTS
+        )
+        last = len(times) - 1
+        if last < self.limit:
+            message = f"{len(times)} requests do not exhaust a budget of {self.limit}"
+            raise BenchmarkError(message)
+        if self.model == "sliding":
+            # Whole windows only: within one, requests may come as fast as they like.
+            last -= last % self.limit
+            least = last / self.limit * self.window
+        else:
+            least = (last + 1 - self.limit) / self.limit * self.window
+        took: float = times[last] - times[0]
+        return least / took
+
+
+def _rate_limit(bench: Bench, budget: Budget, accounts: int) -> Iterator[Line]:
+    options = ["--latency", str(LATENCY), "--accounts", str(accounts)]
+    options += ["--rate-model", budget.model]
+    options += ["--limit", str(budget.limit), "--window", str(budget.window)]
+    with bench.sandbox(*options) as server:
+        runs = bench.compare([TAP], server, ("account_notes",), archived=False)
+    own = runs[TAP.name]
+    refused = max(
+        sum(entry["status"] == TOO_MANY_REQUESTS for entry in one.requests) for one in own
     )
-    windows = (len(times) - 1) // limit
-    if not windows:
-        message = f"{len(times)} requests do not exhaust a budget of {limit}"
-        raise BenchmarkError(message)
-    took: float = times[windows * limit] - times[0]
-    return windows * window / took
-
-
-def memory(bench: Bench) -> Iterator[Line]:
-    """Measure whether memory grows with the number of records."""
-    lines: list[Line] = []
-    for number in (bench.size(10_000), bench.size(100_000)):
-        with bench.sandbox("--accounts", "50", "--size", f"notes={number}") as server:
-            runs = bench.rounds({"tap": lambda: bench.singer(TAP, server, ("notes",))})["tap"]
-        line = Line.of(f"memory, {number:,} notes", "tap", runs)
-        said = f"peak {line.peak / lines[0].peak:.2f} times that of a tenth" if lines else ""
-        lines.append(Line.of(line.case, "tap", runs, said))
-    yield from lines
-
-
-def start_up(bench: Bench) -> Iterator[Line]:
-    """Measure what a process costs before it does anything."""
-    config = bench.folder / "start.json"
-    # Nothing listens there: discovery does without a network.
-    config.write_text(json.dumps({"api_key": "sandbox", "api_url": "http://127.0.0.1:9"}))
-    yield from _start_up(bench, ["--version"])
-    yield from _start_up(bench, ["--discover", "--config", str(config)])
-
-
-def _start_up(bench: Bench, options: list[str]) -> Iterator[Line]:
-    runs = bench.rounds(
-        {
-            "tap": lambda: bench.bare([*TAP, *options]),
-            "plain": lambda: bench.bare([*PLAIN, *options]),
-        }
+    offered = f"of {budget.limit} requests per {budget.window} s used"
+    yield from lines(
+        f"rate-limit, {budget.model}",
+        runs,
+        said(median(map(budget.share, own)), offered, least=0.95, form=".3f"),
+        said(refused, "answers with 429 at most in a run", most=1, form="d"),
     )
-    tap, plain = (median(one.wall for one in each) for each in runs.values())
-    case = f"start-up, {options[0]}"
-    yield Line.of(case, "tap", runs["tap"], f"{tap / plain:.2f} of plain's time")
-    yield Line.of(case, "plain", runs["plain"])
-
-
-def faster(runs: Mapping[str, list[Usage]]) -> str:
-    """Say how much faster the tap is.
-
-    Args:
-        runs: The runs of the tap and of the baseline.
-
-    Returns:
-        A phrase.
-    """
-    tap, plain = (median(one.wall for one in runs[name]) for name in ("tap", "plain"))
-    return f"{plain / tap:.1f} times faster than plain"
 
 
 CASES: dict[str, Callable[[Bench], Iterator[Line]]] = {

@@ -11,21 +11,20 @@ import requests
 
 
 def main() -> None:
-    """Read one list to its end."""
+    """Read some lists to their ends, one after the other."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("url")
-    parser.add_argument("--param", action="append", default=[])
-    args = parser.parse_args()
+    parser.add_argument("urls", nargs="+", help="the first pages")
     session = requests.Session()
     session.auth = ("sandbox", "")
-    params: dict[str, Any] = {"limit": "100", **dict(p.split("=", 1) for p in args.param)}
-    while True:
-        page = session.get(args.url, params=params, timeout=60).json()
-        for row in page["results"]:
-            sys.stdout.write(json.dumps(row) + "\n")
-        if not page["next"]:
-            return
-        params["from"] = page["next"]
+    for url in parser.parse_args().urls:
+        following: dict[str, Any] = {}
+        while True:
+            page = session.get(url, params=following, timeout=60).json()
+            for row in page["results"]:
+                sys.stdout.write(json.dumps(row) + "\n")
+            if not page["next"]:
+                break
+            following = {"from": page["next"]}
 
 
 if __name__ == "__main__":

@@ -128,9 +128,9 @@ class ConversationsStream(PlainStream):
             context: Not used.
 
         Returns:
-            Its id.
+            Its id, and when it was updated: by that messages are replicated.
         """
-        return {"conversationId": record["id"]}
+        return {"conversationId": record["id"], "conversationUpdatedAt": record["updatedAt"]}
 
 
 class ArchivingStream(PlainStream):
@@ -215,7 +215,10 @@ class MessagesStream(PlainStream):
     name = "messages"
     path = "/conversations/{conversationId}"
     records_jsonpath = "$.messages[*]"
+    replication_key = "conversationUpdatedAt"
     parent_stream_type = ConversationsStream
+    ignore_parent_replication_key = True
+    state_partitioning_keys: ClassVar[list[str]] = []
 
     def get_new_paginator(self) -> None:  # type: ignore[override]
         """Ask once per conversation."""
@@ -235,6 +238,18 @@ class MessagesStream(PlainStream):
             An empty query.
         """
         return {}
+
+    def post_process(self, row: dict[str, Any], context: Context | None) -> dict[str, Any]:  # type: ignore[override]
+        """Say what the row belongs to: state is not kept per conversation, which would do it.
+
+        Args:
+            row: A message.
+            context: The conversation.
+
+        Returns:
+            The message.
+        """
+        return row | dict(context or {})
 
 
 class TapPlain(Tap):

@@ -13,11 +13,11 @@ def main() -> None:
     # Until the tap knows how to end, Ctrl-C ends it without a traceback.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     gc.disable()
-    from tap_vitally.tap import TapVitally  # noqa: PLC0415 - after the above
+    from tap_vitally.tap import run_command  # noqa: PLC0415 - after the above
 
     gc.freeze()
     gc.enable()
-    TapVitally.cli()
+    run_command()
 
 
 if __name__ == "__main__":

@@ -12,11 +12,11 @@ import threading
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import backoff
 import msgspec
@@ -41,8 +41,9 @@ UNREADABLE_TRIES = 5
 CONNECT_TIMEOUT = 15.0
 DEADLINE_FACTOR = 10
 """A body may take this many times the request timeout, so that a trickle comes to an end."""
-MAX_BODY = 1 << 30
+MAX_BODY = 1 << 28
 CHUNK = 1 << 16
+BOM = b"\xef\xbb\xbf"
 LONGEST_WAIT = 60.0
 LONGEST_DETAIL = 200
 
@@ -127,8 +128,9 @@ class VitallyApi:
         self._user_agent = user_agent
         self._patience = patience
         self._auth = _KeyHeader(settings.api_key)
-        self._secrets = (self._auth.encoded, self._auth.encoded.rstrip("="), settings.api_key)
-        self._decoder = msgspec.json.Decoder(float_hook=Decimal)
+        plain = (self._auth.encoded, self._auth.encoded.rstrip("="), settings.api_key)
+        self._secrets = (*plain, *(quote(secret, safe="") for secret in plain))
+        self._decoder = msgspec.json.Decoder(float_hook=_number)
         self._local = threading.local()
         self._connections = threading.BoundedSemaphore(settings.concurrency)
 
@@ -219,7 +221,7 @@ class VitallyApi:
             ) as response:
                 date = _http_date(response.headers.get("Date"))
                 quota = Quota.from_headers(response.headers, date)
-                return response, self._read(response), quota, date
+                return response, self._read(response, place), quota, date
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise self._network_failure(error, place) from error
         except ValueError:
@@ -245,13 +247,19 @@ class VitallyApi:
             session.trust_env = self._settings.base_url.startswith("https:")
         return session
 
-    def _read(self, response: requests.Response) -> bytes:
+    def _read(self, response: requests.Response, place: str) -> bytes:
         """Read a body to its end, but not for ever and not without limit."""
         deadline = time.monotonic() + DEADLINE_FACTOR * self._settings.request_timeout
         body = bytearray()
         while chunk := response.raw.read1(CHUNK, decode_content=True):
             body += chunk
-            if time.monotonic() > deadline or len(body) > MAX_BODY:
+            if len(body) > MAX_BODY:
+                msg = (
+                    f"Vitally sent more than {MAX_BODY >> 20} MB in one answer, at "
+                    f"{self._settings.base_url} for {place}. Lower page_size."
+                )
+                raise TapFailure(msg)
+            if time.monotonic() > deadline:
                 msg = "the body did not come to its end"
                 raise requests.exceptions.ReadTimeout(msg)
         return bytes(body)
@@ -262,19 +270,25 @@ class VitallyApi:
         Text that is not Unicode is mended rather than refused: one damaged character must not
         keep a page of records away. NUL goes because no SQL database can store it.
         """
+        raw = raw.removeprefix(BOM)
         if not raw.strip():
             return None
         try:
             data = self._decoder.decode(raw)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             try:
-                data = json.loads(raw.decode("utf-8", "replace"), parse_float=Decimal)
+                data = json.loads(raw.decode("utf-8", "replace"), parse_float=_number)
+                data = _mended(data)
             except (ValueError, RecursionError):
                 msg = "the body is not JSON"
                 raise Unreadable(msg) from None
             logger.warning("Text that is not Unicode was mended, at %s.", place)
-            return _mended(data)
-        return _mended(data) if b"\\u0000" in raw else data
+            return data
+        try:
+            return _mended(data) if b"\\u0000" in raw else data
+        except RecursionError:
+            msg = "the body is nested too deeply"
+            raise Unreadable(msg) from None
 
     def _check_status(
         self, response: requests.Response, raw: bytes, quota: Quota, place: str
@@ -402,7 +416,7 @@ def error_text(body: Any, secrets: Iterable[str] = ()) -> str:
 def _printable(text: str, secrets: Iterable[str]) -> str:
     """Make what a server sent fit for a log: no key, no address of a person, not too long."""
     for secret in secrets:
-        text = text.replace(secret, "***")
+        text = re.sub(re.escape(secret), "***", text, flags=re.IGNORECASE)
     text = re.sub(r"\S+@\S+", "***", "".join(c if c.isprintable() else " " for c in text))
     return text if len(text) <= LONGEST_DETAIL else f"{text[:LONGEST_DETAIL]}..."
 
@@ -421,12 +435,13 @@ def _reason(status: int) -> str:
 def _http_date(text: str | None) -> datetime | None:
     try:
         moment = parsedate_to_datetime(text or "")
-    except (ValueError, TypeError):
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, TypeError, OverflowError):
         return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
 
 
-NETWORK_FAILURES: tuple[tuple[str, str, str], ...] = (
+FINAL, PASSING = True, False
+NETWORK_FAILURES: tuple[tuple[str, str, str, bool], ...] = (
     (
         "SSLCertVerificationError",
         "The certificate of the server could not be verified",
@@ -434,24 +449,72 @@ NETWORK_FAILURES: tuple[tuple[str, str, str], ...] = (
             "If a proxy of your company signs the traffic, name its certificates in "
             "REQUESTS_CA_BUNDLE."
         ),
+        FINAL,
     ),
-    ("ProxyError", "The proxy refused the connection", "Check HTTPS_PROXY and NO_PROXY."),
-    ("SSLError", "No TLS connection could be made", "Check api_url and the proxy."),
-    ("NameResolution", "The host name was not found", "Check the network, subdomain and api_url."),
-    ("gaierror", "The host name was not found", "Check the network, subdomain and api_url."),
-    ("Timeout", "The server did not answer in time", "Raise request_timeout, or run later."),
-    ("Decod", "The compressed body was damaged", "Run again; if it stays, check the proxy."),
-    ("ConnectionRefused", "The connection was refused", "Check api_url, or run again later."),
-    ("", "The connection broke", "Check the network, or run again later."),
+    (
+        "InvalidProxyURL",
+        "The address of the proxy is none",
+        "Check HTTPS_PROXY: it takes http://host:port.",
+        FINAL,
+    ),
+    (
+        "InvalidSchema",
+        "The proxy is of a kind that cannot be used",
+        "Check HTTPS_PROXY: it takes http://host:port.",
+        FINAL,
+    ),
+    ("ProxyError", "The proxy refused the connection", "Check HTTPS_PROXY and NO_PROXY.", PASSING),
+    (
+        "SSLError",
+        "No TLS connection could be made",
+        "Check api_url, the proxy and REQUESTS_CA_BUNDLE.",
+        PASSING,
+    ),
+    ("InvalidURL", "The address is none", "Check subdomain and api_url.", FINAL),
+    ("LocationParse", "The address is none", "Check subdomain and api_url.", FINAL),
+    (
+        "NameResolution",
+        "The host name was not found",
+        "Check the network, subdomain and api_url.",
+        PASSING,
+    ),
+    (
+        "gaierror",
+        "The host name was not found",
+        "Check the network, subdomain and api_url.",
+        PASSING,
+    ),
+    (
+        "Timeout",
+        "The server did not answer in time",
+        "Raise request_timeout, or run later.",
+        PASSING,
+    ),
+    (
+        "Decod",
+        "The compressed body was damaged",
+        "Run again; if it stays, check the proxy.",
+        PASSING,
+    ),
+    (
+        "ConnectionRefused",
+        "The connection was refused",
+        "Check api_url, or run again later.",
+        PASSING,
+    ),
+    ("", "The connection broke", "Check the network, or run again later.", PASSING),
 )
-"""Part of the name of an error in the chain, what happened, and what helps."""
+"""Part of the name of an error in the chain, what happened, what helps, and if time may help."""
 
 
 def _explain(error: Exception) -> tuple[str, str, bool]:
     """Say what kind of network failure it was, what helps, and if trying again is pointless."""
+    if type(error) is OSError:
+        # Whatever comes of the network has a name of its own.
+        return "The file of certificates was not found", "Check REQUESTS_CA_BUNDLE.", FINAL
     names = " ".join(type(cause).__name__ for cause in [error, *_causes(error)])
-    part, what, remedy = next(row for row in NETWORK_FAILURES if row[0] in names)
-    return what, remedy, part == "SSLCertVerificationError"
+    _, what, remedy, final = next(row for row in NETWORK_FAILURES if row[0] in names)
+    return what, remedy, final
 
 
 def _causes(error: BaseException) -> list[BaseException]:
@@ -465,6 +528,14 @@ def _causes(error: BaseException) -> list[BaseException]:
             waiting += [cause.__cause__, cause.__context__, *cause.args]
             waiting.append(getattr(cause, "reason", None))
     return found
+
+
+def _number(text: str) -> Decimal | None:
+    """Keep every digit; a number beyond what any program can hold is none."""
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        return None
 
 
 def _mended(value: Any) -> Any:

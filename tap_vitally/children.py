@@ -13,6 +13,7 @@ from tap_vitally.client import (
     MISSING,
     WEIGHT,
     VitallyStream,
+    printable,
 )
 from tap_vitally.contexts import Context, Page, Parent
 from tap_vitally.errors import Refused, TapFailure, Unavailable, Unreadable
@@ -106,6 +107,9 @@ class ChildStream(VitallyStream):
             One list for each variant.
         """
         if parent is None:
+            return
+        if parent.id in {".", ".."}:
+            self.skip(f"{self.parent_name} {parent.id}: that id cannot be part of an address")
             return
         for label, query, variant in self._variants():
             yield self._context(label, query, {self.parent_key: parent.id, **variant}, parent)
@@ -254,7 +258,7 @@ class ChildStream(VitallyStream):
         if self._refused == GATE and not self.tally.pages:
             msg = f"The first {GATE} {self.parent_name} were all refused, the last so: {failure}"
             raise Refused(msg, HTTPStatus.FORBIDDEN)
-        self.skip(f"{self.parent_name} {parent.id}: {failure}", page.context)
+        self.skip(f"{self.parent_name} {printable(parent.id)}: {failure}", page.context)
         if self.incremental:
             self._retry_later(parent, failure)
         if self.tally.pages:

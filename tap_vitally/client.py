@@ -25,7 +25,7 @@ from singer_sdk.singerlib.catalog import SelectionMask
 from tap_vitally.api import PATIENCE
 from tap_vitally.conform import Conformer
 from tap_vitally.contexts import ONE, Context, Page, Parent, Record, Step, Variants
-from tap_vitally.errors import CursorRefused, Refused, TapFailure, Unreadable
+from tap_vitally.errors import CursorRefused, Refused, TapFailure, Unavailable, Unreadable
 from tap_vitally.pagination import MOST_EMPTY_PAGES, Cursors
 from tap_vitally.place import Place
 from tap_vitally.readahead import Last
@@ -43,6 +43,7 @@ from tap_vitally.report import Tally
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 
+    from singer_sdk.helpers._batch import BatchConfig
     from singer_sdk.helpers.types import Context as SdkContext
 
     from tap_vitally.api import Answer
@@ -66,8 +67,25 @@ EMBEDDED = (
     "users",
 )
 REFERENCE = ("id", "externalId", "name")
-MISSING = {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
+MISSING = {
+    HTTPStatus.PAYMENT_REQUIRED,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.NOT_FOUND,
+    HTTPStatus.METHOD_NOT_ALLOWED,
+    HTTPStatus.GONE,
+    HTTPStatus.UNAVAILABLE_FOR_LEGAL_REASONS,
+}
 """Answers that say that a resource is not there, or not in the plan."""
+CURSOR_REFUSED = {
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.NOT_FOUND,
+    HTTPStatus.GONE,
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+}
+"""Answers that may mean the cursor alone: nobody knows which one the API gives to an old one."""
+ENVELOPES = ("$.results[*]", "$.data[*]", "$[*]")
+"""Where lists have been seen."""
 LIST_REFUSED = {*MISSING, HTTPStatus.BAD_REQUEST}
 LATEST = datetime.max.replace(tzinfo=UTC)
 LOOKS = 5
@@ -120,6 +138,7 @@ class VitallyStream(Stream):
         self.tally = Tally()
         self.fixed: Mapping[str, str] = {}
         self._told: set[tuple[str, str]] = set()
+        self._complete = False
 
     @property
     def run(self) -> Run:
@@ -340,7 +359,7 @@ class VitallyStream(Stream):
         Returns:
             The parent.
         """
-        return Parent(row["id"], parse_instant(row.get("createdAt")), row.get("updatedAt"))
+        return Parent(str(row["id"]), parse_instant(row.get("createdAt")), row.get("updatedAt"))
 
     # Reading, on any thread
 
@@ -383,9 +402,14 @@ class VitallyStream(Stream):
             Refused: If the API refuses it.
         """
         start = self.start_for(context)
+        began = False
         try:
-            yield from self._pages_from(context, start)
-        except CursorRefused:
+            for page in self._pages_from(context, start):
+                began = True
+                yield page
+        except (CursorRefused, Unavailable, Unreadable) as failure:
+            if not isinstance(failure, CursorRefused) and (began or not context.cursor):
+                raise
             self.logger.warning(
                 "%s is read again from its start: Vitally no longer takes the cursor.",
                 context.path,
@@ -485,7 +509,7 @@ class VitallyStream(Stream):
             try:
                 answer = self._get(context, query, parse)
             except Refused as refusal:
-                if refusal.status != HTTPStatus.BAD_REQUEST or not cursors.current:
+                if refusal.status not in CURSOR_REFUSED or not cursors.current:
                     raise
                 msg = f"{refusal} Nothing is lost: run again, and the list is read from its start."
                 raise CursorRefused(msg, refusal.status) from None
@@ -530,13 +554,16 @@ class VitallyStream(Stream):
         Raises:
             Unreadable: If it is not a page of this list.
         """
-        place = self.records_jsonpath.removesuffix("[*]")
-        found = list(extract_jsonpath(place, body)) if isinstance(body, dict | list) else []
-        if len(found) != 1 or not isinstance(found[0], list):
-            msg = f"there is no list at {place}"
+        declared = self.records_jsonpath
+        for place in (declared, *(ENVELOPES if declared in ENVELOPES else ())):
+            found = [*extract_jsonpath(place.removesuffix("[*]"), body)] if _nested(body) else []
+            if len(found) == 1 and isinstance(found[0], list):
+                break
+        else:
+            msg = f"there is no list at {declared.removesuffix('[*]')}"
             raise Unreadable(msg)
         if not all(isinstance(row, dict) for row in found[0]):
-            msg = f"the list at {place} holds something else than records"
+            msg = f"the list at {place.removesuffix('[*]')} holds something else than records"
             raise Unreadable(msg)
         return found[0]
 
@@ -611,7 +638,7 @@ class VitallyStream(Stream):
     def _conformer(self) -> Conformer:
         def report(name: str, what: str) -> None:
             if self._tell(name, what):
-                self.logger.warning("Property '%s' %s.", _printable(name), what)
+                self.logger.warning("Property '%s' %s.", printable(name), what)
 
         return Conformer(self.schema, report)
 
@@ -648,9 +675,31 @@ class VitallyStream(Stream):
                 raise
             self.skip(str(refusal))
             complete = False
-        if complete and not self.run.settings.lookups:
+        self._complete = complete and not self.run.settings.lookups
+        if self._complete and not self._in_batches:
             self._commit()
         cast("TapVitally", self._tap).flush()
+
+    def get_batches(
+        self, batch_config: BatchConfig, context: SdkContext | None = None
+    ) -> Generator[tuple[Any, list[str]], None, None]:
+        """Write records into files, and remember where the stream is when all have been told.
+
+        Args:
+            batch_config: Where and how.
+            context: Not used.
+
+        Yields:
+            For each batch, how it is encoded and its files.
+        """
+        yield from super().get_batches(batch_config, context)
+        if self._complete:
+            self._commit()
+
+    @cached_property
+    def _in_batches(self) -> bool:
+        """Whether records are gathered in files, which the target learns of later."""
+        return self.get_batch_config(self.config) is not None
 
     def _take(self, page: Page) -> None:
         """Account for a page whose records have all been written."""
@@ -669,7 +718,8 @@ class VitallyStream(Stream):
 
     def _remember(self, page: Page) -> None:
         """Put the place in STATE, and write it whenever the pass has grown by an eighth."""
-        resume = None if self.run.settings.lookups else self._resume_after(page)
+        kept = not (self.run.settings.lookups or self._in_batches)
+        resume = self._resume_after(page) if kept else None
         if resume is None:
             return
         self._set_state(self.place.unfinished(resume))
@@ -737,8 +787,9 @@ class VitallyStream(Stream):
         failure = cast("TapFailure", page.failure)
         status = failure.status if isinstance(failure, Refused) else None
         several = len(self._labels()) > 1
-        refused = status == HTTPStatus.BAD_REQUEST and not isinstance(failure, CursorRefused)
-        if status in MISSING or (refused and several):
+        if isinstance(failure, CursorRefused):
+            raise failure
+        if status in MISSING or (status == HTTPStatus.BAD_REQUEST and several):
             self.skip(str(failure), page.context)
             return several
         raise failure
@@ -817,5 +868,17 @@ def _reference(value: Any) -> Any:
     return value
 
 
-def _printable(text: str) -> str:
+def _nested(body: Any) -> bool:
+    return isinstance(body, dict | list)
+
+
+def printable(text: str) -> str:
+    """Make what a server sent fit for a log.
+
+    Args:
+        text: The name of a property, or an id.
+
+    Returns:
+        Letters, digits and a few signs, not too many.
+    """
     return re.sub(r"[^\w.$-]", "?", text)[:80]

@@ -98,6 +98,12 @@ def problems_with(lookups: Mapping[str, Any]) -> list[str]:
         for name in lookups
         if name not in LOOKUPS and name != INSTANCES
     ]
+    problems += [
+        f"lookups.{name}[{position}] is {value!r}, which is no id"
+        for name in LOOKUPS
+        for position, value in enumerate(lookups.get(name) or [])
+        if str(value).strip() in {"", ".", ".."}
+    ]
     for position, search in enumerate(lookups.get(INSTANCES) or []):
         given = set(search) if isinstance(search, dict) else set()
         if "customObjectId" not in given or len(given) != 2 or not given & set(CRITERIA):  # noqa: PLR2004

@@ -115,5 +115,6 @@ class Place:
         if key and bookmark:
             entry |= {"replication_key": key, "replication_key_value": format_instant(bookmark)}
         if key:
-            entry["contexts"] = sorted(filter(None, self.finished))
+            # None finished: the bookmark has not moved, and stands for what it stood for.
+            entry["contexts"] = sorted(filter(None, self.finished)) or self.contexts
         return entry

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 DEFAULT_WINDOW = 60.0
+LONGEST_WINDOW = 3600
 UNIX_TIME = 1_000_000_000
 
 
@@ -61,12 +62,12 @@ class Quota:
 
         # `1000, 1000;window=60`: the first number is the limit, the rest describes it.
         limit = value("Limit")
-        window = re.search(r"\bw(?:indow)?=(\d+)", limit)
-        first = re.match(r"\s*(\d+)", limit)
-        remaining = re.match(r"\s*(\d+)", value("Remaining"))
+        window = re.search(r"\bw(?:indow)?=(\d{1,9})\b", limit)
+        first = re.match(r"\s*(\d{1,9})\b", limit)
+        remaining = re.match(r"\s*(\d{1,9})\b", value("Remaining"))
         return cls(
             limit=int(first.group(1)) if first and int(first.group(1)) else None,
-            window=float(window.group(1)) if window and int(window.group(1)) else None,
+            window=min(float(window.group(1)), LONGEST_WINDOW) or None if window else None,
             remaining=int(remaining.group(1)) if remaining else None,
             reset=_seconds(value("Reset"), now),
             retry_after=_seconds(headers.get("Retry-After") or "", now),
@@ -81,7 +82,7 @@ def _seconds(text: str, now: datetime | None) -> float | None:
         try:
             moment = parsedate_to_datetime(text)
             return max(0.0, (moment - now).total_seconds()) if now else None
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError):
             return None
     if number > UNIX_TIME:
         return max(0.0, number - now.timestamp()) if now else None

@@ -146,7 +146,7 @@ class Progress:
         """
         self._say = say
         self._left = left
-        self._live = sys.stderr.isatty()
+        self._live = sys.stderr is not None and sys.stderr.isatty()
         self._interval = 0.5 if self._live else PROGRESS_SECONDS
         self._began = self._said = time.monotonic()
 

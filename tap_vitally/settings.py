@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 EU_URL = "https://rest.vitally-eu.io"
 US_URL = "https://{subdomain}.rest.vitally.io"
 WHERE_THE_KEY_IS = "Vitally: Settings > Integrations > Vitally REST API"
+LONGEST_TIMEOUT = 3600.0
 API_KEY_MISSING = f"api_key is missing: copy the secret token from {WHERE_THE_KEY_IS}"
 
 
@@ -89,6 +90,7 @@ class Settings:
         key = checked(read_api_key, config.get("api_key"))
         url = checked(read_base_url, config)
         start_date = checked(_read_start_date, config.get("start_date"))
+        user_agent = checked(_read_user_agent, config.get("user_agent"))
         if problems:
             raise SettingsError(problems)
         given = {
@@ -99,21 +101,23 @@ class Settings:
                 "page_size",
                 "concurrency",
                 "max_requests_per_minute",
-                "request_timeout",
                 "fail_on_skipped",
                 "embedded_objects",
                 "custom_object_streams",
                 "lookups",
-                "user_agent",
             )
             if config.get(name) is not None
         }
+        if config.get("request_timeout") is not None:
+            # The SDK reads what has a point in it as a Decimal.
+            given["request_timeout"] = min(float(config["request_timeout"]), LONGEST_TIMEOUT)
         if config.get("lookback_seconds") is not None:
             given["lookback"] = timedelta(seconds=config["lookback_seconds"])
         return cls(
             base_url=url,
             api_key=key,
             start_date=start_date,
+            user_agent=user_agent,
             survey_ids=tuple(config.get("survey_ids") or ()),
             inventory_resources=tuple(config.get("inventory_resources") or ()),
             **given,
@@ -224,6 +228,9 @@ def _read_api_url(value: str) -> str:
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         msg = "api_url is not an address: write it as https://host, without /resources"
         raise ValueError(msg)
+    if not re.fullmatch(r"[\w:-]+(\.[\w-]+)*", parts.hostname, re.ASCII):
+        msg = f"api_url has {parts.hostname!r} for a host, which is no name of one"
+        raise ValueError(msg)
     if parts.username or parts.password or parts.query or parts.fragment:
         msg = "api_url holds more than scheme, host, port and path: leave out the rest"
         raise ValueError(msg)
@@ -261,6 +268,15 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _read_user_agent(value: Any) -> str | None:
+    if not value:
+        return None
+    if not (value.isascii() and value.isprintable()):
+        msg = "user_agent has characters that cannot be sent: use letters, digits and the like"
+        raise ValueError(msg)
+    return str(value)
 
 
 def _read_start_date(value: Any) -> datetime | None:

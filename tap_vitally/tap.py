@@ -9,8 +9,11 @@ import logging
 import os
 import sys
 import threading
+import traceback
+from collections.abc import Callable, Mapping
 from contextlib import contextmanager, suppress
 from functools import cached_property
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, ClassVar, cast
 
 from singer_sdk import Tap
@@ -37,7 +40,7 @@ from tap_vitally.streams.custom import (
 from tap_vitally.writer import MessageWriter, check_reader
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from types import FrameType
 
     import click
@@ -49,6 +52,9 @@ GC_THRESHOLD = 100_000
 M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8
 LARGE_BLOCK = 1 << 16
 """Bytes from which on a block of memory goes back to the system as soon as it is free."""
+READS_CONFIG, MAPPER = "from_cli_args", ("mapper.py", "simpleeval.py")
+"""Where the SDK reads the config file, and where it works out what stream maps say."""
+READERS: Mapping[str, Callable[[str], object]] = {"integer": int, "object": json.loads}
 TEN_YEARS = 315_360_000
 
 
@@ -160,7 +166,8 @@ class TapVitally(Tap):
         ),
         th.Property(
             "request_timeout",
-            th.NumberType(exclusive_minimum=0),
+            # An integer as well, or else the SDK takes it for text where it is in the environment.
+            th.CustomType({"type": ["number", "integer"], "exclusiveMinimum": 0}),
             default=60,
             title="Request timeout",
             description="Seconds without a byte after which a request is tried again.",
@@ -243,7 +250,7 @@ class TapVitally(Tap):
         given = kwargs.get("config")
         pasted = given.get("api_key") if isinstance(given, dict) else None
         secrets = [str(pasted or ""), os.environ.get("TAP_VITALLY_API_KEY", "")]
-        with _settings_problems_named(secrets):
+        with _settings_problems_named(secrets, type(self)):
             super().__init__(*args, validate_config=validate_config, **kwargs)
             if validate_config:
                 _ = self.settings
@@ -303,18 +310,6 @@ class TapVitally(Tap):
             return None
 
     @classmethod
-    def cb_discover(cls, ctx: click.Context, param: click.Option, value: bool) -> None:  # noqa: FBT001
-        """Discover from the command line.
-
-        Args:
-            ctx: The command's context.
-            param: The option.
-            value: Whether it was given.
-        """
-        with _failures_in_one_line(cls):
-            super().cb_discover(ctx, param, value)
-
-    @classmethod
     def cb_test(cls, ctx: click.Context, param: click.Option, value: str) -> None:
         """Tell from the command line whether the connection works, and what it gives.
 
@@ -327,12 +322,11 @@ class TapVitally(Tap):
             super().cb_test(ctx, param, value)
             return
         config = ctx.params.get("config")
-        with _failures_in_one_line(cls):
-            tap = cls(
-                config=config.config if config else {},
-                parse_env_config=bool(config and config.parse_env),
-            )
-            tap.check()
+        tap = cls(
+            config=config.config if config else {},
+            parse_env_config=bool(config and config.parse_env),
+        )
+        tap.check()
         ctx.exit()
 
     def check(self) -> None:
@@ -369,11 +363,15 @@ class TapVitally(Tap):
         """
         super(Tap, cls).invoke(about=about, about_format=about_format)
         cls.print_version(print_fn=cls.logger.info)
-        with _failures_in_one_line(cls):
+        # Click would end in silence when the target has gone.
+        with _failures_in_one_line(cls.logger):
+            if sys.stdout is None:
+                msg = "Nobody can read what the tap writes: its standard output is closed."
+                raise TapFailure(msg)
             tap = cls(
                 config=config.config if config else {},
-                state=_json(state, "state"),
-                catalog=_json(catalog, "catalog"),
+                state=_state(state),
+                catalog=_catalog(catalog),
                 parse_env_config=bool(config and config.parse_env),
             )
             _settle_memory()
@@ -448,30 +446,56 @@ def _ended_properly(tap: TapVitally) -> Iterator[None]:
         tap.log_account()
 
 
+def run_command() -> None:
+    """Run the tap from the command line; end every failure in one line and with exit code 1."""
+    with _failures_in_one_line(TapVitally.logger):
+        TapVitally.cli()
+
+
 @contextmanager
-def _failures_in_one_line(tap: type[TapVitally]) -> Iterator[None]:
-    """End with exit code 1 and a line that helps, where the cause is known."""
+def _failures_in_one_line(logger: logging.Logger) -> Iterator[None]:
     try:
         yield
     except ConfigValidationError as error:
-        for problem in error.errors:
-            tap.logger.error("%s", problem)  # noqa: TRY400 - no traceback for the operator
-        sys.exit(1)
+        problems = list(error.errors)
     except (StreamMapConfigError, MapExpressionError) as error:
-        tap.logger.error("stream_maps cannot be used: %s. Map only selected streams.", error)  # noqa: TRY400
-        sys.exit(1)
+        problems = [f"stream_maps cannot be used: {error}. Map only selected streams."]
     except TapFailure as failure:
-        tap.logger.error("%s", failure)  # noqa: TRY400
-        sys.exit(1)
+        problems = [str(failure)]
     except BrokenPipeError:
-        tap.logger.error("The target stopped reading before the end; its own log says why.")  # noqa: TRY400
+        problems = ["The target stopped reading before the end; its own log says why."]
         # Python flushes stdout once more at exit, and would complain again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+    except OSError as error:
+        what = f"{error.strerror}: {error.filename}" if error.filename else error.strerror or error
+        problems = [f"A file could not be read or written: {what}"]
+    except Exception as error:  # noqa: BLE001 - its message may hold a customer's data
+        problems = [_unforeseen(error)]
+        logger.debug("Where it happened:\n%s", "".join(traceback.format_tb(error.__traceback__)))
+    else:
+        return
+    for problem in problems:
+        logger.error("%s", problem)
+    sys.exit(1)
+
+
+def _unforeseen(error: Exception) -> str:
+    """Say where something went wrong that nobody thought of."""
+    kind = type(error).__name__
+    frames = traceback.extract_tb(error.__traceback__)
+    if any(frame.name == READS_CONFIG for frame in frames):
+        return "The config file is not a JSON object: check the path given with --config."
+    if any(frame.filename.endswith(MAPPER) for frame in frames):
+        return f"An expression in stream_maps fails on a record, with {kind}: check what it does."
+    place = f"{Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else "nowhere"
+    return (
+        f"Something went wrong that should not: {kind} in {place}. Please report it, with what "
+        "TAP_VITALLY_LOGLEVEL=DEBUG says."
+    )
 
 
 @contextmanager
-def _settings_problems_named(secrets: list[str]) -> Iterator[None]:
+def _settings_problems_named(secrets: list[str], tap: type[TapVitally]) -> Iterator[None]:
     """Make every problem with the settings one line that says what to do, without the key."""
     try:
         yield
@@ -479,12 +503,33 @@ def _settings_problems_named(secrets: list[str]) -> Iterator[None]:
         problems = error.problems
     except ConfigValidationError as error:
         problems = [_reworded(problem) for problem in error.errors]
+    except ValueError as error:
+        # Only what is in the environment is text that has to be made something else.
+        problems = _problems_in_environment(tap)
+        if not problems:
+            raise error from None
     else:
         return
     for key in (secret.removeprefix("Basic ").strip() for secret in secrets if secret):
         problems = [problem.replace(key, "***") for problem in problems]
     msg = "; ".join(problems)
     raise ConfigValidationError(msg, errors=problems) from None
+
+
+def _problems_in_environment(tap: type[TapVitally]) -> list[str]:
+    """Find the variables that the SDK cannot read: it only says that there is one."""
+    problems = []
+    for name, schema in tap.config_jsonschema["properties"].items():
+        variable = f"{tap.name.upper().replace('-', '_')}_{name.upper()}"
+        read = next((READERS[kind] for kind in READERS if kind in schema["type"]), str)
+        try:
+            read(os.environ.get(variable, "0"))
+        except ValueError:
+            problems.append(
+                f"{variable} cannot be read: write whole numbers in digits, objects as JSON, or "
+                "leave it unset"
+            )
+    return problems
 
 
 def _reworded(problem: str) -> str:
@@ -510,3 +555,29 @@ def _json(file: IO[str] | None, what: str) -> dict[str, Any] | None:
         msg = f"The {what} file is not a JSON object: check the path given with --{what}."
         raise TapFailure(msg)
     return content
+
+
+def _state(file: IO[str] | None) -> dict[str, Any] | None:
+    """Read STATE, and leave out what cannot be the place of a stream."""
+    state = _json(file, "state")
+    if not state or "bookmarks" not in state:
+        return state
+    bookmarks = state["bookmarks"]
+    entries = bookmarks.items() if isinstance(bookmarks, dict) else ()
+    return {"bookmarks": {name: entry for name, entry in entries if isinstance(entry, dict)}}
+
+
+def _catalog(file: IO[str] | None) -> dict[str, Any] | None:
+    catalog = _json(file, "catalog")
+    if catalog is None:
+        return None
+    entries = catalog.get("streams")
+    if not isinstance(entries, list) or not all(
+        isinstance(entry, dict)
+        and isinstance(entry.get("tap_stream_id"), str)
+        and isinstance(entry.get("schema"), dict)
+        for entry in entries
+    ):
+        msg = "The catalog file holds no catalog: make one with --discover, and check --catalog."
+        raise TapFailure(msg)
+    return catalog

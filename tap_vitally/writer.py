@@ -52,7 +52,11 @@ class MessageWriter(MsgSpecWriter):
         """
         self.busy = True
         try:
-            sys.stdout.buffer.write(self._lines)
+            with memoryview(self._lines) as rest:
+                written = 0
+                while written < len(rest):
+                    # Unbuffered, as Python may be told to be, it writes what fits into the pipe.
+                    written += sys.stdout.buffer.write(rest[written:]) or 0
             sys.stdout.buffer.flush()
             self._lines.clear()
         finally:

@@ -167,8 +167,8 @@ def states(messages: list[Row]) -> list[Row]:
 TALKATIVE = """
 import tap_vitally.report as report
 report.PROGRESS_SECONDS = 0.0
-from tap_vitally.tap import TapVitally
-TapVitally.cli()
+from tap_vitally.tap import run_command
+run_command()
 """
 
 

@@ -272,7 +272,8 @@ def test_a_body_without_end_is_left(
 ) -> None:
     monkeypatch.setattr(api, "MAX_BODY", 1000)
     client = Client(serve(Reply(body=b" " * 1001)).url)
-    assert isinstance(client.failure(), Unavailable)
+    assert "Lower page_size" in str(client.failure())
+    assert client.tally.requests == 1
 
 
 def test_a_failed_request_gives_its_place_in_the_budget_back(

@@ -287,9 +287,9 @@ def test_what_lasts_for_one_parent_costs_that_parent(sandbox: Sandbox, name: str
 
 HURRIED = """
 from tests.hunt import waits_pass_in_no_time
-from tap_vitally.tap import TapVitally
+from tap_vitally.tap import run_command
 with waits_pass_in_no_time():
-    TapVitally.cli()
+    run_command()
 """
 
 

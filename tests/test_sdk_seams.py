@@ -82,7 +82,6 @@ def test_the_tap_overrides_what_it_means_to_and_nothing_by_accident() -> None:
                 "config_jsonschema",
                 "message_writer_class",
                 "discover_streams",
-                "cb_discover",
                 "cb_test",
                 "invoke",
                 "_handle_termination",
@@ -98,6 +97,7 @@ def test_the_tap_overrides_what_it_means_to_and_nothing_by_accident() -> None:
                 "STATE_MSG_FREQUENCY",
                 "mask",
                 "get_records",
+                "get_batches",
                 "get_replication_key_signpost",
                 "_increment_stream_state",
                 "log",
@@ -343,7 +343,6 @@ def test_the_command_line_calls_what_the_tap_replaces() -> None:
     assert command.callback is not None
     assert inspect.unwrap(command.callback).__name__ == TapVitally.invoke.__name__
     callbacks = {parameter.name: parameter.callback for parameter in command.params}
-    assert callbacks["discover"] == TapVitally.cb_discover
     assert callbacks["test"] == TapVitally.cb_test
     (test,) = (parameter for parameter in command.params if parameter.name == "test")
     assert isinstance(test, click.Option)

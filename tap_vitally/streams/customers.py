@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from singer_sdk import typing as th
 
 from tap_vitally.children import DetailStream
 from tap_vitally.client import VitallyStream
-from tap_vitally.contexts import ACCOUNT_STATUS, Record
+from tap_vitally.contexts import ACCOUNT_STATUS, Context, Page, Record
+from tap_vitally.errors import Refused, TapFailure, Unreadable
 from tap_vitally.fragments import (
     ACCOUNT_OWNER_ID,
     CREATED_AT,
@@ -231,6 +234,31 @@ class AdminsStream(VitallyStream):
             description="State of the seat: active, deactivated or auto-created so far.",
         ),
     )
+
+    def rows(self, body: Any) -> list[Record]:
+        """Find the people in an answer of any shape.
+
+        Args:
+            body: The answer.
+
+        Returns:
+            The rows.
+        """
+        return self.found(body)
+
+    def _pages_or_failure(self, context: Context) -> Iterator[Page]:
+        try:
+            yield from super()._pages_or_failure(context)
+        except Unreadable as failure:
+            yield Page(context, failure=failure, ends=True)
+
+    def _skip_or_raise(self, page: Page) -> bool:
+        """Do without it, whatever it answers, as long as the key is good."""
+        failure = cast("TapFailure", page.failure)
+        if isinstance(failure, Refused) and failure.status == HTTPStatus.UNAUTHORIZED:
+            raise failure
+        self.skip(str(failure), page.context)
+        return False
 
 
 class AccountHealthScoresStream(DetailStream):

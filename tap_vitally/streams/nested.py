@@ -92,7 +92,7 @@ def _owners(record: Record, kind: str) -> set[str]:
     copies = [record.get(kind), *(several if isinstance(several, list) else ())]
     named = [record.get(f"{kind}Id"), *(ids if isinstance(ids, list) else ())]
     named += [copy.get("id") for copy in copies if isinstance(copy, dict)]
-    return {identity for identity in named if isinstance(identity, str)}
+    return {str(identity) for identity in named if isinstance(identity, str | int)}
 
 
 class AccountChildStream(NestedStream):

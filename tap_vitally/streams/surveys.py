@@ -83,17 +83,6 @@ class SurveyResponsesStream(ChildStream):
         """
         return [Parent(survey) for survey in self.run.settings.survey_ids]
 
-    def rows(self, body: Any) -> list[Record]:
-        """Find the responses in a page.
-
-        Args:
-            body: The page, whose envelope differs from that of all other lists.
-
-        Returns:
-            The responses.
-        """
-        return super().rows({"data": body["results"]} if "results" in (body or ()) else body)
-
     def shape(self, row: Record) -> Record:
         """Fold the two spellings of the user's id into one.
 

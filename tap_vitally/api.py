@@ -223,7 +223,7 @@ class VitallyApi:
                 quota = Quota.from_headers(response.headers, date)
                 return response, self._read(response, place), quota, date
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise self._network_failure(error, place) from error
+            raise self._network_failure(error, place) from None
         except ValueError:
             # Of a redirect, the target is parsed even if it is not followed.
             msg = (

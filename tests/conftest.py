@@ -24,6 +24,12 @@ def start_sandbox() -> Iterator[Callable[..., Sandbox]]:
         yield start
 
 
+@pytest.fixture
+def sandbox(start_sandbox: Callable[..., Sandbox]) -> Sandbox:
+    """A small workspace, for tests that do not care what is in it."""
+    return start_sandbox(accounts=6)
+
+
 @pytest.fixture(autouse=True)
 def _signal_handlers_kept() -> Iterator[None]:
     """Put back the handlers that a tap inside the test replaces."""

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import requests
@@ -611,3 +612,71 @@ def test_a_server_that_repeats_the_key_does_not_bring_it_into_a_message(
     for status in (401, 404, 429, 503):
         failure = Client(serve(Reply(status, body)).url, key="canary-in-a-mine").failure()
         assert secret[:3] not in str(failure)
+
+
+# What no server should send
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Date": "Mon, 01 Jan 99999999999999999999 00:00:00 GMT"},
+        {"Date": "Fri, 31 Dec 9999 23:59:59 -0500"},
+        {"Retry-After": "Mon, 01 Jan 99999999999999999999 00:00:00 GMT"},
+        {"RateLimit-Reset": "Mon, 01 Jan 99999999999999999999 00:00:00 GMT"},
+        {"RateLimit-Limit": "1, 1;window=99999999999999999999", "RateLimit-Remaining": "1"},
+        {"RateLimit-Limit": "9" * 5000, "RateLimit-Remaining": "9" * 5000},
+    ],
+    ids=["far date", "last date", "Retry-After", "RateLimit-Reset", "window", "limit"],
+)
+def test_headers_beyond_all_measure_are_not_minded(
+    serve: Callable[..., Server], headers: Mapping[str, str]
+) -> None:
+    client = Client(serve(Reply(body=b'{"results": []}', headers=headers)).url)
+    assert client.get().data == {"results": []}
+
+
+@pytest.mark.parametrize("number", ["1e9999999999999999999", "1e-9999999999999999999"])
+@pytest.mark.parametrize("more", ["", ", \xff"], ids=["decoded", "mended"])
+def test_a_number_beyond_all_measure_is_none(
+    serve: Callable[..., Server], number: str, more: str
+) -> None:
+    body = f'{{"number": {number}, "text": "a{more}"}}'.encode("latin-1")
+    client = Client(serve(Reply(body=body)).url)
+    assert client.get().data["number"] is None
+
+
+def test_what_is_nested_too_deeply_to_be_mended_is_no_answer(serve: Callable[..., Server]) -> None:
+    body = b"[" * 900 + b'"\\u0000"' + b"]" * 900
+    assert isinstance(Client(serve(Reply(body=body)).url).failure(), Unreadable)
+
+
+def test_a_mark_before_the_text_is_passed_over(serve: Callable[..., Server]) -> None:
+    assert Client(serve(Reply(body=b"\xef\xbb\xbf[]")).url).get().data == []
+
+
+def test_a_key_that_comes_back_in_other_writing_is_not_told(serve: Callable[..., Server]) -> None:
+    key = "sandbox+key/of=ours"
+    echoes = [quote(key, safe=""), key.upper(), quote(key, safe="").lower()]
+    body = json.dumps({"error": " ".join(echoes)}).encode()
+    message = str(Client(serve(Reply(400, body)).url, key=key).failure())
+    assert "*** *** ***" in message
+
+
+@pytest.mark.parametrize(
+    ("config", "advice"),
+    [
+        ({"HTTPS_PROXY": "http://"}, "HTTPS_PROXY"),
+        ({"HTTPS_PROXY": "socks5://127.0.0.1:9"}, "HTTPS_PROXY"),
+        ({"REQUESTS_CA_BUNDLE": "/nowhere/to/be/found.pem"}, "REQUESTS_CA_BUNDLE"),
+    ],
+    ids=["no proxy", "another kind of proxy", "no certificates"],
+)
+def test_what_no_time_heals_is_not_tried_again(
+    monkeypatch: pytest.MonkeyPatch, config: Mapping[str, str], advice: str
+) -> None:
+    for name, value in config.items():
+        monkeypatch.setenv(name, value)
+    client = Client("https://vitally.example", patience=300.0)
+    assert advice in str(client.failure())
+    assert client.tally.requests == 1

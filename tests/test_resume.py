@@ -200,6 +200,23 @@ def test_a_cursor_that_is_refused_costs_a_warning_and_time(
     assert killed.differences() == {}
 
 
+@pytest.mark.parametrize("concurrency", [1, 8])
+@pytest.mark.parametrize("status", [403, 404, 410, 422, 500])
+def test_a_cursor_that_is_refused_in_any_way_is_dropped(
+    scene: Open, status: int, concurrency: int
+) -> None:
+    """It was kept for ever: the stream was skipped, or every run failed."""
+    place = {"signpost": format_instant(NOON), "cursor": "OLD", "sort_by": "createdAt"}
+    state = {"bookmarks": {"users": {"resume": place}}}
+    resumed = scene("users")
+    resumed.sandbox.faults.append(Fault("status", "users?from=OLD", status=status))
+    config = config_for(resumed.sandbox.url, concurrency=concurrency)
+    messages = read(config, select=["users"], state=state)
+    resumed.warehouse.load(messages)
+    assert resumed.differences() == {}
+    assert "resume" not in resumed.entry
+
+
 def test_a_cursor_that_is_garbage_is_dropped(scene: Open) -> None:
     killed = scene("notes", page_size=1)
     killed.run(ending="kill", after="requests", at=20)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import signal
+import struct
 import subprocess
+import sys
+import termios
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -70,13 +76,24 @@ class Running:
 
 
 @contextmanager
-def tap(folder: Path, sandbox: Sandbox, select: list[str], **settings: Any) -> Iterator[Running]:
+def tap(
+    folder: Path,
+    sandbox: Sandbox,
+    select: list[str],
+    *,
+    env: Mapping[str, str] | None = None,
+    **settings: Any,
+) -> Iterator[Running]:
     """Start the tap; end it with the block, whatever has become of it."""
     config = config_for(sandbox.url, **{"page_size": 2, "concurrency": 4, **settings})
     log = folder / "log"
     with log.open("wb") as stderr:
         process = subprocess.Popen(
-            command(folder, config, select=select), cwd=ROOT, stdout=subprocess.PIPE, stderr=stderr
+            command(folder, config, select=select),
+            cwd=ROOT,
+            env={**os.environ, **(env or {})},
+            stdout=subprocess.PIPE,
+            stderr=stderr,
         )
         try:
             yield Running(process, log)
@@ -130,6 +147,68 @@ def test_a_signal_ends_the_run_with_its_state(
     asked = len(sandbox.requests)
     assert asked < 100
     completes(sandbox, warehouse, SELECT)
+
+
+def blocked(running: Running) -> None:
+    """Wait until the pipe is full, so that the tap is in the middle of a write."""
+    pipe = running.output.fileno()
+    full = fcntl.fcntl(pipe, fcntl.F_GETPIPE_SZ)
+    deadline = time.monotonic() + 60
+    waiting = 0
+    while waiting < full - 4096:
+        assert time.monotonic() < deadline, "the pipe does not fill"
+        (waiting,) = struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, b"\0" * 4))
+        time.sleep(0.01)
+
+
+UNBUFFERED = [{"PYTHONUNBUFFERED": ""}, {"PYTHONUNBUFFERED": "1"}]
+
+
+@pytest.mark.parametrize("env", UNBUFFERED, ids=["buffered", "unbuffered"])
+def test_a_signal_in_the_middle_of_a_write_leaves_whole_lines(
+    large: Sandbox, tmp_path: Path, env: Mapping[str, str]
+) -> None:
+    with tap(tmp_path, large, ["accounts"], env=env, page_size=20) as running:
+        blocked(running)
+        running.process.send_signal(signal.SIGTERM)
+        warehouse = Warehouse()
+        messages = running.rest()
+    assert running.process.returncode == 128 + signal.SIGTERM
+    assert messages[-1]["type"] == "STATE"
+    warehouse.load(messages)
+    completes(large, warehouse, ["accounts"])
+
+
+@pytest.mark.parametrize("env", UNBUFFERED, ids=["buffered", "unbuffered"])
+def test_a_run_that_is_halted_in_the_middle_of_a_write_goes_on(
+    large: Sandbox, tmp_path: Path, env: Mapping[str, str]
+) -> None:
+    with tap(tmp_path, large, ["accounts"], env=env, page_size=20) as running:
+        blocked(running)
+        running.process.send_signal(signal.SIGSTOP)
+        running.process.send_signal(signal.SIGCONT)
+        warehouse = Warehouse()
+        warehouse.load(running.rest())
+    assert running.process.returncode == 0
+    assert warehouse.differences("accounts", large.world.truth("accounts")) == {}
+
+
+def test_control_c_while_the_tap_is_loaded_leaves_no_traceback() -> None:
+    program = (
+        "import os, signal, sys\n"
+        "class Slow:\n"
+        "    def find_spec(self, name, path, target=None):\n"
+        "        if name == 'tap_vitally.tap':\n"
+        "            os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Slow())\n"
+        "from tap_vitally.__main__ import main\n"
+        "main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, cwd=ROOT, timeout=60, check=False
+    )
+    assert done.returncode == -signal.SIGINT
+    assert b"Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("at", [12, 40, 60])

@@ -10,7 +10,8 @@ import pytest
 from sandbox import STREAMS, Fault, Sandbox
 from tap_vitally.errors import Refused, TapFailure
 from tests.expectations import all_expected, expected, last_state, loaded, records_of
-from tests.support import config_for, run_in_process, run_tap
+from tests.hunt import read, waits_pass_in_no_time
+from tests.support import Warehouse, config_for, run_in_process, run_tap
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -249,3 +250,55 @@ def error_lines(stderr: str) -> list[str]:
     """The lines for the operator; a traceback would be more than one line."""
     assert "Traceback" not in stderr
     return [line for line in stderr.splitlines() if "| ERROR " in line or "| CRITICAL" in line]
+
+
+def test_a_list_that_was_never_read_stays_unread_when_all_are_refused(sandbox: Sandbox) -> None:
+    """The bookmark was taken to stand for it, and what was older was never read."""
+    warehouse = Warehouse()
+    for refused in (["notes?archived=true"], ["notes?archived=true", "notes?archived=false"], []):
+        sandbox.faults.clear()
+        sandbox.faults.extend(Fault("status", path, status=403) for path in refused)
+        messages = read(config_for(sandbox.url), select=["notes"], state=warehouse.state)
+        warehouse.load(messages)
+    assert warehouse.differences("notes", sandbox.world.truth("notes")) == {}
+
+
+@pytest.mark.parametrize("status", [402, 405, 410, 451])
+def test_a_resource_that_is_not_offered_is_skipped(sandbox: Sandbox, status: int) -> None:
+    sandbox.faults.append(Fault("status", "projects", status=status))
+    warehouse = Warehouse()
+    warehouse.load(read(config_for(sandbox.url), select=["notes", "projects", "users"]))
+    for name in ("notes", "users"):
+        assert warehouse.differences(name, sandbox.world.truth(name)) == {}
+    assert warehouse.tables["projects"] == {}
+
+
+@pytest.mark.parametrize(
+    ("fault", "found"),
+    [
+        (Fault("status", "admins", status=400), 0),
+        (Fault("html_200", "admins"), 0),
+        (Fault("status", "admins", status=200, body='[{"id": "1"}]'), 1),
+        (Fault("status", "admins", status=200, body='{"id": "1", "name": "one"}'), 1),
+    ],
+    ids=["400", "HTML", "bare list", "one alone"],
+)
+def test_the_list_of_admins_may_be_anything(sandbox: Sandbox, fault: Fault, found: int) -> None:
+    """It is not documented, and selected by default: no run must end there."""
+    sandbox.faults.append(fault)
+    warehouse = Warehouse()
+    with waits_pass_in_no_time():
+        warehouse.load(read(config_for(sandbox.url), select=["admins", "notes"]))
+    assert len(warehouse.tables["admins"]) == found
+    assert warehouse.differences("notes", sandbox.world.truth("notes")) == {}
+
+
+def test_an_id_that_would_lead_elsewhere_is_skipped(sandbox: Sandbox) -> None:
+    """``/accounts/../users`` is the list of all users."""
+    sandbox.world.create("accounts", id="..")
+    warehouse = Warehouse()
+    warehouse.load(read(config_for(sandbox.url), select=["account_users", "vitally_sync_runs"]))
+    assert all(key[0] != ".." for key in warehouse.tables["account_users"])
+    assert not any(entry.path.endswith("/resources/users") for entry in sandbox.requests)
+    (row,) = warehouse.tables["vitally_sync_runs"].values()
+    assert row["skipped"] == 1

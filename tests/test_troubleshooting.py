@@ -148,6 +148,9 @@ WRONG_SETTINGS: Mapping[str, Row] = {
     "address with a query": {**EU, "api_url": "https://example.com/?a=b"},
     "plain http": {**EU, "api_url": "http://example.com"},
     "no date": {**EU, "start_date": "soon"},
+    "no host": {**EU, "api_url": "https://exa mple.com"},
+    "user agent": {**EU, "user_agent": "a\nb"},
+    "no id": {**EU, "lookups": {"accounts": [".."]}},
     "unknown look-up": {**EU, "lookups": {"account": ["1"]}},
     "vague look-up": {**EU, "lookups": {"custom_object_instances": [{"customObjectId": "1"}]}},
 }
@@ -190,6 +193,15 @@ def provocations(stage: Stage) -> Iterator[tuple[str, list[str]]]:
     with stage.patch.context() as patch:
         patch.setattr("socket.getaddrinfo", lambda *_, **__: raised(socket.gaierror("none")))
         yield "host name", stage.told(api_url=some_host)
+    for name, variable, value in (
+        ("no proxy", "HTTPS_PROXY", "http://"),
+        ("kind of proxy", "HTTPS_PROXY", "socks5://127.0.0.1:9"),
+        ("certificates", "REQUESTS_CA_BUNDLE", "/nowhere/to/be/found.pem"),
+    ):
+        with stage.patch.context() as patch:
+            patch.setenv(variable, value)
+            yield name, stage.told(api_url=some_host)
+    yield "address", stage.told(api_url=f"https://{64 * 'a'}.example")
     yield "nobody listens", stage.told(api_url=f"http://127.0.0.1:{closed_port()}")
 
     plan = Fault("status", "customObjects*", status=403)
@@ -204,6 +216,8 @@ def provocations(stage: Stage) -> Iterator[tuple[str, list[str]]]:
         patch.setattr("tap_vitally.children.MOST_SKIPPED", 3)
         many = Fault("status", "accounts/*/notes", status=403, after=1)
         yield "many children refused", stage.answered(many, select=("account_notes",))[:1]
+    yield from beyond_measure(stage)
+    yield "id", odd_id(stage)
     yield "not found", stage.told(lookups={"accounts": ["nobody"], "users": ["nobody"]})
     with stage.patch.context() as patch:
         patch.setattr("tap_vitally.run.VitallyApi", VitallyApi)
@@ -213,9 +227,53 @@ def provocations(stage: Stage) -> Iterator[tuple[str, list[str]]]:
     yield "cursor", interrupted_run(stage)
     yield "custom objects", custom_object_discovery(stage)
     yield "other type", other_type(stage)
-    yield "file", said(run_command(stage.command("--state", __file__)).stderr)
+    yield from mistakes(stage)
     yield "signal", terminated(stage)
     yield "pipe", left_by_the_target(stage)
+
+
+BROKEN = """
+from tap_vitally.client import VitallyStream
+from tap_vitally.tap import run_command
+VitallyStream.shape = None
+run_command()
+"""
+
+
+def mistakes(stage: Stage) -> Iterator[tuple[str, list[str]]]:
+    """Run the tap on what it cannot work with."""
+    tap = stage.command()[:4]
+    commands = {
+        "config": [*tap, __file__],
+        "no file": [*tap, "/nowhere/to/be/found.json"],
+        "variable": [*tap, "ENV"],
+        "state": stage.command("--state", __file__),
+        "catalog": stage.command("--catalog", stage.command()[-1]),
+        "closed": ["sh", "-c", 'exec "$@" >&-', "sh", *stage.command()],
+        "unforeseen": [sys.executable, "-c", BROKEN, *stage.command()[3:]],
+    }
+    for name, arguments in commands.items():
+        env = {"TAP_VITALLY_PAGE_SIZE": "many"} if name == "variable" else {}
+        yield name, said(run_command(arguments, env=env).stderr)
+    failing = {"accounts": {"name": "int(name)"}}
+    yield "expression", said(run_command(stage.command(stream_maps=failing)).stderr)
+
+
+def beyond_measure(stage: Stage) -> Iterator[tuple[str, list[str]]]:
+    with stage.patch.context() as patch:
+        patch.setattr("tap_vitally.api.MAX_BODY", 100)
+        yield "large", stage.told()
+    with stage.patch.context() as patch:
+        patch.setattr("tap_vitally.pagination.MOST_EMPTY_PAGES", 3)
+        yield "empty", stage.answered(Fault("empty_page_with_next", "accounts", after=1))
+
+
+def odd_id(stage: Stage) -> list[str]:
+    stage.sandbox.world.create("accounts", id="..")
+    try:
+        return stage.told(select=("account_users",))
+    finally:
+        stage.sandbox.world.delete("accounts", "..")
 
 
 def raised(error: Exception) -> Any:

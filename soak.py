@@ -81,6 +81,7 @@ def step(random: Random) -> Step:
         at=random.randrange(1, random.choice((10, 20, 60))),
         flushed=random.choice((1.0, 1.0, 1.0, 0.9, 0.6, random.random())),
         strays=seed(random),
+        narrow=random.random() < 0.2,
     )
     return Step(seconds, changes, attempt)
 
@@ -145,7 +146,7 @@ def plainer(each: Step) -> Iterator[Step]:
             fewer: dict[str, Any] = {name: parts[:i] + parts[i + 1 :]}
             yield replace(each, attempt=replace(attempt, **fewer))
     peace = Attempt()
-    for name in ("ending", "concurrency", "pace", "flushed"):
+    for name in ("ending", "concurrency", "pace", "flushed", "narrow"):
         if getattr(attempt, name) != getattr(peace, name):
             one: dict[str, Any] = {name: getattr(peace, name)}
             yield replace(each, attempt=replace(attempt, **one))

@@ -228,7 +228,13 @@ class ChildStream(VitallyStream):
             self.incremental
             and resume.parents_after is not None
             and resume.sort_by == self._order is not None
+            and resume.context == self._walked
         )
+
+    @property
+    def _walked(self) -> str:
+        """What a walk reads of which parents: the settings may change it from run to run."""
+        return ",".join(filter(None, [*self._labels(), *self._scope]))
 
     def _resume_after(self, page: Page) -> Resume | None:
         """Say how far down the parents everything is done; they come newest first."""
@@ -245,7 +251,13 @@ class ChildStream(VitallyStream):
         whole = page.ends and page.context.label == self._labels()[-1]
         if not (whole and self._in_order):
             return None
-        return Resume(place.signpost, place.newest, sort_by=self._order, parents_after=moment)
+        return Resume(
+            place.signpost,
+            place.newest,
+            self._walked,
+            sort_by=self._order,
+            parents_after=moment,
+        )
 
     def _skip_or_raise(self, page: Page) -> bool:
         """Leave out one parent; what may come back is tried again by the next run."""

@@ -194,6 +194,7 @@ class Resume:
         signpost: The server's clock when the pass began, in the run that began it.
         newest: The latest change delivered in it.
         context: The list it was in: a label such as ``archived=true``; empty for a single list.
+            For child streams: all lists of each parent, and which parents, as the settings were.
         cursor: The cursor after the last page delivered whole.
         sort_by: The order that cursor is bound to.
         parents_after: For child streams: parents created after this moment, and before the

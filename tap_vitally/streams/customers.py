@@ -303,6 +303,7 @@ class AccountHealthScoresStream(DetailStream):
         return (
             resume.parents_after is not None
             and resume.sort_by == self._order
+            and resume.context == self._walked
             and resume.signpost.date() == today
         )
 

@@ -422,7 +422,9 @@ def _printable(text: str, secrets: Iterable[str]) -> str:
 
 
 def _host(address: str) -> str:
-    return urlsplit(address).hostname or "another path"
+    host = urlsplit(address).hostname or ""
+    # What is no host may be half of a key that the server sends back.
+    return host if re.fullmatch(r"[\w.:-]+", host) else "another path"
 
 
 def _reason(status: int) -> str:

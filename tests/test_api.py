@@ -680,3 +680,9 @@ def test_what_no_time_heals_is_not_tried_again(
     client = Client("https://vitally.example", patience=300.0)
     assert advice in str(client.failure())
     assert client.tally.requests == 1
+
+
+def test_half_a_key_in_the_address_of_a_redirect_is_not_told(serve: Callable[..., Server]) -> None:
+    key = "sandbox+key/of=ours"
+    reply = Reply(302, b"", {"Location": f"https://{key}@example.com/"})
+    assert "sandbox" not in str(Client(serve(reply).url, key=key).failure())

@@ -35,7 +35,7 @@ class Cursors:
         self.current = first
         self.finished = False
         self.endless = False
-        self._followed = {first}
+        self._followed = {hash(first)}
         self._empty = 0
 
     def following(self, body: Any) -> str | None:
@@ -51,7 +51,7 @@ class Cursors:
             Unreadable: If the page points back into this chain, which would never end.
         """
         following = next_cursor(body)
-        if following is not None and following in self._followed:
+        if following is not None and hash(following) in self._followed:
             msg = "its next page is one that was read before"
             raise Unreadable(msg)
         return following
@@ -66,7 +66,7 @@ class Cursors:
         self._empty = 0 if rows else self._empty + 1
         self.endless = self._empty >= MOST_EMPTY_PAGES
         self.finished = following is None
-        self._followed.add(following)
+        self._followed.add(hash(following))
         self.current = following
 
 

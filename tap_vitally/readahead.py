@@ -12,6 +12,7 @@ the chain being written may be fetched however much is held of the others.
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -58,6 +59,13 @@ MAX_BYTES = 64 << 20
 MAX_WAITING = 6 << 20
 """What may wait for its turn, packed: some 15,000 records with all that is embedded in them. It is
 less than the tap takes anyway, so that memory hardly tells how many records there are."""
+FEW_WAITING = 1 << 20
+"""What may wait even while the reader is busy: then it is not the network that holds the run up,
+and to pack and unpack pages would only cost it time."""
+IDLE_SHARE = 0.6
+"""The share of its time that the reader waits, if it helps to read further ahead."""
+HALF_LIFE = 10.0
+"""Seconds after which its time counts half as much."""
 MAX_LANES = 1000
 """Lists of a stream that may wait for their turn: what bounds them when they are empty."""
 DEPTH = 2
@@ -140,6 +148,9 @@ class ReadAhead(Generic[Item]):
         self._fetching = 0
         self._largest = 0
         self._stopped = False
+        self._counted_since = time.monotonic()
+        self._waited = 0.0
+        self._waits_since: float | None = None
         self._threads = [
             threading.Thread(
                 target=job, name=f"tap-vitally-{job.__name__.strip('_')}-{n}", daemon=True
@@ -216,7 +227,11 @@ class ReadAhead(Generic[Item]):
         """Wait for a change, holding the lock; see now and then whether anybody still reads."""
         if self._stopped:
             raise stopped()
-        if not self._changed.wait(1.0):
+        self._waits_since = time.monotonic()
+        changed = self._changed.wait(1.0)
+        self._waited += time.monotonic() - self._waits_since
+        self._waits_since = None
+        if not changed:
             self._alive()
 
     def stop(self) -> None:
@@ -304,13 +319,23 @@ class ReadAhead(Generic[Item]):
             and (not head.items or (len(head.items) < DEPTH and self._room()))
         ):
             return head
-        if self._held < self._max_waiting and self._room():
+        most = self._max_waiting if self._reader_is_idle() else FEW_WAITING
+        if self._held < min(most, self._max_waiting) and self._room():
             for _ in range(len(self._turns)):
                 stream = self._turns[0]
                 self._turns.rotate(-1)
                 if stream.idle:
                     return stream.idle.popleft()
         return None
+
+    def _reader_is_idle(self) -> bool:
+        now = time.monotonic()
+        counted = now - self._counted_since
+        waited = self._waited + (now - self._waits_since if self._waits_since else 0.0)
+        if counted > 2 * HALF_LIFE:
+            self._counted_since += counted / 2
+            self._waited /= 2
+        return waited >= IDLE_SHARE * counted
 
     def _room(self) -> bool:
         return self._held + (self._fetching + 1) * self._largest <= self._max_bytes

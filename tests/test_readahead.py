@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice, zip_longest
 from typing import Any
+from unittest import mock
 
 import pytest
 from hypothesis import given, settings
@@ -338,6 +339,24 @@ def test_a_last_chain_starts_when_all_others_of_its_stream_have_ended(
             expected = [*in_turn(chains), Item(f"{name}, last", 5)]
             with closing(ahead.items(name)) as items:
                 assert outcome(islice(items, most)) == (expected[:most], None)
+
+
+def test_little_is_fetched_ahead_for_a_reader_who_is_busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(readahead, "time", mock.Mock(monotonic=lambda: now))
+    monkeypatch.setattr(readahead, "FEW_WAITING", 0)
+    wanted = threading.Semaphore(5)
+    plan = plan_of([[((10,) * 9, False)], [((10,) * 50, False)]], before_each=wanted.acquire)
+    (first, _), (second, _) = plan
+    with reading(plan, 2) as ahead:
+        items = ahead.items(first)
+        next(items)
+        now = 100.0
+        wanted.release(1000)
+        assert len(list(items)) == 8
+        (lane,) = ahead._streams[second].lanes
+        assert len(lane.items) <= 6
+        assert len(list(ahead.items(second))) == 50
 
 
 def test_the_plan_is_walked_only_a_little_ahead(monkeypatch: pytest.MonkeyPatch) -> None:

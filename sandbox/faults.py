@@ -90,7 +90,7 @@ class Fault:
             ===================== ================================================================
 
         path: A glob for the path, with or without the leading ``/resources/``; after a ``?`` come
-            the parameters that the query has to have.
+            the parameters that the query has to have, their values globs as well.
         times: How many requests it spoils; None is all of them.
         after: How many matching requests it lets pass first.
         probability: How likely it is to strike, once it could.
@@ -148,7 +148,9 @@ class Fault:
         if not glob.startswith("/"):
             glob = f"/resources/{glob}"
         asked = parse_qsl(query, keep_blank_values=True)
-        return fnmatchcase(path, glob) and all(params.get(name) == value for name, value in asked)
+        return fnmatchcase(path, glob) and all(
+            fnmatchcase(params.get(name) or "", value) for name, value in asked
+        )
 
 
 class Faults(list[Fault]):

@@ -671,7 +671,7 @@ class VitallyStream(Stream):
                     self._take(page)
         except Refused as refusal:
             # The list of the parents was refused, or all there is below them.
-            if refusal.status not in MISSING:
+            if isinstance(refusal, CursorRefused) or refusal.status not in MISSING:
                 raise
             self.skip(str(refusal))
             complete = False

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 DEFAULT_WINDOW = 60.0
-LONGEST_WINDOW = 3600
+WINDOWS = range(1, 3601)
+"""Seconds that a window may have: nobody would wait for a longer one."""
 UNIX_TIME = 1_000_000_000
 
 
@@ -67,7 +68,7 @@ class Quota:
         remaining = re.match(r"\s*(\d{1,9})\b", value("Remaining"))
         return cls(
             limit=int(first.group(1)) if first and int(first.group(1)) else None,
-            window=min(float(window.group(1)), LONGEST_WINDOW) or None if window else None,
+            window=float(window.group(1)) if window and int(window.group(1)) in WINDOWS else None,
             remaining=int(remaining.group(1)) if remaining else None,
             reset=_seconds(value("Reset"), now),
             retry_after=_seconds(headers.get("Retry-After") or "", now),

@@ -302,3 +302,15 @@ def test_an_id_that_would_lead_elsewhere_is_skipped(sandbox: Sandbox) -> None:
     assert not any(entry.path.endswith("/resources/users") for entry in sandbox.requests)
     (row,) = warehouse.tables["vitally_sync_runs"].values()
     assert row["skipped"] == 1
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+@pytest.mark.parametrize("status", [400, 403, 404, 410])
+def test_a_list_that_breaks_off_is_not_skipped(
+    sandbox: Sandbox, status: int, concurrency: int
+) -> None:
+    """A page was refused again and again, and the run ended well with half of the list."""
+    sandbox.faults.append(Fault("status", "users?from=?*", status=status, after=1))
+    config = config_for(sandbox.url, page_size=2, concurrency=concurrency)
+    with pytest.raises(TapFailure, match="run again"):
+        read(config, select=["users"])

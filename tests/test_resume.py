@@ -374,6 +374,18 @@ def test_transcripts_that_could_not_be_read_are_read_by_the_next_run(hunt: Start
     transcripts.finish()
 
 
+def test_a_transcript_without_a_meeting_is_given_none(hunt: StartHunt) -> None:
+    """Tried again by its id alone, it was given that for its meeting's."""
+    transcripts = hunt(seed=1, streams=("meeting_transcripts",), inventory=())
+    transcripts.run(Attempt())
+    for key in transcripts.world.ids("meetingTranscripts"):
+        transcripts.live(10)
+        transcripts.world.update("meetingTranscripts", key, meetingId=None)
+    broken = Trouble("html_200", "meetingTranscripts/*", times=None)
+    assert transcripts.run(Attempt(troubles=(broken,)))
+    transcripts.finish()
+
+
 def test_a_parent_that_could_not_be_read_is_not_forgotten_when_the_run_is_killed(
     hunt: StartHunt,
 ) -> None:

@@ -275,7 +275,7 @@ class MeetingTranscriptsStream(DetailStream):
                 raise
             yield Page(context, newest=newest, ends=True)
             return
-        own = parent.record or {"meetingId": parent.id}
+        own = {"meetingId": parent.id} if self._by_meeting else parent.record
         rows = [{**own, **{k: v for k, v in row.items() if v is not None}} for row in answer.data]
         yield Page(
             context, self.shaped(rows, context), WEIGHT * answer.size, newest=newest, ends=True

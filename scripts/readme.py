@@ -1,4 +1,4 @@
-"""Writes what is generated in README.md, docs/streams.md and meltano.yml: ``make docs``.
+"""Writes what is generated in docs/ and meltano.yml: ``make docs``.
 
 The tap itself is the source, so that no description is written twice. With ``--check`` nothing is
 written, and the exit code says whether something would be.
@@ -39,7 +39,7 @@ def streams() -> str:
     """Return a table of all streams."""
     rows = [
         (
-            f"[`{stream.name}`](docs/streams.md#{stream.name})",
+            f"[`{stream.name}`](#{stream.name})",
             _summary(stream),
             ", ".join(f"`{name}`" for name in stream.primary_keys),
             f"by `{stream.replication_key}`" if stream.replication_key else "full",
@@ -150,15 +150,12 @@ def _escaped(text: str) -> str:
 
 
 PARTS: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
-    "README.md": {
-        "streams": streams,
-        "project": file("examples/meltano.yml", "yaml"),
-        "settings": settings,
-        "workflow": file("examples/sync.yml", "yaml"),
-        "deleted": file("sql/deleted.sql", "sql"),
-        "masking": file("examples/masking.yml", "yaml"),
-    },
-    "docs/streams.md": {"properties": dictionary},
+    "docs/ci.md": {"workflow": file("examples/sync.yml", "yaml")},
+    "docs/deletions.md": {"deleted": file("sql/deleted.sql", "sql")},
+    "docs/masking.md": {"masking": file("examples/masking.yml", "yaml")},
+    "docs/settings.md": {"settings": settings},
+    "docs/start.md": {"project": file("examples/meltano.yml", "yaml")},
+    "docs/streams.md": {"streams": streams, "properties": dictionary},
     "meltano.yml": {"settings": meltano_settings},
 }
 """What is generated, by file and by the name that marks its place there."""

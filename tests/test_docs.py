@@ -1,4 +1,4 @@
-"""What newcomers are told is true: the README, meltano.yml, the examples and the demo."""
+"""What newcomers are told is true: the README and docs, meltano.yml, the examples and the demo."""
 
 from __future__ import annotations
 
@@ -25,15 +25,19 @@ from tap_vitally.streams import STREAMS
 from tap_vitally.tap import TapVitally
 from tests.support import ROOT, Row, Warehouse, config_for, plain, run_command, run_in_process
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = ["README.md", *(str(page.relative_to(ROOT)) for page in (ROOT / "docs").glob("*.md"))]
 BY_DEFAULT = {stream.name for stream in STREAMS if stream.selected_by_default}
 
 
-def section(title: str) -> str:
-    """A section of the README, its subsections included."""
-    _, found, rest = README.partition(f"\n## {title}\n")
-    assert found, f"the README has no section {title!r}"
+def page(name: str) -> str:
+    """A page of the documentation."""
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def section(name: str, title: str) -> str:
+    """A section of a page, its subsections included."""
+    _, found, rest = page(name).partition(f"\n## {title}\n")
+    assert found, f"{name} has no section {title!r}"
     return rest.partition("\n## ")[0]
 
 
@@ -53,6 +57,10 @@ def extractor(project: Row) -> Row:
     """The tap in a Meltano project."""
     found: Row = project["plugins"]["extractors"][0]
     return found
+
+
+def test_the_readme_can_be_read_in_five_minutes() -> None:
+    assert len(page("README.md").encode()) <= 12_000
 
 
 # The generated parts
@@ -179,29 +187,30 @@ def test_the_example_workflow_pins_its_actions_as_our_own_do() -> None:
 
 
 def test_links_lead_somewhere() -> None:
-    for page in PAGES:
-        text = re.sub(r"```.*?```", "", (ROOT / page).read_text(encoding="utf-8"), flags=re.DOTALL)
+    for name in PAGES:
+        text = re.sub(r"```.*?```", "", page(name), flags=re.DOTALL)
         for target in re.findall(r"\]\(([^)\s]+)\)", text):
             if target.startswith(("https://", "mailto:")):
                 continue
             path, _, anchor = target.partition("#")
-            file = (ROOT / page).parent / path if path else ROOT / page
-            assert file.exists(), f"{page} links to {target}"
+            file = (ROOT / name).parent / path if path else ROOT / name
+            assert file.exists(), f"{name} links to {target}"
             if anchor:
                 titles = re.findall(r"^#+ (.+)$", file.read_text(encoding="utf-8"), re.MULTILINE)
                 anchors = {re.sub(r"[^\w -]", "", t.lower()).replace(" ", "-") for t in titles}
-                assert anchor in anchors, f"{page} links to {target}"
+                assert anchor in anchors, f"{name} links to {target}"
 
 
 def test_targets_of_make_that_are_named_exist() -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    named = set(re.findall(r"(?:`|^)make ([a-z]+)", README, re.MULTILINE))
+    text = "\n".join(page(name) for name in [*PAGES, "CONTRIBUTING.md"])
+    named = set(re.findall(r"(?:`|^)make ([a-z]+)", text, re.MULTILINE))
     assert named
     assert named <= targets
 
 
 def test_the_sample_of_a_closing_account_has_todays_columns() -> None:
-    sample = section("What each run tells").partition("The account of this run:\n")[2]
+    sample = page("docs/runs.md").partition("The account of this run:\n")[2]
     head, row = (re.split(r" {2,}", line) for line in sample.splitlines()[:2])
     assert head == re.split(r" {2,}", report.table({}))
     assert len(row) == len(head)
@@ -223,13 +232,13 @@ def test_the_sample_of_a_check_is_what_a_check_prints(
         lines = (re.sub(r"https?://\S+|\d{4}-\S+|403 .*", "…", line) for line in text.splitlines())
         return [" ".join(line.split()) for line in lines if line]
 
-    wanted = told(snippet("text", section("Start with your key")))
+    wanted = told(snippet("text", page("docs/start.md")))
     assert len(wanted) > 4
     assert set(wanted) <= set(told(capsys.readouterr().out))
 
 
 def test_the_example_of_lookups_is_taken() -> None:
-    lookups = json.loads(snippet("json", section("Looking records up")))
+    lookups = json.loads(snippet("json", page("docs/lookups.md")))
     assert problems_with(lookups) == []
     TapVitally(config=config_for("http://127.0.0.1:1", lookups=lookups))
 
@@ -237,7 +246,7 @@ def test_the_example_of_lookups_is_taken() -> None:
 def test_the_pipe_on_the_shell_keeps_its_state(
     start_sandbox: Callable[..., Sandbox], tmp_path: Path
 ) -> None:
-    script = snippet("sh", section("On the shell"))
+    script = snippet("sh", section("docs/start.md", "On the shell"))
     assert "state.json" in script
     programs = tmp_path / "bin"
     programs.mkdir()

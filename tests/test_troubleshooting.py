@@ -1,4 +1,4 @@
-"""Every message that a person can do something about stands in the README, word for word."""
+"""Every message that asks for something to be done stands in the docs, word for word."""
 
 from __future__ import annotations
 
@@ -32,14 +32,13 @@ VARIABLE = "…"
 
 
 def described() -> list[str]:
-    """The messages in the README's section on trouble."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    section = text.partition("\n## Troubleshooting\n")[2].partition("\n## ")[0]
-    return re.findall(r"^- `(.+)`$", section, re.MULTILINE)
+    """The messages on the page about trouble."""
+    text = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+    return re.findall(r"^- `(.+)`$", text, re.MULTILINE)
 
 
 def matches(pattern: str, message: str) -> bool:
-    """Whether a message is the one that the README describes."""
+    """Whether a message is the one that the page describes."""
     parts = (re.escape(part) for part in pattern.split(VARIABLE))
     return re.fullmatch(".+?".join(parts), message, re.DOTALL) is not None
 

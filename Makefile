@@ -17,6 +17,7 @@ PINS := requirements/constraints.txt
 LOADERS := target-csv target-duckdb target-jsonl target-postgres
 TOOLS := meltano singer-tools $(LOADERS)
 BASELINES := airbyte-cdk dlt
+PAGES := zensical
 
 # The Python of the loaders and baselines. Not all of their pinned releases have wheels for the newest Pythons, and
 # they are separate programs anyway; where PYTHON is too new, uv looks for another one.
@@ -33,11 +34,12 @@ export TARGET_POSTGRES ?= $(CURDIR)/.venvs/target-postgres/bin/target-postgres
 INSTALLED := .venv/.installed
 TOOLS_INSTALLED := $(TOOLS:%=.venvs/%/.installed)
 BASELINES_INSTALLED := $(BASELINES:%=.venvs/%/.installed)
+PAGES_INSTALLED := $(PAGES:%=.venvs/%/.installed)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help install tools lint style types dependencies workflows spelling format test demo bench soak \
-	audit docs build pin clean
+	audit docs site build pin clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -88,8 +90,11 @@ soak: $(INSTALLED) ## run for long under faults
 audit: $(INSTALLED) ## look for known vulnerabilities in the pinned releases (network)
 	.venv/bin/pip-audit --disable-pip --no-deps --requirement $(PINS)
 
-docs: $(INSTALLED) ## write the generated parts of the README
-	$(PY) scripts/readme.py $(ARGS)
+docs: $(INSTALLED) ## write the generated parts of the documentation
+	$(PY) -m scripts.readme $(ARGS)
+
+site: $(PAGES_INSTALLED) ## build the pages below docs/ as a site, build/site
+	.venvs/zensical/bin/zensical build --strict
 
 build: $(INSTALLED) ## build the distributions and run the wheel in an environment of its own
 	rm -rf dist
@@ -101,7 +106,7 @@ build: $(INSTALLED) ## build the distributions and run the wheel in an environme
 
 pin: .venv/.uv ## resolve requirements/*.txt anew
 	$(UV) pip compile $(PIN) --group dev pyproject.toml --output-file $(PINS)
-	for name in $(TOOLS) $(BASELINES); do \
+	for name in $(TOOLS) $(BASELINES) $(PAGES); do \
 		$(UV) pip compile $(PIN) requirements/$$name.in --output-file requirements/$$name.txt || exit 1; \
 	done
 
@@ -126,7 +131,7 @@ $(INSTALLED): pyproject.toml $(PINS) | .venv/.uv
 		--editable . --group dev
 	@touch $@
 
-$(TOOLS_INSTALLED) $(BASELINES_INSTALLED): .venvs/%/.installed: requirements/%.txt | .venv/.uv
+$(TOOLS_INSTALLED) $(BASELINES_INSTALLED) $(PAGES_INSTALLED): .venvs/%/.installed: requirements/%.txt | .venv/.uv
 	$(UV) venv --quiet --clear --python '$(LOADER_PYTHON)' .venvs/$*
 	$(UV) pip install --quiet --python .venvs/$*/bin/python --build-constraints $(PINS) --requirement $<
 	@touch $@

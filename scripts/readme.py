@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
+from scripts.tables import diagram
 from tap_vitally.streams import STREAMS
 
 if TYPE_CHECKING:
@@ -155,6 +156,7 @@ PARTS: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
     "docs/masking.md": {"masking": file("examples/masking.yml", "yaml")},
     "docs/settings.md": {"settings": settings},
     "docs/start.md": {"project": file("examples/meltano.yml", "yaml")},
+    "docs/tables.md": {"diagram": diagram},
     "docs/streams.md": {"streams": streams, "properties": dictionary},
     "meltano.yml": {"settings": meltano_settings},
 }

@@ -201,6 +201,13 @@ def test_links_lead_somewhere() -> None:
                 assert anchor in anchors, f"{name} links to {target}"
 
 
+def test_every_page_is_in_the_index_and_in_the_site() -> None:
+    pages = {path.name for path in (ROOT / "docs").glob("*.md")}
+    nav = set(re.findall(r'"(\S+\.md)"', page("zensical.toml")))
+    assert nav == pages
+    assert set(re.findall(r"\((\S+\.md)\)", page("docs/index.md"))) == pages - {"index.md"}
+
+
 def test_targets_of_make_that_are_named_exist() -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     text = "\n".join(page(name) for name in [*PAGES, "CONTRIBUTING.md"])

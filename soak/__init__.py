@@ -1,0 +1,1 @@
+"""Hunts for lost rows for as long as it is told to."""

@@ -1,0 +1,256 @@
+"""Whatever the API sends, a record fits its schema, loses no digit, and what was done is told."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import jsonschema
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tap_vitally.reading.conform import Conformer
+from tap_vitally.streams import STREAMS
+
+Record = dict[str, Any]
+
+often = settings(max_examples=100, deadline=None)
+
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "id": {"type": ["string"]},
+        "text": {"type": ["string", "null"]},
+        "moment": {"type": ["string", "null"], "format": "date-time"},
+        "day": {"type": ["string", "null"], "format": "date"},
+        "count": {"type": ["integer", "null"]},
+        "amount": {"type": ["number", "null"]},
+        "flag": {"type": "boolean"},
+        "thing": {"type": ["object", "null"], "additionalProperties": True},
+        "words": {"type": ["array", "null"], "items": {"type": ["string", "null"]}},
+        "things": {"type": ["array", "null"], "items": {"type": "object", "properties": {}}},
+    },
+    "additionalProperties": True,
+}
+BIG = 12345678901234567890
+HUGE = Decimal("1E+5000")  # with some zeros more it would not fit into memory as an integer
+
+
+def fitted(name: str, value: Any) -> tuple[Any, list[str]]:
+    """What becomes of a value, and what is told of it."""
+    told: list[str] = []
+    record = {name: value}
+    Conformer(SCHEMA, lambda about, what: told.append(f"{about} {what}")).fit(record)
+    assert list(record) == [name]
+    return record[name], told
+
+
+def exactly(value: Any) -> Any:
+    """A form in which 1, True and Decimal(1) differ, and so do 0.1 and 0.10."""
+    if isinstance(value, dict):
+        return {name: exactly(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [exactly(item) for item in value]
+    return type(value).__name__, str(value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *((name, None) for name in SCHEMA["properties"]),
+        ("text", ""),
+        ("text", "Zoë 🎉"),
+        ("moment", "2024-05-06T07:08:09.123Z"),
+        ("moment", "2024-05-06T07:08:09+05:30"),
+        ("moment", "2024-05-06"),
+        ("day", "2024-05-06"),
+        ("count", 0),
+        ("count", BIG),
+        ("amount", 3),
+        ("amount", BIG),
+        ("amount", Decimal("0.10")),
+        ("amount", HUGE),
+        ("flag", False),
+        ("thing", {}),
+        ("thing", {"price": Decimal("0.10"), "ids": [BIG, None], "deep": {"a": [True]}}),
+        ("words", []),
+        ("words", ["one", ""]),
+        ("things", []),
+        ("things", [{}, {"a": Decimal("1.50")}]),
+    ],
+    ids=str,
+)
+def test_what_fits_is_left_alone_and_nothing_is_told(name: str, value: Any) -> None:
+    result, told = fitted(name, value)
+    assert exactly(result) == exactly(value)
+    assert told == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "result"),
+    [
+        ("text", 5, "5"),
+        ("text", BIG, "12345678901234567890"),
+        ("text", Decimal("0.10"), "0.10"),
+        ("text", True, "true"),
+        ("text", {"name": "Zoë"}, '{"name": "Zoë"}'),
+        ("id", 7, "7"),
+        ("count", Decimal("3.0"), 3),
+        ("count", Decimal(12345678901234567890), BIG),
+        ("count", "12", 12),
+        ("count", "-3.0", -3),
+        ("amount", "0.10", Decimal("0.10")),
+        ("amount", "12345678901234567890", Decimal(BIG)),
+        ("flag", "true", True),
+        ("flag", "false", False),
+        ("flag", 1, True),
+        ("flag", 0, False),
+        ("thing", "x", {"value": "x"}),
+        ("thing", Decimal("0.10"), {"value": Decimal("0.10")}),
+        ("thing", [1], {"value": [1]}),
+        ("words", "one", ["one"]),
+        ("words", [1, "two", Decimal("0.10"), None], ["1", "two", "0.10"]),
+        ("words", {"a": 1}, ['{"a": 1}']),
+        ("things", {"a": 1}, [{"a": 1}]),
+        ("things", ["x", {"a": 1}, None], [{"value": "x"}, {"a": 1}]),
+        ("things", 5, [{"value": 5}]),
+    ],
+    ids=str,
+)
+def test_what_can_be_converted_is_and_that_is_told(name: str, value: Any, result: Any) -> None:
+    found, told = fitted(name, value)
+    assert _same(found, result)
+    assert told
+    assert all(line.startswith(f"{name} held") and "converted" in line for line in told)
+
+
+def _same(found: Any, result: Any) -> bool:
+    """JSON within text may be spaced in any way."""
+    if isinstance(found, str) and found.startswith("{"):
+        return bool(json.loads(found) == json.loads(result))
+    if isinstance(found, list) and isinstance(result, list):
+        return len(found) == len(result) and all(map(_same, found, result))
+    return bool(exactly(found) == exactly(result))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("moment", "soon"),
+        ("moment", ""),
+        ("moment", 1714979289123),
+        ("moment", {}),
+        ("day", "06/05/2024"),
+        ("day", 20240506),
+        ("count", "many"),
+        ("count", Decimal("0.5")),
+        ("count", True),
+        ("count", [1]),
+        ("count", HUGE),
+        ("count", "1e5000"),
+        ("amount", "NaN"),
+        ("amount", "-Infinity"),
+        ("amount", "a lot"),
+        ("amount", False),
+        ("amount", {"value": 1}),
+        ("flag", "yes"),
+        ("flag", 2),
+        ("flag", []),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_converted_becomes_null_and_that_is_told(name: str, value: Any) -> None:
+    found, told = fitted(name, value)
+    assert found is None
+    assert len(told) == 1
+    assert "made null" in told[0]
+
+
+@pytest.mark.parametrize("value", [5, "text", {"a": Decimal("0.10")}, [None, 1], True, HUGE])
+def test_an_unknown_property_is_passed_on_as_it_is_and_that_is_told(value: Any) -> None:
+    found, told = fitted("brandNew", value)
+    assert exactly(found) == exactly(value)
+    assert told == ["brandNew is not in the schema: passed on as it is"]
+
+
+def test_an_unknown_property_without_a_value_is_not_worth_telling() -> None:
+    assert fitted("brandNew", None) == (None, [])
+
+
+def test_a_value_is_told_by_its_type_and_never_itself() -> None:
+    for name in SCHEMA["properties"]:
+        for value in ("zoe@example.com", ["zoe@example.com", 5], {"mail": "zoe@example.com"}):
+            assert not any("zoe" in line for line in fitted(name, value)[1])
+
+
+# Every record of every stream
+
+numbers = st.integers() | st.decimals(allow_nan=False, allow_infinity=False) | st.just(HUGE)
+strings = st.text() | st.sampled_from(
+    ["true", "12", "0.10", "1e5000", "2024-05-06", "2024-05-06T07:08:09.123Z", "NaN"]
+)
+values = st.recursive(
+    st.none() | st.booleans() | numbers | strings,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+not_null = values.filter(lambda value: value is not None)
+
+
+@pytest.mark.parametrize("stream", STREAMS, ids=lambda stream: str(stream.name))
+def test_a_record_of_any_values_fits_the_schema_of_its_stream(stream: Any) -> None:
+    schema = stream.schema
+    validator = jsonschema.Draft7Validator(schema)
+    # A record without its key is left out before, and a key that is a date is the tap's own.
+    keys = {
+        name: st.just("2024-05-06") if "format" in schema["properties"][name] else not_null
+        for name in schema["required"]
+    }
+    others = st.sampled_from(sorted(schema["properties"].keys() - keys.keys()) or ["new"])
+
+    @settings(max_examples=15, deadline=None)
+    @given(
+        st.fixed_dictionaries(keys),
+        st.dictionaries(others, values, max_size=6),
+        st.dictionaries(st.text(), values, max_size=1),
+    )
+    def check(key: Record, known: Record, unknown: Record) -> None:
+        told: list[str] = []
+        record = {**unknown, **known, **key}
+        before = exactly(record)
+        Conformer(schema, lambda name, _: told.append(name)).fit(record)
+        assert [error.message for error in validator.iter_errors(record)] == []
+        assert record.keys() == before.keys()
+        changed = {name for name in record if exactly(record[name]) != before[name]}
+        assert changed <= set(told) <= record.keys()
+        assert changed <= schema["properties"].keys()
+
+    check()
+
+
+@often
+@given(numbers, st.sampled_from(["amount", "thing", "things", "text", "words"]))
+def test_no_number_loses_a_digit_wherever_it_ends_up(number: int | Decimal, name: str) -> None:
+    found, _ = fitted(name, number)
+    (left,) = _leaves(found)
+    assert Decimal(left).as_tuple() == Decimal(number).as_tuple()
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    if isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _leaves(item)
+    else:
+        yield value
+
+
+def test_declared_twice_is_no_question_of_order() -> None:
+    kinds = {"type": ["null", "integer"]}, {"type": ["integer", "null"]}, {"type": "integer"}
+    for declared in kinds:
+        record: Record = {"n": "5"}
+        Conformer({"properties": {"n": declared}}, lambda *_: None).fit(record)
+        assert record == {"n": 5}

@@ -1,0 +1,491 @@
+"""Reading ahead hands out what one thread would have read, in the same order, in bounded memory."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice, zip_longest
+from typing import Any
+from unittest import mock
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tap_vitally.reading import readahead
+from tap_vitally.reading.readahead import DEPTH, Chain, Last, ReadAhead, in_turn
+from vitally_api import Cancelled
+
+PATIENCE = 20.0
+"""Seconds after which what has not happened is taken never to happen."""
+
+often = settings(max_examples=100, deadline=None)
+
+
+@dataclass(frozen=True)
+class Item:
+    name: str
+    weight: int
+    unpacked_weight: int | None = None
+
+    def packed(self) -> Item:
+        """Packed, ten weigh as much as one."""
+        return Item(self.name, -(-self.weight // 10), self.weight)
+
+    def unpacked(self) -> Item:
+        return self if self.unpacked_weight is None else Item(self.name, self.unpacked_weight)
+
+
+Plan = Sequence[tuple[str, Iterable[Chain[Item]]]]
+PLAN = "the plan"
+
+
+class Broken(Exception):
+    """What a chain raises here."""
+
+
+class Watched(ReadAhead[Item]):
+    """Remembers the most it ever held, and tells when its reader has to wait."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        workers: int,
+        max_bytes: int,
+        max_waiting: int,
+        on_wait: Callable[[], object] = lambda: None,
+    ) -> None:
+        self.most = self._now = 0
+        self._on_wait = on_wait
+        self._seconds_of_silence = 0
+        super().__init__(
+            dict(plan), workers, self._silence, max_bytes=max_bytes, max_waiting=max_waiting
+        )
+
+    def _silence(self) -> None:
+        self._seconds_of_silence += 1
+        assert self._seconds_of_silence < PATIENCE, "the threads wait for each other"
+
+    @property
+    def _held(self) -> int:
+        return self._now
+
+    @_held.setter
+    def _held(self, weight: int) -> None:
+        self._now = weight
+        self.most = max(self.most, weight)
+
+    def _wait(self) -> None:
+        self._on_wait()
+        super()._wait()
+
+    def until(self, state: Callable[[], bool]) -> None:
+        with self._changed:
+            assert self._changed.wait_for(state, PATIENCE)
+
+    def end(self) -> None:
+        """No thread outlives it."""
+        self.stop()
+        for thread in self._threads:
+            thread.join(PATIENCE)
+            assert not thread.is_alive()
+
+
+@contextmanager
+def reading(
+    plan: Plan,
+    workers: int,
+    max_bytes: int = 1 << 30,
+    max_waiting: int = 1 << 30,
+    **more: Any,
+) -> Iterator[Watched]:
+    ahead = Watched(plan, workers, max_bytes, max_waiting, **more)
+    try:
+        yield ahead
+    finally:
+        ahead.end()
+
+
+# Streams of any shape
+
+Shape = Sequence[Sequence[tuple[Sequence[int], bool]]]
+"""Per stream and chain: the weights of its items, and whether it breaks after them."""
+
+
+def shapes(weights: st.SearchStrategy[int]) -> st.SearchStrategy[Shape]:
+    chains = st.lists(st.tuples(st.lists(weights, max_size=5), st.booleans()), max_size=12)
+    return st.lists(chains, max_size=4)
+
+
+def plan_of(shape: Shape, before_each: Callable[[], object] = lambda: None) -> Plan:
+    def chain(name: str, weights: Sequence[int], *, breaks: bool) -> Iterator[Item]:
+        for number, weight in enumerate(weights):
+            before_each()
+            yield Item(f"{name}, item {number}", weight)
+        if breaks:
+            raise Broken(name)
+
+    return [
+        (
+            f"stream {stream}",
+            [
+                partial(chain, f"stream {stream}, chain {number}", weights, breaks=breaks)
+                for number, (weights, breaks) in enumerate(chains)
+            ],
+        )
+        for stream, chains in enumerate(shape)
+    ]
+
+
+def outcome(items: Iterator[Item]) -> tuple[list[Item], str | None]:
+    """The items, and the error that came in place of the next, if one did."""
+    found = []
+    try:
+        for item in items:
+            found.append(item)  # noqa: PERF402 - what came before an error counts
+    except Broken as error:
+        return found, str(error)
+    return found, None
+
+
+# The same items in the same order
+
+
+@often
+@given(shapes(st.integers(0, 9)), st.integers(1, 5), st.integers(0, 40))
+def test_each_stream_gives_what_one_thread_would_have_read(
+    shape: Shape, workers: int, max_bytes: int
+) -> None:
+    plan = plan_of(shape)
+    with reading(plan, workers, max_bytes) as ahead:
+        for name, chains in plan:
+            assert outcome(ahead.items(name)) == outcome(in_turn(chains))
+
+
+@often
+@given(shapes(st.integers(0, 9)), st.integers(1, 5), st.integers(0, 40))
+def test_a_reader_faster_than_the_workers_gets_the_same(
+    shape: Shape, workers: int, max_bytes: int
+) -> None:
+    wanted = threading.Semaphore(0)
+    plan = plan_of(shape, before_each=wanted.acquire)
+    with reading(plan, workers, max_bytes, on_wait=wanted.release) as ahead:
+        try:
+            for (name, _), (_, chains) in zip(plan, plan_of(shape), strict=True):
+                assert outcome(ahead.items(name)) == outcome(in_turn(chains))
+        finally:
+            wanted.release(1000)
+
+
+@often
+@given(
+    shapes(st.integers(0, 9)), st.integers(1, 5), st.integers(0, 40), st.lists(st.integers(1, 9))
+)
+def test_a_reader_who_leaves_a_stream_early_gets_the_next_whole(
+    shape: Shape, workers: int, max_bytes: int, taken: list[int]
+) -> None:
+    plan = plan_of(shape)
+    with reading(plan, workers, max_bytes) as ahead:
+        for (name, chains), most in zip_longest(plan, taken[: len(plan)]):
+            with closing(ahead.items(name)) as items, closing(in_turn(chains)) as expected:
+                assert outcome(islice(items, most)) == outcome(islice(expected, most))
+
+
+def test_streams_and_chains_may_be_empty() -> None:
+    with reading([], 2) as ahead, pytest.raises(KeyError):
+        next(ahead.items("unknown"))
+    plan = plan_of([[], [((), False)], [((), False), ((1,), False), ((), False)], []])
+    with reading(plan, 2) as ahead:
+        assert [len(list(ahead.items(name))) for name, _ in plan] == [0, 0, 1, 0]
+
+
+def test_a_plan_that_breaks_while_a_stream_is_planned_breaks_only_that_stream() -> None:
+    (broken, sound) = plan_of([[((1, 1), False)], [((1,), False)]])
+
+    def chains() -> Iterator[Chain[Item]]:
+        yield from broken[1]
+        raise Broken(PLAN)
+
+    with reading([(broken[0], chains()), sound], 2) as ahead:
+        assert outcome(ahead.items(broken[0])) == (list(in_turn(broken[1])), PLAN)
+        assert outcome(ahead.items(sound[0])) == outcome(in_turn(sound[1]))
+
+
+# Bounded memory, and nobody waits for ever
+
+
+@often
+@given(shape=shapes(st.just(7)), workers=st.integers(1, 5), extra=st.integers(0, 40))
+def test_pages_of_one_size_are_held_up_to_the_bound_and_one_more_for_the_reader(
+    shape: Shape, workers: int, extra: int
+) -> None:
+    max_bytes = 7 * workers + extra
+    plan = plan_of(shape)
+    with reading(plan, workers, max_bytes) as ahead:
+        for name, _ in plan:
+            outcome(ahead.items(name))
+        assert ahead.most <= max_bytes + 7
+        assert ahead._held == 0
+
+
+@often
+@given(shapes(st.integers(0, 30)), st.integers(1, 5), st.integers(0, 40))
+def test_a_page_larger_than_any_before_can_exceed_the_bound_once_per_worker_and_reader(
+    shape: Shape, workers: int, max_bytes: int
+) -> None:
+    plan = plan_of(shape)
+    with reading(plan, workers, max_bytes) as ahead:
+        for name, _ in plan:
+            outcome(ahead.items(name))
+        assert ahead.most <= max_bytes + 30 * (workers + 1)
+
+
+@often
+@given(shape=shapes(st.just(7)), workers=st.integers(1, 5), max_waiting=st.integers(0, 20))
+def test_what_waits_is_packed_and_held_up_to_a_bound_of_its_own(
+    shape: Shape, workers: int, max_waiting: int
+) -> None:
+    plan = plan_of(shape)
+    with reading(plan, workers, max_waiting=max_waiting) as ahead:
+        for name, chains in plan:
+            assert outcome(ahead.items(name)) == outcome(in_turn(chains))
+        # Seven pack into one; what a worker had under way when the bound was reached comes on top.
+        assert ahead.most <= max_waiting + workers + 7 * DEPTH
+        assert ahead._held == 0
+
+
+@often
+@given(shape=shapes(st.just(7)), workers=st.integers(1, 5), max_waiting=st.integers(1, 80))
+def test_a_slow_reader_finds_as_much_as_the_bound_allows(
+    shape: Shape, workers: int, max_waiting: int
+) -> None:
+    ((name, planned),) = plan_of([[chain for stream in shape for chain in stream]])
+    total = sum(len(weights) for stream in shape for weights, _ in stream)
+    with reading([(name, planned)], workers, max_waiting=max_waiting) as ahead:
+        ahead.until(lambda: ahead._fetching == 0 and ahead._held >= min(total, max_waiting))
+        assert ahead._held < max_waiting + workers
+        assert outcome(ahead.items(name)) == outcome(in_turn(planned))
+
+
+def test_the_list_being_written_is_fetched_only_a_few_pages_ahead() -> None:
+    ((name, chains),) = plan_of([[((7,) * 50, False)]])
+    with reading([(name, chains)], 4) as ahead:
+        items = ahead.items(name)
+        next(items)
+        lane = ahead._head
+        assert lane
+        ahead.until(lambda: ahead._fetching == 0 and len(lane.items) >= DEPTH)
+        assert len(list(items)) == 49
+
+
+def test_no_long_list_is_left_for_the_end() -> None:
+    """One worker, many lists: each gets its turn, and the one that is written more than that."""
+    fetched: list[str] = []
+    wanted = threading.Semaphore(0)
+
+    def chain(name: str) -> Iterator[Item]:
+        for number in range(10):
+            wanted.acquire()
+            fetched.append(name)
+            yield Item(f"{name}, item {number}", 1)
+
+    def done(number: int) -> bool:
+        return len(fetched) == number and ahead._fetching == 1
+
+    names = ["first", "second", "third"]
+    with reading([(name, [partial(chain, name)]) for name in names], 1) as ahead:
+        try:
+            for number in range(1, 10):
+                wanted.release()
+                ahead.until(partial(done, number))
+            assert sorted(fetched) == sorted(3 * names)
+        finally:
+            wanted.release(1000)
+        for name in names:
+            assert len(list(ahead.items(name))) == 10
+
+
+@often
+@given(
+    shapes(st.integers(0, 9)), st.integers(1, 5), st.integers(0, 40), st.lists(st.integers(1, 60))
+)
+def test_a_last_chain_starts_when_all_others_of_its_stream_have_ended(
+    shape: Shape, workers: int, max_bytes: int, taken: list[int]
+) -> None:
+    def with_a_last_one(name: str, chains: Iterable[Chain[Item]]) -> list[Chain[Item]]:
+        ended = threading.Semaphore(0)
+
+        def counted(chain: Chain[Item]) -> Iterator[Item]:
+            try:
+                yield from chain()
+            finally:
+                ended.release()
+
+        def last() -> Iterator[Item]:
+            if not all(ended.acquire(blocking=False) for _ in chains):
+                raise Broken(name)
+            yield Item(f"{name}, last", 5)
+
+        return [*(partial(counted, chain) for chain in chains), Last(last)]
+
+    whole = [[(weights, False) for weights, _ in chains] for chains in shape]
+    plan = plan_of(whole)
+    with_last = [(name, with_a_last_one(name, chains)) for name, chains in plan]
+    with reading(with_last, workers, max_bytes) as ahead:
+        for (name, chains), most in zip_longest(plan, taken[: len(plan)]):
+            expected = [*in_turn(chains), Item(f"{name}, last", 5)]
+            with closing(ahead.items(name)) as items:
+                assert outcome(islice(items, most)) == (expected[:most], None)
+
+
+def test_little_is_fetched_ahead_for_a_reader_who_is_busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(readahead, "time", mock.Mock(monotonic=lambda: now))
+    monkeypatch.setattr(readahead, "FEW_WAITING", 0)
+    wanted = threading.Semaphore(5)
+    plan = plan_of([[((10,) * 9, False)], [((10,) * 50, False)]], before_each=wanted.acquire)
+    (first, _), (second, _) = plan
+    with reading(plan, 2) as ahead:
+        items = ahead.items(first)
+        next(items)
+        now = 100.0
+        wanted.release(1000)
+        assert len(list(items)) == 8
+        (lane,) = ahead._streams[second].lanes
+        assert len(lane.items) <= 6
+        assert len(list(ahead.items(second))) == 50
+
+
+def test_the_plan_is_walked_only_a_little_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readahead, "MAX_LANES", 20)
+    walked = 0
+
+    def chains() -> Iterator[Chain[Item]]:
+        nonlocal walked
+        ((_, planned),) = plan_of([[((), False)] * 100])
+        for chain in planned:
+            walked += 1
+            yield chain
+
+    with reading([("stream 0", chains())], 2) as ahead:
+        (stream,) = ahead._streams.values()
+        ahead.until(lambda: len(stream.lanes) == 20 and not stream.idle)
+        assert walked == 20
+        assert list(ahead.items("stream 0")) == []
+        assert walked == 100
+
+
+def test_lists_that_are_slow_to_find_keep_no_other_stream_waiting() -> None:
+    gate = threading.Event()
+
+    def slow() -> Iterator[Chain[Item]]:
+        assert gate.wait(PATIENCE)
+        yield from plan_of([[((1,), False)]])[0][1]
+
+    others = plan_of([[((1, 1), False)] * 50])
+    with reading([("slow", slow()), *others], 2) as ahead:
+        stream = ahead._streams[others[0][0]]
+        ahead.until(lambda: len(stream.lanes) == 50 and ahead._held == 100)
+        gate.set()
+        assert len(list(ahead.items("slow"))) == 1
+        assert len(list(ahead.items(others[0][0]))) == 100
+
+
+# The end
+
+
+class Gated:
+    """Chains that stop before their first item until they are let through."""
+
+    def __init__(self) -> None:
+        self.started = threading.Semaphore(0)
+        self.count = 0
+        self.open = threading.Event()
+
+    def __call__(self) -> Iterator[Item]:
+        self.count += 1
+        return self._items()
+
+    def _items(self) -> Iterator[Item]:
+        self.started.release()
+        assert self.open.wait(PATIENCE)
+        yield Item("late", 1)
+
+    def await_started(self, number: int) -> None:
+        for _ in range(number):
+            assert self.started.acquire(timeout=PATIENCE)
+
+
+def test_after_a_stop_nothing_is_started_and_nothing_planned(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(readahead, "MAX_LANES", 5)
+    gated = Gated()
+    planned = []
+
+    def chains(stream: int) -> Iterator[Chain[Item]]:
+        for number in range(50):
+            planned.append((stream, number))
+            yield gated
+
+    plan = [(f"stream {stream}", chains(stream)) for stream in range(6)]
+    with reading(plan, 3) as ahead:
+        gated.await_started(3)
+        ahead.until(lambda: len(planned) == 5 * 6)
+        ahead.stop()
+        gated.open.set()
+        ahead.end()
+        assert gated.count == 3
+        assert len(planned) == 5 * 6
+        with pytest.raises(Cancelled):
+            list(ahead.items("stream 1"))
+
+
+def test_a_stop_wakes_a_reader_who_waits() -> None:
+    gated, waits, ended = Gated(), threading.Semaphore(0), threading.Event()
+
+    def read() -> None:
+        with pytest.raises(Cancelled):
+            next(ahead.items("stream"))
+        ended.set()
+
+    with reading([("stream", [gated])], 1, on_wait=waits.release) as ahead:
+        gated.await_started(1)
+        reader = threading.Thread(target=read)
+        reader.start()
+        assert waits.acquire(timeout=PATIENCE)
+        ahead.stop()
+        assert ended.wait(PATIENCE)
+        reader.join()
+        gated.open.set()
+
+
+def test_workers_in_the_middle_of_a_request_hold_the_end_up_for_a_moment_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(readahead, "JOIN_SECONDS", 0.03)
+    gated = Gated()
+    with reading([("stream", [gated, gated])], 2) as ahead:
+        gated.await_started(2)
+        ahead.stop()
+        ahead.join()
+        assert sum(thread.is_alive() for thread in ahead._threads) == 2
+        gated.open.set()
+
+
+def test_who_waits_for_long_looks_whether_anybody_still_reads() -> None:
+    gated = Gated()
+
+    def gone() -> None:
+        raise BrokenPipeError
+
+    ahead = ReadAhead({"stream": [gated]}, 1, alive=gone)
+    with pytest.raises(BrokenPipeError):
+        next(ahead.items("stream"))
+    gated.open.set()
+    ahead.stop()
+    ahead.join()
+    assert not any(thread.is_alive() for thread in ahead._threads)

@@ -1,0 +1,5 @@
+"""Runs the demo: ``python -m demo``."""
+
+from demo import main
+
+raise SystemExit(main())

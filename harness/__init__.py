@@ -1,0 +1,1 @@
+"""What the tests and the soak share: running the tap, and judging what it brought."""

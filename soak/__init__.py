@@ -1,0 +1,1 @@
+"""A long hunt for lost rows: ``python -m soak``."""

@@ -1,0 +1,209 @@
+"""What was deleted for good: one query that finds all of it, and never anything else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from random import Random
+from typing import Any
+
+import duckdb
+import pytest
+
+from harness.expectations import loaded
+from harness.hunt import Attempt, Hunt, Trouble, read
+from harness.support import ROOT
+from tap_vitally.streams import INVENTORIED
+
+DELETED = (ROOT / "docs" / "sql" / "deleted.sql").read_text()
+
+RESOURCES = ("accounts", "conversations", "notes", "nps_responses", "users")
+COLUMNS = {
+    "inventory": ("resource", "id", "seenAt"),
+    "inventory_runs": ("resource", "startedAt", "finishedAt", "count"),
+}
+
+
+@pytest.fixture
+def hunt() -> Iterator[Callable[..., Hunt]]:
+    opened: list[Hunt] = []
+
+    def start(resource: str, **how: Any) -> Hunt:
+        how = {"inventory": (resource,), "page_size": 2, **how}
+        opened.append(Hunt(streams=(resource,), **how))
+        return opened[-1]
+
+    yield start
+    for each in opened:
+        each.close()
+
+
+StartHunt = Callable[..., Hunt]
+
+
+def deleted(hunt: Hunt) -> set[str]:
+    """Ask the query, of the hunt's warehouse loaded into a database."""
+    (table,) = hunt.streams
+    columns = {table: ("id", "createdAt"), **COLUMNS}
+    with duckdb.connect() as database:
+        for name, parts in columns.items():
+            kinds = ", ".join(f'"{part}" {kind_of(part)}' for part in parts)
+            database.execute(f'CREATE TABLE "{name}" ({kinds})')
+            rows = hunt.warehouse.tables.get(name, {}).values()
+            values = [[row.get(part) for part in parts] for row in rows]
+            if values:
+                marks = ", ".join("?" * len(parts))
+                database.executemany(f'INSERT INTO "{name}" VALUES ({marks})', values)  # noqa: S608
+        query = DELETED.replace("accounts", table).rstrip(";\n")
+        found = database.execute(f"SELECT id FROM ({query})").fetchall()  # noqa: S608
+    return {row[0] for row in found}
+
+
+def kind_of(column: str) -> str:
+    if column == "count":
+        return "BIGINT"
+    return "TIMESTAMPTZ" if column.endswith("At") else "VARCHAR"
+
+
+def gone(hunt: Hunt) -> set[str]:
+    """What the target holds and the workspace does not."""
+    (table,) = hunt.streams
+    held = {key[0] for key in hunt.warehouse.tables.get(table, {})}
+    return held - {key[0] for key in hunt.world.truth(table)}
+
+
+def resource_of(hunt: Hunt) -> str:
+    return {"nps_responses": "npsResponses"}.get(hunt.streams[0], hunt.streams[0])
+
+
+@pytest.mark.parametrize("resource", RESOURCES)
+def test_exactly_what_was_deleted_is_found(hunt: StartHunt, resource: str) -> None:
+    some = hunt(resource)
+    assert some.run(Attempt())
+    assert deleted(some) == set()
+    ids = some.world.ids(resource_of(some))
+    for key in (ids[0], ids[2], ids[-1]):
+        some.world.delete(resource_of(some), key)
+    some.live(5)
+    assert len(gone(some)) == 3
+    assert deleted(some) == set()
+    assert some.run(Attempt())
+    assert deleted(some) == gone(some)
+    some.live(5)
+    assert some.run(Attempt())
+    assert deleted(some) == gone(some)
+
+
+def test_without_a_list_nothing_is_deleted(hunt: StartHunt) -> None:
+    never = hunt("notes")
+    never.run(Attempt(ending="kill", after="requests", at=2))
+    assert deleted(never) == set()
+
+
+@pytest.mark.parametrize("ending", ["kill", "term"])
+@pytest.mark.parametrize("resource", ["accounts", "notes"])
+def test_a_broken_run_proves_nothing(hunt: StartHunt, resource: str, ending: Any) -> None:
+    """Wherever a run is broken off, the query says what it said before, or what is true."""
+    some = hunt(resource)
+    assert some.run(Attempt())
+    some.world.delete(resource, some.world.ids(resource)[1])
+    some.live(5)
+    assert some.run(Attempt())
+    known = deleted(some)
+    assert len(known) == 1
+    some.world.delete(resource, some.world.ids(resource)[1])
+    for at in range(1, 16):
+        some.live(5)
+        complete = some.run(Attempt(ending=ending, after="requests", at=at))
+        assert deleted(some) == known or (deleted(some) == gone(some) and at > 3)
+        if complete:
+            break
+    some.finish()
+    assert deleted(some) == gone(some)
+    assert len(gone(some)) == 2
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+def test_a_failed_list_proves_nothing(hunt: StartHunt, concurrency: int) -> None:
+    some = hunt("notes")
+    assert some.run(Attempt())
+    some.live(5)
+    broken = Trouble("status", "notes?archived=true", times=None, status=500)
+    assert not some.run(Attempt(concurrency=concurrency, troubles=(broken,)))
+    assert deleted(some) == set()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_moves_between_lists_is_not_taken_for_deleted(hunt: StartHunt, seed: int) -> None:
+    """Notes are archived and brought back while they are listed, each of them once or twice."""
+    some = hunt("notes", seed=seed)
+    random = Random(seed)
+    world = some.world
+    waiting: list[str] = []
+
+    def change(_: int) -> None:
+        world.create("notes")
+        if waiting:
+            key = waiting.pop()
+            archived = world.row("notes", key)["archivedAt"]
+            (world.unarchive if archived else world.archive)("notes", key)
+
+    some.change = change  # type: ignore[assignment,method-assign]
+    for _ in range(3):
+        some.live(5)
+        waiting = random.sample(2 * world.ids("notes")[:9], 18)
+        changes = tuple((number, number) for number in range(1, 19))
+        assert some.run(Attempt(pace=0.4, changes=changes))
+        assert deleted(some) == set()
+
+
+def test_without_the_servers_clock_nothing_is_proved(hunt: StartHunt) -> None:
+    """This machine's clock may be behind the server's, and make what is there look old."""
+    some = hunt("notes", clock_off=600.0)
+    assert some.run(Attempt())
+    some.live(5)
+    some.run(Attempt(troubles=(Trouble("no_date", times=None),)))
+    assert deleted(some) == set()
+
+
+def test_lists_are_counted_and_dated(hunt: StartHunt) -> None:
+    some = hunt("accounts")
+    some.clock._start = datetime(2026, 5, 1, tzinfo=UTC)
+    some.clock.offset = 0
+    assert some.run(Attempt())
+    runs = list(some.warehouse.tables["inventory_runs"].values())
+    seen = list(some.warehouse.tables["inventory"].values())
+    assert [run["resource"] for run in runs] == ["accounts"]
+    assert runs[0]["count"] == len(seen) == len(some.world.ids("accounts"))
+    assert {row["seenAt"] for row in seen} == {runs[0]["startedAt"]} == {"2026-05-01T00:00:00.000Z"}
+    assert runs[0]["finishedAt"] >= runs[0]["startedAt"]
+
+
+def test_the_setting_names_what_may_be_listed() -> None:
+    """What is only archived by a deletion can be listed too; the query is the same."""
+    assert set(RESOURCES) <= set(INVENTORIED)
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+def test_a_resource_that_is_refused_costs_its_own_list_only(
+    hunt: StartHunt, concurrency: int
+) -> None:
+    """A list read ahead was counted as finished though its ids were never written."""
+    some = hunt("nps_responses", inventory=("notes", "nps_responses"))
+    assert some.run(Attempt())
+    some.live(5)
+    # Notes have more pages, so their refusal comes when the other list has long been read.
+    refused = Trouble("status", "notes?archived=true", times=None, status=403)
+    some.run(Attempt(concurrency=concurrency, troubles=(refused,)))
+    assert deleted(some) == set()
+    runs = [row["resource"] for row in some.warehouse.tables["inventory_runs"].values()]
+    assert runs.count("notes") == 1
+    assert runs.count("nps_responses") == 2
+
+
+def test_what_the_settings_leave_out_is_listed_all_the_same(hunt: StartHunt) -> None:
+    some = hunt("accounts")
+    some.world.churn(some.world.ids("accounts")[0])
+    config = {**some.config, "account_status": "active", "include_archived": False}
+    listed = loaded(read(config, select=["inventory", "inventory_runs"]))
+    assert {key[1] for key in listed.tables["inventory"]} == set(some.world.ids("accounts"))

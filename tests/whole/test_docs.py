@@ -1,0 +1,384 @@
+"""What newcomers are told is true: the README and docs, meltano.yml, the examples and the demo."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+import yaml
+
+import demo
+from harness.support import ROOT, Row, Warehouse, config_for, plain, run_command, run_in_process
+from sandbox import Sandbox, World
+from scripts import readme
+from tap_vitally import report
+from tap_vitally.lookups import problems_with
+from tap_vitally.streams import STREAMS
+from tap_vitally.tap import TapVitally
+
+PAGES = ["README.md", *(str(page.relative_to(ROOT)) for page in (ROOT / "docs").glob("*.md"))]
+BY_DEFAULT = {stream.name for stream in STREAMS if stream.selected_by_default}
+
+
+def page(name: str) -> str:
+    """A page of the documentation."""
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def section(name: str, title: str) -> str:
+    """A section of a page, its subsections included."""
+    _, found, rest = page(name).partition(f"\n## {title}\n")
+    assert found, f"{name} has no section {title!r}"
+    return rest.partition("\n## ")[0]
+
+
+def snippet(language: str, text: str) -> str:
+    """The only block of code of a language in a text."""
+    found = re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    assert len(found) == 1, f"{len(found)} blocks of {language}"
+    return str(found[0])
+
+
+def example(name: str) -> Any:
+    """An example, decoded."""
+    return yaml.safe_load((ROOT / "docs" / "examples" / name).read_text(encoding="utf-8"))
+
+
+def extractor(project: Row) -> Row:
+    """The tap in a Meltano project."""
+    found: Row = project["plugins"]["extractors"][0]
+    return found
+
+
+def test_the_readme_can_be_read_in_five_minutes() -> None:
+    assert len(page("README.md").encode()) <= 12_000
+
+
+# The generated parts
+
+
+def test_the_generated_parts_are_up_to_date() -> None:
+    done = run_command([sys.executable, "-m", "scripts.readme", "--check"])
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_generated_part_that_differs_is_found() -> None:
+    text = "a\n<!-- part: written by `make docs` -->\nold\n<!-- part: end -->\nz\n"
+    renewed = readme.renewed(text, {"part": lambda: "new"})
+    assert renewed == text.replace("old", "\nnew\n")
+    assert readme.renewed(renewed, {"part": lambda: "new"}) == renewed
+    with pytest.raises(ValueError, match="0 places"):
+        readme.renewed(text, {"other": lambda: "new"})
+
+
+# meltano.yml
+
+
+def test_meltano_knows_every_setting_of_the_tap() -> None:
+    """The SDK's own included: Meltano reads only declared settings from the environment."""
+    about = run_command([sys.executable, "-m", "tap_vitally", "--about", "--format=json"])
+    declared = json.loads(about.stdout)["settings"]["properties"]
+    kinds = {
+        "array": "array",
+        "boolean": "boolean",
+        "integer": "integer",
+        "number": "integer",
+        "object": "object",
+        "string": "string",
+    }
+
+    def kind(how: Row) -> str:
+        if "enum" in how:
+            return "options"
+        if how.get("format") == "date-time":
+            return "date_iso8601"
+        types = how["type"] if isinstance(how["type"], list) else [how["type"]]
+        return kinds[next(name for name in types if name != "null")]
+
+    wanted = {
+        name: (kind(how), bool(how.get("secret")), set(how.get("enum") or ()) - {None})
+        for name, how in declared.items()
+    }
+    settings = extractor(yaml.safe_load((ROOT / "meltano.yml").read_text()))["settings"]
+    found = {
+        item["name"]: (
+            item["kind"],
+            item.get("sensitive", False),
+            {option["value"] for option in item.get("options", ())},
+        )
+        for item in settings
+    }
+    assert found == wanted
+    assert [name for name, (_, secret, _) in found.items() if secret] == ["api_key"]
+
+
+def test_meltano_knows_what_the_tap_can_do() -> None:
+    capabilities = {capability.value for capability in TapVitally.capabilities}
+    assert set(extractor(yaml.safe_load((ROOT / "meltano.yml").read_text()))["capabilities"]) == (
+        capabilities
+    )
+    assert set(extractor(example("meltano.yml"))["capabilities"]) <= capabilities
+
+
+@pytest.mark.parametrize(
+    ("file", "more"),
+    [("meltano.yml", set()), ("docs/examples/meltano.yml", {"vitally_sync_runs"})],
+)
+def test_meltano_selects_what_the_tap_selects_by_default(file: str, more: set[str]) -> None:
+    patterns = extractor(yaml.safe_load((ROOT / file).read_text()))["select"]
+    selected = {
+        stream.name
+        for stream in STREAMS
+        if any(fnmatchcase(f"{stream.name}.id", pattern) for pattern in patterns)
+    }
+    surveys = {"survey_responses", "survey_questions"}
+    assert selected | surveys == BY_DEFAULT | more
+    assert all(pattern.endswith(".*") for pattern in patterns)
+
+
+def test_the_settings_in_the_example_project_are_the_taps_and_a_key_is_secret() -> None:
+    settings = {item["name"]: item for item in extractor(example("meltano.yml"))["settings"]}
+    assert settings.keys() <= TapVitally.config_jsonschema["properties"].keys()
+    assert settings["api_key"]["sensitive"] is True
+
+
+# The workflow
+
+
+def test_the_examples_are_valid_and_the_workflow_is_safe() -> None:
+    workflow, project = (
+        str(ROOT / "docs" / "examples" / name) for name in ("sync.yml", "meltano.yml")
+    )
+    for command in (
+        ["check-jsonschema", "--builtin-schema", "vendor.github-workflows", workflow],
+        ["check-jsonschema", "--builtin-schema", "vendor.meltano", project],
+        ["zizmor", "--offline", "--quiet", "--no-config", workflow],
+    ):
+        program = shutil.which(command[0], path=str(Path(sys.executable).parent))
+        assert program, f"{command[0]} is not installed: make install"
+        done = run_command([program, *command[1:]])
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_example_workflow_pins_its_actions_as_our_own_do() -> None:
+    def pins(file: Path) -> set[str]:
+        return set(
+            re.findall(r"uses: (\S+@[0-9a-f]{40} # v[\d.]+)$", file.read_text(), re.MULTILINE)
+        )
+
+    file = ROOT / "docs" / "examples" / "sync.yml"
+    ours = set().union(*map(pins, (ROOT / ".github" / "workflows").glob("*.yml")))
+    theirs = pins(file)
+    assert len(theirs) == len(set(re.findall(r"uses: (\S+)", file.read_text())))
+    named = {pin.partition("@")[0] for pin in ours}
+    assert {pin for pin in theirs if pin.partition("@")[0] in named} <= ours
+
+
+# The rest of the README's code
+
+
+def test_links_lead_somewhere() -> None:
+    for name in PAGES:
+        text = re.sub(r"```.*?```", "", page(name), flags=re.DOTALL)
+        for target in re.findall(r"\]\(([^)\s]+)\)", text):
+            if target.startswith(("https://", "mailto:")):
+                continue
+            path, _, anchor = target.partition("#")
+            file = (ROOT / name).parent / path if path else ROOT / name
+            assert file.exists(), f"{name} links to {target}"
+            if anchor:
+                titles = re.findall(r"^#+ (.+)$", file.read_text(encoding="utf-8"), re.MULTILINE)
+                anchors = {re.sub(r"[^\w -]", "", t.lower()).replace(" ", "-") for t in titles}
+                assert anchor in anchors, f"{name} links to {target}"
+
+
+def test_every_page_is_in_the_index_and_in_the_site() -> None:
+    pages = {path.name for path in (ROOT / "docs").glob("*.md")}
+    nav = set(re.findall(r'"(\S+\.md)"', page("zensical.toml")))
+    assert nav == pages
+    assert set(re.findall(r"\((\S+\.md)\)", page("docs/index.md"))) == pages - {"index.md"}
+
+
+def test_targets_of_make_that_are_named_exist() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    text = "\n".join(page(name) for name in [*PAGES, "CONTRIBUTING.md"])
+    named = set(re.findall(r"(?:`|^)make ([a-z]+)", text, re.MULTILINE))
+    assert named
+    assert named <= targets
+
+
+def test_the_sample_of_a_closing_account_has_todays_columns() -> None:
+    sample = page("docs/runs.md").partition("The account of this run:\n")[2]
+    head, row = (re.split(r" {2,}", line) for line in sample.splitlines()[:2])
+    assert head == re.split(r" {2,}", report.table({}))
+    assert len(row) == len(head)
+
+
+def test_the_sample_of_a_check_is_what_a_check_prints(
+    start_sandbox: Callable[..., Sandbox], capsys: pytest.CaptureFixture[str]
+) -> None:
+    sandbox = start_sandbox(accounts=5, sizes={"organizations": 0})
+    sandbox.refuse("customObjects")
+    tap = TapVitally(config=config_for(sandbox.url))
+    try:
+        tap.check()
+    finally:
+        tap.run.stop()
+
+    def told(text: str) -> list[str]:
+        """The lines, without what differs from case to case, and with single spaces."""
+        lines = (re.sub(r"https?://\S+|\d{4}-\S+|403 .*", "…", line) for line in text.splitlines())
+        return [" ".join(line.split()) for line in lines if line]
+
+    wanted = told(snippet("text", page("docs/start.md")))
+    assert len(wanted) > 4
+    assert set(wanted) <= set(told(capsys.readouterr().out))
+
+
+def test_the_example_of_lookups_is_taken() -> None:
+    lookups = json.loads(snippet("json", page("docs/lookups.md")))
+    assert problems_with(lookups) == []
+    TapVitally(config=config_for("http://127.0.0.1:1", lookups=lookups))
+
+
+def test_the_pipe_on_the_shell_keeps_its_state(
+    start_sandbox: Callable[..., Sandbox], tmp_path: Path
+) -> None:
+    script = snippet("sh", section("docs/start.md", "On the shell"))
+    assert "state.json" in script
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    tap = f'#!/bin/sh\nexec "{sys.executable}" -m tap_vitally "$@"\n'
+    # A target as the specification wants it: it repeats STATE once the records are safe.
+    target = (
+        f"#!{sys.executable}\nimport json, sys\n"
+        "lines = [json.loads(line) for line in sys.stdin]\n"
+        "open('records', 'a').writelines(f'{m[\"stream\"]}\\n' for m in lines if 'record' in m)\n"
+        "[print(json.dumps(m['value'])) for m in lines if m['type'] == 'STATE']\n"
+    )
+    for name, text in (("tap-vitally", tap), ("target-jsonl", target)):
+        (programs / name).write_text(text)
+        (programs / name).chmod(0o755)
+    sandbox = start_sandbox(accounts=5)
+    (tmp_path / "config.json").write_text(json.dumps(config_for(sandbox.url)))
+    (tmp_path / "target.json").write_text("{}")
+    counts = []
+    for _ in range(2):
+        env = {"PATH": f"{programs}:/usr/bin:/bin", "PYTHONPATH": str(ROOT)}
+        done = subprocess.run(
+            ["/bin/bash", "-e", "-c", script],
+            cwd=tmp_path,
+            env=env,
+            check=False,
+            capture_output=True,
+        )
+        assert done.returncode == 0, done.stderr.decode()
+        counts.append((tmp_path / "records").read_text().count("users\n"))
+    assert json.loads((tmp_path / "state.json").read_text())["bookmarks"]["users"]
+    truth = len(sandbox.world.truth("users"))
+    assert counts[0] == truth
+    assert counts[1] < truth + truth
+
+
+def test_the_example_of_masking_leaves_no_name_and_no_address(
+    start_sandbox: Callable[..., Sandbox],
+) -> None:
+    sandbox = start_sandbox(accounts=8)
+    config = example("masking.yml")["config"]
+    config["stream_map_config"] = {"salt": "salt"}
+    people = [row for name in ("users", "admins") for row in sandbox.world.truth(name).values()]
+    private = {row[name] for row in people for name in ("name", "email") if row[name]}
+
+    def leaks(**settings: Any) -> set[tuple[str, str]]:
+        messages = run_in_process(config_for(sandbox.url, **settings), select=BY_DEFAULT)
+        return {
+            (message["stream"], name)
+            for message in messages
+            if message["type"] == "RECORD"
+            for name, value in message["record"].items()
+            if any(text in json.dumps(value, default=str, ensure_ascii=False) for text in private)
+        }
+
+    assert {stream for stream, _ in leaks()} >= {"users", "admins", "accounts", "notes", "tasks"}
+    assert leaks(**config) == set()
+
+    warehouse = Warehouse()
+    warehouse.load(run_in_process(config_for(sandbox.url, **config), select=BY_DEFAULT))
+    users = warehouse.tables["users"].values()
+    assert len(users) == len(sandbox.world.truth("users"))
+    hashed = {row["email"] for row in users if row["email"]}
+    addresses = {row["email"] for row in sandbox.world.truth("users").values() if row["email"]}
+    assert len(hashed) == len(addresses)
+
+
+# The demo
+
+
+def test_the_demo_finds_every_row_that_is_missing_wrong_or_too_many(tmp_path: Path) -> None:
+    world = World(seed=1, accounts=8)
+    truth = [plain(row) for row in world.truth("note_categories").values()]
+    columns = demo.columns_of("note_categories")
+    file = tmp_path / "some.duckdb"
+    with duckdb.connect(str(file)) as database:
+        database.execute(
+            "CREATE TABLE note_categories (id VARCHAR, createdat TIMESTAMP, updatedat TIMESTAMP, "
+            "name VARCHAR)"
+        )
+        assert set(columns) == {"id", "createdat", "updatedat", "name"}
+        for row in truth:
+            database.execute(
+                "INSERT INTO note_categories VALUES (?, ?, ?, ?)",
+                [row["id"], row["createdAt"][:-1], row["updatedAt"][:-1], row["name"]],
+            )
+
+        def found() -> list[str]:
+            return sorted(
+                " ".join(line.split()[2:])
+                for line in demo.differences(database, "note_categories", truth)
+            )
+
+        assert found() == []
+        one, other = (row["id"] for row in truth[:2])
+        database.execute("UPDATE note_categories SET name = 'wrong' WHERE id = ?", [one])
+        assert found() == ["has another name"]
+        database.execute("UPDATE note_categories SET id = 'no such' WHERE id = ?", [other])
+        assert found() == ["has another name", "is missing", "such should not be there"]
+        assert list(demo.differences(database, "notes", [])) == []
+
+
+def test_the_demo_ends_with_a_plain_line_and_leaves_no_process_behind(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    processes = []
+    popen = subprocess.Popen
+
+    def noticed(*args: Any, **kwargs: Any) -> Any:
+        processes.append(popen(*args, **kwargs))
+        return processes[-1]
+
+    monkeypatch.setattr("demo.subprocess.Popen", noticed)
+    monkeypatch.setattr("demo.DATABASE", tmp_path / "vitally.duckdb")
+    monkeypatch.setattr("demo.LOG", tmp_path / "demo.log")
+    monkeypatch.setattr("sys.argv", ["demo", "--accounts", "2"])
+    failing = tmp_path / "meltano"
+    failing.write_text('#!/bin/sh\necho \'{"event": "No such luck"}\'\nexit 3\n')
+    failing.chmod(0o755)
+    monkeypatch.setenv("MELTANO", str(failing))
+    assert demo.main() == 1
+    told = capsys.readouterr().err
+    assert "No such luck" in told
+    assert "The demo failed: meltano ended with exit code 3" in told
+    monkeypatch.setenv("MELTANO", str(tmp_path / "nowhere"))
+    assert demo.main() == 1
+    assert "nowhere is not there: run make demo" in capsys.readouterr().err
+    assert len(processes) == 3
+    assert all(process.poll() is not None for process in processes)

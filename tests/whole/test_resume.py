@@ -1,0 +1,397 @@
+"""An interrupted pass goes on where its records were last known to be delivered."""
+
+from __future__ import annotations
+
+import copy
+import json
+import logging
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from harness.hunt import Attempt, Hunt, Killed, Pipe, Trouble, read, waits_pass_in_no_time
+from harness.support import Row, Warehouse, config_for
+from sandbox import Clock, Fault, Sandbox, World, serve
+from tap_vitally.replication import Resume, format_instant, parse_instant
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting() -> Iterator[None]:
+    with waits_pass_in_no_time():
+        yield
+
+
+@dataclass
+class Scene:
+    """A workspace whose clock stands still, and a target that is told what it may keep."""
+
+    sandbox: Sandbox
+    stream: str
+    settings: Row = field(default_factory=dict)
+    warehouse: Warehouse = field(default_factory=Warehouse)
+    messages: list[Row] = field(default_factory=list)
+
+    @property
+    def world(self) -> World:
+        return self.sandbox.world
+
+    @property
+    def clock(self) -> Clock:
+        return self.world.clock
+
+    def run(self, **ending: Any) -> list[str]:
+        """Run the tap, to its end or to where it is killed; return what it asked for."""
+        self.sandbox.requests.clear()
+        pipe = Pipe(Attempt(**ending))
+        config = config_for(self.sandbox.url, concurrency=1, **self.settings)
+        if ending.get("after") == "requests":
+
+            def doom(entry: Any) -> None:
+                pipe.doomed |= entry.number >= ending["at"]
+
+            self.sandbox.before_request = doom
+        try:
+            read(config, select=[self.stream], state=self.warehouse.state, collector=pipe)
+        except Killed:
+            pass
+        finally:
+            self.sandbox.before_request = None
+        self.messages = pipe.messages
+        self.warehouse.load(pipe.messages)
+        return [f"{entry.path}?{entry.query}" for entry in self.sandbox.requests[1:]]
+
+    @property
+    def entry(self) -> Row:
+        """What STATE says about the stream."""
+        entry: Row = (self.warehouse.state or {}).get("bookmarks", {}).get(self.stream, {})
+        return entry
+
+    def differences(self) -> dict[str, list[Any]]:
+        return self.warehouse.differences(self.stream, self.world.truth(self.stream))
+
+
+Open = Callable[..., Scene]
+
+
+@pytest.fixture
+def scene() -> Iterator[Open]:
+    """Open a scene: ``scene("accounts", page_size=1)``."""
+    with_sizes = {"accounts": 30, "notes": 30, "users": 30, "conversations": 30, "organizations": 3}
+    world = World(seed=3, accounts=6, clock=Clock(NOON), sizes=with_sizes)
+    with serve(world) as sandbox:
+        yield lambda stream, **settings: Scene(sandbox, stream, settings)
+
+
+# Thirty pages of a list, and of two lists; thirty parents, and thirty details.
+LONG_PASSES = {
+    "accounts": {"page_size": 1},
+    "notes": {"page_size": 1},
+    "account_users": {},
+    "messages": {},
+}
+START = "2020-01-01T00:00:00Z"
+
+
+GRAIN = 6
+"""Pages between two places in STATE, with the one that was under way."""
+
+
+@pytest.mark.parametrize("start_date", [None, START], ids=["from the beginning", "from a date"])
+@pytest.mark.parametrize("stream", LONG_PASSES)
+def test_killed_at_any_page_a_pass_goes_on(
+    scene: Open, stream: str, start_date: str | None
+) -> None:
+    settings = {"start_date": start_date, **LONG_PASSES[stream]}
+    whole = scene(stream, **settings)
+    asked = whole.run()
+    assert len(asked) >= 30
+    # Parents of one and the same moment are done together.
+    ties = 0 if "page_size" in settings else most_at_one_moment(whole.world)
+    for at in range(2, len(asked) + 2, 1 if stream == "accounts" and not start_date else 7):
+        killed = scene(stream, **settings)
+        before = killed.run(ending="kill", after="requests", at=at)
+        resume = killed.entry.get("resume")
+        after = killed.run()
+        assert killed.differences() == {}
+        # What changed meanwhile is asked for in the list of the whole workspace, once per variant.
+        added = set(after) - set(asked)
+        assert all("sortBy=updatedAt" in request and "from=" not in request for request in added)
+        assert len(added) <= 2
+        # The front of a list is looked at in every run.
+        repeated = set(before[1:]) & set(after)
+        assert len(repeated) <= GRAIN + ties
+        assert resume or len(before) <= GRAIN + ties
+        assert killed.entry["replication_key_value"] <= format_instant(NOON)
+        if resume and "cursor" in resume:
+            assert quote(resume["cursor"], safe="") in after[0]
+
+
+def most_at_one_moment(world: World) -> int:
+    """Count the largest bulk import among the rows that are parents here."""
+    rows = [
+        world.row(name, key) for name in ("accounts", "conversations") for key in world.ids(name)
+    ]
+    return max(Counter(row["createdAt"] for row in rows).values())
+
+
+def test_a_target_that_is_late_is_given_again_what_it_lacks(scene: Open) -> None:
+    late = scene("accounts", page_size=1)
+    late.run(ending="kill", after="lines", at=30)
+    messages = late.messages
+    places = [at for at, message in enumerate(messages) if message["type"] == "STATE"]
+    assert len(places) >= 4
+    for at in places:
+        late.warehouse = Warehouse()
+        late.warehouse.load(messages[: at + 1])
+        late.run()
+        assert late.differences() == {}
+
+
+@pytest.mark.parametrize("stream", [*LONG_PASSES, "projects"])
+def test_an_interrupted_pass_keeps_its_signpost(scene: Open, stream: str) -> None:
+    began = scene(stream, **LONG_PASSES.get(stream, {"page_size": 1}))
+    world = began.world
+    began.run(ending="kill", after="requests", at=14)
+    assert began.entry["resume"]["signpost"] == format_instant(NOON)
+    began.clock.advance(3600)
+    # What changes between the runs may be in the part that is not read again.
+    for resource in ("accounts", "users", "notes", "projects"):
+        for key in world.ids(resource)[-3:]:
+            world.update(resource, key, traits={"changed": "meanwhile"})
+    for key in world.ids("conversations")[-3:]:
+        world.add_message(key)
+    began.clock.advance(3600)
+    began.run()
+    assert "resume" not in began.entry
+    bookmark = parse_instant(began.entry["replication_key_value"])
+    assert bookmark
+    assert bookmark <= NOON
+    assert began.differences() == {}
+
+
+@pytest.mark.parametrize("stream", LONG_PASSES)
+def test_an_interrupted_state_is_small_and_explained(scene: Open, stream: str) -> None:
+    killed = scene(stream, **LONG_PASSES[stream])
+    killed.run(ending="kill", after="requests", at=25)
+    assert len(json.dumps(killed.entry)) < 1000
+    explained = set(re.findall(r"^ {4,8}(\w+):", Resume.__doc__ or "", re.MULTILINE))
+    assert killed.entry["resume"].keys() <= explained
+    assert all(isinstance(value, str) for value in killed.entry["resume"].values())
+
+
+def test_a_cursor_that_is_refused_costs_a_warning_and_time(
+    scene: Open, caplog: pytest.LogCaptureFixture
+) -> None:
+    killed = scene("notes", page_size=1)
+    killed.run(ending="kill", after="requests", at=20)
+    killed.sandbox.faults.append(Fault("cursor_refused", times=1))
+    with caplog.at_level(logging.WARNING):
+        asked = killed.run()
+    assert "read again from its start" in caplog.text
+    assert sum("from=" not in request for request in asked[:2]) == 1
+    assert killed.differences() == {}
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+@pytest.mark.parametrize("status", [403, 404, 410, 422, 500])
+def test_a_cursor_that_is_refused_in_any_way_is_dropped(
+    scene: Open, status: int, concurrency: int
+) -> None:
+    """It was kept for ever: the stream was skipped, or every run failed."""
+    place = {"signpost": format_instant(NOON), "cursor": "OLD", "sort_by": "createdAt"}
+    state = {"bookmarks": {"users": {"resume": place}}}
+    resumed = scene("users")
+    resumed.sandbox.faults.append(Fault("status", "users?from=OLD", status=status))
+    config = config_for(resumed.sandbox.url, concurrency=concurrency)
+    messages = read(config, select=["users"], state=state)
+    resumed.warehouse.load(messages)
+    assert resumed.differences() == {}
+    assert "resume" not in resumed.entry
+
+
+def test_a_cursor_that_is_garbage_is_dropped(scene: Open) -> None:
+    killed = scene("notes", page_size=1)
+    killed.run(ending="kill", after="requests", at=20)
+    killed.entry["resume"]["cursor"] = "garbage"
+    killed.run()
+    assert killed.differences() == {}
+    assert "resume" not in killed.entry
+
+
+BOOKMARK = "2026-01-01T00:00:00.000Z"
+OLD_STATES: dict[str, Row] = {
+    "empty": {},
+    "without bookmarks": {"something": "else"},
+    "no bookmark for the stream": {"bookmarks": {"users": {}}},
+    "a bookmark alone": {"replication_key": "updatedAt", "replication_key_value": BOOKMARK},
+    "what the SDK adds": {
+        "replication_key": "updatedAt",
+        "replication_key_value": BOOKMARK,
+        "starting_replication_value": BOOKMARK,
+        "replication_key_signpost": BOOKMARK,
+        "progress_markers": {"Note": "...", "replication_key_value": BOOKMARK},
+    },
+    "another replication key": {"replication_key": "createdAt", "replication_key_value": BOOKMARK},
+    "a bookmark that is no moment": {
+        "replication_key": "updatedAt",
+        "replication_key_value": "yesterday",
+    },
+    "a place with less in it": {"resume": {"signpost": BOOKMARK}},
+    "a place with more in it": {"resume": {"signpost": BOOKMARK, "colour": "blue", "page": 3}},
+    "a place of other types": {
+        "resume": {"signpost": BOOKMARK, "cursor": 7, "context": None, "sort_by": ["createdAt"]}
+    },
+    "a place that is none": {"resume": "page 3", "contexts": "all", "skipped": 5},
+}
+
+
+@pytest.mark.parametrize("old", OLD_STATES)
+@pytest.mark.parametrize("stream", ["notes", "account_users", "messages"])
+def test_states_of_other_versions_load(scene: Open, stream: str, old: str) -> None:
+    complete = scene(stream)
+    complete.run()
+    state = OLD_STATES[old]
+    if state and not state.keys() & {"bookmarks", "something"}:
+        if (key := state.get("replication_key")) == "updatedAt" and stream == "messages":
+            key = "conversationUpdatedAt"
+        state = {"bookmarks": {stream: {**state, **({"replication_key": key} if key else {})}}}
+    # The target holds everything that the bookmark stands for.
+    complete.warehouse.state = json.loads(json.dumps(state))
+    for resource in ("notes", "users"):
+        complete.world.update(resource, complete.world.ids(resource)[0], traits={"new": True})
+    complete.world.add_message(complete.world.ids("conversations")[0])
+    complete.run()
+    assert complete.differences() == {}
+    assert complete.entry["replication_key_value"] >= BOOKMARK
+
+
+# Histories that lost something once.
+
+
+@pytest.fixture
+def hunt() -> Iterator[Callable[..., Hunt]]:
+    """Open hunts that are closed with the test."""
+    opened: list[Hunt] = []
+
+    def start(**how: Any) -> Hunt:
+        opened.append(Hunt(**how))
+        return opened[-1]
+
+    yield start
+    for each in opened:
+        each.close()
+
+
+StartHunt = Callable[..., Hunt]
+
+
+def ended_anywhere(hunt: Hunt, lines: range, **what: Any) -> None:
+    """From one and the same state, end a run after each number of lines, then finish in peace.
+
+    Something changes before that, which takes the bookmark as far as the signpost allows.
+    """
+    before = copy.deepcopy(hunt.warehouse)
+    interrupted = 0
+    for at in lines:
+        hunt.warehouse = copy.deepcopy(before)
+        hunt.run(Attempt(ending="term", after="lines", at=at, **what))
+        entries = (hunt.warehouse.state or {}).get("bookmarks", {}).values()
+        interrupted += any("resume" in entry for entry in entries)
+        hunt.live(10)
+        hunt.world.update("conversations", hunt.world.ids("conversations")[1], subject=str(at))
+        hunt.finish()
+    assert interrupted, "no run was ended in the middle of a pass"
+
+
+def test_details_come_in_the_order_of_changes_not_of_creation(hunt: StartHunt) -> None:
+    """Conversations that changed were taken for done when older ones were."""
+    changed = hunt(streams=("messages",), page_size=7, inventory=())
+    changed.run(Attempt())
+    changed.live(100)
+    oldest_first = changed.world.ids("conversations")
+    for position in (2, 0, 4):
+        changed.clock.advance(5)
+        changed.world.add_message(oldest_first[position])
+    ended_anywhere(changed, range(1, 20))
+
+
+def test_details_from_a_start_date_come_in_the_order_of_changes(hunt: StartHunt) -> None:
+    dated = hunt(streams=("messages",), page_size=7, start_days=600, inventory=())
+    for position in (1, 2, 0):
+        dated.clock.advance(1)
+        dated.world.add_message(dated.world.ids("conversations")[position])
+    ended_anywhere(dated, range(1, 25))
+
+
+def test_parents_that_cannot_be_sorted_are_not_taken_for_sorted(hunt: StartHunt) -> None:
+    """Custom objects come in any order, so a place among them says nothing."""
+    objects = hunt(streams=("custom_object_instances",), page_size=7, inventory=())
+    for position in (1, 2, 0):
+        objects.clock.advance(1)
+        key = objects.world.ids("customObjects")[position]
+        objects.world.update("customObjects", key, label="edited")
+    for at in range(1, 20):
+        objects.warehouse = Warehouse()
+        objects.run(Attempt(ending="term", after="lines", at=at))
+        objects.finish()
+
+
+def test_parents_on_a_page_out_of_order_are_not_taken_for_sorted(hunt: StartHunt) -> None:
+    users = hunt(streams=("account_users",), page_size=7, inventory=())
+    reversed_page = Trouble("out_of_order", "accounts", times=None)
+    for at in range(1, 20):
+        users.warehouse = Warehouse()
+        users.run(Attempt(ending="term", after="lines", at=at, troubles=(reversed_page,)))
+        users.finish()
+
+
+def test_changed_parents_on_a_page_out_of_order_are_not_taken_for_sorted(hunt: StartHunt) -> None:
+    changed = hunt(streams=("messages",), page_size=7, inventory=())
+    changed.run(Attempt())
+    changed.live(100)
+    for key in changed.world.ids("conversations"):
+        changed.clock.advance(5)
+        changed.world.add_message(key)
+    reversed_page = Trouble("out_of_order", "conversations", times=None)
+    ended_anywhere(changed, range(3, 20), troubles=(reversed_page,))
+
+
+def test_transcripts_that_could_not_be_read_are_read_by_the_next_run(hunt: StartHunt) -> None:
+    """They were listed among the skipped, and forgotten."""
+    transcripts = hunt(seed=1, streams=("meeting_transcripts",), inventory=())
+    broken = Trouble("reset_mid_body", "meetingTranscripts/*", times=None)
+    assert transcripts.run(Attempt(troubles=(broken,)))
+    assert transcripts.warehouse.state
+    assert transcripts.warehouse.state["bookmarks"]["meeting_transcripts"]["skipped"]
+    transcripts.finish()
+
+
+def test_a_transcript_without_a_meeting_is_given_none(hunt: StartHunt) -> None:
+    """Tried again by its id alone, it was given that for its meeting's."""
+    transcripts = hunt(seed=1, streams=("meeting_transcripts",), inventory=())
+    transcripts.run(Attempt())
+    for key in transcripts.world.ids("meetingTranscripts"):
+        transcripts.live(10)
+        transcripts.world.update("meetingTranscripts", key, meetingId=None)
+    broken = Trouble("html_200", "meetingTranscripts/*", times=None)
+    assert transcripts.run(Attempt(troubles=(broken,)))
+    transcripts.finish()
+
+
+def test_a_parent_that_could_not_be_read_is_not_forgotten_when_the_run_is_killed(
+    hunt: StartHunt,
+) -> None:
+    notes = hunt(streams=("account_notes",), inventory=())
+    for at in range(4, 24, 4):
+        notes.warehouse = Warehouse()
+        broken = Trouble("status", "accounts/{account}/notes", times=None, account=3)
+        notes.run(Attempt(ending="term", after="lines", at=at, troubles=(broken,)))
+        notes.finish()

@@ -15,7 +15,7 @@ import duckdb
 import yaml
 
 from demo.processes import ROOT, DemoError, Row, Vitally, running, short
-from demo.tables import ACCOUNT_OF_RUNS, SHOWN, count
+from demo.tables import SHOWN, SYNC_RUNS, count
 
 RUN: Final = ("run", "tap-vitally", "target-duckdb")
 MOST_LINES: Final = 15
@@ -52,7 +52,7 @@ class Meltano:
         project = yaml.safe_load((ROOT / "meltano.yml").read_text(encoding="utf-8"))
         tap = plugin(project, "extractors", "tap-vitally")
         tap["executable"] = str(Path(sys.executable).with_name("tap-vitally"))
-        tap["select"].append(f"{ACCOUNT_OF_RUNS}.*")
+        tap["select"].append(f"{SYNC_RUNS}.*")
         target = plugin(project, "loaders", "target-duckdb")
         target["executable"] = program("target-duckdb")
         text = yaml.safe_dump(project, sort_keys=False)
@@ -92,8 +92,8 @@ class Meltano:
         metrics = [line["metric_info"] for line in lines if "metric_info" in line]
         with duckdb.connect(str(self.database), read_only=True) as database:
             account = database.execute(
-                f"SELECT stream, records, requests FROM {ACCOUNT_OF_RUNS} WHERE startedat = "  # noqa: S608
-                f"(SELECT max(startedat) FROM {ACCOUNT_OF_RUNS})"
+                f"SELECT stream, records, requests FROM {SYNC_RUNS} WHERE startedat = "  # noqa: S608
+                f"(SELECT max(startedat) FROM {SYNC_RUNS})"
             ).fetchall()
             return Report(
                 rows={name: count(database, name) for name in SHOWN},

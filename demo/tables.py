@@ -13,7 +13,7 @@ from demo.processes import Row
 from tap_vitally.streams import STREAMS
 
 SHOWN: Final = {stream.name: stream for stream in STREAMS if stream.selected_by_default}
-ACCOUNT_OF_RUNS: Final = "vitally_sync_runs"
+SYNC_RUNS: Final = "vitally_sync_runs"
 
 
 def count(database: duckdb.DuckDBPyConnection, stream: str) -> int:

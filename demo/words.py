@@ -11,7 +11,7 @@ import duckdb
 
 from demo.meltano import Report
 from demo.processes import short
-from demo.tables import ACCOUNT_OF_RUNS, SHOWN, columns_of, count
+from demo.tables import SHOWN, SYNC_RUNS, columns_of, count
 
 
 def first_report(report: Report) -> str:
@@ -79,7 +79,7 @@ def farewell(database: Path) -> str:
         "db.sql('SHOW TABLES').show()"
     )
     newest = "SELECT name, mrr, healthscore, churnedat FROM accounts ORDER BY updatedat DESC"
-    runs = f"FROM {ACCOUNT_OF_RUNS} ORDER BY startedat, stream"
+    runs = f"FROM {SYNC_RUNS} ORDER BY startedat, stream"
     return f"""
 The tables are in {short(database)}. To look into them:
 

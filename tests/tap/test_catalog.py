@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from syrupy.assertion import SnapshotAssertion
 
     from harness.support import Row
-    from tap_vitally.client import VitallyStream
+    from tap_vitally.stream import VitallyStream
 
 
 class Offer(NamedTuple):

@@ -22,7 +22,7 @@ from harness.support import ROOT, Row, Warehouse, config_for, plain, run_command
 from sandbox import Sandbox, World
 from scripts import readme
 from tap_vitally import report
-from tap_vitally.lookups import problems_with
+from tap_vitally.reading.lookups import problems_with
 from tap_vitally.streams import STREAMS
 from tap_vitally.tap import TapVitally
 
@@ -217,8 +217,8 @@ def test_targets_of_make_that_are_named_exist() -> None:
     assert named <= targets
 
 
-def test_the_sample_of_a_closing_account_has_todays_columns() -> None:
-    sample = page("docs/runs.md").partition("The account of this run:\n")[2]
+def test_the_sample_of_a_closing_summary_has_todays_columns() -> None:
+    sample = page("docs/runs.md").partition("The summary of this run:\n")[2]
     head, row = (re.split(r" {2,}", line) for line in sample.splitlines()[:2])
     assert head == re.split(r" {2,}", report.table({}))
     assert len(row) == len(head)

@@ -13,7 +13,6 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +22,8 @@ from singer_sdk.exceptions import ConfigValidationError
 
 from harness.support import ROOT, Row, config_for, run_command, run_in_process
 from sandbox import Fault, Sandbox
-from tap_vitally.api import VitallyApi
-from tap_vitally.errors import TapFailure
 from tap_vitally.tap import TapVitally
+from vitally_api import Policy, VitallyError
 
 VARIABLE = "…"
 """Stands for what differs from case to case."""
@@ -50,7 +48,7 @@ def test_every_trouble_is_described_and_every_description_is_true(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     # Nothing is waited for: every try is the last.
-    monkeypatch.setattr("tap_vitally.run.VitallyApi", partial(VitallyApi, patience=0))
+    monkeypatch.setattr(TapVitally, "policy", Policy(patience=0))
     stage = Stage(start_sandbox(accounts=12), tmp_path, monkeypatch, caplog)
     found = dict(provocations(stage))
     patterns = described()
@@ -84,7 +82,7 @@ class Stage:
         config = {**config_for(self.sandbox.url), **settings}
         try:
             messages = run_in_process(config, select=select, state=state)
-        except TapFailure as failure:
+        except VitallyError as failure:
             failures = [str(failure)]
         else:
             assert any(message["type"] == "STATE" for message in messages)
@@ -212,15 +210,16 @@ def provocations(stage: Stage) -> Iterator[tuple[str, list[str]]]:
     refused = Fault("status", "accounts/*/notes", status=404)
     yield "all children refused", stage.answered(refused, select=("account_notes",))
     with stage.patch.context() as patch:
-        patch.setattr("tap_vitally.children.MOST_SKIPPED", 3)
+        patch.setattr("tap_vitally.replication.parents.MOST_SKIPPED", 3)
+        patch.setattr("tap_vitally.reading.children.MOST_SKIPPED", 3)
         many = Fault("status", "accounts/*/notes", status=403, after=1)
         yield "many children refused", stage.answered(many, select=("account_notes",))[:1]
     yield from beyond_measure(stage)
     yield "id", odd_id(stage)
     yield "not found", stage.told(lookups={"accounts": ["nobody"], "users": ["nobody"]})
     with stage.patch.context() as patch:
-        patch.setattr("tap_vitally.run.VitallyApi", VitallyApi)
-        patch.setattr("tap_vitally.api.backoff.full_jitter", lambda _: 0.0)
+        patch.setattr(TapVitally, "policy", Policy())
+        patch.setattr("vitally_api.retrying.backoff.full_jitter", lambda _: 0.0)
         yield "tried again", stage.answered(Fault("status", status=503, times=1))
     yield "order", later_run(stage, Fault("out_of_order"))
     yield "cursor", interrupted_run(stage)
@@ -232,10 +231,10 @@ def provocations(stage: Stage) -> Iterator[tuple[str, list[str]]]:
 
 
 BROKEN = """
-from tap_vitally.client import VitallyStream
-from tap_vitally.tap import run_command
-VitallyStream.shape = None
-run_command()
+from tap_vitally.reading.shaping import Shaper
+from tap_vitally.__main__ import main
+Shaper.records = None
+main()
 """
 
 
@@ -260,10 +259,10 @@ def mistakes(stage: Stage) -> Iterator[tuple[str, list[str]]]:
 
 def beyond_measure(stage: Stage) -> Iterator[tuple[str, list[str]]]:
     with stage.patch.context() as patch:
-        patch.setattr("tap_vitally.api.MAX_BODY", 100)
+        patch.setattr("vitally_api.connection.MAX_BODY", 100)
         yield "large", stage.told()
     with stage.patch.context() as patch:
-        patch.setattr("tap_vitally.pagination.MOST_EMPTY_PAGES", 3)
+        patch.setattr("tap_vitally.reading.listing.MOST_EMPTY_PAGES", 3)
         yield "empty", stage.answered(Fault("empty_page_with_next", "accounts", after=1))
 
 

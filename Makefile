@@ -17,6 +17,7 @@ PINS := requirements/constraints.txt
 LOADERS := target-csv target-duckdb target-jsonl target-postgres
 TOOLS := meltano singer-tools $(LOADERS)
 BASELINES := airbyte-cdk dlt
+QUICK := tests/test_layers.py tests/vitally_api tests/replication tests/reading
 PAGES := zensical
 
 # The Python of the loaders and baselines. Not all of their pinned releases have wheels for the newest Pythons, and
@@ -38,7 +39,7 @@ PAGES_INSTALLED := $(PAGES:%=.venvs/%/.installed)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install tools lint style types dependencies workflows spelling format test demo bench soak \
+.PHONY: help install tools lint style types dependencies workflows spelling format test quick demo bench soak \
 	audit docs site build pin clean
 
 help: ## list the targets
@@ -74,6 +75,9 @@ spelling: $(INSTALLED) ## check the spelling
 format: $(INSTALLED) ## mend what ruff can mend
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
+
+quick: lint ## lint, and test what needs neither the whole tap nor the loaders: under a minute
+	$(PY) -m pytest --numprocesses auto $(QUICK) $(ARGS)
 
 test: $(INSTALLED) $(TOOLS_INSTALLED) ## run the tests
 	$(PY) -m pytest --numprocesses auto --dist loadfile $(ARGS)

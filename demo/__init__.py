@@ -1,1 +1,1 @@
-"""Shows the whole way from a Vitally to a warehouse, without a Vitally."""
+"""The demo: from a made-up Vitally through Meltano to tables in DuckDB."""

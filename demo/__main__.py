@@ -13,23 +13,26 @@ import signal
 import sys
 import tempfile
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
 
-from demo.programs import LOG, RUN, DemoError, Meltano, sandbox
-from demo.warehouse import DATABASE, SHOWN, differences, farewell, first_report, second_report
+from demo.meltano import RUN, Meltano
+from demo.processes import ROOT, DemoError, sandbox
+from demo.tables import SHOWN, differences
+from demo.words import farewell, first_report, second_report
 
 
-def main() -> int:
-    """Run the demo."""
+def main(arguments: Sequence[str] | None = None, output: Path = ROOT / "output") -> int:
+    """Run the demo, leaving its tables and its log in a folder, and return the exit code."""
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__.partition("\n")[0])
     parser.add_argument("--accounts", type=int, default=50, help="size of the made-up workspace")
-    accounts = parser.parse_args().accounts
+    accounts = parser.parse_args(arguments).accounts
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
         with tempfile.TemporaryDirectory(prefix="vitally-demo-") as folder:
-            show(accounts, Path(folder))
+            show(accounts, Path(folder), output)
     except DemoError as error:
         print(f"\nThe demo failed: {error}", file=sys.stderr)
         return 1
@@ -38,14 +41,11 @@ def main() -> int:
     return 0
 
 
-def show(accounts: int, folder: Path) -> None:
-    """Go through all steps."""
-    DATABASE.parent.mkdir(exist_ok=True)
-    for leftover in (LOG, DATABASE, DATABASE.with_name(f"{DATABASE.name}.wal")):
-        leftover.unlink(missing_ok=True)
+def show(accounts: int, folder: Path, output: Path) -> None:
+    """Go through all steps; the first that fails ends the demo."""
     with sandbox(accounts) as vitally:
         print(f"A sandbox plays a Vitally of {accounts} customers at {vitally.url}.")
-        meltano = Meltano(folder, vitally)
+        meltano = Meltano(folder, output, vitally)
 
         print(f"\nFirst run: meltano {shlex.join(RUN)}\n")
         print(first_report(meltano.run()))
@@ -56,12 +56,12 @@ def show(accounts: int, folder: Path) -> None:
         print(textwrap.fill(told, width=96, initial_indent="  ", subsequent_indent="  "))
 
         before = folder / "before.duckdb"
-        shutil.copyfile(DATABASE, before)
+        shutil.copyfile(meltano.database, before)
         print(f"\nSecond run: meltano {shlex.join(RUN)}\n")
-        print(second_report(meltano.run(), before))
+        print(second_report(meltano.run(), meltano.database, before))
 
         truth = {stream: vitally.truth(stream) for stream in SHOWN}
-    with duckdb.connect(str(DATABASE), read_only=True) as database:
+    with duckdb.connect(str(meltano.database), read_only=True) as database:
         wrong = [line for name in SHOWN for line in differences(database, name, truth[name])]
     if wrong:
         more = f"; and {len(wrong) - 1} more" if len(wrong) > 1 else ""
@@ -69,8 +69,8 @@ def show(accounts: int, folder: Path) -> None:
         raise DemoError(msg)
     rows = sum(map(len, truth.values()))
     print(f"\nChecked: all {rows:,} rows of {len(truth)} tables equal what the sandbox holds now.")
-    print(farewell())
+    print(farewell(meltano.database))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

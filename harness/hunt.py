@@ -425,7 +425,7 @@ class Hunt:
                     raise Loss(msg)
 
     def _deleted(self, name: str) -> set[tuple[str, ...]]:
-        """What the documented query says: `tests/test_inventory.py` has it in SQL."""
+        """What the documented query says: `tests/whole/test_inventory.py` has it in SQL."""
         tables = self.warehouse.tables
         starts = [
             row["startedAt"]

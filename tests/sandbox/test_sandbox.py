@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 START = datetime(2026, 3, 4, 5, 6, 7, 890_000, tzinfo=UTC)
 NOW = "2026-03-04T05:06:07.890Z"
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 class Client(requests.Session):

@@ -1,7 +1,7 @@
 """Nothing is lost, whatever happens: random histories, and one that once lost something.
 
-Histories about passes that were broken off are in `tests/test_resume.py`, and those about what was
-deleted in `tests/test_inventory.py`.
+Histories about passes that were broken off are in `tests/whole/test_resume.py`, and those about
+what was deleted in `tests/whole/test_inventory.py`.
 """
 
 from __future__ import annotations

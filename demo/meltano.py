@@ -1,111 +1,51 @@
-"""The programs that the demo runs: the sandbox, and Meltano with the tap and a loader."""
+"""Meltano, which runs the tap and the loader as a project of its own tells it."""
 
 from __future__ import annotations
 
 import json
 import os
-import re
-import signal
-import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import duckdb
-import requests
 import yaml
 
-from demo.warehouse import DATABASE, ROOT, SHOWN, Report, Row, count, short
+from demo.processes import ROOT, DemoError, Row, Vitally, running, short
+from demo.tables import SHOWN, SYNC_RUNS, count
 
-LOG: Final = ROOT / "output" / "demo.log"
 RUN: Final = ("run", "tap-vitally", "target-duckdb")
-ENDING_SECONDS: Final = 10
 MOST_LINES: Final = 15
-SYNC_RUNS: Final = "vitally_sync_runs"
-
-
-class DemoError(Exception):
-    """What stopped the demo, in one line."""
 
 
 @dataclass(frozen=True)
-class Vitally:
-    """The sandbox, seen from outside.
+class Report:
+    """What a run did, by stream: the sandbox counts all requests, and the clock the whole command.
 
-    Attributes:
-        url: Where it listens.
+    Rows are those in the tables now, records those that were read.
     """
 
-    url: str
-
-    def truth(self, stream: str) -> list[Row]:
-        """Return the rows that a table should hold."""
-        rows: list[Row] = self._ask("GET", f"truth/{stream}")["rows"]
-        return rows
-
-    def post(self, what: str) -> Any:
-        """Make something happen, and return what did."""
-        return self._ask("POST", what)
-
-    def requests_made(self) -> int:
-        """Return how many requests came in, and start counting anew."""
-        count: int = self._ask("GET", "requests")["count"]
-        self._ask("DELETE", "requests")
-        return count
-
-    def _ask(self, method: str, path: str) -> Any:
-        with requests.Session() as session:
-            session.trust_env = False  # no proxy leads to this machine
-            answer = session.request(method, f"{self.url}/control/{path}", timeout=60)
-        if not answer.ok:
-            msg = f"the sandbox answered {answer.status_code} to {method} {path}"
-            raise DemoError(msg)
-        return answer.json()
-
-
-@contextmanager
-def sandbox(accounts: int) -> Iterator[Vitally]:
-    """Run a sandbox on a free port."""
-    command = [sys.executable, "-m", "sandbox", "--accounts", str(accounts)]
-    with running(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-        line = process.stdout.readline() if process.stdout else ""
-        address = re.search(r"http://[\w.:]+", line)
-        if not address:
-            msg = "the sandbox did not start; its own message is above"
-            raise DemoError(msg)
-        yield Vitally(address[0])
-
-
-@contextmanager
-def running(command: Sequence[str], **how: Any) -> Iterator[subprocess.Popen[str]]:
-    """Run a process that ends with the context, and everything it started with it."""
-    try:
-        process = subprocess.Popen(command, start_new_session=True, **how)
-    except FileNotFoundError as error:
-        msg = f"{error.filename} is not there: run make demo, which installs it"
-        raise DemoError(msg) from None
-    try:
-        yield process
-    finally:
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            # Its own children may outlive it in its process group.
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, number)
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(ENDING_SECONDS)
-        if process.stdout:
-            process.stdout.close()
+    rows: Mapping[str, int]
+    records: Mapping[str, int]
+    requests: Mapping[str, int]
+    seconds: Mapping[str, float]
+    total_requests: int
+    total_seconds: float
 
 
 class Meltano:
     """A Meltano project like the one of this repository, with everything already installed."""
 
-    def __init__(self, folder: Path, vitally: Vitally) -> None:
-        """Set up the project."""
+    def __init__(self, folder: Path, output: Path, vitally: Vitally) -> None:
+        """Set up the project in one folder, to leave its tables and its log in the other."""
+        output.mkdir(exist_ok=True)
+        self.database = output / "vitally.duckdb"
+        self._log = output / "demo.log"
+        for leftover in (self._log, self.database, output / "vitally.duckdb.wal"):
+            leftover.unlink(missing_ok=True)
         self._folder = folder
         self._vitally = vitally
         self._program = program("meltano")
@@ -124,7 +64,7 @@ class Meltano:
             "TAP_VITALLY_API_KEY": "sandbox",
             "TAP_VITALLY_API_URL": vitally.url,
             "TAP_VITALLY_SURVEY_IDS": json.dumps(sorted(surveys)),
-            "TARGET_DUCKDB_PATH": str(DATABASE),
+            "TARGET_DUCKDB_PATH": str(self.database),
         }
 
     def run(self) -> Report:
@@ -133,24 +73,24 @@ class Meltano:
         began = time.monotonic()
         command = [self._program, "--log-format=json", *RUN]
         with (
-            LOG.open("ab") as log,
+            self._log.open("ab") as log,
             running(
                 command, cwd=self._folder, env=self._environment, stdout=log, stderr=log
             ) as process,
         ):
             code = process.wait()
         seconds = time.monotonic() - began
-        lines = [json.loads(line) for line in LOG.read_text().splitlines() if line[:1] == "{"]
+        lines = [json.loads(line) for line in self._log.read_text().splitlines() if line[:1] == "{"]
         if code:
             for line in lines[-MOST_LINES:]:
                 print(line.get("event", line), file=sys.stderr)
-            msg = f"meltano ended with exit code {code}; all it said is in {short(LOG)}"
+            msg = f"meltano ended with exit code {code}; all it said is in {short(self._log)}"
             raise DemoError(msg)
         return self._report(lines, seconds)
 
     def _report(self, lines: Iterable[Row], seconds: float) -> Report:
         metrics = [line["metric_info"] for line in lines if "metric_info" in line]
-        with duckdb.connect(str(DATABASE), read_only=True) as database:
+        with duckdb.connect(str(self.database), read_only=True) as database:
             account = database.execute(
                 f"SELECT stream, records, requests FROM {SYNC_RUNS} WHERE startedat = "  # noqa: S608
                 f"(SELECT max(startedat) FROM {SYNC_RUNS})"

@@ -693,7 +693,7 @@ def test_by_default_the_clock_is_right() -> None:
 
 @pytest.mark.parametrize("model", ["sliding", "bucket"])
 @pytest.mark.parametrize("retry_after", [False, True])
-def test_too_many_requests_are_refused(model: Any, retry_after: bool) -> None:  # noqa: FBT001
+def test_too_many_requests_are_refused(model: Any, retry_after: bool) -> None:
     with running(rate=Rate(model, 3, 3600, retry_after)) as client:
         answers = [client.ask("admins") for _ in range(4)]
     assert [answer.status_code for answer in answers] == [200, 200, 200, 429]

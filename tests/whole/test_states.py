@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import unquote
 
 import pytest
 
@@ -48,7 +48,7 @@ def test_an_interrupted_list_is_gone_on_with(caplog: pytest.LogCaptureFixture) -
     state = state_of("interrupted_list")
     cursor = state["bookmarks"]["users"]["resume"]["cursor"]
     _, asked = run(state, "users", caplog)
-    assert any(quote(cursor) in query for query in asked)
+    assert any(cursor in unquote(query) for query in asked)
     assert "Going on where an earlier run of 'users' was interrupted." in caplog.text
 
 

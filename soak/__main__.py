@@ -16,7 +16,8 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
-from harness.hunt import INVENTORIED, LASTING, PASSING, PATHS, STREAMS, Attempt, Hunt, Trouble
+from harness.attempts import Attempt, Trouble
+from harness.hunt import INVENTORIED, LASTING, PASSING, PATHS, STREAMS, Hunt
 
 AGAIN = 3
 """How often a shorter history is tried: threads do not always meet in the same way."""

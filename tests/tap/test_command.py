@@ -15,7 +15,6 @@ from typing import Any
 
 import pytest
 
-from harness.hunt import read
 from harness.support import (
     ROOT,
     Result,
@@ -23,6 +22,7 @@ from harness.support import (
     Warehouse,
     command,
     config_for,
+    read,
     run_command,
     run_tap,
 )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from harness.hunt import waits_pass_in_no_time
+from harness.support import waits_pass_in_no_time
 
 
 @pytest.fixture

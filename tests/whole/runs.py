@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from harness.hunt import Pipe, read
-from harness.support import Result, Row, Warehouse, command, config_for, run_command
+from harness.attempts import Pipe
+from harness.support import Result, Row, Warehouse, command, config_for, read, run_command
 from sandbox import Sandbox
 from vitally_api import VitallyError
 
@@ -44,7 +44,7 @@ def helps(line: str) -> bool:
 
 
 HURRIED = """
-from harness.hunt import waits_pass_in_no_time
+from harness.support import waits_pass_in_no_time
 from tap_vitally.__main__ import main as run_command
 with waits_pass_in_no_time():
     run_command()

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 import trustme
 
-from harness.hunt import Pipe, read
-from harness.support import Warehouse
+from harness.attempts import Pipe
+from harness.support import Warehouse, read
 from sandbox import Sandbox, World, serve
 from tests.whole.runs import SELECT, config, everything, failed_in_one_line, helps, hurried, run
 from vitally_api import Budget

@@ -21,7 +21,7 @@ class Policy:
 
     patience: float = 300.0
     first_patience: float = 30.0
-    unreadable_tries: int = 5
+    unreadable_tries: int = 2
     connect_timeout: float = 15.0
     request_timeout: float = 60.0
     repeats: frozenset[str] = READS

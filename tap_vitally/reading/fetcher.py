@@ -29,8 +29,8 @@ MOST_SECOND_LOOKS = 5
 class Fetcher:
     """Fetches a stream that is made of one list or a few.
 
-    ``place`` is the stream's place in STATE and ``plan`` how it is read, both set before the first chain
-    is started.
+    ``place`` is the stream's place in STATE and ``plan`` how it is read, both set before the first
+    chain is started.
     """
 
     whole_parents: ClassVar[bool] = False
@@ -55,12 +55,12 @@ class Fetcher:
             resource,
             workspace.api,
             workspace.settings,
+            skip=self.skip,
             fixed=fixed,
             whole_parents=self.whole_parents,
         )
-        self.shaper = Shaper(
-            resource, schema, workspace.settings.embedded_objects, logger, self.skip
-        )
+        embedded = workspace.settings.embedded_objects
+        self.shaper = Shaper(resource, schema, embedded, logger, self.skip, self.tally)
         self.place = Place(None)
         self.plan = FIRST_PASS
         self._long_lists: list[Parent | None] = []
@@ -105,7 +105,7 @@ class Fetcher:
         except Refused as refusal:
             yield Page(context, failure=refusal, ends=True)
         except Unreadable as failure:
-            if not self.resource.optional:
+            if not (self.resource.optional or len(self.listing.labels) > 1):
                 raise
             yield Page(context, failure=failure, ends=True)
 

@@ -10,8 +10,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from harness.hunt import read
-from harness.support import config_for
+from harness.support import config_for, read
 from sandbox import Clock, World, serve
 from tap_vitally.replication.instants import parse_instant
 

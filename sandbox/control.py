@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from sandbox.app import Sandbox
+    from sandbox.sandbox import Sandbox
     from sandbox.world import World
 
 

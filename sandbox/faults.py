@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from sandbox.api import Page, Params, Plain, invalid
+from sandbox.pages import Page, Params, Plain, invalid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Literal
 
 import uvicorn
 
-from sandbox.app import Sandbox
+from sandbox.app import application
+from sandbox.sandbox import Sandbox
 from sandbox.wire import Protocol
 from sandbox.world import World
 
@@ -23,7 +24,7 @@ else:
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sandbox.api import AtEnd
+    from sandbox.pages import AtEnd
     from sandbox.rate import Rate
 
 HOST = "127.0.0.1"
@@ -117,7 +118,7 @@ def serve(  # noqa: PLR0913 - they are all optional, and named
         sandbox.url = "http://{}:{}".format(*listener.getsockname())
         server = _Server(
             uvicorn.Config(
-                sandbox.app(),
+                application(sandbox),
                 http=Protocol,
                 ws="none",
                 loop="asyncio",

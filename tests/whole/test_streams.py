@@ -13,6 +13,7 @@ import pytest
 from harness.expectations import Tables, all_expected, last_state, loaded, records_of, resource_of
 from harness.support import Result, Row, catalog, config_for, run_in_process, run_tap
 from sandbox import STREAMS, Clock, Entry, World, serve
+from tests.whole.lists import MODELS, SORTED, WHOLE
 from tests.whole.workspaces import START, bookmark, frozen, instant
 
 SURVEYS = 2
@@ -173,38 +174,33 @@ def test_run_without_changes_asks_once_for_each_list(story: Story) -> None:
     assert 1 <= asked.pop("meetingTranscripts") <= 1 + recent["meeting_transcripts"]
     # Their list is short; whether it is read once or once more for the streams below is no matter.
     assert asked.pop("customObjects") in {1, 2}
-    assert asked == {
-        # One probe, the list itself, and one list of parents for all streams below.
-        "accounts": 1 + 1 + 1,
-        "organizations": 1 + 1,
-        "users": 1,
-        "admins": 1,
-        # The list itself, the list that messages look at, and the conversations that changed.
-        "conversations": 1 + 1 + recent["conversations"],
-        **dict.fromkeys(("notes", "tasks", "projects", "meetings", "npsResponses"), 2),
-        "noteCategories": 1,
-        "taskCategories": 1,
-        "projectCategories": 1,
-        "projectTemplates": 1,
-        "customFields": 8 + size["custom_objects"],
-        "customObjects/instances": 2 * size["custom_objects"],
-        # Both for the responses and for the questions in them.
-        "surveys/responses": 2 * SURVEYS,
-        "surveyQuestions": size["survey_questions"],
-        "accounts/healthScores": size["accounts"],
-        **lists_below("accounts", size["accounts"]),
-        **lists_below("organizations", size["organizations"]),
-        "organizations/accounts": size["organizations"],
-    }
+    wanted = Counter(
+        {resource: len(queries) * parents(resource, size) for resource, queries in SORTED.items()}
+    )
+    wanted.update(resource for resource in WHOLE)
+    wanted.update(
+        {
+            "admins": 1,
+            # The probe, and one list of parents for all streams below.
+            "accounts": 1 + 1,
+            "organizations": 1,
+            # The list that messages look at, and the conversations that changed.
+            "conversations": 1 + recent["conversations"],
+            "customFields": len(MODELS) + size["custom_objects"],
+            # Both for the responses and for the questions in them.
+            "surveys/responses": 2 * SURVEYS,
+            "surveyQuestions": size["survey_questions"],
+            "accounts/healthScores": size["accounts"],
+        }
+    )
+    del wanted["meetingTranscripts"], wanted["customObjects"]
+    assert asked == wanted
 
 
-def lists_below(parents: str, count: int) -> dict[str, int]:
-    """One request per parent, or two where archived rows have a list of their own."""
-    single = ("users", "conversations", "projects", "npsResponses", "meetings")
-    return {
-        **{f"{parents}/{resource}": count for resource in single},
-        **{f"{parents}/{resource}": 2 * count for resource in ("notes", "tasks")},
-    }
+def parents(resource: str, size: dict[str, int]) -> int:
+    """How many parents have a list of their own; a list of the whole workspace is one."""
+    parent, _, below = resource.partition("/")
+    return size[{"customObjects": "custom_objects"}.get(parent, parent)] if below else 1
 
 
 def test_default_selection_without_changes_costs_one_request_per_list_and_a_probe() -> None:
@@ -220,9 +216,12 @@ def test_default_selection_without_changes_costs_one_request_per_list_and_a_prob
         sandbox.requests.clear()
         run_in_process(config, select=select, state=state)
         objects = len(sandbox.world.ids("customObjects"))
-        singles = 5 + 4 + 1  # the customers and their people, four kinds of labels, custom objects
-        variants = 4 * 2 + 2 + 8 + objects * (1 + 2)
-        assert len(sandbox.requests) <= singles + variants + 1
+        top = {resource: queries for resource, queries in SORTED.items() if "/" not in resource}
+        del top["meetingTranscripts"]
+        lists = sum(map(len, top.values())) + len(WHOLE) + len(("admins",))
+        fields = len(MODELS) + objects
+        instances = objects * len(SORTED["customObjects/instances"])
+        assert len(sandbox.requests) <= 1 + lists + fields + instances
 
 
 def test_numbers_keep_every_digit(story: Story) -> None:

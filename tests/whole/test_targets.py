@@ -20,6 +20,7 @@ from harness.expectations import Tables, all_expected, expected
 from harness.programs import program
 from harness.support import ROOT, config_for, run_tap
 from sandbox import Clock, Entry, World, serve
+from tests.whole.lists import WHOLE
 from tests.whole.loaders import (
     DATABASES,
     ENTRIES,
@@ -142,13 +143,7 @@ def test_second_run_is_incremental(runs: list[Run]) -> None:
     )
     whole = {resource for resource, order in second if order == "createdAt"}
     assert {order for _, order in first} == {"createdAt"}
-    assert whole == {
-        "customObjects",
-        "noteCategories",
-        "projectCategories",
-        "projectTemplates",
-        "taskCategories",
-    }
+    assert whole == set(WHOLE)
     assert {order for resource, order in second if resource not in whole} == {"updatedAt"}
 
 

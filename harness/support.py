@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import msgspec
 from singer_sdk.singerlib.encoding.simple import Message
 
 from tap_vitally.tap import TapVitally
 from tap_vitally.writer import MessageWriter
+from vitally_api import Budget, retrying
 
 ROOT = Path(__file__).parent.parent
 KEY = "sandbox"
@@ -211,3 +216,56 @@ def run_in_process(
     finally:
         tap.run.stop()
     return collector.messages
+
+
+@contextmanager
+def waits_pass_in_no_time() -> Iterator[None]:
+    """Let all that the tap waits for before it tries again pass at once.
+
+    The tap's patience is measured on the same clock, so it lasts as long as ever, counted in tries.
+    """
+    passed = 0.0
+
+    def sleep(_: Budget, seconds: float) -> None:
+        nonlocal passed
+        passed += seconds
+
+    with (
+        mock.patch.object(Budget, "sleep", sleep),
+        mock.patch.object(Budget, "pause", sleep),
+        mock.patch.object(retrying, "time", mock.Mock(monotonic=lambda: passed)),
+    ):
+        yield
+
+
+def read(
+    config: Row,
+    *,
+    select: Iterable[str],
+    state: Row | None = None,
+    collector: Collector | None = None,
+) -> list[Row]:
+    """Do what `run_in_process` does, in half the time."""
+    collector = collector or Collector()
+    tap = TapVitally(
+        config=config,
+        catalog=catalog_of(tuple(select)),
+        state=copy.deepcopy(state or {}),
+        message_writer=collector,
+    )
+    try:
+        tap.sync_all()
+    finally:
+        tap.run.stop()
+    return collector.messages
+
+
+def catalog_of(streams: tuple[str, ...]) -> Row:
+    """A catalog of these streams alone, which the SDK takes in sooner than a whole one."""
+    return copy.deepcopy(_made_catalog(streams))
+
+
+@cache
+def _made_catalog(streams: tuple[str, ...]) -> Row:
+    whole = catalog(streams)
+    return {"streams": [entry for entry in whole["streams"] if entry["stream"] in streams]}

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from sandbox.app import Sandbox
+    from sandbox.sandbox import Sandbox
     from sandbox.world import World
 
 
@@ -86,11 +86,7 @@ class Control:
     """What the control interface can do; each method answers a request with JSON."""
 
     def __init__(self, sandbox: Sandbox) -> None:
-        """Take control.
-
-        Args:
-            sandbox: What to control.
-        """
+        """Take control."""
         self._sandbox = sandbox
 
     async def health(self, _request: Request) -> Any:

@@ -357,3 +357,8 @@ def test_what_the_tap_overrides_of_a_property_is_read_as_one() -> None:
     assert stream.replication_key == "updatedAt"
     assert stream.replication_method == "INCREMENTAL"
     assert tap_of().streams["admins"].replication_method == "FULL_TABLE"
+
+
+def test_a_misspelt_attribute_of_a_declaration_is_an_error_at_once() -> None:
+    with pytest.raises(TypeError, match="Misspelt declares replikation_key, which no stream has"):
+        type("Misspelt", (VitallyStream,), {"schema": {}, "replikation_key": None})

@@ -15,8 +15,16 @@ from typing import Any
 import pytest
 
 from harness.expectations import records_of
-from harness.hunt import read, waits_pass_in_no_time
-from harness.support import ROOT, Result, Row, command, config_for, run_tap
+from harness.support import (
+    ROOT,
+    Result,
+    Row,
+    command,
+    config_for,
+    read,
+    run_tap,
+    waits_pass_in_no_time,
+)
 from sandbox import Fault, Sandbox, World, serve
 
 SELECT = ["account_users", "accounts", "notes", "vitally_sync_runs"]

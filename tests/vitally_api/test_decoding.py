@@ -82,7 +82,7 @@ texts = st.text(st.characters() | st.just("\0"))
     ),
     st.booleans(),
 )
-def test_all_text_that_comes_through_can_be_stored(value: Any, escaped: bool) -> None:  # noqa: FBT001
+def test_all_text_that_comes_through_can_be_stored(value: Any, escaped: bool) -> None:
     body = json.dumps(value, ensure_ascii=escaped).encode("utf-8", "surrogatepass")
     decoded = decoding.decoded(body, "a test")
     assert not any("\0" in text for text in _texts(decoded))

@@ -71,7 +71,7 @@ def test_parents_are_listed_once_for_all_streams_below(start_sandbox: StartSandb
 
 @pytest.mark.parametrize("children_selected", [True, False])
 def test_parents_stay_incremental(
-    children_selected: bool,  # noqa: FBT001
+    children_selected: bool,
     start_sandbox: StartSandbox,
 ) -> None:
     sandbox = start_sandbox(accounts=10)

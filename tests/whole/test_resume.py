@@ -15,8 +15,9 @@ from urllib.parse import quote
 
 import pytest
 
-from harness.hunt import Attempt, Hunt, Killed, Pipe, Trouble, read, waits_pass_in_no_time
-from harness.support import Row, Warehouse, config_for
+from harness.attempts import Attempt, Killed, Pipe, Trouble
+from harness.hunt import Hunt
+from harness.support import Row, Warehouse, config_for, read, waits_pass_in_no_time
 from sandbox import Clock, Fault, Sandbox, World, serve
 from tap_vitally.replication.instants import format_instant, parse_instant
 from tap_vitally.replication.place import Resume

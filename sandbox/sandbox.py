@@ -1,0 +1,108 @@
+"""One sandbox: its world, its moods and its memory."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import msgspec
+
+from sandbox.api import Api
+from sandbox.faults import Fault, Faults, Odd, odd
+from sandbox.pages import AtEnd
+from sandbox.rate import Limiter, Rate
+from sandbox.world import World
+
+
+@dataclass(slots=True)
+class Entry:
+    """A request to the API.
+
+    Attributes:
+        number: Its place in the log, from 1.
+        time: When it came, on the monotonic clock.
+        method: Its HTTP method.
+        path: Its path as it was sent.
+        query: Its query as it was sent.
+        status: The status of the answer; 0 until there is one.
+        bytes: The size of the body that was to be sent.
+    """
+
+    number: int
+    time: float
+    method: str
+    path: str
+    query: str
+    status: int = 0
+    bytes: int = 0
+
+
+class RequestLog(list[Entry]):
+    """All requests since the start or the last ``clear()``, in the order they came."""
+
+    def add(self, method: str, path: str, query: str) -> Entry:
+        """Write down a request that has just come."""
+        entry = Entry(len(self) + 1, time.monotonic(), method, path, query)
+        self.append(entry)
+        return entry
+
+    def by_status(self) -> dict[int, int]:
+        """Count the requests per status."""
+        return dict(Counter(entry.status for entry in list(self)))
+
+    def by_path(self) -> dict[str, int]:
+        """Count the requests per path."""
+        return dict(Counter(entry.path for entry in list(self)))
+
+
+@dataclass(eq=False)
+class Sandbox:
+    """A Vitally to play with: its world, its moods and its memory.
+
+    Attributes:
+        world: The rows to serve.
+        key: The one API key that is accepted.
+        latency: Seconds that every answer takes longer than it has to.
+        rate: The request budget; None is no limit and no headers about one.
+        gzip: Whether bodies are compressed for clients that accept it.
+        at_end: Whether lists carry ``atEnd``, or carry it one page early.
+        admin_search: What searching admins answers: one ``object`` or ``results``.
+        url: Where it listens, without ``/resources``.
+        faults: What is going to go wrong; append to it, ``clear()`` it.
+        requests: The requests so far.
+        before_request: Called before each request is answered, in the thread of the server.
+    """
+
+    world: World
+    key: str = "sandbox"
+    latency: float = 0.0
+    rate: Rate | None = None
+    gzip: bool = True
+    at_end: AtEnd = "present"
+    admin_search: Literal["object", "results"] = "object"
+    url: str = field(default="", init=False)
+    faults: Faults = field(default_factory=Faults, init=False)
+    requests: RequestLog = field(default_factory=RequestLog, init=False)
+    before_request: Callable[[Entry], object] | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        """Set up what follows from the choices."""
+        self.limiter = Limiter(self.rate) if self.rate else None
+        self.api = Api(self.world, self.at_end, self.admin_search)
+        self._encoder = msgspec.json.Encoder(decimal_format="number")
+
+    def refuse(self, path: str, status: int = 403) -> None:
+        """Refuse a resource such as ``customObjects`` and all below it, as if the plan had it not."""
+        glob, mark, query = path.partition("?")
+        self.faults.insert(0, Fault("status", f"{glob}*{mark}{query}", status=status))
+
+    def odd(self, path: str, kind: Odd) -> None:
+        """Make paths that match a glob give an odd answer from now on."""
+        self.faults.insert(0, odd(path, kind))
+
+    def encode(self, payload: Any) -> bytes:
+        """Write JSON, with decimals as numbers that keep all their digits."""
+        return self._encoder.encode(payload)

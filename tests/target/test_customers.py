@@ -81,7 +81,10 @@ def test_state_goes_on_over_rejected_rows_where_that_is_asked_for(
 
 
 def test_the_first_rejected_row_may_stop_the_run(here: Workspace) -> None:
-    rows = [{"externalId": "1", "name": {"no": "text"}}, {"externalId": "2", "name": "good"}]
+    rows: list[dict[str, Any]] = [
+        {"externalId": "1", "name": {"no": "text"}},
+        {"externalId": "2", "name": "good"},
+    ]
     found = write(here, messages(accounts=rows), on_reject="stop")
     assert found.words == ["rejected", "not reached"]
     assert "on_reject" in found.failure
@@ -106,14 +109,18 @@ def test_links_are_the_set_that_the_row_names(
 def test_deletes_are_off_and_capped(here: Workspace) -> None:
     for number in range(3):
         here.put("accounts", externalId=str(number), name="A")
-    rows: list[dict[str, Any]] = [{"externalId": str(n), "_sdc_deleted_at": "2026-01-01"} for n in range(3)]
+    rows: list[dict[str, Any]] = [
+        {"externalId": str(n), "_sdc_deleted_at": "2026-01-01"} for n in range(3)
+    ]
     assert write(here, messages(accounts=rows)).words == ["ignored"] * 3
     over = write(here, messages(accounts=rows), deletes="delete", max_deletes=2)
     assert over.words == ["rejected"] * 3
     assert over.states == []
     assert here.writes() == []
     rows.append({"externalId": "gone", "_sdc_deleted_at": None, "_deleted": True})
-    assert write(here, messages(accounts=rows), deletes="delete").words == ["deleted"] * 3 + ["unchanged"]
+    assert write(here, messages(accounts=rows), deletes="delete").words == ["deleted"] * 3 + [
+        "unchanged"
+    ]
     assert here.rows("accounts") == []
 
 
@@ -149,11 +156,16 @@ def test_rows_whose_parent_never_comes_are_rejected(here: Workspace) -> None:
 
 @pytest.mark.parametrize("size", [1, 2, 1000])
 def test_children_wait_for_parents_however_small_a_batch_is(here: Workspace, size: int) -> None:
-    users = [{"externalId": f"u{n}", "accountExternalId": f"a{n}", "name": str(n)} for n in range(5)]
+    users = [
+        {"externalId": f"u{n}", "accountExternalId": f"a{n}", "name": str(n)} for n in range(5)
+    ]
     again = [{"externalId": "u0", "accountExternalId": "a0", "name": "last"}]
     accounts = [{"externalId": f"a{n}", "name": "A"} for n in range(5)]
     said = [*messages(users=users), *messages(users=again), *messages(accounts=accounts)]
     found = write(here, said, batch_size_rows=size)
-    assert found.words == ["created"] * 5 + (["created"] if size > 5 else ["updated"]) + ["created"] * 5
+    assert (
+        found.words
+        == ["created"] * 5 + (["created"] if size > 5 else ["updated"]) + ["created"] * 5
+    )
     assert len(here.rows("users")) == 5
     assert next(r for r in here.rows("users") if r["externalId"] == "u0")["name"] == "last"

@@ -13,7 +13,13 @@ from hypothesis import strategies as st
 from target_vitally.planning.compare import changes
 from target_vitally.planning.fit import Fitted, Key, Rejection, fit
 from target_vitally.planning.fold import folded, over
-from target_vitally.planning.meaning import Meaning, Misunderstood, camel, meaning_of, resource_named
+from target_vitally.planning.meaning import (
+    Meaning,
+    Misunderstood,
+    camel,
+    meaning_of,
+    resource_named,
+)
 from target_vitally.planning.plan import plan
 from target_vitally.planning.values import Unfit, fitted, same, same_json
 from target_vitally.resources import IGNORED, RESOURCES
@@ -21,12 +27,14 @@ from target_vitally.resources import IGNORED, RESOURCES
 ACCOUNTS = RESOURCES["accounts"]
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3)
+    ),
     max_leaves=6,
 )
 ZONES = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
-MOMENTS = st.datetimes(
-    datetime(1971, 1, 1), datetime(2200, 1, 1), timezones=ZONES  # noqa: DTZ001 - zones are drawn
+MOMENTS = st.integers(10**9, 7 * 10**9).flatmap(
+    lambda seconds: ZONES.map(lambda zone: datetime.fromtimestamp(seconds, zone))
 )
 
 
@@ -36,7 +44,6 @@ def meaning(resource: str, *columns: str, **entry: Any) -> Meaning:
 
 @given(MOMENTS, ZONES)
 def test_an_instant_says_the_same_in_every_zone(moment: datetime, zone: timezone) -> None:
-    moment = moment.replace(microsecond=moment.microsecond // 1000 * 1000)
     here, there = moment.isoformat(), moment.astimezone(zone).isoformat()
     assert same("instant", fitted("instant", here), there)
     assert fitted("instant", here) == fitted("instant", there)
@@ -45,7 +52,7 @@ def test_an_instant_says_the_same_in_every_zone(moment: datetime, zone: timezone
 
 @given(st.decimals(allow_nan=False, allow_infinity=False, places=4))
 def test_a_number_is_a_number_however_it_is_written(number: Decimal) -> None:
-    assert same_json(number, number.normalize())
+    assert same_json(number, Decimal(f"{number:f}00"))
     assert same("number", fitted("number", str(number)), number)
 
 
@@ -93,7 +100,12 @@ def test_tags_are_a_set() -> None:
 
 @pytest.mark.parametrize(
     ("column", "name"),
-    [("external_id", "externalId"), ("externalId", "externalId"), ("EXTERNAL_ID", "externalId"), ("NAME", "name")],
+    [
+        ("external_id", "externalId"),
+        ("externalId", "externalId"),
+        ("EXTERNAL_ID", "externalId"),
+        ("NAME", "name"),
+    ],
 )
 def test_columns_are_named_as_warehouses_do(column: str, name: str) -> None:
     assert camel(column) == name
@@ -118,7 +130,9 @@ def test_a_stream_is_named_like_its_resource(stream: str, name: str) -> None:
 def test_unknown_columns_are_named_at_once() -> None:
     with pytest.raises(Misunderstood, match="colour, size"):
         meaning("accounts", "externalId", "colour", "size")
-    assert meaning("accounts", "externalId", "colour", unknown="ignore").stray(["colour"]) == ["colour"]
+    assert meaning("accounts", "externalId", "colour", unknown="ignore").stray(["colour"]) == [
+        "colour"
+    ]
 
 
 def test_every_column_of_the_tap_is_taken_or_left_out() -> None:
@@ -167,7 +181,7 @@ def test_what_was_written_is_not_written_again(traits: dict[str, Any]) -> None:
 
 
 @given(st.sampled_from(["upsert", "create", "update"]), st.booleans())
-def test_a_mode_never_does_what_it_must_not(mode: Any, there: bool) -> None:  # noqa: FBT001
+def test_a_mode_never_does_what_it_must_not(mode: Any, there: bool) -> None:
     wanted = Fitted(Key("externalId", "a"))
     present = [{"id": "1", "name": "old", "traits": {}}] if there else []
     made = plan(ACCOUNTS, mode, wanted, {"name": "new", "externalId": "a"}, present)
@@ -193,7 +207,9 @@ def test_several_matches_and_archived_records_are_refused() -> None:
 
 def test_tags_that_a_row_does_not_name_are_sent_back() -> None:
     record = {"id": "1", "name": "old", "tags": ["keep"], "traits": {}}
-    made = plan(RESOURCES["tasks"], "upsert", Fitted(Key("externalId", "t")), {"name": "new"}, [record])
+    made = plan(
+        RESOURCES["tasks"], "upsert", Fitted(Key("externalId", "t")), {"name": "new"}, [record]
+    )
     assert made.body == {"name": "new", "tags": ["keep"]}
 
 
@@ -210,14 +226,19 @@ def test_nulls_say_nothing_or_empty() -> None:
 def test_traits_of_others_are_left_out() -> None:
     row = {"externalId": "a", "traits": {"hspot.x": 1, "plan": "gold"}}
     found = fit(meaning("accounts", *row), row, "omit", ["hspot.*"])
-    assert (found.traits, found.protected) == ({"plan": "gold"}, {"hspot.x"})
+    assert found.traits == {"plan": "gold"}
+    assert found.protected == {"hspot.x"}
     everything = meaning("accounts", *row, traits="all")
     assert fit(everything, row, "omit", ["hspot.*"]).traits == row["traits"]
 
 
 def test_an_empty_list_of_accounts_is_never_sent() -> None:
     with pytest.raises(Rejection, match="empty list"):
-        fit(meaning("users", "externalId", "accountIds"), {"externalId": "u", "accountIds": []}, "omit")
+        fit(
+            meaning("users", "externalId", "accountIds"),
+            {"externalId": "u", "accountIds": []},
+            "omit",
+        )
 
 
 def test_now_is_a_moment() -> None:

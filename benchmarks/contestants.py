@@ -80,51 +80,20 @@ class Contestant(ABC):
 
     @abstractmethod
     def command(self, folder: Path, task: Task) -> list[str]:
-        """Prepare a run.
-
-        Args:
-            folder: Where it may leave files.
-            task: What it is to read.
-
-        Returns:
-            Its command.
-        """
+        """Prepare a run."""
 
     def written(self, folder: Path) -> list[Path]:
-        """Say where the records of a run are.
-
-        Args:
-            folder: Where it may leave files.
-
-        Returns:
-            Files with one record a line; by default its standard output.
-        """
+        """Say in which files a run left a record a line: by default its standard output."""
         return [folder / "output"]
 
     def keep(self, folder: Path, output: Output) -> Any:
-        """Keep what it needs to go on from here.
-
-        Args:
-            folder: Where it may leave files.
-            output: What it wrote.
-
-        Returns:
-            The state of a `Task`; by default the last one that it wrote.
-        """
+        """Keep what it needs to go on from here: by default the last state that it wrote."""
         del folder
         return output.state
 
 
 def options(folder: Path, **files: Any) -> list[str]:
-    """Write JSON files.
-
-    Args:
-        folder: Where to.
-        files: Their names and contents.
-
-    Returns:
-        The options that name them.
-    """
+    """Write JSON files by name, and return the options that name them."""
     named: list[str] = []
     for name, content in files.items():
         path = folder / f"{name}.json"

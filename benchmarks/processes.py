@@ -54,14 +54,7 @@ class Output:
 
     @classmethod
     def read(cls, paths: Iterable[Path]) -> Output:
-        """Read what a contestant wrote, one message or row a line.
-
-        Args:
-            paths: Its files: messages of Singer or of Airbyte, or bare rows.
-
-        Returns:
-            What is in them.
-        """
+        """Read what a contestant wrote: messages of Singer or Airbyte, or bare rows, one a line."""
         output = cls()
         keys: set[int] = set()
         states: dict[str, Any] = {}
@@ -89,14 +82,7 @@ class Output:
 
     @classmethod
     def read_aside(cls, paths: list[Path]) -> Output:
-        """Read in another process, because the keys of a million records are large.
-
-        Args:
-            paths: See `read`.
-
-        Returns:
-            What is in them.
-        """
+        """Read in another process, because the keys of a million records are large."""
         with get_context("spawn").Pool(1) as pool:
             return pool.apply(cls.read, (paths,))
 
@@ -133,19 +119,7 @@ class Usage:
 
 
 def run(command: Sequence[str], output: Path, env: Mapping[str, str] | None = None) -> Usage:
-    """Run a process to its end and measure it.
-
-    Args:
-        command: What to run.
-        output: Where its standard output goes; its standard error goes beside it.
-        env: Additions to the environment.
-
-    Returns:
-        What it cost.
-
-    Raises:
-        BenchmarkError: If it fails, or does not end.
-    """
+    """Run a process to its end and measure it; its standard error goes beside its output."""
     errors = output.with_suffix(".err")
     status = None
     with output.open("wb") as out, errors.open("wb") as err:
@@ -189,19 +163,7 @@ class Sandbox:
         return f"http://127.0.0.1:{self.port}"
 
     def control(self, method: str, path: str, document: Any = None) -> Any:
-        """Use its control interface.
-
-        Args:
-            method: An HTTP method.
-            path: A path below ``/control``.
-            document: What to send.
-
-        Returns:
-            The answer.
-
-        Raises:
-            BenchmarkError: If it refuses.
-        """
+        """Use its control interface."""
         connection = HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
             body = None if document is None else json.dumps(document)
@@ -218,18 +180,7 @@ class Sandbox:
 
 @contextmanager
 def sandbox(folder: Path, *options: str) -> Iterator[Sandbox]:
-    """Start a sandbox, and end it afterwards.
-
-    Args:
-        folder: Where to keep the file with its port.
-        options: Its options.
-
-    Yields:
-        The sandbox, once it answers.
-
-    Raises:
-        BenchmarkError: If it does not start.
-    """
+    """Start a sandbox, and end it afterwards."""
     port_file = folder / "port"
     port_file.unlink(missing_ok=True)
     command = [sys.executable, "-m", "sandbox", "--port-file", str(port_file), *options]

@@ -42,12 +42,7 @@ class Api:
     admin_search: Literal["object", "results"] = "object"
 
     def get(self, path: Sequence[str], params: Params) -> Plain | Page:
-        """Answer a request.
-
-        Args:
-            path: The decoded segments below ``/resources``.
-            params: The query; what is not known is ignored.
-        """
+        """Answer a request for decoded segments below ``/resources``; unknown params are ignored."""
         try:
             with self.world.lock:
                 return self._route(path, params)

@@ -86,11 +86,7 @@ class Control:
     """What the control interface can do; each method answers a request with JSON."""
 
     def __init__(self, sandbox: Sandbox) -> None:
-        """Take control.
-
-        Args:
-            sandbox: What to control.
-        """
+        """Take control."""
         self._sandbox = sandbox
 
     async def health(self, _request: Request) -> Any:

@@ -114,23 +114,13 @@ class Fault:
     _struck: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
-        """Refuse a kind that does not exist.
-
-        Raises:
-            ValueError: There is no such kind.
-        """
+        """Refuse a kind that does not exist."""
         if self.kind not in get_args(Kind):
             msg = f"no such fault: {self.kind} (there are {', '.join(get_args(Kind))})"
             raise ValueError(msg)
 
     def strikes(self, path: str, params: Params, random: Random) -> bool:
-        """Decide whether a request is to be spoiled, and count it.
-
-        Args:
-            path: Its path as it was sent.
-            params: Its query.
-            random: Throws the dice for ``probability``.
-        """
+        """Decide whether a request is to be spoiled, and count it."""
         if self.kind in NEEDS_CURSOR and not params.get("from"):
             return False
         if not self._matches(path, params):
@@ -157,12 +147,7 @@ class Faults(list[Fault]):
     """The faults in store. A request meets the first that matches and is not used up, if any."""
 
     def __init__(self, *faults: Fault, seed: int = 1) -> None:
-        """Start with some faults.
-
-        Args:
-            faults: In the order in which they are to strike.
-            seed: What decides on faults that only may strike.
-        """
+        """Start with some faults; ``seed`` decides on those that only may strike."""
         super().__init__(faults)
         self._random = Random(seed)
 

@@ -51,11 +51,7 @@ class RefusedError(Exception):
     """A request that is answered with an error."""
 
     def __init__(self, answer: Plain) -> None:
-        """Refuse a request.
-
-        Args:
-            answer: What the client gets to hear.
-        """
+        """Refuse a request."""
         super().__init__(answer)
         self.answer = answer
 
@@ -104,11 +100,7 @@ class Cursor:
 
     @classmethod
     def decode(cls, text: str, listing: str) -> Cursor:
-        """Read a cursor back.
-
-        Raises:
-            RefusedError: It is garbage or belongs to another list, filter or order.
-        """
+        """Read a cursor back, and refuse garbage and those of another list, filter or order."""
         try:
             document = json.loads(base64.b64decode(text, validate=True))
             value, id_ = document["sortVal"], document["id"]

@@ -18,11 +18,7 @@ class Pools:
     """Words, people and traits to draw from."""
 
     def __init__(self, seed: int) -> None:
-        """Fill the pools.
-
-        Args:
-            seed: What they follow from.
-        """
+        """Fill the pools."""
         fake = Faker("en_US")
         fake.seed_instance(seed)
         self.first_names = sorted({fake.first_name() for _ in range(150)})

@@ -37,11 +37,7 @@ class _Server(uvicorn.Server):
     """
 
     def __init__(self, config: uvicorn.Config) -> None:
-        """Prepare to serve.
-
-        Args:
-            config: As for any server of uvicorn.
-        """
+        """Prepare to serve."""
         super().__init__(config)
         self.ready = threading.Event()
         self._stopping = asyncio.Event()
@@ -86,21 +82,7 @@ def serve(  # noqa: PLR0913 - they are all optional, and named
     at_end: AtEnd = "present",
     admin_search: Literal["object", "results"] = "object",
 ) -> Iterator[Sandbox]:
-    """Run a sandbox for as long as the context lasts.
-
-    Args:
-        world: The rows to serve; a small world of its own by default.
-        port: Where to listen on 127.0.0.1; 0 is any free port.
-        key: See `Sandbox`, as for all that follow.
-        latency: Seconds added to each answer.
-        rate: The request budget.
-        gzip: Whether to compress.
-        at_end: How lists speak of their end.
-        admin_search: What searching admins answers.
-
-    Yields:
-        The sandbox, ready for requests at its ``url``.
-    """
+    """Run a sandbox for as long as the context lasts, on a port of 127.0.0.1 or any free one."""
     sandbox = Sandbox(
         world or World(),
         key=key,

@@ -167,13 +167,6 @@ def renewed(text: str, parts: Mapping[str, Callable[[], str]]) -> str:
     """Return a file's text with its generated parts written anew.
 
     A part stands between two lines of comment, ``NAME: written by make docs`` and ``NAME: end``.
-
-    Args:
-        text: The text so far.
-        parts: What makes each part, by name.
-
-    Raises:
-        ValueError: A part has no place, or more than one.
     """
     for name, make in parts.items():
         place = re.compile(
@@ -191,11 +184,7 @@ def renewed(text: str, parts: Mapping[str, Callable[[], str]]) -> str:
 
 
 def main() -> int:
-    """Write or check all parts.
-
-    Returns:
-        The exit code.
-    """
+    """Write or check all parts."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--check", action="store_true", help="write nothing, exit 1 if it is due")
     check = parser.parse_args().check

@@ -202,13 +202,14 @@ def run_in_process(
     select: Iterable[str] | None = None,
     state: Mapping[str, Any] | None = None,
     collector: Collector | None = None,
+    entries: Row | None = None,
 ) -> list[Row]:
-    """Run the tap inside the test, for tests that need very many runs."""
+    """Run the tap inside the test, on a catalog of its own or one that is given."""
     collector = collector or Collector()
     tap = TapVitally(
         config=dict(config),
-        catalog=catalog(select, config),
-        state=dict(state or {}),
+        catalog=entries or catalog(select, config),
+        state=copy.deepcopy(dict(state or {})),
         message_writer=collector,
     )
     try:
@@ -245,19 +246,9 @@ def read(
     state: Row | None = None,
     collector: Collector | None = None,
 ) -> list[Row]:
-    """Do what `run_in_process` does, in half the time."""
-    collector = collector or Collector()
-    tap = TapVitally(
-        config=config,
-        catalog=catalog_of(tuple(select)),
-        state=copy.deepcopy(state or {}),
-        message_writer=collector,
-    )
-    try:
-        tap.sync_all()
-    finally:
-        tap.run.stop()
-    return collector.messages
+    """Run the tap on a catalog without the other streams, which takes half the time."""
+    entries = catalog_of(tuple(select))
+    return run_in_process(config, state=state, collector=collector, entries=entries)
 
 
 def catalog_of(streams: tuple[str, ...]) -> Row:

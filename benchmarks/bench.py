@@ -30,18 +30,7 @@ TOO_MANY_REQUESTS = 429
 
 @dataclass(frozen=True)
 class Line:
-    """A line of the table: the medians of a contestant's runs.
-
-    Attributes:
-        case: The case.
-        contestant: What was run.
-        wall: Seconds.
-        cpu: Seconds.
-        peak: Megabytes.
-        requests: How many.
-        records: How many.
-        result: What follows from it, in words.
-    """
+    """A line of the table: the medians of a contestant's runs, in seconds and megabytes."""
 
     case: str
     contestant: str
@@ -51,6 +40,7 @@ class Line:
     requests: float
     records: float
     result: str = ""
+    """What follows from it, in words."""
 
     @classmethod
     def of(cls, case: str, contestant: str, runs: list[Usage], result: str = "") -> Line:

@@ -220,13 +220,7 @@ def rate_limit(bench: Bench) -> Iterator[Line]:
 
 @dataclass(frozen=True)
 class Budget:
-    """What the sandbox allows.
-
-    Attributes:
-        model: One of the sandbox's.
-        limit: Requests per window.
-        window: Seconds.
-    """
+    """What the sandbox allows: so many requests in a window of so many seconds."""
 
     model: str
     limit: int

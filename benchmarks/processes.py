@@ -40,17 +40,14 @@ class BenchmarkError(Exception):
 
 @dataclass
 class Output:
-    """What a process wrote, in brief.
-
-    Attributes:
-        records: How many records, those that were written twice included.
-        digest: The same for the same keys, in whatever order and however often each was written.
-        state: The last STATE.
-    """
+    """What a process wrote, in brief."""
 
     records: int = 0
+    """How many records, those that were written twice included."""
     digest: int = 0
+    """The same for the same keys, in whatever order and however often each was written."""
     state: Any = None
+    """The last STATE."""
 
     @classmethod
     def read(cls, paths: Iterable[Path]) -> Output:
@@ -89,20 +86,16 @@ class Output:
 
 @dataclass
 class Usage:
-    """What a process cost.
-
-    Attributes:
-        wall: Seconds from start to end.
-        cpu: Seconds of processor time, in user and system mode.
-        peak: Megabytes of memory at the most.
-        requests: The sandbox's log of what it asked for.
-        output: What it wrote.
-    """
+    """What a process cost."""
 
     wall: float
+    """Seconds from start to end."""
     cpu: float
+    """Seconds of processor time, in user and system mode."""
     peak: float
+    """Megabytes of memory at the most."""
     requests: list[dict[str, Any]] = field(default_factory=list)
+    """The sandbox's log of what it asked for."""
     output: Output = field(default_factory=Output)
 
     def chains(self) -> Counter[str]:
@@ -149,13 +142,10 @@ def run(command: Sequence[str], output: Path, env: Mapping[str, str] | None = No
 
 @dataclass
 class Sandbox:
-    """A sandbox in a process of its own.
-
-    Attributes:
-        port: Where it listens.
-    """
+    """A sandbox in a process of its own."""
 
     port: int
+    """Where it listens."""
 
     @property
     def url(self) -> str:

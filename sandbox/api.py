@@ -29,17 +29,14 @@ from sandbox.world import World
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """Vitally's REST API, reading from a world.
-
-    Attributes:
-        world: Whose rows it serves.
-        at_end: How lists speak of their end.
-        admin_search: Whether searching admins answers one object or a list of results.
-    """
+    """Vitally's REST API, reading from a world."""
 
     world: World
+    """Whose rows it serves."""
     at_end: AtEnd = "present"
+    """How lists speak of their end."""
     admin_search: Literal["object", "results"] = "object"
+    """Whether searching admins answers one object or a list of results."""
 
     def get(self, path: Sequence[str], params: Params) -> Plain | Page:
         """Answer a request for decoded segments below ``/resources``; unknown params are ignored."""

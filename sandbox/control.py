@@ -25,14 +25,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A change of the world, as it is asked for over HTTP.
-
-    Attributes:
-        op: The method of `World` to call.
-        resource: What it is about, where the method does not imply that.
-        id: Which row it is about.
-        fields: The method's other arguments.
-    """
+    """A change of the world, as it is asked for over HTTP."""
 
     op: Literal[
         "create",
@@ -46,7 +39,9 @@ class Change:
         "add_message",
         "set_health",
     ]
+    """The method of `World` to call."""
     resource: str = ""
+    """What it is about, where the method does not imply that."""
     id: str = ""
     fields: dict[str, Any] = field(default_factory=dict)
 

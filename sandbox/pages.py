@@ -70,17 +70,14 @@ def invalid(param: str, message: str) -> Plain:
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """A place in a list, bound to that list and its order (API notes: pagination).
-
-    Attributes:
-        key: The page starts below this; None stands for the top of the list.
-        listing: The list, its filter and its order.
-        turn: Tells cursors apart that stand for the same place.
-    """
+    """A place in a list, bound to that list and its order (API notes: pagination)."""
 
     key: Key | None
+    """The page starts below this; None stands for the top of the list."""
     listing: str
+    """The list, its filter and its order."""
     turn: int = 0
+    """Tells cursors apart that stand for the same place."""
 
     def encode(self) -> str:
         """Write the cursor as base64 with all of ``+``, ``/`` and ``=`` in it.

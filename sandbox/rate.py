@@ -14,22 +14,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """A budget of requests.
-
-    Attributes:
-        model: ``sliding`` allows ``limit`` requests in any window; ``bucket`` allows a burst of
-            ``limit`` and refills as many per window, bit by bit.
-        limit: How many requests.
-        window: How long the window is, in seconds of real time.
-        retry_after: Whether a refusal also carries ``Retry-After``, undocumented at Vitally.
-        prefix: What the names of the headers begin with.
-    """
+    """A budget of requests."""
 
     model: Literal["sliding", "bucket"] = "sliding"
+    """``sliding`` allows ``limit`` requests in any window; ``bucket`` allows a burst of ``limit``
+    and refills as many per window, bit by bit."""
     limit: int = 1000
     window: float = 60.0
+    """How long the window is, in seconds of real time."""
     retry_after: bool = False
+    """Whether a refusal also carries ``Retry-After``, undocumented at Vitally."""
     prefix: str = "RateLimit"
+    """What the names of the headers begin with."""
 
 
 class Verdict(NamedTuple):

@@ -19,25 +19,20 @@ from sandbox.world import World
 
 @dataclass(slots=True)
 class Entry:
-    """A request to the API.
-
-    Attributes:
-        number: Its place in the log, from 1.
-        time: When it came, on the monotonic clock.
-        method: Its HTTP method.
-        path: Its path as it was sent.
-        query: Its query as it was sent.
-        status: The status of the answer; 0 until there is one.
-        bytes: The size of the body that was to be sent.
-    """
+    """A request to the API."""
 
     number: int
+    """Its place in the log, from 1."""
     time: float
+    """When it came, on the monotonic clock."""
     method: str
     path: str
+    """As it was sent."""
     query: str
     status: int = 0
+    """The status of the answer; 0 until there is one."""
     bytes: int = 0
+    """The size of the body that was to be sent."""
 
 
 class RequestLog(list[Entry]):
@@ -60,33 +55,30 @@ class RequestLog(list[Entry]):
 
 @dataclass(eq=False)
 class Sandbox:
-    """A Vitally to play with: its world, its moods and its memory.
-
-    Attributes:
-        world: The rows to serve.
-        key: The one API key that is accepted.
-        latency: Seconds that every answer takes longer than it has to.
-        rate: The request budget; None is no limit and no headers about one.
-        gzip: Whether bodies are compressed for clients that accept it.
-        at_end: Whether lists carry ``atEnd``, or carry it one page early.
-        admin_search: What searching admins answers: one ``object`` or ``results``.
-        url: Where it listens, without ``/resources``.
-        faults: What is going to go wrong; append to it, ``clear()`` it.
-        requests: The requests so far.
-        before_request: Called before each request is answered, in the thread of the server.
-    """
+    """A Vitally to play with: its world, its moods and its memory."""
 
     world: World
+    """The rows to serve."""
     key: str = "sandbox"
+    """The one API key that is accepted."""
     latency: float = 0.0
+    """Seconds that every answer takes longer than it has to."""
     rate: Rate | None = None
+    """The request budget; None is no limit and no headers about one."""
     gzip: bool = True
+    """Whether bodies are compressed for clients that accept it."""
     at_end: AtEnd = "present"
+    """Whether lists carry ``atEnd``, or carry it one page early."""
     admin_search: Literal["object", "results"] = "object"
+    """What searching admins answers: one ``object`` or ``results``."""
     url: str = field(default="", init=False)
+    """Where it listens, without ``/resources``."""
     faults: Faults = field(default_factory=Faults, init=False)
+    """What is going to go wrong; append to it, ``clear()`` it."""
     requests: RequestLog = field(default_factory=RequestLog, init=False)
+    """The requests so far."""
     before_request: Callable[[Entry], object] | None = field(default=None, init=False)
+    """Called before each request is answered, in the thread of the server."""
 
     def __post_init__(self) -> None:
         """Set up what follows from the choices."""

@@ -23,17 +23,14 @@ class Key(NamedTuple):
 
 
 class View(NamedTuple):
-    """A choice of rows and their order.
-
-    Attributes:
-        sort: The field to order by.
-        link: Only rows listed under this.
-        where: Only rows in which this timestamp field is set (True) or null (False).
-    """
+    """A choice of rows and their order."""
 
     sort: str
+    """The field to order by."""
     link: str | None = None
+    """Only rows listed under this."""
     where: tuple[str, bool] | None = None
+    """Only rows in which this timestamp field is set (True) or null (False)."""
 
 
 class Table:

@@ -39,9 +39,8 @@ _WRITING: dict[str, dict[str, Any]] = {
     "mode": _setting(
         "string",
         "Mode",
-        "What is done with the rows of streams that say nothing else.",
+        "What is done with the rows of streams that say nothing else; upsert if nothing is set.",
         enum=list(MODES),
-        default="upsert",
     ),
     "load_method": _setting(
         "string",

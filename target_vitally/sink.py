@@ -7,17 +7,42 @@ side by side and loses STATE when a row fails. All of that is replaced here, and
 from __future__ import annotations
 
 import copy
+import json
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from decimal import Decimal
+from typing import Any, ClassVar, cast
 
 from singer_sdk import Target
 from singer_sdk.helpers.capabilities import PluginCapabilities
+from singer_sdk.io_base import SingerReader
+from singer_sdk.singerlib.exceptions import InvalidInputLine
 from singer_sdk.sinks import Sink
 from typing_extensions import override
 
 from target_vitally.planning.resource import Record
 from target_vitally.writing.outcomes import Origin
+from vitally_api import mended
+
+
+class Reader(SingerReader):
+    """Reads messages; of a line that is none it tells nothing, since it may hold anybody's data."""
+
+    @override
+    def deserialize_json(self, line: str) -> dict[str, Any]:
+        try:
+            message = json.loads(line, parse_float=Decimal, parse_constant=lambda _: None)
+        except (ValueError, RecursionError):
+            message = None
+        if not isinstance(message, dict):
+            msg = "not a message"
+            raise InvalidInputLine(msg)
+        # Halves of characters cannot be sent, and NUL not be stored.
+        return (
+            cast("dict[str, Any]", mended(message))
+            if "\\u0000" in line or "\\ud" in line.lower()
+            else message
+        )
 
 
 class VitallySink(Sink):
@@ -66,6 +91,7 @@ class SeamTarget(Target):
     """The SDK's target, with what it does between two messages taken out."""
 
     default_sink_class = VitallySink
+    message_reader_class = Reader
     capabilities: ClassVar[list[Any]] = [
         PluginCapabilities.ABOUT,
         PluginCapabilities.STREAM_MAPS,

@@ -198,7 +198,12 @@ class Index:
         return [record for record in found if _key(by, record) == value]
 
     def _packed(self, record: Record) -> bytes:
-        kept = {name: _small(record[name]) for name in self._kept if name in record}
+        whole = self._resource.by_name
+        kept = {
+            name: record[name] if name in whole else _small(record[name])
+            for name in self._kept
+            if name in record
+        }
         traits = record.get("traits")
         if isinstance(traits, dict):
             kept["traits"] = {

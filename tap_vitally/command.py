@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -22,7 +22,6 @@ from vitally_api import VitallyError
 
 READS_CONFIG, MAPPER = "from_cli_args", ("mapper.py", "simpleeval.py")
 """Where the SDK reads the config file, and where it works out what stream maps say."""
-READERS: Mapping[str, Callable[[str], object]] = {"integer": int, "object": json.loads}
 
 
 @contextmanager
@@ -54,13 +53,26 @@ def failures_in_one_line(logger: logging.Logger) -> Iterator[None]:
 
 
 def _unforeseen(error: Exception) -> str:
-    """Say where something went wrong that nobody thought of."""
+    """Say where something went wrong that nobody thought of, or what plain mistake the SDK fell over."""
     kind = type(error).__name__
     frames = traceback.extract_tb(error.__traceback__)
-    if any(frame.name == READS_CONFIG for frame in frames):
+    names = {frame.name for frame in frames}
+    files = {Path(frame.filename).name for frame in frames}
+    if READS_CONFIG in names:
         return "The config file is not a JSON object: check the path given with --config."
     if any(frame.filename.endswith(MAPPER) for frame in frames):
         return f"An expression in stream_maps fails on a record, with {kind}: check what it does."
+    if "setup_logging" in names or (
+        isinstance(error, ValueError) and "Unknown level" in str(error)
+    ):
+        return (
+            "The log level is none: write DEBUG, INFO, WARNING or ERROR into TAP_VITALLY_LOGLEVEL "
+            "or LOGLEVEL, and check SINGER_SDK_LOG_CONFIG."
+        )
+    if "get_batch_config" in names or files & {"batch.py", "_batch.py"}:
+        return "batch_config is not whole: it needs encoding.format and storage.root."
+    if isinstance(error, ImportError):
+        return f"A setting needs a package that is not installed: {error.name}."
     place = f"{Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else "nowhere"
     return (
         f"Something went wrong that should not: {kind} in {place}. Please report it, with what "
@@ -68,30 +80,49 @@ def _unforeseen(error: Exception) -> str:
     )
 
 
-def problems_in_environment(name: str, schema: Mapping[str, Any]) -> list[str]:
-    """Find the variables of a program that the SDK cannot read: it only says that there is one."""
-    problems = []
-    for setting, declared in schema["properties"].items():
-        variable = f"{name.upper().replace('-', '_')}_{setting.upper()}"
-        read = next((READERS[kind] for kind in READERS if kind in declared["type"]), str)
-        try:
-            read(os.environ.get(variable, "0"))
-        except ValueError:
-            problems.append(
-                f"{variable} cannot be read: write whole numbers in digits, objects as JSON, or "
-                "leave it unset"
-            )
-    return problems
-
-
 def read_state(file: IO[str] | None) -> dict[str, Any] | None:
-    """Read STATE, and leave out what cannot be the place of a stream."""
-    state = _json(file, "state")
-    if not state or "bookmarks" not in state:
-        return state
-    bookmarks = state["bookmarks"]
-    entries = bookmarks.items() if isinstance(bookmarks, dict) else ()
-    return {"bookmarks": {name: entry for name, entry in entries if isinstance(entry, dict)}}
+    """Read STATE, in whatever it is wrapped, and leave out what cannot be the place of a stream."""
+    if file is None:
+        return None
+    state = _unwrapped(_last_json(file.read().removeprefix("\ufeff")))
+    if not isinstance(state, dict) or not state.keys() <= {"bookmarks", "currently_syncing"}:
+        msg = "The state file is not a JSON object: check the path given with --state."
+        if isinstance(state, dict):
+            msg = "The state file holds no STATE: it has no bookmarks. Check --state."
+        raise VitallyError(msg)
+    bookmarks = state.get("bookmarks")
+    if bookmarks is not None and not isinstance(bookmarks, dict):
+        msg = "The state file holds no STATE: its bookmarks are no object. Check --state."
+        raise VitallyError(msg)
+    places = {
+        # The streams have no partitions, and the SDK fails on what is none.
+        name: {key: value for key, value in entry.items() if key != "partitions"}
+        for name, entry in (bookmarks or {}).items()
+        if isinstance(entry, dict)
+    }
+    return {"bookmarks": places}
+
+
+def _last_json(text: str) -> Any:
+    """Read a file of one value, or of one on each line, of which a target's last one counts."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        lines = [line for line in text.splitlines() if line.strip()]
+    try:
+        return json.loads(lines[-1]) if len(lines) > 1 else None
+    except ValueError:
+        return None
+
+
+def _unwrapped(state: Any) -> Any:
+    """Take STATE out of a Singer message, or out of what runners keep it in."""
+    while isinstance(state, dict) and "bookmarks" not in state:
+        inner = next((state[k] for k in ("value", "singer_state") if k in state), None)
+        if inner is None:
+            break
+        state = inner
+    return state
 
 
 def read_catalog(file: IO[str] | None) -> dict[str, Any] | None:
@@ -109,19 +140,23 @@ def read_catalog(file: IO[str] | None) -> dict[str, Any] | None:
         msg = "The catalog file holds no catalog: make one with --discover, and check --catalog."
         raise VitallyError(msg)
     for entry in entries:
-        _take_method(entry)
+        _settle(entry)
     return catalog
 
 
-def _take_method(entry: dict[str, Any]) -> None:
-    """Find the replication method where the Singer specification has it, and the SDK does not look."""
+def _settle(entry: dict[str, Any]) -> None:
+    """Read what the SDK does not: a method where the specification has it, selection written as text."""
     found = entry.get("metadata")
-    for item in found if isinstance(found, list) else ():
-        if isinstance(item, dict) and item.get("breadcrumb") == []:
-            values = item.get("metadata")
-            method = values.get("replication-method") if isinstance(values, dict) else None
-            if method and not entry.get("replication_method"):
-                entry["replication_method"] = method
+    items = [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
+    for item in items:
+        values = item.get("metadata")
+        if not isinstance(values, dict):
+            values = item["metadata"] = {}
+        if isinstance(values.get("selected"), str):
+            values["selected"] = values["selected"].strip().lower() not in {"false", "0", "no"}
+        if item.get("breadcrumb") == [] and not entry.get("replication_method"):
+            entry["replication_method"] = values.get("replication-method")
+    entry["metadata"] = [item for item in items if isinstance(item.get("breadcrumb"), list)]
 
 
 def _json(file: IO[str] | None, what: str) -> dict[str, Any] | None:

@@ -204,6 +204,8 @@ class VitallyStream(Stream):
                     self.host.show_progress()
         except Refused as refusal:
             reader.give_up(refusal)
+        else:
+            reader.tally.ended = True
         if not self._in_batches:
             self._commit()
         self.host.flush()

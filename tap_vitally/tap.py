@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from functools import cached_property
 from types import FrameType
 from typing import IO, Any, ClassVar, cast
@@ -19,11 +20,12 @@ from typing_extensions import override
 
 from tap_vitally.command import (
     failures_in_one_line,
-    problems_in_environment,
     read_catalog,
     read_state,
 )
 from tap_vitally.ending import Ending
+from tap_vitally.environment import load_env_file, problems_in_environment, unknown_settings
+from tap_vitally.quiet import be_quiet
 from tap_vitally.reading.lookups import problems_with, streams_of
 from tap_vitally.reading.reader import Reader
 from tap_vitally.reading.run import Run
@@ -45,6 +47,7 @@ from vitally_api import (
     Policy,
     SettingsError,
     VitallyError,
+    printable,
     read_timeout,
 )
 
@@ -67,11 +70,19 @@ class TapVitally(Tap):
         logging.getLogger("urllib3").setLevel(logging.INFO)
         given = kwargs.get("config")
         pasted = given.get("api_key") if isinstance(given, dict) else None
+        if kwargs.get("parse_env_config"):
+            load_env_file()
         secrets = [str(pasted or ""), os.environ.get("TAP_VITALLY_API_KEY", "")]
         with _settings_problems_named(secrets, type(self)):
+            given = kwargs.get("parse_env_config")
+            if given and (problems := problems_in_environment(self.name, SCHEMA)):
+                raise SettingsError(problems)
             super().__init__(*args, validate_config=validate_config, **kwargs)
             if validate_config:
                 self._check_settings()
+
+            for line in unknown_settings(self.config, self.config_jsonschema):
+                self.logger.warning("%s", line)
 
     def _check_settings(self) -> None:
         """Raise a `SettingsError` with every problem of the settings."""
@@ -175,6 +186,35 @@ class TapVitally(Tap):
             )
             return None
 
+    def misses(self) -> list[str]:
+        """Name what the catalog and the stream maps say of streams and properties that there are not."""
+        told = []
+        for name, entry in (self.input_catalog or {}).items():
+            root = entry.metadata.get(())
+            if name not in self.streams and root and root.selected:
+                told.append(f"The catalog selects {printable(name)!r}, which is no stream.")
+        maps = self.config.get("stream_maps") or {}
+        for pattern, mapped in maps.items():
+            hit = [s for s in self._all() if fnmatchcase(s.name, pattern)]
+            if not hit and not pattern.startswith("__"):
+                told.append(f"stream_maps names {printable(pattern)!r}, which is no stream.")
+            told += [
+                f"stream_maps removes {stream.name}.{printable(column)}, which is no property."
+                for stream in hit
+                for column, how in (mapped.items() if isinstance(mapped, dict) else ())
+                if how in {None, "__NULL__"} and column not in stream.schema["properties"]
+            ]
+            told += [
+                f"stream_maps adds {stream.name}.{printable(column)} beside a property of the same "
+                "name in other letters, which stays as it is."
+                for stream in hit
+                for column in (mapped if isinstance(mapped, dict) else ())
+                if column not in stream.schema["properties"]
+                and column.lower() in map(str.lower, stream.schema["properties"])
+                and mapped[column] not in {None, "__NULL__"}
+            ]
+        return told
+
     def check(self) -> None:
         """Print whether the connection works and which streams the workspace gives.
 
@@ -199,7 +239,7 @@ class TapVitally(Tap):
         values = {name: tally.as_record() for name, tally in tallies.items()}
         self.logger.info(
             "The summary of this run:\n%s",
-            table(tallies),
+            table(tallies, self.run.workspace.tally),
             # `account` is what `summary` was called; it goes with the next release.
             extra={"summary": values, "account": values},
         )
@@ -247,6 +287,7 @@ class TapVitally(Tap):
         catalog: IO[str] | None = None,
     ) -> None:
         """Run the tap from the command line."""
+        be_quiet()
         super(Tap, cls).invoke(about=about, about_format=about_format)
         cls.print_version(print_fn=cls.logger.info)
         # Click would end in silence when the target has gone.
@@ -260,6 +301,8 @@ class TapVitally(Tap):
                 catalog=read_catalog(catalog),
                 parse_env_config=bool(config and config.parse_env),
             )
+            for line in tap.misses():
+                cls.logger.warning("%s", line)
             with tap.ending:
                 tap.sync_all()
             tap.fail_if_skipped()
@@ -281,7 +324,7 @@ def _settings_problems_named(secrets: list[str], tap: type[TapVitally]) -> Itera
             raise error from None
     else:
         return
-    for key in (secret.removeprefix("Basic ").strip() for secret in secrets if secret):
+    for key in filter(None, (secret.removeprefix("Basic ").strip() for secret in secrets)):
         problems = [problem.replace(key, "***") for problem in problems]
     msg = "; ".join(problems)
     raise ConfigValidationError(msg, errors=problems) from None

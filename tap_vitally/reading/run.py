@@ -13,6 +13,7 @@ from tap_vitally.reading.reader import Reader
 from tap_vitally.reading.settings import Settings
 from tap_vitally.reading.summary import Tally
 from tap_vitally.reading.workspace import Workspace
+from tap_vitally.replication.instants import format_instant
 from vitally_api import Budget, Endpoint, Policy, Vitally
 
 logger = logging.getLogger("tap-vitally")
@@ -78,6 +79,16 @@ class Run:
             reader.prepare(entry, workspace.signpost)
             selected.append(reader)
         workspace.selected.extend(selected)
+        if not self.settings.lookups:
+            told = ", ".join(map(_since, selected))
+            logger.info("Reading %s: %s.", self.api.endpoint.base_url, told)
+        start = self.settings.start_date
+        if start and start > workspace.started_at:
+            logger.warning(
+                "start_date is %s, which has not come yet: nothing is read that has a moment of "
+                "change.",
+                format_instant(start),
+            )
         for name in lookups.streams_of(self.settings.lookups) - {r.name for r in selected}:
             logger.warning("lookups names records of '%s', which is not selected.", name)
         if self.settings.concurrency > 1 and ahead:
@@ -104,3 +115,8 @@ class Run:
         if self._ahead:
             self._ahead.stop()
             self._ahead.join()
+
+
+def _since(reader: Reader) -> str:
+    start = reader.plan.start
+    return f"{reader.name} since {format_instant(start)}" if start else reader.name

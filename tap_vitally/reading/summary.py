@@ -31,6 +31,7 @@ class Tally:
     out_of_order: int = 0
     skipped: int = 0
     reasons: list[str] = field(default_factory=list)
+    ended: bool = False
     made_null: Counter[str] = field(default_factory=Counter)
     bookmark_before: str | None = None
     bookmark_after: str | None = None

@@ -115,8 +115,6 @@ def test_every_number_may_come_from_the_environment(sandbox: Sandbox) -> None:
 
 STATES: Mapping[str, Any] = {
     "null": {"bookmarks": None},
-    "list": {"bookmarks": []},
-    "text": {"bookmarks": "x"},
     "null entry": {"bookmarks": {"accounts": None}},
     "list entry": {"bookmarks": {"accounts": []}},
     "text entry": {"bookmarks": {"accounts": "x"}},

@@ -349,6 +349,9 @@ TROUBLES |= {
     "variable": partial(
         mistaken, lambda stage: [*stage.command()[:4], "ENV"], TAP_VITALLY_PAGE_SIZE="many"
     ),
+    "word": partial(
+        mistaken, lambda stage: [*stage.command()[:4], "ENV"], TAP_VITALLY_INCLUDE_ARCHIVED="y"
+    ),
     "state": partial(mistaken, lambda stage: stage.command("--state", __file__)),
     "catalog": partial(mistaken, lambda stage: stage.command("--catalog", stage.command()[-1])),
     "closed": partial(mistaken, lambda s: ["sh", "-c", 'exec "$@" >&-', "sh", *s.command()]),

@@ -108,7 +108,20 @@ def read_catalog(file: IO[str] | None) -> dict[str, Any] | None:
     ):
         msg = "The catalog file holds no catalog: make one with --discover, and check --catalog."
         raise VitallyError(msg)
+    for entry in entries:
+        _take_method(entry)
     return catalog
+
+
+def _take_method(entry: dict[str, Any]) -> None:
+    """Find the replication method where the Singer specification has it, and the SDK does not look."""
+    found = entry.get("metadata")
+    for item in found if isinstance(found, list) else ():
+        if isinstance(item, dict) and item.get("breadcrumb") == []:
+            values = item.get("metadata")
+            method = values.get("replication-method") if isinstance(values, dict) else None
+            if method and not entry.get("replication_method"):
+                entry["replication_method"] = method
 
 
 def _json(file: IO[str] | None, what: str) -> dict[str, Any] | None:

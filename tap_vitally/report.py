@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from tap_vitally.reading.summary import Tally
+from vitally_api import printable
 
 PROGRESS_SECONDS = 10.0
 
@@ -40,6 +41,10 @@ def table(tallies: Mapping[str, Tally]) -> str:
         lines += [f"skipped in {name}: {reason}" for reason in tally.reasons]
         if tally.skipped > len(tally.reasons):
             lines.append(f"skipped in {name}: and {tally.skipped - len(tally.reasons):,} more")
+        lines += [
+            f"made null in {name}: {printable(column)}, {count:,} values"
+            for column, count in tally.made_null.items()
+        ]
     return "\n".join(lines)
 
 

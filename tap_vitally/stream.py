@@ -14,18 +14,22 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
 
 from singer_sdk import Stream, Tap
 from singer_sdk.helpers.conform import TypeConformanceLevel
-from singer_sdk.singerlib.catalog import SelectionMask
+from singer_sdk.singerlib.catalog import Catalog, SelectionMask
 from typing_extensions import override
 
 from tap_vitally.reading.declaration import ONE, Parse, Record, Resource, Shape, Variants
 from tap_vitally.reading.reader import Reader
 from tap_vitally.reading.run import Run
-from vitally_api import Refused
+from tap_vitally.replication.place import Resume
+from vitally_api import Refused, printable
 
 if TYPE_CHECKING:
     from singer_sdk.helpers._batch import BatchConfig
     from singer_sdk.helpers.types import Context as SdkContext
 
+LEFT = dict.fromkeys(Resume.KEYS)
+"""A place that is left. A runner may merge it into the one that was written before, and that must go;
+Meltano can merge only objects into objects."""
 MOST_BREADCRUMBS = 10_000
 """Properties whose selection is remembered: traits may have any number of keys."""
 
@@ -64,6 +68,7 @@ class VitallyStream(Stream):
     parents: ClassVar[str] = ""
     only_changed: ClassVar[bool] = False
     of: ClassVar[type[VitallyStream] | None] = None
+    parent_ids: ClassVar[tuple[str, ...]] = ("id",)
     parse: ClassVar[Parse | None] = None
     shape: ClassVar[Shape | None] = None
     reader: ClassVar[type[Reader]] = Reader
@@ -98,6 +103,7 @@ class VitallyStream(Stream):
             parents=cls.parents or (cls.parent.name if cls.parent else ""),
             only_changed=cls.only_changed,
             of=cls.of.resource if cls.of else None,
+            parent_ids=cls.parent_ids,
             parse=cls.parse,
             shape=cls.shape,
         )
@@ -105,7 +111,47 @@ class VitallyStream(Stream):
     def __init__(self, tap: Tap, name: str | None = None, **fixed: str) -> None:
         """Build the stream; nothing is read yet. ``fixed`` is injected into every record."""
         self._fixed = fixed
+        self.in_force: dict[str, Any] = {}
         super().__init__(tap=tap, name=name)
+
+    @override
+    def apply_catalog(self, catalog: Catalog) -> None:
+        """Take over what a catalog may decide, and say what it may not."""
+        super().apply_catalog(catalog)
+        entry = catalog.get_stream(self.name)
+        if entry is None:
+            return
+        self.in_force = entry.schema.to_dict()
+        own, declared = type(self), self.in_force.get("properties") or {}
+        if self.replication_key not in {own.replication_key, None}:
+            self.logger.warning(
+                "The catalog names another replication key for '%s': its own, %s, is used.",
+                self.name,
+                own.replication_key or "none",
+            )
+        self.replication_key = own.replication_key
+        if not self.primary_keys or not set(self.primary_keys) <= declared.keys():
+            if self.primary_keys:
+                self.logger.warning(
+                    "The catalog names a key for '%s' that is no column: its own, %s, is used.",
+                    self.name,
+                    ", ".join(own.primary_keys),
+                )
+            self.primary_keys = own.primary_keys  # type: ignore[misc]
+        self._set_method()
+
+    def _set_method(self) -> None:
+        """Read in full if the catalog says so; there is no other choice."""
+        asked = self.forced_replication_method
+        method = str(asked or "").upper().replace("-", "_")
+        self.forced_replication_method = "FULL_TABLE" if method == "FULL_TABLE" else None
+        if method not in {"", "FULL_TABLE", "INCREMENTAL"}:
+            self.logger.warning(
+                "The catalog asks for the replication method %s for '%s', which is not offered: it "
+                "is read as without a catalog.",
+                printable(str(asked)),
+                self.name,
+            )
 
     @property
     def host(self) -> Host:
@@ -120,7 +166,7 @@ class VitallyStream(Stream):
             self.resource,
             self.host.run.workspace,
             self.name,
-            self.schema,
+            self.in_force or self.schema,
             self.logger,
             incremental,
             self._fixed,
@@ -192,7 +238,10 @@ class VitallyStream(Stream):
 
     def _set_state(self, changes: Mapping[str, Any]) -> None:
         """Replace the stream's entry in one step: a signal may come at any moment."""
-        entry = {name: value for name, value in {**self.entry, **changes}.items() if value}
+        new = {**self.entry, **changes}
+        if "resume" in self.entry and not new["resume"]:
+            new["resume"] = LEFT
+        entry = {name: value for name, value in new.items() if value}
         self.tap_state.setdefault("bookmarks", {})[self._state_name] = entry
         self.state_manager.is_flushed = False
 

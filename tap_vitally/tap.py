@@ -82,6 +82,11 @@ class TapVitally(Tap):
             except SettingsError as error:
                 problems += error.problems
         problems = problems or problems_with(self.settings.lookups)
+        if self.config.get("emit_activate_version_messages"):
+            problems.append(
+                "emit_activate_version_messages is not offered: it makes targets delete what a "
+                "run did not bring, and no run brings everything. Leave it out"
+            )
         if problems:
             raise SettingsError(problems)
 
@@ -201,11 +206,14 @@ class TapVitally(Tap):
 
     def fail_if_skipped(self) -> None:
         """Raise a `VitallyError` for a run that skipped something and may not."""
-        skipped = sum(tally.skipped for tally in self.run.tallies().values())
-        if skipped and self.settings.fail_on_skipped:
-            msg = (
-                f"{skipped:,} skipped, which fail_on_skipped does not allow: see the summary above."
-            )
+        tallies = self.run.tallies().values()
+        counts = {
+            "skipped": sum(tally.skipped for tally in tallies),
+            "values made null": sum(tally.made_null.total() for tally in tallies),
+        }
+        told = " and ".join(f"{count:,} {what}" for what, count in counts.items() if count)
+        if told and self.settings.fail_on_skipped:
+            msg = f"{told}, which fail_on_skipped does not allow: see the summary above."
             raise VitallyError(msg)
 
     @override

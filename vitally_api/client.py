@@ -15,7 +15,7 @@ from vitally_api.budget import Budget
 from vitally_api.connection import Broken, Connection, Request, Response
 from vitally_api.decoding import decoded, decoded_or_none
 from vitally_api.endpoint import Endpoint
-from vitally_api.errors import Refused, Unavailable, Uncertain, Unreadable
+from vitally_api.errors import Odd, Refused, Unavailable, Uncertain, Unreadable
 from vitally_api.policy import Counts, Policy, Uncounted
 from vitally_api.rate import Quota
 from vitally_api.retrying import TryAgain, until_answered
@@ -150,31 +150,31 @@ class Vitally:
         """Make an answer of a response, or decide what follows from one that is none."""
         if meaning_of(response.status) is not Meaning.DATA:
             raise self._failed(asked, response, policy)
+        kind: type[Unreadable] = Unreadable
         try:
-            data = parse(decoded(response.body, asked.label))
+            body = decoded(response.body, asked.label)
+            kind = Odd
+            data = parse(body)
         except Unreadable as failure:
-            raise self._unreadable(asked, response, failure, policy) from failure
+            raise self._unreadable(asked, response, kind(str(failure)), policy) from failure
         return Answer(data, response.date, len(response.body), response.status)
 
     def _unreadable(
         self, asked: Request, response: Response, failure: Unreadable, policy: Policy
     ) -> Exception:
+        tries = policy.odd_tries if isinstance(failure, Odd) else policy.unreadable_tries
         kind = response.headers.get("Content-Type", "no type").partition(";")[0]
         what = f"at {asked.label}: {failure} ({self._wording.printable(kind)})."
         if asked.method not in policy.repeats:
             return Uncertain(
                 f"Vitally answered with something that is not the data asked for, {what} {UNKNOWN}"
             )
-        lasting = Unreadable(
-            f"Vitally answered {policy.unreadable_tries} times with something that is not the data "
+        lasting = type(failure)(
+            f"Vitally answered {tries} times with something that is not the data "
             f"asked for, {what} If it goes on, tell Vitally's support."
         )
-        return TryAgain(
-            f"an answer that cannot be used ({failure})",
-            lambda _: lasting,
-            policy.patience,
-            tries=policy.unreadable_tries,
-        )
+        reason = f"an answer that cannot be used ({failure})"
+        return TryAgain(reason, lambda _: lasting, policy.patience, tries=tries)
 
     def _failed(self, asked: Request, response: Response, policy: Policy) -> Exception:
         """Decide what follows from a status that is no data."""

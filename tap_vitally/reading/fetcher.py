@@ -19,7 +19,7 @@ from tap_vitally.reading.workspace import Workspace
 from tap_vitally.replication.parents import Parent
 from tap_vitally.replication.passes import FIRST_PASS
 from tap_vitally.replication.place import Place
-from vitally_api import CursorRefused, Refused, Unavailable, Unreadable
+from vitally_api import CursorRefused, Odd, Refused, Unavailable, Unreadable
 
 BAD_REQUEST = 400
 MOST_SECOND_LOOKS = 5
@@ -29,8 +29,8 @@ MOST_SECOND_LOOKS = 5
 class Fetcher:
     """Fetches a stream that is made of one list or a few.
 
-    ``place`` is the stream's place in STATE and ``plan`` how it is read, both set before the first chain
-    is started.
+    ``place`` is the stream's place in STATE and ``plan`` how it is read, both set before the first
+    chain is started.
     """
 
     whole_parents: ClassVar[bool] = False
@@ -55,15 +55,16 @@ class Fetcher:
             resource,
             workspace.api,
             workspace.settings,
+            skip=self.skip,
             fixed=fixed,
             whole_parents=self.whole_parents,
         )
-        self.shaper = Shaper(
-            resource, schema, workspace.settings.embedded_objects, logger, self.skip
-        )
+        embedded = workspace.settings.embedded_objects
+        self.shaper = Shaper(resource, schema, embedded, logger, self.skip, self.tally)
         self.place = Place(None)
         self.plan = FIRST_PASS
         self._long_lists: list[Parent | None] = []
+        self._unusable: set[str] = set()
         self._told: set[tuple[str, str]] = set()
 
     @property
@@ -100,13 +101,19 @@ class Fetcher:
 
     def pages_or_failure(self, context: Context) -> Iterator[Page]:
         """Read one list; a refusal becomes a page, to be judged where it would have been written."""
+        began = False
         try:
-            yield from self.pages(context)
+            for page in self.pages(context):
+                began = True
+                yield page
         except Refused as refusal:
             yield Page(context, failure=refusal, ends=True)
         except Unreadable as failure:
-            if not self.resource.optional:
+            # What breaks off in the middle is no list that may be missing.
+            odd = isinstance(failure, Odd) and len(self.listing.labels) > 1 and not began
+            if not (odd or self.resource.optional):
                 raise
+            self._unusable.add(context.label)
             yield Page(context, failure=failure, ends=True)
 
     def start_for(self, context: Context) -> datetime | None:
@@ -177,6 +184,8 @@ class Fetcher:
         moves to another list. Either way it now stands before everything changed earlier.
         """
         for context in self.lists_to_look_at():
+            if context.label in self._unusable:
+                continue
             try:
                 yield from self._looks(context, signpost)
             except Refused as refusal:

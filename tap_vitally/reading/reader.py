@@ -1,22 +1,22 @@
 """One stream in one run: what is decided before it is fetched, and what STATE may remember of it.
 
-All of this happens on the main thread: `prepare` before anything is read, `taken` and what follows it
-when the records of a page have been written.
+All of this happens on the main thread: `prepare` before anything is read, `taken` and what follows
+it when the records of a page have been written.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from tap_vitally.reading.declaration import Record
 from tap_vitally.reading.fetcher import BAD_REQUEST, Fetcher
 from tap_vitally.reading.page import Context, Page
 from tap_vitally.replication.instants import format_instant
 from tap_vitally.replication.passes import FIRST_PASS, Pass, plan_pass
-from tap_vitally.replication.place import Place, Resume
-from vitally_api import CursorRefused, Refused, VitallyError
+from tap_vitally.replication.place import Place, Resume, distrust
+from vitally_api import CursorRefused, Refused, Unreadable, VitallyError
 
 FEWEST_PAGES_TOLD = 4
 """Pages after which STATE is written for the first time; later it is whenever a pass has grown by an
@@ -26,6 +26,7 @@ eighth, so that a long one writes it some thirty times."""
 class Reader(Fetcher):
     """Reads a stream: ``complete`` says whether everything was read, as far as it has come."""
 
+    walks_parents: ClassVar[bool] = False
     complete = True
     _pages_read = _pages_told = 0
 
@@ -42,22 +43,44 @@ class Reader(Fetcher):
 
     def prepare(self, entry: Mapping[str, Any], signpost: datetime | None) -> None:
         """Decide how to read, from the stream's entry in STATE."""
-        self.place = place = Place.from_state(entry, self.key, signpost)
+        host = self.workspace.fingerprint
+        if reason := distrust(entry, signpost, host):
+            self.logger.warning(
+                "STATE of '%s' is not used, because %s: everything is read.", self.name, reason
+            )
+        self.place = place = Place.from_state(entry, self.key, signpost, host)
         self.plan = self.planned(place)
+        # What reads its records as parents of others counts there those that cannot be any.
+        self.listing.reads_records = not self.whole_parents
         if place.resume and not self.can_go_on(place.resume):
             place.resume = None
         if place.resume:
             self.logger.info("Going on where an earlier run of '%s' was interrupted.", self.name)
-            place.go_on(self.listing.labels)
+            self.go_on(place)
         if place.bookmark:
             self.tally.bookmark_before = format_instant(place.bookmark)
 
     def planned(self, place: Place) -> Pass:
         """Decide in which order the lists are read, and from when on."""
         settings = self.workspace.settings
-        if self.incremental:
-            return plan_pass(place.bookmark, settings.start_date, settings.lookback)
+        if not self.incremental:
+            return self._whole_table()
+        plan = plan_pass(place.bookmark, settings.start_date, settings.lookback)
+        if place.resume:
+            by_parent = self.walks_parents and not self.resource.only_changed
+            plan = place.resume.finishing(plan, settings.start_date, by_parent=by_parent)
+        return plan
+
+    def _whole_table(self) -> Pass:
+        """Read all, but for what the operator does not want; without a moment of change, really all."""
+        start = self.workspace.settings.start_date
+        if start and self.resource.replication_key:
+            return Pass("updatedAt", start)
         return Pass(FIRST_PASS.sort_by if self.resource.sortable else None)
+
+    def go_on(self, place: Place) -> None:
+        """Take up an interrupted pass."""
+        place.go_on(self.listing.labels)
 
     def can_go_on(self, resume: Resume) -> bool:
         """Whether an interrupted pass is one that this run would make too."""
@@ -102,7 +125,9 @@ class Reader(Fetcher):
             label, cursor = following[0], None
         if place.signpost is None:
             return None
-        return Resume(place.signpost, place.newest, label, cursor, self.plan.sort_by)
+        return Resume(
+            place.signpost, place.newest, label, cursor, self.plan.sort_by, start=self.plan.start
+        )
 
     def is_due(self) -> bool:
         """Whether the place has moved far enough since STATE was written for it."""
@@ -152,7 +177,7 @@ class Reader(Fetcher):
 
 
 def _can_be_missing(failure: VitallyError, *, several: bool) -> bool:
-    """Whether a list is not there; one of several may also be unknown to the API."""
+    """Whether a list is not there; one of several may also be unknown to the API, or odd."""
     if isinstance(failure, CursorRefused) or not isinstance(failure, Refused):
-        return False
+        return several and isinstance(failure, Unreadable)
     return failure.missing or (failure.status == BAD_REQUEST and several)

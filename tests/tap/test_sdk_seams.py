@@ -96,6 +96,7 @@ def test_the_tap_overrides_what_it_means_to_and_nothing_by_accident() -> None:
                 "mask",
                 "get_records",
                 "get_batches",
+                "apply_catalog",
                 "get_replication_key_signpost",
                 "_increment_stream_state",
                 "log",
@@ -219,6 +220,7 @@ def test_the_sdk_asks_once_per_record_and_its_own_bookmark_never_shows(
             "replication_key",
             "replication_key_value",
             "contexts",
+            "host",
         }
         assert "replication_key_value" in last["bookmarks"][name]
     assert not last["bookmarks"].get("admins")

@@ -57,8 +57,10 @@ def test_text_that_cannot_be_sent_is_mended(here: Workspace) -> None:
     said = "\n".join(
         [
             json.dumps(schema("accounts", [{"externalId": 1, "name": 1}])),
-            (r'{"type": "RECORD", "stream": "accounts", "record": {"externalId": "1", "name": "'
-            r'half \ud83d and \u0000 nothing"}}'),
+            (
+                r'{"type": "RECORD", "stream": "accounts", "record": {"externalId": "1", "name": "'
+                r'half \ud83d and \u0000 nothing"}}'
+            ),
         ]
     )
     assert write(here, said + "\n").words == ["created"]

@@ -52,13 +52,17 @@ class Batches:
         lanes: dict[str, list[Work]] = {}
         for work in works:
             lanes.setdefault(self._run.doors[work.resource.name].lane(work), []).append(work)
+        # Most rows of a nightly push have nothing to write: a worker for each would cost 50 µs.
+        busy = [
+            lane for lane in lanes.values() if len(lane) > 1 or not self._writer.settle(lane[0])
+        ]
 
         def follow(lane: Sequence[Work]) -> None:
             for work in lane:
                 if self._run.failure is None:
                     self._writer.write(work)
 
-        self._run.each(follow, list(lanes.values()))
+        self._run.each(follow, busy)
 
     def _groups(self, resource: Resource, rows: Iterable[Row], *, last: bool) -> list[Group[Row]]:
         """Fit and fold rows; what needs no look-up ends here."""

@@ -20,6 +20,9 @@ DOUBLE = frozenset({400, 409, 422})
 class Door:
     """The way in for one resource; those that go their own way replace parts of it."""
 
+    asks = False
+    """Whether to know what is present takes a request of its own."""
+
     def __init__(self, resource: Resource, references: References, wire: Wire) -> None:
         self.resource = resource
         self.references = references

@@ -117,6 +117,8 @@ class Engine:
         """Say of every row that has not ended that it was not reached; send out STATE as far as it is."""
         self.run.ledger.emit()
         self.run.outcomes.not_reached()
+        for spool in self._spools.values():
+            spool.close()
         self.run.close()
 
     def interrupt(self, signal: int) -> None:

@@ -60,9 +60,8 @@ class Index:
         alone = by in self._resource.single
         pages = 0
         while missing and not self._complete and not (alone and len(missing) <= max(FEW, pages)):
-            self._read_page()
+            missing -= {_key(by, record) for record in self._read_page()}
             pages += 1
-            missing = {value for value in missing if not self._knows(by, value)}
         if missing and alone and not self._complete:
             self._spread(lambda value: self._read_one(by, value), missing)
 
@@ -135,12 +134,12 @@ class Index:
             self._ids[by] = found
         return self._ids[by]
 
-    def _read_page(self) -> None:
+    def _read_page(self) -> list[Record]:
         try:
             page = next(self._walk)
         except StopIteration:
             self._complete = True
-            return
+            return []
         except BaseException:
             # A generator that failed looks as if it were at its end: a list read in part is none.
             self._walk = self._pages()
@@ -149,6 +148,7 @@ class Index:
             # What was written meanwhile is newer than the list.
             if str(record.get("id")) not in self._records:
                 self.put(record)
+        return page
 
     def _pages(self) -> Iterator[list[Record]]:
         """Read the whole list; sorted by creation, a change does not move a record."""

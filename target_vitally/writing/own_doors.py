@@ -338,6 +338,8 @@ def _marks(person: Mapping[str, Any]) -> set[tuple[str, str]]:
 class TranscriptDoor(Door):
     """Transcripts: one for each meeting, replaced as a whole; nothing deletes them."""
 
+    asks = True
+
     @override
     def find(self, works: Sequence[Work]) -> None:
         """Leave it to `present`: each is a request of its own."""

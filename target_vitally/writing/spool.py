@@ -36,6 +36,11 @@ class Spool:
             self._about.append(about)
         self._file.write(encoded([row.number, place, row.record, row.raw]) + b"\n")
 
+    def close(self) -> None:
+        """Let go of what still waits."""
+        if self._file is not None:
+            self._file.close()
+
     def taken(self) -> Iterator[Row]:
         """Give all rows, and have none any more."""
         yield from self._rows

@@ -11,7 +11,7 @@ from target_vitally.writing.doors import Door
 from target_vitally.writing.run import Halted, Run
 from target_vitally.writing.wire import Declined
 from target_vitally.writing.work import Work
-from vitally_api import Uncertain, printable
+from vitally_api import Refused, Uncertain, printable
 
 PATIENCE = 300.0
 """Seconds in which a write is tried again after looks that did not find it."""
@@ -45,6 +45,10 @@ class Writer:
                 word = made.word
         except Declined as declined:
             self._end(work, Plan("rejected", str(declined)), {})
+        except Refused as refused:
+            if refused.key:
+                raise
+            self._end(work, Plan("rejected", str(refused)), {})
         except Lost:
             reason = "the answer was lost, and there is no key to look it up by"
             self._tell_uncertain(work)
@@ -52,6 +56,15 @@ class Writer:
         else:
             self._end(work, made, now)
         self._run.check()
+
+    def settle(self, work: Work) -> bool:
+        """Take rows to their end that need no request; tell whether these were such."""
+        door = self._run.doors[work.resource.name]
+        made = None if door.asks else self._plan(door, work)
+        if made is None or made.word in {"created", "updated"}:
+            return False
+        self._end(work, made, made.record or {})
+        return True
 
     def delete(self, work: Work, record: Record) -> None:
         """Delete one record."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import Any
 
 import pytest
 
@@ -29,6 +28,12 @@ def here(open_workspace: Callable[..., Workspace]) -> Workspace:
 
 
 @pytest.fixture(autouse=True)
-def _no_settings_around(monkeypatch: Any) -> None:
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Try again at once: what is waited for has its own tests."""
+    monkeypatch.setattr("vitally_api.retrying.LONGEST_PAUSE", 0.05)
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_around(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep settings in the environment out of the tests."""
     monkeypatch.delenv("TARGET_VITALLY_API_KEY", raising=False)

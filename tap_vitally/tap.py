@@ -8,7 +8,6 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from fnmatch import fnmatchcase
 from functools import cached_property
 from types import FrameType
 from typing import IO, Any, ClassVar, cast
@@ -25,6 +24,7 @@ from tap_vitally.command import (
 )
 from tap_vitally.ending import Ending
 from tap_vitally.environment import load_env_file, problems_in_environment, unknown_settings
+from tap_vitally.misses import catalog_misses, map_misses
 from tap_vitally.quiet import be_quiet
 from tap_vitally.reading.lookups import problems_with, streams_of
 from tap_vitally.reading.reader import Reader
@@ -47,7 +47,6 @@ from vitally_api import (
     Policy,
     SettingsError,
     VitallyError,
-    printable,
     read_timeout,
 )
 
@@ -187,33 +186,12 @@ class TapVitally(Tap):
             return None
 
     def misses(self) -> list[str]:
-        """Name what the catalog and the stream maps say of streams and properties that there are not."""
-        told = []
-        for name, entry in (self.input_catalog or {}).items():
-            root = entry.metadata.get(())
-            if name not in self.streams and root and root.selected:
-                told.append(f"The catalog selects {printable(name)!r}, which is no stream.")
+        """Name what the catalog and the stream maps say of what there is not."""
         maps = self.config.get("stream_maps") or {}
-        for pattern, mapped in maps.items():
-            hit = [s for s in self._all() if fnmatchcase(s.name, pattern)]
-            if not hit and not pattern.startswith("__"):
-                told.append(f"stream_maps names {printable(pattern)!r}, which is no stream.")
-            told += [
-                f"stream_maps removes {stream.name}.{printable(column)}, which is no property."
-                for stream in hit
-                for column, how in (mapped.items() if isinstance(mapped, dict) else ())
-                if how in {None, "__NULL__"} and column not in stream.schema["properties"]
-            ]
-            told += [
-                f"stream_maps adds {stream.name}.{printable(column)} beside a property of the same "
-                "name in other letters, which stays as it is."
-                for stream in hit
-                for column in (mapped if isinstance(mapped, dict) else ())
-                if column not in stream.schema["properties"]
-                and column.lower() in map(str.lower, stream.schema["properties"])
-                and mapped[column] not in {None, "__NULL__"}
-            ]
-        return told
+        return [
+            *catalog_misses(self.input_catalog or {}, self.streams),
+            *map_misses(maps, self._all()),
+        ]
 
     def check(self) -> None:
         """Print whether the connection works and which streams the workspace gives.

@@ -162,13 +162,13 @@ def test_masks_that_hit_nothing_are_named() -> None:
         catalog=found,
         setup_mapper=False,
     )
-    told = tap.misses()
-    assert told[:3] == [
-        "The catalog selects 'people', which is no stream.",
-        "stream_maps names 'user', which is no stream.",
-        "stream_maps removes users.phone, which is no property.",
+    told = sorted(tap.misses())
+    assert [line.partition(",")[0].partition(" beside")[0] for line in told] == [
+        "The catalog selects 'people'",
+        "stream_maps adds users.Email",
+        "stream_maps names 'user'",
+        "stream_maps removes users.phone",
     ]
-    assert told[3].startswith("stream_maps adds users.Email beside a property of the same name")
 
 
 def test_activate_version_is_refused_with_a_reason() -> None:

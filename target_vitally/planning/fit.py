@@ -53,11 +53,6 @@ class Fitted:
     copy: bool = False
     protected: frozenset[str] = frozenset()
 
-    @property
-    def source_id(self) -> str:
-        """The id that a copied row had where it came from."""
-        return str(self.properties.get("id") or "")
-
 
 def is_delete(meaning: Meaning, record: Mapping[str, Any]) -> bool:
     """Tell whether a row says that its record is gone."""

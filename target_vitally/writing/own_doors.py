@@ -108,13 +108,15 @@ class ConversationDoor(Door):
     @override
     def find(self, works: Sequence[Work]) -> None:
         super().find(works)
-        for work in works:
-            if work.body.get("messages") and (present := self.present(work)):
-                id_ = str(present[0]["id"])
-                for record in self.wire.records(
-                    f"/conversations/{segment(id_)}", f"{self.label}/...", None, work.tally
-                ):
-                    self.index(work).put(record)
+        talks = [work for work in works if work.body.get("messages")]
+        found = {str(r["id"]): self.index(work) for work in talks for r in self.present(work)[:1]}
+
+        def read(id_: str) -> None:
+            path = f"/conversations/{segment(id_)}"
+            for record in self.wire.records(path, f"{self.label}/..."):
+                found[id_].put(record)
+
+        self.references.spread(read, found)
 
     @override
     def compare(
@@ -188,9 +190,11 @@ class MessageDoor(Door):
 
     @override
     def find(self, works: Sequence[Work]) -> None:
-        for conversation in {work.inside["conversationId"] for work in works}:
-            works_inside = [w for w in works if w.inside["conversationId"] == conversation]
-            self._read(works_inside[0])
+        first = {work.inside["conversationId"]: work for work in reversed(works)}
+        self.references.spread(lambda conversation: self._look(first[conversation]), first)
+
+    def _look(self, work: Work) -> None:
+        self._read(work)
 
     def _read(self, work: Work) -> list[Record]:
         conversation = work.inside["conversationId"]

@@ -41,6 +41,7 @@ def parsed(module: str) -> ast.Module:
     return ast.parse(FILES[module].read_text(encoding="utf-8"))
 
 
+@cache
 def imports(module: str) -> set[str]:
     """Name the modules that one imports, ours by their full names."""
     found = set()

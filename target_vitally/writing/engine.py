@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from target_vitally.planning.meaning import Meaning
@@ -14,6 +15,7 @@ from target_vitally.writing.ledger import SECONDS
 from target_vitally.writing.outcomes import Origin, Row
 from target_vitally.writing.run import Halted, Run
 from target_vitally.writing.spool import Spool
+from vitally_api import Cancelled
 
 
 class Engine:
@@ -68,8 +70,7 @@ class Engine:
 
     def flush(self, rank: int | None = None) -> None:
         """Write what has come so far, up to a rank: parents before their children."""
-        self.busy = True
-        try:
+        with self._working():
             for resource in self._ranked:
                 if rank is None or resource.rank <= rank:
                     rows = self._buffers.pop(resource.name, [])
@@ -78,33 +79,43 @@ class Engine:
             self._flushed_at = time.monotonic()
             self.run.outcomes.flush()
             self.run.ledger.emit()
-        finally:
-            self.busy = False
-        self.run.check()
 
     def finish(self) -> str:
         """Write the rest, the rows that waited and the deletes; return what is wrong, or nothing."""
-        self.busy = True
-        try:
-            size = self.run.settings.batch_size_rows
+        with self._working():
             for resource in self._ranked:
-                spool = self._spools.pop(resource.name, None)
-                chunk: list[Row] = []
-                for row in spool.taken() if spool else ():
-                    chunk.append(row)
-                    if len(chunk) >= size:
-                        self.batches.process(resource, chunk, last=True)
-                        chunk = []
-                chunk += self._buffers.pop(resource.name, [])
-                if chunk:
-                    self.batches.process(resource, chunk, last=True)
+                for rows in self._rest(resource.name):
+                    self.batches.process(resource, rows, last=True)
                 self.run.ledger.emit()
             problem = self._deletes.carry_out(self.batches.writer)
             self.run.ledger.emit()
+        return problem
+
+    def _rest(self, resource: str) -> Iterator[list[Row]]:
+        """Give the rows of a resource that have waited, then those that came last, batch by batch."""
+        spool = self._spools.pop(resource, None)
+        rows: list[Row] = []
+        for row in spool.taken() if spool else ():
+            rows.append(row)
+            if len(rows) >= self.run.settings.batch_size_rows:
+                yield rows
+                rows = []
+        rows += self._buffers.pop(resource, [])
+        if rows:
+            yield rows
+
+    @contextmanager
+    def _working(self) -> Iterator[None]:
+        """Let a signal wait for the end of what is under way, and be what ends the run."""
+        self.busy = True
+        try:
+            yield
+        except Cancelled:
+            self.run.check()
+            raise
         finally:
             self.busy = False
         self.run.check()
-        return problem
 
     def _defer(self, row: Row) -> None:
         """Let a row wait for the end of the input."""

@@ -27,11 +27,6 @@ class Ledger:
         self._states: deque[tuple[int, Any]] = deque()
         self._emitted_at = clock()
 
-    @property
-    def rows(self) -> int:
-        """How many rows have come."""
-        return self._rows
-
     def row(self) -> int:
         """Number a row that has come."""
         with self._lock:

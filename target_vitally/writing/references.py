@@ -55,7 +55,7 @@ class References:
     def __init__(self, wire: Wire, resources: Mapping[str, Resource], spread: Spread) -> None:
         self._wire = wire
         self._resources = {**LOOKED_UP, **resources}
-        self._spread = spread
+        self.spread = spread
         self._indexes: dict[tuple[str, str], Index] = {}
         self._traits: dict[str, set[str] | None] = {}
         self._sources: dict[tuple[str, str], str] = {}
@@ -67,7 +67,7 @@ class References:
         path = "/" + declared.path.format(**{n: segment(v) for n, v in (inside or {}).items()})
         with self._lock:
             if (resource, path) not in self._indexes:
-                made = Index(self._wire, declared, path, self._spread)
+                made = Index(self._wire, declared, path, self.spread)
                 made.want(self._traits.get(resource, set()))
                 self._indexes[resource, path] = made
             return self._indexes[resource, path]

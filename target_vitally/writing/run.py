@@ -46,7 +46,8 @@ class Run:
         self.resources = resources
         self.totals = Totals()
         self.wire = Wire(vitally, self.totals)
-        self.ledger = Ledger((lambda _: None) if settings.dry_run else emit)
+        self._emit = emit
+        self.ledger = Ledger(self._acknowledge)
         self.outcomes = Outcomes(settings, self.ledger)
         self.references = References(self.wire, resources, self.spread)
         self.doors: dict[str, Door] = {
@@ -55,6 +56,12 @@ class Run:
         }
         self.failure: BaseException | None = None
         self._lock = threading.Lock()
+
+    def _acknowledge(self, state: Any) -> None:
+        """Send out a STATE, after the lines on the rows before it; a plan acknowledges nothing."""
+        self.outcomes.flush()
+        if not self.settings.dry_run:
+            self._emit(state)
 
     @cached_property
     def pool(self) -> ThreadPoolExecutor:

@@ -133,6 +133,34 @@ def test_a_signal_does_not_lose_what_is_under_way(here: Workspace, tmp_path: Pat
     assert set(words) == {"created", "not reached"}
 
 
+def test_a_signal_while_lists_are_read_is_a_signal(here: Workspace, tmp_path: Path) -> None:
+    for number in range(300):
+        here.put("accounts", externalId=str(number), name="A")
+    process: list[subprocess.Popen[str]] = []
+
+    def interrupt(_method: str, path: str, _count: int) -> str:
+        if path == "accounts":
+            process[0].send_signal(signal.SIGTERM)
+            return "503"
+        return ""
+
+    here.fault = interrupt
+    rows = [{"externalId": str(n), "name": "B"} for n in range(100)]
+    with subprocess.Popen(
+        [*COMMAND, "--config", config(tmp_path, here)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as started:
+        process.append(started)
+        out, told = started.communicate(
+            "\n".join(map(json.dumps, messages(accounts=rows))), timeout=60
+        )
+    assert started.returncode == 128 + signal.SIGTERM, told
+    assert (out, here.writes()) == ("", [])
+
+
 @pytest.mark.parametrize(
     ("settings", "told"),
     [

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 from collections.abc import Callable
 from contextlib import redirect_stdout
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -51,6 +53,20 @@ def test_a_record_of_two_megabytes_is_written(here: Workspace) -> None:
     ]
     assert write(here, messages(notes=rows)).words == ["created"]
     assert write(here, messages(notes=rows)).words == ["unchanged"]
+
+
+def test_rows_may_come_in_files(here: Workspace, tmp_path: Path) -> None:
+    file = tmp_path / "rows.jsonl.gz"
+    with gzip.open(file, "wt") as lines:
+        lines.write('{"externalId": "1", "name": "A"}\n{"externalId": "2", "name": "poison"}\n')
+    said = messages(accounts=[{"externalId": "3", "name": "C"}])
+    batch = {
+        "type": "BATCH",
+        "stream": "accounts",
+        "encoding": {"format": "jsonl", "compression": "gzip"},
+        "manifest": [file.as_uri()],
+    }
+    assert write(here, [*said[:2], batch, said[2]]).words == ["created", "created", "rejected"]
 
 
 def test_text_that_cannot_be_sent_is_mended(here: Workspace) -> None:

@@ -74,6 +74,8 @@ TROUBLES = (
         (requests.exceptions.SSLError, urllib3.exceptions.SSLError, ssl.SSLError),
         "No TLS connection could be made",
         "Check api_url, the proxy and REQUESTS_CA_BUNDLE.",
+        # The same type shows a connection that broke off after the request had gone out.
+        unsent=False,
     ),
     Trouble(
         (requests.exceptions.InvalidURL, urllib3.exceptions.LocationParseError),

@@ -5,19 +5,22 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from pathlib import Path
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 from typing import Any
 
 import pytest
+import trustme
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.vitally_api.wire import Client, Hasty, Reply, Server, free_port
-from vitally_api import Budget, Uncertain, Unreadable
+from vitally_api import Budget, Unavailable, Uncertain, Unreadable
 
 WRITES = ("POST", "PUT", "DELETE")
 DONE = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"
@@ -109,6 +112,32 @@ def test_a_read_is_sent_again_whatever_became_of_it(ending: Ending) -> None:
     with running(Careless(at_first)) as server:
         assert Client(server.url, patience=60).get().data == {"id": "1"}
         assert server.asked == ["GET"] * 3
+
+
+def test_a_write_that_broke_off_inside_tls_is_left_to_the_caller(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost", "127.0.0.1").configure_cert(context)
+    authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "authority.pem"))
+
+    class Secret(Careless):
+        def get_request(self) -> tuple[socket.socket, Any]:
+            plain, address = super().get_request()
+            return context.wrap_socket(plain, server_side=True), address
+
+    def break_the_seal(connection: socket.socket) -> None:
+        with socket.socket(fileno=connection.detach()) as below:
+            below.sendall(b"nothing that TLS knows")
+
+    with running(Secret(break_the_seal)) as server:
+        client = Client(server.url.replace("http:", "https:"))
+        with pytest.raises(Unavailable) as caught:
+            client.api.send("POST", "/notes", body={"note": "once"})
+        assert server.asked == ["POST"]
+    assert isinstance(caught.value, Uncertain)
 
 
 # Where nothing was done

@@ -140,6 +140,16 @@ def test_a_write_that_broke_off_inside_tls_is_left_to_the_caller(
     assert isinstance(caught.value, Uncertain)
 
 
+def test_a_failure_is_not_taken_for_the_one_that_was_being_handled() -> None:
+    with running(Careless(reset)) as server:
+        try:
+            Client(f"http://127.0.0.1:{free_port()}").get()
+        except Unavailable:
+            with pytest.raises(Uncertain, match="The connection broke"):
+                Client(server.url).api.send("POST", "/notes", body={})
+        assert server.asked == ["POST"]
+
+
 # Where nothing was done
 
 

@@ -283,3 +283,23 @@ def test_what_a_write_costs_is_learned_from_the_answers(
     turn = budget.acquire("PUT")
     assert turn.units == cost
     assert budget.left() == lefts[-1] - cost
+
+
+@pytest.mark.parametrize("refusal", [Reply(429, headers={"RateLimit-Remaining": "3"}), Reply(503)])
+def test_what_was_not_carried_out_shows_no_cost(
+    serve: Callable[..., Server], refusal: Reply
+) -> None:
+    def told(left: int) -> Reply:
+        return Reply(headers={"RateLimit-Limit": "100", "RateLimit-Remaining": str(left)})
+
+    budget: Budget = Hasty()
+    refused = [told(3), refusal] * 3
+    client = Client(serve(*refused, *map(told, (99, 94, 89, 84))).url, budget=budget)
+    for _ in range(3):
+        client.get()
+        with pytest.raises(Unavailable):
+            client.api.send("POST", "/notes", body={})
+    client.get()
+    for _ in range(3):
+        client.api.send("POST", "/notes", body={})
+    assert budget.acquire("POST").units == 5

@@ -58,7 +58,9 @@ def until_answered(attempt: Callable[[], T], budget: Budget, counts: Counts) -> 
             of_this_kind += failed.tries is not None
             if now - began >= failed.patience or of_this_kind == failed.tries:
                 raise failed.failure(now - began) from None
-            wait = backoff.full_jitter(next(growing)) if failed.wait is None else failed.wait
+            rest = failed.patience - (now - began)
+            growth = min(backoff.full_jitter(next(growing)), rest)
+            wait = growth if failed.wait is None else failed.wait
             again = failed
         counts.add(retries=1)
         logger.warning("Trying again in %.1f s after %s.", wait, again.reason)

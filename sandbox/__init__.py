@@ -15,5 +15,6 @@ from sandbox.sandbox import Entry, Sandbox
 from sandbox.server import serve
 from sandbox.truth import STREAMS
 from sandbox.world import World
+from sandbox.writing.switches import Writing
 
-__all__ = ["STREAMS", "Clock", "Entry", "Fault", "Rate", "Sandbox", "World", "serve"]
+__all__ = ["STREAMS", "Clock", "Entry", "Fault", "Rate", "Sandbox", "World", "Writing", "serve"]

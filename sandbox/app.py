@@ -20,6 +20,11 @@ from sandbox.pages import NOT_FOUND, Page, Plain
 from sandbox.sandbox import Sandbox
 from sandbox.wire import Delivery, compressed
 
+METHODS = frozenset({"GET", "POST", "PUT", "DELETE"})
+
+NOT_DONE = Plain({"error": "Service unavailable"}, 503)
+"""The answer to a write that came to nothing, before it is spoiled."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -43,14 +48,15 @@ class _Application:
 
     async def resources(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer anything that is not below ``/control``."""
-        request = Request(scope)
+        request = Request(scope, receive)
         path, query = scope["raw_path"].decode("ascii"), scope["query_string"].decode("latin-1")
         entry = self._sandbox.requests.add(request.method, path, query)
         if self._sandbox.before_request:
             self._sandbox.before_request(entry)
         if self._sandbox.latency:
             await asyncio.sleep(self._sandbox.latency)
-        reply, fault = self._reply(request, path, query)
+        body = b"" if request.method == "GET" else await request.body()
+        reply, fault = self._reply(request, path, query, body)
         if self._sandbox.gzip and "gzip" in request.headers.get("accept-encoding", ""):
             reply = compressed(reply)
         entry.status, entry.bytes = reply.status, len(reply.body)
@@ -61,18 +67,30 @@ class _Application:
         logger.error("Cannot answer %s", request.url.path, exc_info=error)
         return Response(self._sandbox.encode({"error": repr(error)}), 500)
 
-    def _reply(self, request: Request, path: str, query: str) -> tuple[Reply, Fault | None]:
+    def _reply(
+        self, request: Request, path: str, query: str, body: bytes
+    ) -> tuple[Reply, Fault | None]:
         headers = {"Date": format_datetime(self._sandbox.world.clock.now(), usegmt=True)}
         objection = self._objection(request)
         if not objection and self._sandbox.limiter:
-            allowed, rate_headers = self._sandbox.limiter.take()
+            allowed, rate_headers = self._sandbox.limiter.take(
+                1 if request.method == "GET" else self._sandbox.writer.switches.cost
+            )
             headers |= rate_headers
             objection = None if allowed else Plain({"error": "Too many requests"}, 429)
         if objection:
             return self._written(objection, headers), None
         params = dict(parse_qsl(query, keep_blank_values=True))
-        answer = self._sandbox.api.get([unquote(part) for part in path.split("/")[2:]], params)
-        fault = self._sandbox.faults.pick(path, params)
+        segments = [unquote(part) for part in path.split("/")[2:]]
+        fault = self._sandbox.faults.pick(request.method, path, params)
+        self._sandbox.writer.catch_up()
+        answer: Plain | Page
+        if request.method == "GET":
+            answer = self._sandbox.api.get(segments, params)
+        elif fault and not fault.done:
+            answer = NOT_DONE
+        else:
+            answer = self._sandbox.writer.write(request.method, segments, params, body)
         if not fault:
             return self._written(answer, headers), None
         return respond(fault, self._written(tamper(fault, answer), headers)), fault
@@ -81,7 +99,7 @@ class _Application:
         """Say what is wrong with a request, whatever it is after (API notes: auth)."""
         if not request.scope["raw_path"].startswith(b"/resources/"):
             return NOT_FOUND
-        if request.method != "GET":
+        if request.method not in METHODS:
             return Plain({"error": "Method not allowed"}, 405)
         header = request.headers.get("authorization")
         if header is None:

@@ -70,6 +70,8 @@ def control_routes(sandbox: Sandbox) -> list[Route]:
         ("DELETE", "/faults", control.clear_faults),
         ("POST", "/refuse", control.refuse),
         ("POST", "/clock", control.clock),
+        ("GET", "/writing", control.writing),
+        ("POST", "/writing", control.turn),
     )
     return [
         Route(path, _answering(sandbox, handler), methods=[method])
@@ -85,9 +87,10 @@ class Control:
         self._sandbox = sandbox
 
     async def health(self, _request: Request) -> Any:
-        """Say that the sandbox is up, and how large its world is."""
+        """Say that the sandbox is up, how large its world is, and which surveys there are."""
         sizes = {name: len(table) for name, table in self._sandbox.world.tables.items()}
-        return {"ok": True, "rows": sizes}
+        surveys = self._sandbox.world.ids("surveys")
+        return {"ok": True, "rows": sizes, "surveys": surveys}
 
     async def truth(self, request: Request) -> Any:
         """Answer what a tap should deliver for a stream; with ``rows=false`` only how much."""
@@ -102,6 +105,7 @@ class Control:
         return {
             "count": len(log),
             "byStatus": log.by_status(),
+            "byMethod": log.by_method(),
             "byPath": log.by_path(),
             "requests": list(log),
         }
@@ -140,6 +144,16 @@ class Control:
         """Set the clock's offset: ``{"offset": -300}``."""
         self._sandbox.world.clock.offset = float((await _document(request, dict))["offset"])
         return {"now": self._sandbox.world.clock.now().isoformat()}
+
+    async def writing(self, _request: Request) -> Any:
+        """Answer how the switches for writing stand."""
+        return self._sandbox.writer.switches
+
+    async def turn(self, request: Request) -> Any:
+        """Turn switches: ``{"links": "add"}``; the others stay as they are."""
+        writer = self._sandbox.writer
+        writer.switches = writer.switches.but(await _document(request, dict))
+        return writer.switches
 
 
 async def _document(request: Request, kind: type[T]) -> T:

@@ -91,6 +91,8 @@ class Fault:
 
         path: A glob for the path, with or without the leading ``/resources/``; after a ``?`` come
             the parameters that the query has to have, their values globs as well.
+        method: A glob for the method.
+        done: Whether a write that it spoils is carried out all the same: the answer alone is lost.
         times: How many requests it spoils; None is all of them.
         after: How many matching requests it lets pass first.
         probability: How likely it is to strike, once it could.
@@ -110,6 +112,8 @@ class Fault:
     megabytes: float = 10.0
     digits: int = 5000
     depth: int = 10_000
+    method: str = "*"
+    done: bool = False
     _seen: int = field(default=0, init=False)
     _struck: int = field(default=0, init=False)
 
@@ -119,8 +123,10 @@ class Fault:
             msg = f"no such fault: {self.kind} (there are {', '.join(get_args(Kind))})"
             raise ValueError(msg)
 
-    def strikes(self, path: str, params: Params, random: Random) -> bool:
+    def strikes(self, method: str, path: str, params: Params, random: Random) -> bool:
         """Decide whether a request is to be spoiled, and count it."""
+        if not fnmatchcase(method, self.method):
+            return False
         if self.kind in NEEDS_CURSOR and not params.get("from"):
             return False
         if not self._matches(path, params):
@@ -151,9 +157,9 @@ class Faults(list[Fault]):
         super().__init__(faults)
         self._random = Random(seed)
 
-    def pick(self, path: str, params: Params) -> Fault | None:
+    def pick(self, method: str, path: str, params: Params) -> Fault | None:
         """Return the fault that a request meets."""
-        return next((f for f in list(self) if f.strikes(path, params, self._random)), None)
+        return next((f for f in list(self) if f.strikes(method, path, params, self._random)), None)
 
 
 ODDITIES: Final[Mapping[str, Callable[..., Fault]]] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from typing import Any, Literal
 
 import msgspec
@@ -15,6 +15,10 @@ from sandbox.faults import Fault, Faults, Odd, odd
 from sandbox.pages import AtEnd
 from sandbox.rate import Limiter, Rate
 from sandbox.world import World
+from sandbox.writing.routes import Writer
+from sandbox.writing.switches import Writing
+
+DEFAULT = Writing()
 
 
 @dataclass(slots=True)
@@ -48,6 +52,10 @@ class RequestLog(list[Entry]):
         """Count the requests per status."""
         return dict(Counter(entry.status for entry in list(self)))
 
+    def by_method(self) -> dict[str, int]:
+        """Count the requests per method."""
+        return dict(Counter(entry.method for entry in list(self)))
+
     def by_path(self) -> dict[str, int]:
         """Count the requests per path."""
         return dict(Counter(entry.path for entry in list(self)))
@@ -71,6 +79,8 @@ class Sandbox:
     """Whether lists carry ``atEnd``, or carry it one page early."""
     admin_search: Literal["object", "results"] = "object"
     """What searching admins answers: one ``object`` or ``results``."""
+    writing: InitVar[Writing] = DEFAULT
+    """How it writes where nobody knows; ``writer.switches`` later on."""
     url: str = field(default="", init=False)
     """Where it listens, without ``/resources``."""
     faults: Faults = field(default_factory=Faults, init=False)
@@ -80,10 +90,12 @@ class Sandbox:
     before_request: Callable[[Entry], object] | None = field(default=None, init=False)
     """Called before each request is answered, in the thread of the server."""
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, writing: Writing) -> None:
         """Set up what follows from the choices."""
         self.limiter = Limiter(self.rate) if self.rate else None
         self.api = Api(self.world, self.at_end, self.admin_search)
+        self.writer = Writer(self.api)
+        self.writer.switches = writing
         self._encoder = msgspec.json.Encoder(decimal_format="number")
 
     def refuse(self, path: str, status: int = 403) -> None:

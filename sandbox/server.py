@@ -15,6 +15,7 @@ from sandbox.app import application
 from sandbox.sandbox import Sandbox
 from sandbox.wire import Protocol
 from sandbox.world import World
+from sandbox.writing.switches import Writing
 
 if sys.version_info >= (3, 12):
     from typing import override
@@ -81,6 +82,7 @@ def serve(  # noqa: PLR0913 - they are all optional, and named
     gzip: bool = True,
     at_end: AtEnd = "present",
     admin_search: Literal["object", "results"] = "object",
+    writing: Writing = Writing(),  # noqa: B008 - it is a value that cannot be changed
 ) -> Iterator[Sandbox]:
     """Run a sandbox for as long as the context lasts, on a port of 127.0.0.1 or any free one."""
     sandbox = Sandbox(
@@ -91,6 +93,7 @@ def serve(  # noqa: PLR0913 - they are all optional, and named
         gzip=gzip,
         at_end=at_end,
         admin_search=admin_search,
+        writing=writing,
     )
     # Only where the protocol is spelled out does asyncio switch Nagle's algorithm off, which would
     # otherwise hold each body back for the 40 ms it takes the client to acknowledge the headers.

@@ -23,6 +23,19 @@ PARTS: Mapping[str, tuple[str, ...]] = {
 }
 """What goes away together with a row."""
 
+SHOWN_FOR: Mapping[str, tuple[str, ...]] = {
+    "accountId": ("account",),
+    "accountIds": ("accounts",),
+    "customerIds": ("customer", "customerId", "customers"),
+    "organizationId": ("organization",),
+    "organizationIds": ("organizations",),
+    "userId": ("user",),
+}
+"""What a row shows for a link that is written."""
+
+SEEN_FIELDS = frozenset({"firstKnown", "firstSeenTimestamp"})
+"""Fields that say when Vitally first heard of somebody."""
+
 
 class Workspace(Rows):
     """Everything a Vitally workspace holds, in as many rows as you like.
@@ -55,6 +68,21 @@ class Workspace(Rows):
             self._insert(resource, made)
             self._touch_whole(resource, made.links)
             return made.row
+
+    def write(self, resource: str, /, **fields: Any) -> Row:
+        """Add a row as a client writes it: like `create`, but nothing in it is left to chance."""
+        with self.lock:
+            now = iso(self.clock.now())
+            made = self._maker.make(resource, Moments(now, now), fields)
+            given = {"id", "createdAt", "updatedAt", *fields}
+            given.update(*(SHOWN_FOR.get(name, ()) for name in fields))
+            row = {
+                name: value if name in given else _nothing(name, value, now)
+                for name, value in made.row.items()
+            }
+            self._insert(resource, Made(row, made.links))
+            self._touch_whole(resource, made.links)
+            return row
 
     def update(self, resource: str, key: str, /, **fields: Any) -> Row:
         """Change fields of a row, or whom it belongs to where that can change, and stamp it."""
@@ -130,6 +158,17 @@ class Workspace(Rows):
         """Let a change of a message count for its conversation (API notes: messages)."""
         if resource == "messages":
             self._change("conversations", links[0], {})
+
+
+def _nothing(name: str, value: Any, now: str) -> Any:
+    """What stands in a new row where nothing was given."""
+    if name in SEEN_FIELDS:
+        return now
+    if name.endswith("Count"):
+        return 0
+    if name == "traits":
+        return {}
+    return type(value)() if isinstance(value, bool | list) else None
 
 
 def _without(row: Row, gone: str) -> Row:

@@ -29,6 +29,11 @@ class World(Workspace):
         super().__init__(seed, accounts, clock or Clock(), sizes)
         self._days = Random(f"{seed}:days")
 
+    @classmethod
+    def empty(cls, seed: int = 1, clock: Clock | None = None) -> World:
+        """Make a world without customers: it has what only the app edits, such as its team."""
+        return cls(seed, 0, clock, {"customObjects": 0, "surveys": 0})
+
     def truth(self, stream: str) -> Truth:
         """Return exactly the rows that a tap should deliver for a stream, by primary key."""
         with self.lock:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from random import Random
 from typing import NamedTuple, TypeVar
 
-from sandbox.pools import Pools, new_id
+from sandbox.pools import new_id, pools
 from sandbox.rows import Rows
 from sandbox.table import Links, Row
 
@@ -36,7 +36,7 @@ class Draw:
         self.rows = rows
         """What new rows refer to; they are not put there, only looked up."""
         self.random = Random(f"{seed}:changes")
-        self.pools = Pools(seed)
+        self.pools = pools(seed)
         self.moments = Moments("", None)
         """Those of the row that is being made."""
 

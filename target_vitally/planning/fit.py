@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, Literal
@@ -73,11 +73,15 @@ def fit(meaning: Meaning, record: Record, nulls: Nulls, protected: Sequence[str]
         copy=meaning.copy,
         archived=meaning.copy and bool(record.get("archivedAt")),
     )
-    for name, ways in meaning.ways.items():
-        reference = meaning.resource.reference[name]
-        if not delete or reference.in_path:
-            _refer(found, reference, ways, record, nulls)
+    nothing = {
+        name
+        for name, ways in meaning.ways.items()
+        if (not delete or meaning.resource.reference[name].in_path)
+        and not _refer(found, meaning.resource.reference[name], ways, record)
+    }
     _fixed_references(meaning, found)
+    if nulls == "clear" and not delete and not meaning.copy:
+        _clear_references(meaning, found, nothing, record)
     if delete:
         return found
     if meaning.unknown == "fail" and (stray := meaning.stray(record)):
@@ -146,16 +150,11 @@ def _refer(
     reference: Reference,
     ways: Sequence[tuple[Way | None, str]],
     record: Record,
-    nulls: Nulls,
-) -> None:
-    """Read what a row refers to by the surest of its columns that says anything."""
-    told_null = False
+) -> bool:
+    """Read what a row refers to by the surest of its columns that says anything, if one does."""
     for way, column in ways:
-        if column not in record:
-            continue
-        value = record[column]
+        value = record.get(column)
         if value in (None, ""):
-            told_null = True
             continue
         if way and way.by == "embedded":
             names = tuple(_embedded(reference, value))
@@ -166,12 +165,27 @@ def _refer(
             raise Rejection(msg)
         if names:
             found.references[reference.name] = names
-            return
-    if told_null and nulls == "clear" and not found.copy and not reference.in_path:
-        if reference.many:
-            msg = f"{reference.name}: it cannot be emptied, and the row has a null there"
+            return True
+    return False
+
+
+def _clear_references(
+    meaning: Meaning, found: Fitted, nothing: Iterable[str], record: Record
+) -> None:
+    """Read nulls in the columns of references: of two parents, one may well be null."""
+    groups = meaning.resource.one_of
+    for name in nothing:
+        reference = meaning.resource.reference[name]
+        told = any(column in record for _, column in meaning.ways[name])
+        if not told or reference.in_path or name in found.references:
+            continue
+        group = next((group for group in groups if name in group), ())
+        if any(found.references.get(other) for other in group):
+            continue
+        if group or reference.many:
+            msg = f"{name}: it cannot be emptied, and the row has a null there (nulls: clear)"
             raise Rejection(msg)
-        found.references[reference.name] = None
+        found.references[name] = None
 
 
 def _named(reference: Reference, way: Way | None, value: Any, *, copy: bool) -> Iterator[Named]:

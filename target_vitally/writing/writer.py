@@ -110,8 +110,12 @@ class Writer:
             try:
                 now = door.create(work, made) if made.word == "created" else door.update(work, made)
             except Uncertain as uncertain:
+                if work.key is None and not door.asks:
+                    raise Lost from uncertain
                 began = time.monotonic() if began is None else began
-                found = self._look(door, work, uncertain)
+                # What timed out may still be under way: give it a moment before the look.
+                self._run.budget.sleep(min(0.1 * 2**tried, LONGEST_PAUSE))
+                found = door.again(work)
                 if found and first.word == "created":
                     return Plan("created", body=first.body), found[0]
                 made = self._plan(door, work)
@@ -123,7 +127,6 @@ class Writer:
                     return made, made.record or {}
                 if time.monotonic() - began > self.patience:
                     raise
-                self._run.budget.sleep(min(0.1 * 2**tried, LONGEST_PAUSE))
             except Declined as declined:
                 if made.word != "created" or not door.is_double(declined):
                     raise
@@ -136,13 +139,6 @@ class Writer:
                 self._tell_untaken(door, work, made, now)
                 return Plan(made.word, body=made.body, changes=made.changes or first.changes), now
         raise AssertionError
-
-    def _look(self, door: Door, work: Work, uncertain: Uncertain) -> list[Record]:
-        """See whether a write was carried out; `Lost` is raised where there is no way to see."""
-        found = door.again(work)
-        if found is None:
-            raise Lost from uncertain
-        return found
 
     def _tell_untaken(self, door: Door, work: Work, made: Plan, now: Record) -> None:
         stream = work.meaning.stream

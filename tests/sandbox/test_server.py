@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import signal
 import subprocess
 import sys
@@ -173,7 +174,10 @@ def test_the_command_line(tmp_path: Path) -> None:
         assert process.stdout
         line = process.stdout.readline()
         url = f"http://127.0.0.1:{port_file.read_text()}"
-        assert line == f"Vitally sandbox on {url} (key: other)\n"
+        said = (
+            rf"Vitally sandbox on {url} \(key: other, surveys: [-0-9a-f]{{36}}, [-0-9a-f]{{36}}\)\n"
+        )
+        assert re.fullmatch(said, line)
         answer = requests.get(f"{url}/resources/users", auth=("other", ""), timeout=20)
         assert len(answer.json()["results"]) == 7
         assert answer.headers["RateLimit-Limit"] == "2, 2;window=60"
@@ -187,3 +191,14 @@ def test_the_command_line_refuses_an_unknown_size() -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "no such resource: nothing" in done.stderr
+
+
+def test_a_port_that_is_taken_is_told_in_one_line(lively: Client) -> None:
+    port = lively.sandbox.url.rpartition(":")[2]
+    command = [sys.executable, "-m", "sandbox", "--empty", "--port", port]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert done.stderr.splitlines()[-1].endswith(
+        f"error: cannot listen on port {port}: Address already in use"
+    )

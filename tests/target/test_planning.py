@@ -223,6 +223,21 @@ def test_nulls_say_nothing_or_empty() -> None:
         fit(meaning("tasks", "externalId", "name"), {"externalId": "t", "name": None}, "clear")
 
 
+def test_one_of_two_parents_may_be_null() -> None:
+    row: dict[str, Any] = {
+        "externalId": "t",
+        "accountExternalId": "a",
+        "organizationExternalId": None,
+    }
+    tasks = meaning("tasks", *row)
+    assert fit(tasks, row, "clear").references.keys() == {"accountId"}
+    with pytest.raises(Rejection, match="emptied"):
+        fit(tasks, {**row, "accountExternalId": None}, "clear")
+    accounts = meaning("accounts", "externalId", "organizationExternalId")
+    alone = {"externalId": "a", "organizationExternalId": None}
+    assert fit(accounts, alone, "clear").references == {"organizationId": None}
+
+
 def test_traits_of_others_are_left_out() -> None:
     row = {"externalId": "a", "traits": {"hspot.x": 1, "plan": "gold"}}
     found = fit(meaning("accounts", *row), row, "omit", ["hspot.*"])

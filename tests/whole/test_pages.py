@@ -53,7 +53,7 @@ def test_an_empty_page_is_not_the_end() -> None:
     with frozen(accounts=6) as sandbox:
         sandbox.faults.append(Fault("empty_page_with_next", path="users", after=1, times=2))
         messages = run_in_process(config_for(sandbox.url, page_size=5), select=["users"])
-        assert not sandbox.faults.pick("/resources/users", {}), "both should have struck"
+        assert not sandbox.faults.pick("GET", "/resources/users", {}), "both should have struck"
         assert loaded(messages).tables["users"] == expected(sandbox.world, "users")
 
 

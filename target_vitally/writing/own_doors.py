@@ -80,6 +80,17 @@ class CustomObjectDoor(Door):
             body["customFields"] = fields
         return super().update(work, _with_body(plan, body))
 
+    @override
+    def delete(self, work: Work, record: Mapping[str, Any]) -> bool:
+        path = self.path_of(work, record)
+        if super().delete(work, record):
+            return True
+        # A missing route and a missing record are answered alike.
+        if not self.wire.records(path, f"{self.label}/...", None, work.tally):
+            return False
+        msg = "the API does not offer to delete custom objects here: do it in the app"
+        raise Declined(msg, 405)
+
     @staticmethod
     def _merged(wanted: Any, record: Mapping[str, Any]) -> list[Record]:
         """Put the fields of a row over those present, by their paths or labels."""

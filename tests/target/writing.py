@@ -8,9 +8,8 @@ from contextlib import redirect_stdout
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Protocol
 
-from harness.workspace import Workspace
 from target_vitally.planning.meaning import Misunderstood
 from target_vitally.target import TargetVitally
 from target_vitally.writing.run import Halted
@@ -18,6 +17,12 @@ from vitally_api import VitallyError
 
 Row = dict[str, Any]
 PATIENCE = 2.0
+
+
+class Host(Protocol):
+    """Where there is something to write to."""
+
+    url: str
 
 
 class Hasty(TargetVitally):
@@ -66,7 +71,7 @@ def messages(**streams: list[Row]) -> list[Row]:
     return [*found, {"type": "STATE", "value": {"end": True}}]
 
 
-def write(here: Workspace, said: list[Row] | str, **settings: Any) -> Outcome:
+def write(here: Host, said: list[Row] | str, **settings: Any) -> Outcome:
     """Run the target over messages."""
     text = said if isinstance(said, str) else "\n".join(map(json.dumps, said)) + "\n"
     with TemporaryDirectory() as folder, redirect_stdout(io.StringIO()) as printed:

@@ -149,6 +149,11 @@ class Door:
         return []
 
 
+def with_body(plan: Plan, body: Record) -> Plan:
+    """Give a plan that sends something else."""
+    return Plan(plan.word, plan.reason, body, plan.record, plan.changes)
+
+
 def _is_pretended(work: Work) -> bool:
     """In a dry run, what would lie inside something new cannot be there yet."""
     return any(value.startswith("new:") for value in work.inside.values())

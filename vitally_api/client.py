@@ -118,14 +118,15 @@ class Vitally:
         """Send a request once, within the budget; whatever the status, the answer is one."""
         turn = self._budget.acquire(asked.method)
         counts.add(waited=turn.waited, requests=1)
-        quota = Quota()
+        quota, carried_out = Quota(), False
         try:
             response = self._connection.request(asked, policy)
             quota = response.quota
+            carried_out = meaning_of(response.status) not in {Meaning.WAIT, Meaning.BROKEN}
         except Broken as broken:
             raise self._broken(asked, broken.cause, policy) from None
         finally:
-            self._budget.release(turn, quota)
+            self._budget.release(turn, quota, carried_out=carried_out)
         self._met = True
         return response
 

@@ -5,19 +5,22 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from pathlib import Path
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 from typing import Any
 
 import pytest
+import trustme
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.vitally_api.wire import Client, Hasty, Reply, Server, free_port
-from vitally_api import Budget, Uncertain, Unreadable
+from vitally_api import Budget, Unavailable, Uncertain, Unreadable
 
 WRITES = ("POST", "PUT", "DELETE")
 DONE = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"
@@ -109,6 +112,42 @@ def test_a_read_is_sent_again_whatever_became_of_it(ending: Ending) -> None:
     with running(Careless(at_first)) as server:
         assert Client(server.url, patience=60).get().data == {"id": "1"}
         assert server.asked == ["GET"] * 3
+
+
+def test_a_write_that_broke_off_inside_tls_is_left_to_the_caller(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost", "127.0.0.1").configure_cert(context)
+    authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "authority.pem"))
+
+    class Secret(Careless):
+        def get_request(self) -> tuple[socket.socket, Any]:
+            plain, address = super().get_request()
+            return context.wrap_socket(plain, server_side=True), address
+
+    def break_the_seal(connection: socket.socket) -> None:
+        with socket.socket(fileno=connection.detach()) as below:
+            below.sendall(b"nothing that TLS knows")
+
+    with running(Secret(break_the_seal)) as server:
+        client = Client(server.url.replace("http:", "https:"))
+        with pytest.raises(Unavailable) as caught:
+            client.api.send("POST", "/notes", body={"note": "once"})
+        assert server.asked == ["POST"]
+    assert isinstance(caught.value, Uncertain)
+
+
+def test_a_failure_is_not_taken_for_the_one_that_was_being_handled() -> None:
+    with running(Careless(reset)) as server:
+        try:
+            Client(f"http://127.0.0.1:{free_port()}").get()
+        except Unavailable:
+            with pytest.raises(Uncertain, match="The connection broke"):
+                Client(server.url).api.send("POST", "/notes", body={})
+        assert server.asked == ["POST"]
 
 
 # Where nothing was done
@@ -244,3 +283,23 @@ def test_what_a_write_costs_is_learned_from_the_answers(
     turn = budget.acquire("PUT")
     assert turn.units == cost
     assert budget.left() == lefts[-1] - cost
+
+
+@pytest.mark.parametrize("refusal", [Reply(429, headers={"RateLimit-Remaining": "3"}), Reply(503)])
+def test_what_was_not_carried_out_shows_no_cost(
+    serve: Callable[..., Server], refusal: Reply
+) -> None:
+    def told(left: int) -> Reply:
+        return Reply(headers={"RateLimit-Limit": "100", "RateLimit-Remaining": str(left)})
+
+    budget: Budget = Hasty()
+    refused = [told(3), refusal] * 3
+    client = Client(serve(*refused, *map(told, (99, 94, 89, 84))).url, budget=budget)
+    for _ in range(3):
+        client.get()
+        with pytest.raises(Unavailable):
+            client.api.send("POST", "/notes", body={})
+    client.get()
+    for _ in range(3):
+        client.api.send("POST", "/notes", body={})
+    assert budget.acquire("POST").units == 5

@@ -56,28 +56,61 @@ def _unforeseen(error: Exception) -> str:
     """Say where something went wrong that nobody thought of, or what plain mistake the SDK fell over."""
     kind = type(error).__name__
     frames = traceback.extract_tb(error.__traceback__)
-    names = {frame.name for frame in frames}
-    files = {Path(frame.filename).name for frame in frames}
-    if READS_CONFIG in names:
-        return "The config file is not a JSON object: check the path given with --config."
-    if any(frame.filename.endswith(MAPPER) for frame in frames):
-        return f"An expression in stream_maps fails on a record, with {kind}: check what it does."
-    if "setup_logging" in names or (
-        isinstance(error, ValueError) and "Unknown level" in str(error)
-    ):
-        return (
-            "The log level is none: write DEBUG, INFO, WARNING or ERROR into TAP_VITALLY_LOGLEVEL "
-            "or LOGLEVEL, and check SINGER_SDK_LOG_CONFIG."
-        )
-    if "get_batch_config" in names or files & {"batch.py", "_batch.py"}:
-        return "batch_config is not whole: it needs encoding.format and storage.root."
-    if isinstance(error, ImportError):
-        return f"A setting needs a package that is not installed: {error.name}."
+    if mistake := _mistake(error, frames):
+        return mistake
     place = f"{Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else "nowhere"
     return (
         f"Something went wrong that should not: {kind} in {place}. Please report it, with what "
         "TAP_VITALLY_LOGLEVEL=DEBUG says."
     )
+
+
+def _mistake(error: Exception, frames: traceback.StackSummary) -> str:
+    """Name the mistake in a setting that makes the SDK fail in the middle of something; or nothing."""
+    names = {frame.name for frame in frames}
+    files = {Path(frame.filename).name for frame in frames}
+    level = isinstance(error, ValueError) and "Unknown level" in str(error)
+    found = (
+        (
+            READS_CONFIG in names,
+            "The config file is not a JSON object: check the path given with --config.",
+        ),
+        (
+            level or "setup_logging" in names,
+            (
+                "The log level is none: write DEBUG, INFO, WARNING or ERROR into "
+                "TAP_VITALLY_LOGLEVEL or LOGLEVEL, and check SINGER_SDK_LOG_CONFIG."
+            ),
+        ),
+        (
+            isinstance(error, ImportError),
+            f"A setting needs a package that is not installed: {getattr(error, 'name', '')}.",
+        ),
+        (
+            "get_batch_config" in names or bool(files & {"batch.py", "_batch.py"}),
+            "batch_config is not whole: it needs encoding.format and storage.root.",
+        ),
+        (
+            "_flattening.py" in files,
+            "flattening_max_key_length is too small for some properties: raise it, or leave it out.",
+        ),
+        (
+            type(error).__module__.startswith("yaml"),
+            "SINGER_SDK_LOG_CONFIG names a file that is no configuration of a log.",
+        ),
+        (
+            "jsonschema.py" in files,
+            "A setting has a shape that cannot even be checked: look at stream_maps first.",
+        ),
+        (
+            bool(files & {*MAPPER}),
+            (
+                f"An expression in stream_maps fails on a record, with {type(error).__name__}: "
+                "check what it does."
+            ),
+        ),
+    )
+    return next((told for fits, told in found if fits), "")
 
 
 def read_state(file: IO[str] | None) -> dict[str, Any] | None:

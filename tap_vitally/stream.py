@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
 from singer_sdk import Stream, Tap
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.singerlib.catalog import Catalog, SelectionMask
+from singer_sdk.singerlib.schema import Schema
 from typing_extensions import override
 
 from tap_vitally.reading.declaration import ONE, Parse, Record, Resource, Shape, Variants
@@ -122,7 +123,12 @@ class VitallyStream(Stream):
         if entry is None:
             return
         self.in_force = entry.schema.to_dict()
-        own, declared = type(self), self.in_force.get("properties") or {}
+        own = type(self)
+        declared = self.in_force["properties"] = dict(self.in_force.get("properties") or {})
+        for key in own.primary_keys:
+            # Without its key a row cannot be loaded, whatever a catalog leaves out.
+            declared.setdefault(key, own.schema["properties"][key])
+        self._input_schema = self.in_force
         if self.replication_key not in {own.replication_key, None}:
             self.logger.warning(
                 "The catalog names another replication key for '%s': its own, %s, is used.",
@@ -138,6 +144,9 @@ class VitallyStream(Stream):
                     ", ".join(own.primary_keys),
                 )
             self.primary_keys = own.primary_keys  # type: ignore[misc]
+        # The catalog is what the stream maps and the SCHEMA are made of.
+        entry.schema = Schema.from_dict(self.in_force)
+        entry.key_properties = list(self.primary_keys)
         self._set_method()
 
     def _set_method(self) -> None:

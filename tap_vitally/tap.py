@@ -13,7 +13,8 @@ from types import FrameType
 from typing import IO, Any, ClassVar, cast
 
 from singer_sdk import Tap
-from singer_sdk.exceptions import ConfigValidationError
+from singer_sdk.exceptions import ConfigValidationError, StreamMapConfigError
+from singer_sdk.singerlib.catalog import Catalog
 from singer_sdk.tap_base import CliTestOptionValue
 from typing_extensions import override
 
@@ -154,6 +155,18 @@ class TapVitally(Tap):
         """Write the messages that are held back."""
         if isinstance(self.message_writer, MessageWriter):
             self.message_writer.flush()
+
+    @override
+    def setup_mapper(self) -> None:
+        """Have the stream maps fit the streams that are read; what they do to others does not matter."""
+        super(Tap, self).setup_mapper()
+        streams = self.streams  # which settle what the catalog says
+        for name, entry in self.catalog.items():
+            try:
+                self.mapper.register_raw_streams_from_catalog(Catalog({name: entry}))
+            except StreamMapConfigError:
+                if name in streams and streams[name].selected:
+                    raise
 
     @override
     def discover_streams(self) -> Sequence[VitallyStream]:

@@ -6,6 +6,7 @@ Source: API notes, "Rate limit" and "Status codes and error bodies".
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -68,6 +69,7 @@ class Vitally:
         self._under_way = threading.BoundedSemaphore(concurrency)
         self._wording = Wording(endpoint)
         self._met = False
+        self._nul_told: set[str] = set()
 
     def get(  # noqa: PLR0913 - one request, described by its parts
         self,
@@ -117,6 +119,7 @@ class Vitally:
     def _response(self, asked: Request, counts: Counts, policy: Policy) -> Response:
         """Send a request once, within the budget; whatever the status, the answer is one."""
         turn = self._budget.acquire(asked.method)
+        began = time.monotonic()
         counts.add(waited=turn.waited, requests=1)
         quota, carried_out = Quota(), False
         try:
@@ -124,14 +127,17 @@ class Vitally:
             quota = response.quota
             carried_out = meaning_of(response.status) not in {Meaning.WAIT, Meaning.BROKEN}
         except Broken as broken:
-            raise self._broken(asked, broken.cause, policy) from None
+            took = time.monotonic() - began
+            raise self._broken(asked, broken.cause, policy, took) from None
         finally:
             self._budget.release(turn, quota, carried_out=carried_out)
         self._met = True
         return response
 
-    def _broken(self, asked: Request, cause: BaseException, policy: Policy) -> Exception:
-        """Decide what follows from a failure of the network."""
+    def _broken(
+        self, asked: Request, cause: BaseException, policy: Policy, took: float
+    ) -> Exception:
+        """Decide what follows from a failure of the network, which took so many seconds to show."""
         found = trouble(cause)
         message = self._wording.network(found, asked.label)
         if asked.method not in policy.repeats and not found.unsent:
@@ -141,7 +147,7 @@ class Vitally:
         patience, reason = policy.patience, found.what
         if not self._met and found.address:
             # Who has never had an answer asks at a wrong address more often than in an outage.
-            patience = min(patience, policy.first_patience)
+            patience = min(patience, policy.first_patience - took)
             reason = self._wording.where(found).rstrip(".")
         return TryAgain(reason, lambda _: Unavailable(message), patience)
 
@@ -153,7 +159,7 @@ class Vitally:
             raise self._failed(asked, response, policy)
         kind: type[Unreadable] = Unreadable
         try:
-            body = decoded(response.body, asked.label)
+            body = decoded(response.body, asked.label, self._nul_told)
             kind = Odd
             data = parse(body)
         except Unreadable as failure:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from harness.support import Row, catalog, config_for, run_command
+from harness.support import Row, catalog, config_for, run_command, run_tap
 from sandbox import Sandbox
 from tap_vitally.command import read_catalog, read_state
 from tap_vitally.environment import problems_in_environment, unknown_settings
@@ -215,3 +215,74 @@ def test_nobody_listening_is_told_in_a_few_lines(tmp_path: Path) -> None:
     first = next(line for line in lines if "WARNING" in line or "ERROR" in line)
     assert "http://127.0.0.1:9" in first
     assert "summary" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "maps", [{"*": {"updatedAt": "__NULL__"}}, {"notes": {"note": "__NULL__"}}]
+)
+def test_stream_maps_work_with_any_selection(sandbox: Sandbox, tmp_path: Path, maps: Row) -> None:
+    config = config_for(sandbox.url, stream_maps=maps)
+    result = run_tap(tmp_path, config, select=["accounts"])
+    assert result.returncode == 0, result.stderr
+    records = [m["record"] for m in result.messages if m["type"] == "RECORD"]
+    assert records
+    assert all(("updatedAt" in record) == ("*" not in maps) for record in records)
+
+
+MISTAKES: dict[str, tuple[Row, dict[str, str], str]] = {
+    "else": ({"stream_maps": {"__else__": 5}}, {}, "look at stream_maps first"),
+    "flattening": (
+        {"flattening_enabled": True, "flattening_max_depth": 3, "flattening_max_key_length": 10},
+        {},
+        "flattening_max_key_length is too small",
+    ),
+    "half a batch": ({"batch_config": {"storage": {"root": "file:///x"}}}, {}, "is not whole"),
+    "extra": (
+        {"batch_config": {"encoding": {"format": "parquet"}, "storage": {"root": "file:///x"}}},
+        {},
+        "needs a package that is not installed",
+    ),
+    "level": ({}, {"TAP_VITALLY_LOGLEVEL": "loud"}, "The log level is none"),
+    "log file": ({}, {"SINGER_SDK_LOG_CONFIG": "broken.yml"}, "no configuration of a log"),
+    "expression": ({"stream_maps": {"accounts": {"name": "1/0"}}}, {}, "ZeroDivisionError"),
+    "blank key": ({"api_key": " "}, {}, "api_key is missing"),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_plain_mistake_is_named(sandbox: Sandbox, tmp_path: Path, name: str) -> None:
+    settings, env, told = MISTAKES[name]
+    broken = tmp_path / "broken.yml"
+    broken.write_text("{")
+    env = {key: value.replace("broken.yml", str(broken)) for key, value in env.items()}
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({**config_for(sandbox.url), **settings}))
+    program = [sys.executable, "-m", "tap_vitally", "--config", str(config)]
+    result = run_command(program, env=env)
+    assert result.returncode == 1
+    assert told in result.stderr
+    assert "Something went wrong" not in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_key_that_an_older_catalog_lacks_is_written_all_the_same(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    found = catalog(["accounts"])
+    for entry in found["streams"]:
+        if entry["stream"] == "accounts":
+            del entry["schema"]["properties"]["id"], entry["schema"]["properties"]["mrr"]
+            entry["key_properties"] = []
+    file, config = tmp_path / "catalog.json", tmp_path / "config.json"
+    file.write_text(json.dumps(found))
+    config.write_text(json.dumps(config_for(sandbox.url)))
+    program = [sys.executable, "-m", "tap_vitally", "--config", str(config)]
+    done = run_command([*program, "--catalog", str(file)])
+    messages = [json.loads(line) for line in done.stdout.splitlines()]
+    (schema,) = (m for m in messages if m["type"] == "SCHEMA")
+    assert schema["key_properties"] == ["id"]
+    assert "id" in schema["schema"]["properties"]
+    records = [m["record"] for m in messages if m["type"] == "RECORD"]
+    assert records
+    assert all(record.keys() <= schema["schema"]["properties"].keys() for record in records)
+    assert "'mrr' is not in the catalog: left out" in done.stderr

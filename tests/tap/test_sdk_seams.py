@@ -80,6 +80,7 @@ def test_the_tap_overrides_what_it_means_to_and_nothing_by_accident() -> None:
                 "config_jsonschema",
                 "message_writer_class",
                 "discover_streams",
+                "setup_mapper",
                 "cb_test",
                 "invoke",
                 "_handle_termination",

@@ -210,3 +210,16 @@ def test_half_a_key_in_the_address_of_a_redirect_is_not_told(serve: Callable[...
     key = "sandbox+key/of=ours"
     reply = Reply(302, b"", {"Location": f"https://{key}@example.com/"})
     assert "sandbox" not in str(Client(serve(reply).url, key=key).failure())
+
+
+def test_a_nul_is_told_once_by_the_property_that_held_it(
+    serve: Callable[..., Server], caplog: pytest.LogCaptureFixture
+) -> None:
+    body = rb'{"results": [{"id": "1", "note": "a\u0000", "traits": {"x.y": ["\u0000b"]}}]}'
+    client = Client(serve(Reply(body=body)).url)
+    for _ in range(2):
+        assert client.get().data == {
+            "results": [{"id": "1", "note": "a", "traits": {"x.y": ["b"]}}]
+        }
+    told = sorted(record.getMessage() for record in caplog.records if "NUL" in record.getMessage())
+    assert [line.split("'")[1] for line in told] == ["note", "x.y"]

@@ -140,6 +140,7 @@ ANSWERS: Mapping[str, Fault] = {
     "stall": Fault("stall", seconds=5),
     "no clock": Fault("no_date"),
     "not Unicode": Fault("invalid_utf8"),
+    "NUL": Fault("nul_chars"),
 }
 
 

@@ -18,14 +18,14 @@ class Quiet(logging.Filter):
 
     @override
     def filter(self, record: logging.LogRecord) -> bool:
-        chatter = record.levelno == logging.INFO and (
-            record.pathname.startswith(SDK) or record.name == METRICS_LOGGER_NAME
-        )
-        return not chatter or logging.getLogger(record.name).isEnabledFor(logging.DEBUG)
+        if record.levelno != logging.INFO or not record.pathname.startswith(SDK):
+            return True
+        # Runners such as Meltano ask for the metrics, by a configuration of their own.
+        asked = record.name == METRICS_LOGGER_NAME and "SINGER_SDK_LOG_CONFIG" in os.environ
+        return asked or logging.getLogger(record.name).isEnabledFor(logging.DEBUG)
 
 
 def be_quiet() -> None:
-    """Make the log one for people, unless the operator has configured a log of their own."""
-    if "SINGER_SDK_LOG_CONFIG" not in os.environ:
-        for handler in logging.getLogger().handlers:
-            handler.addFilter(Quiet())
+    """Make the log one for people, wherever it goes."""
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(Quiet())

@@ -5,9 +5,11 @@ from __future__ import annotations
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 
 from tap_vitally.reading.summary import Tally
+from tap_vitally.replication.instants import format_instant
 from vitally_api import printable
 
 PROGRESS_SECONDS = 10.0
@@ -70,6 +72,18 @@ def _left_out(name: str, tally: Tally) -> list[str]:
     return lines + [
         f"made null in {name}: {printable(column)}, {count:,} values" for column, count in made_null
     ]
+
+
+def told_by_check(
+    host: str, clock: datetime | None, checks: Mapping[str, Callable[[], str]]
+) -> Iterator[str]:
+    """Tell of a connection that works, and line by line what each stream's check finds."""
+    yield f"The connection to {host} works, and the key is accepted."
+    yield f"Server's clock: {format_instant(clock) if clock else 'not told'}"
+    yield ""
+    width = max(map(len, checks))
+    for name, check in checks.items():
+        yield f"{name.ljust(width)}  {check()}"
 
 
 class Progress:

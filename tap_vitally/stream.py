@@ -21,14 +21,13 @@ from typing_extensions import override
 from tap_vitally.reading.declaration import ONE, Parse, Record, Resource, Shape, Variants
 from tap_vitally.reading.reader import Reader
 from tap_vitally.reading.run import Run
-from tap_vitally.replication.place import Resume
 from vitally_api import Refused, printable
 
 if TYPE_CHECKING:
     from singer_sdk.helpers._batch import BatchConfig
     from singer_sdk.helpers.types import Context as SdkContext
 
-LEFT = dict.fromkeys(Resume.KEYS)
+LEFT = {"signpost": None}
 """A place that is left. A runner may merge it into the one that was written before, and that must go;
 Meltano can merge only objects into objects."""
 MOST_BREADCRUMBS = 10_000
@@ -234,6 +233,15 @@ class VitallyStream(Stream):
     def _in_batches(self) -> bool:
         """Whether records are gathered in files, which the target learns of later."""
         return self.get_batch_config(self.config) is not None
+
+    def mark_beginning(self) -> None:
+        """Put in STATE that a pass from the beginning is under way, before its first page.
+
+        A full refresh may be killed before it has come to this stream. The runner then has an old bookmark
+        for it, and nothing else would tell the next run that what lies before has yet to be delivered.
+        """
+        if changes := self.engine.beginning():
+            self._set_state(changes)
 
     def _remember(self, changes: Mapping[str, Any]) -> None:
         """Put the place in STATE, and write it now and then."""

@@ -31,8 +31,7 @@ from tap_vitally.reading.lookups import problems_with, streams_of
 from tap_vitally.reading.reader import Reader
 from tap_vitally.reading.run import Run
 from tap_vitally.reading.settings import Settings
-from tap_vitally.replication.instants import format_instant
-from tap_vitally.report import Progress, table
+from tap_vitally.report import Progress, table, told_by_check
 from tap_vitally.settings import SCHEMA
 from tap_vitally.stream import VitallyStream
 from tap_vitally.streams import STREAMS
@@ -124,6 +123,7 @@ class TapVitally(Tap):
             self._readers,
             lambda: [(stream.engine, stream.entry) for stream in self._all() if stream.selected],
             self._wait,
+            self._mark_beginning,
         )
 
     @cached_property
@@ -141,6 +141,14 @@ class TapVitally(Tap):
 
     def _readers(self) -> Mapping[str, Reader]:
         return {stream.name: stream.engine for stream in self._all()}
+
+    def _mark_beginning(self) -> None:
+        """Tell the target which passes begin, before anything else can happen."""
+        if not self.settings.lookups:
+            for stream in self._all():
+                if stream.selected:
+                    stream.mark_beginning()
+            self.write_last_state()
 
     def _wait(self) -> None:
         """Do what has to be done now and then while nothing comes."""
@@ -212,13 +220,9 @@ class TapVitally(Tap):
         `VitallyError` is raised if the connection does not work.
         """
         moment = self.run.workspace.probe()
-        host = self.endpoint.base_url
-        sys.stdout.write(f"The connection to {host} works, and the key is accepted.\n")
-        clock = format_instant(moment) if moment else "not told"
-        sys.stdout.write(f"Server's clock: {clock}\n\n")
-        width = max(len(name) for name in self.streams)
-        for stream in self._all():
-            sys.stdout.write(f"{stream.name.ljust(width)}  {stream.engine.check()}\n")
+        names = {stream.name: stream.engine.check for stream in self._all()}
+        for line in told_by_check(self.endpoint.base_url, moment, names):
+            sys.stdout.write(f"{line}\n")
 
     def write_last_state(self) -> None:
         """Write STATE as far as it has come."""

@@ -55,7 +55,9 @@ class Reader(Fetcher):
         if place.resume and not self.can_go_on(place.resume):
             place.resume = None
         if place.resume:
-            self.logger.info("Going on where an earlier run of '%s' was interrupted.", self.name)
+            if place.resume.has_begun:
+                told = "Going on where an earlier run of '%s' was interrupted."
+                self.logger.info(told, self.name)
             self.go_on(place)
         if place.bookmark:
             self.tally.bookmark_before = format_instant(place.bookmark)
@@ -89,6 +91,17 @@ class Reader(Fetcher):
             and resume.context in self.listing.labels
             and (resume.cursor is None or resume.sort_by == self.plan.sort_by)
         )
+
+    def beginning(self) -> dict[str, Any]:
+        """Say that a pass begins which no bookmark stands for: what changes in the entry."""
+        place = self.place
+        if not self.incremental or place.bookmark or place.resume or place.signpost is None:
+            return {}
+        label = "" if self.walks_parents else self.listing.labels[0]
+        resume = Resume(
+            place.signpost, context=label, sort_by=self.plan.sort_by, start=self.plan.start
+        )
+        return place.unfinished(resume)
 
     # Writing, on the main thread
 

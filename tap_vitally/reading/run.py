@@ -34,12 +34,14 @@ class Run:
         readers: Callable[[], Mapping[str, Reader]],
         entries: Callable[[], Iterable[tuple[Reader, Mapping[str, Any]]]],
         waiting: Callable[[], None] = lambda: None,
+        begun: Callable[[], None] = lambda: None,
     ) -> None:
         """Prepare a run; nothing is sent yet.
 
         ``readers`` finds those of all streams by name, ``entries`` those that are selected, in
-        their order, each with its entry in STATE. ``waiting`` is called now and then while nothing
-        comes, and may raise to end the run.
+        their order, each with its entry in STATE. ``begun`` is called once, when it is decided how
+        each is read. ``waiting`` is called now and then while nothing comes, and may raise to end
+        the run.
         """
         self.settings = settings
         self.budget = Budget(ceiling)
@@ -49,6 +51,7 @@ class Run:
         self._readers = readers
         self._entries = entries
         self._waiting = waiting
+        self._tell_begun = begun
         self._begun = False
         self._ahead: ReadAhead[Page] | None = None
 
@@ -91,6 +94,7 @@ class Run:
             )
         for name in lookups.streams_of(self.settings.lookups) - {r.name for r in selected}:
             logger.warning("lookups names records of '%s', which is not selected.", name)
+        self._tell_begun()
         if self.settings.concurrency > 1 and ahead:
             plan = {reader.name: self._chains(reader) for reader in selected}
             self._ahead = ReadAhead(plan, self.settings.concurrency, self._waiting)

@@ -85,6 +85,11 @@ class Resume:
             tells_start="start" in state,
         )
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether anything of the pass had been delivered."""
+        return bool(self.newest or self.cursor or self.parents_after)
+
     def finishing(self, plan: Pass, start_date: datetime | None, *, by_parent: bool) -> Pass:
         """Make of a run's plan one that also finishes this pass.
 

@@ -222,6 +222,7 @@ def test_the_sdk_asks_once_per_record_and_its_own_bookmark_never_shows(
             "replication_key_value",
             "contexts",
             "host",
+            "resume",
         }
         assert "replication_key_value" in last["bookmarks"][name]
     assert not last["bookmarks"].get("admins")

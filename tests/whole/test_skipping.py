@@ -46,7 +46,7 @@ def reached(state: Row | None) -> set[str]:
     return {
         stream
         for stream, entry in state["bookmarks"].items()
-        if entry.keys() & {"replication_key_value", "resume"}
+        if "replication_key_value" in entry or (entry.get("resume") or {}).get("newest")
     }
 
 

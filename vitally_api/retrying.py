@@ -16,6 +16,8 @@ from vitally_api.policy import Counts
 
 T = TypeVar("T")
 
+SHORTEST_PAUSE = 0.001
+"""Seconds of patience that are none: a rest that rounds to nothing would never come to its end."""
 LONGEST_PAUSE = 30.0
 """Seconds between two tries, at most and on average half of it."""
 
@@ -56,7 +58,7 @@ def until_answered(attempt: Callable[[], T], budget: Budget, counts: Counts) -> 
             now = time.monotonic()
             began = now if began is None else began
             of_this_kind += failed.tries is not None
-            if now - began >= failed.patience or of_this_kind == failed.tries:
+            if now - began + SHORTEST_PAUSE > failed.patience or of_this_kind == failed.tries:
                 raise failed.failure(now - began) from None
             wait = failed.wait
             if wait is None:

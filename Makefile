@@ -19,6 +19,7 @@ TOOLS := meltano singer-tools $(LOADERS)
 BASELINES := airbyte-cdk dlt
 QUICK := tests/test_layers.py tests/vitally_api tests/replication tests/reading
 PAGES := zensical
+DBT := dbt
 
 # The Python of the loaders and baselines. Not all of their pinned releases have wheels for the newest Pythons, and
 # they are separate programs anyway; where PYTHON is too new, uv looks for another one.
@@ -36,6 +37,7 @@ INSTALLED := .venv/.installed
 TOOLS_INSTALLED := $(TOOLS:%=.venvs/%/.installed)
 BASELINES_INSTALLED := $(BASELINES:%=.venvs/%/.installed)
 PAGES_INSTALLED := $(PAGES:%=.venvs/%/.installed)
+DBT_INSTALLED := $(DBT:%=.venvs/%/.installed)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -110,7 +112,7 @@ build: $(INSTALLED) ## build the distributions and run the wheel in an environme
 
 pin: .venv/.uv ## resolve requirements/*.txt anew
 	$(UV) pip compile $(PIN) --group dev pyproject.toml --output-file $(PINS)
-	for name in $(TOOLS) $(BASELINES) $(PAGES); do \
+	for name in $(TOOLS) $(BASELINES) $(PAGES) $(DBT); do \
 		$(UV) pip compile $(PIN) requirements/$$name.in --output-file requirements/$$name.txt || exit 1; \
 	done
 
@@ -135,7 +137,7 @@ $(INSTALLED): pyproject.toml $(PINS) | .venv/.uv
 		--editable . --group dev
 	@touch $@
 
-$(TOOLS_INSTALLED) $(BASELINES_INSTALLED) $(PAGES_INSTALLED): .venvs/%/.installed: requirements/%.txt | .venv/.uv
+$(TOOLS_INSTALLED) $(BASELINES_INSTALLED) $(PAGES_INSTALLED) $(DBT_INSTALLED): .venvs/%/.installed: requirements/%.txt | .venv/.uv
 	$(UV) venv --quiet --clear --python '$(LOADER_PYTHON)' .venvs/$*
 	$(UV) pip install --quiet --python .venvs/$*/bin/python --build-constraints $(PINS) --requirement $<
 	@touch $@

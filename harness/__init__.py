@@ -1,1 +1,1 @@
-"""What the tests and the soak share: running the tap, and judging what it brought."""
+"""What tests and the soak share: running the tap, a warehouse that keeps what it wrote, the hunt."""

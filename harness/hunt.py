@@ -4,7 +4,7 @@ A hunt is a history: the workspace changes, runs of the tap meet faults and ends
 the workspace goes on changing in the middle of them. After every run that says it is complete, and
 after a last run in peace, the target's tables are held against the workspace itself.
 
-`tests/whole/test_hunt.py` hunts for some seconds, `soak` for as long as it is told to.
+`tests/whole/test_hunt.py` hunts for some seconds, `python -m soak` for as long as it is told to.
 """
 
 from __future__ import annotations
@@ -27,10 +27,8 @@ from singer_sdk.singerlib.encoding.simple import Message
 from harness.support import Collector, Row, Warehouse, catalog, config_for, plain
 from sandbox import Clock, Entry, Fault, Sandbox, World, life, serve
 from sandbox.faults import Kind
-from tap_vitally import api
-from tap_vitally.errors import TapFailure
-from tap_vitally.rate_limit import RateBudget
 from tap_vitally.tap import TapVitally
+from vitally_api import Budget, VitallyError, retrying
 
 STREAMS = (
     "accounts",
@@ -91,7 +89,7 @@ SIZES = {
 Ending = Literal["peace", "kill", "term"]
 
 
-class Loss(AssertionError):  # noqa: N818 - what the hunt is for
+class Loss(AssertionError):
     """A row that the target should hold and does not, or anything as bad."""
 
 
@@ -289,7 +287,7 @@ class Hunt:
         except SystemExit:
             pipe.ended = True
             tap.state_writer.write_state(tap.state)
-        except TapFailure:
+        except VitallyError:
             pass
         finally:
             tap.run.stop()
@@ -300,7 +298,7 @@ class Hunt:
         self._not_fooled()
         if complete and not attempt.narrow:
             excused = {n for n, tally in tap.run.tallies().items() if tally.skipped}
-            if tap.run.signpost is None:
+            if tap.run.workspace.signpost is None:
                 excused |= set(self.streams)
             self._promise_kept(before, excused)
         return complete
@@ -488,14 +486,14 @@ def waits_pass_in_no_time() -> Iterator[None]:
     """
     passed = 0.0
 
-    def sleep(_: RateBudget, seconds: float) -> None:
+    def sleep(_: Budget, seconds: float) -> None:
         nonlocal passed
         passed += seconds
 
     with (
-        mock.patch.object(RateBudget, "sleep", sleep),
-        mock.patch.object(RateBudget, "pause", sleep),
-        mock.patch.object(api, "time", mock.Mock(monotonic=lambda: passed)),
+        mock.patch.object(Budget, "sleep", sleep),
+        mock.patch.object(Budget, "pause", sleep),
+        mock.patch.object(retrying, "time", mock.Mock(monotonic=lambda: passed)),
     ):
         yield
 

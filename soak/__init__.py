@@ -1,1 +1,1 @@
-"""A long hunt for lost rows: ``python -m soak``."""
+"""Hunts for lost rows for as long as it is told to."""

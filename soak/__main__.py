@@ -171,7 +171,7 @@ def main() -> int:
     Returns:
         The exit code: 0 if nothing was lost.
     """
-    parser = argparse.ArgumentParser(prog="python -m soak", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python soak.py", description=__doc__)
     parser.add_argument("--runs", type=int, default=10_000, help="runs of the tap to make")
     parser.add_argument("--seed", type=int, default=1, help="where to start")
     args = parser.parse_args()

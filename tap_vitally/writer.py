@@ -22,34 +22,24 @@ class MessageWriter(MsgSpecWriter):
     STATE and everything before it goes out at once: a target learns of a place in the data only
     when it has been given the data.
 
-    Attributes:
-        busy: Whether a block is being written, and must be finished before the tap may end.
-        exit_code: Set to end the tap as soon as that block is out.
+    ``busy`` says that a block is being written, and must be finished before the tap may end;
+    ``exit_code`` is set to end the tap as soon as that block is out.
     """
 
     def __init__(self) -> None:
-        """Start with nothing to write."""
         super().__init__()
         self._lines = bytearray()
         self.busy = False
         self.exit_code: int | None = None
 
     def write_message(self, message: Message) -> None:
-        """Write a message, or keep it for the next block.
-
-        Args:
-            message: A Singer message.
-        """
+        """Write a message, or keep it for the next block."""
         self._lines += self.format_message(message)
         if message.type is not SingerMessageType.RECORD or len(self._lines) >= BUFFER:
             self.flush()
 
     def flush(self) -> None:
-        """Write what is kept.
-
-        Raises:
-            SystemExit: If the tap was asked to end meanwhile.
-        """
+        """Write what is kept; ``SystemExit`` is raised if the tap was asked to end meanwhile."""
         self.busy = True
         try:
             with memoryview(self._lines) as rest:
@@ -66,11 +56,7 @@ class MessageWriter(MsgSpecWriter):
 
 
 def check_reader() -> None:
-    """See whether anybody still reads the tap's output.
-
-    Raises:
-        BrokenPipeError: If the target has gone.
-    """
+    """Raise a ``BrokenPipeError`` if nobody reads the tap's output any more."""
     if not hasattr(select, "poll"):
         return
     try:

@@ -72,6 +72,8 @@ def may_import(importer: str, imported: str) -> bool:
         return package not in OTHERS and not wire and not seam
     if here == there:
         return True
+    if there == "vitally_api" != imported:
+        return False  # it has one face: what its __init__ offers
     related = there == "vitally_api" or here.partition(".")[0] == package
     return related and HEIGHTS[there] < HEIGHTS[here]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from tap_vitally.stream import VitallyStream
+from tap_vitally.streams.below import BELOW
 from tap_vitally.streams.bookkeeping import BOOKKEEPING
 from tap_vitally.streams.conversations import ConversationsStream, MessagesStream
 from tap_vitally.streams.custom import (
@@ -20,7 +20,6 @@ from tap_vitally.streams.customers import (
     UsersStream,
 )
 from tap_vitally.streams.meetings import MeetingsStream, MeetingTranscriptsStream
-from tap_vitally.streams.nested import ACCOUNT_CHILDREN, ORGANIZATION_CHILDREN
 from tap_vitally.streams.notes import NoteCategoriesStream, NotesStream
 from tap_vitally.streams.nps import NpsResponsesStream
 from tap_vitally.streams.projects import (
@@ -30,9 +29,6 @@ from tap_vitally.streams.projects import (
 )
 from tap_vitally.streams.surveys import SurveyQuestionsStream, SurveyResponsesStream
 from tap_vitally.streams.tasks import TaskCategoriesStream, TasksStream
-
-if TYPE_CHECKING:
-    from tap_vitally.client import VitallyStream
 
 STREAMS: tuple[type[VitallyStream], ...] = (
     AccountsStream,
@@ -58,8 +54,7 @@ STREAMS: tuple[type[VitallyStream], ...] = (
     MeetingTranscriptsStream,
     MessagesStream,
     AccountHealthScoresStream,
-    *ACCOUNT_CHILDREN,
-    *ORGANIZATION_CHILDREN,
+    *BELOW,
     *BOOKKEEPING,
 )
 

@@ -2,54 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from tap_vitally.reading.children import SnapshotReader, breakdown_in
+from tap_vitally.reading.declaration import ACCOUNT_STATUS
+from tap_vitally.stream import VitallyStream
+from tap_vitally.streams import fields as f
+from vitally_api import single
 
-from singer_sdk import typing as th
-
-from tap_vitally.children import DetailStream
-from tap_vitally.client import VitallyStream
-from tap_vitally.contexts import ACCOUNT_STATUS, Context, Page, Record
-from tap_vitally.errors import Refused, TapFailure, Unreadable
-from tap_vitally.fragments import (
-    ACCOUNT_OWNER_ID,
-    CREATED_AT,
-    CUSTOMER,
-    EXTERNAL_ID,
-    FREE_FORM,
-    ID,
-    LAST_INBOUND_MESSAGE,
-    LAST_OUTBOUND_MESSAGE,
-    LAST_SEEN,
-    OBJECTS,
-    ORGANIZATION_ID,
-    SEGMENTS,
-    STRINGS,
-    TRAITS,
-    UPDATED_AT,
-    key,
-    record_schema,
-)
-from tap_vitally.replication import Resume, format_instant
-
-if TYPE_CHECKING:
-    from tap_vitally.api import Answer
-
-FIRST_PAID_DATE = th.Property(
-    "firstPaidDate",
-    th.DateTimeType,
-    description="When the customer first paid; null when not set, and not always sent.",
+FIRST_PAID_DATE = f.moment(
+    "firstPaidDate", "When the customer first paid; null when not set, and not always sent."
 )
 ACTIVITY = (
-    th.Property(
-        "firstSeenTimestamp",
-        th.DateTimeType,
-        description="First time activity was seen; null when never.",
-    ),
-    LAST_SEEN,
-    LAST_INBOUND_MESSAGE,
-    LAST_OUTBOUND_MESSAGE,
+    f.moment("firstSeenTimestamp", "First time activity was seen; null when never."),
+    f.LAST_SEEN,
+    f.LAST_INBOUND_MESSAGE,
+    f.LAST_OUTBOUND_MESSAGE,
 )
 
 
@@ -65,18 +31,18 @@ class AccountsStream(VitallyStream):
     name = "accounts"
     path = "/accounts"
     variants = ACCOUNT_STATUS
-    schema: ClassVar[dict[str, Any]] = record_schema(
-        ID,
-        CREATED_AT,
-        UPDATED_AT,
-        EXTERNAL_ID,
-        th.Property("name", th.StringType, description="Name of the account."),
-        ORGANIZATION_ID,
-        ACCOUNT_OWNER_ID,
-        *CUSTOMER,
+    schema = f.record(
+        f.ID,
+        f.CREATED_AT,
+        f.UPDATED_AT,
+        f.EXTERNAL_ID,
+        f.text("name", "Name of the account."),
+        f.ORGANIZATION_ID,
+        f.ACCOUNT_OWNER_ID,
+        *f.CUSTOMER,
         *ACTIVITY,
         FIRST_PAID_DATE,
-        TRAITS,
+        f.TRAITS,
     )
 
 
@@ -88,26 +54,25 @@ class OrganizationsStream(VitallyStream):
 
     name = "organizations"
     path = "/organizations"
-    schema: ClassVar[dict[str, Any]] = record_schema(
-        ID,
-        CREATED_AT,
-        UPDATED_AT,
-        EXTERNAL_ID,
-        th.Property("name", th.StringType, description="Name of the organization."),
-        th.Property(
+    schema = f.record(
+        f.ID,
+        f.CREATED_AT,
+        f.UPDATED_AT,
+        f.EXTERNAL_ID,
+        f.text("name", "Name of the organization."),
+        f.text(
             "organizationOwnerId",
-            th.StringType,
-            description=(
-                "Team member who owns the organization (admins.id); when null, look at"
-                " accountOwnerId, the name some workspaces get instead."
+            (
+                "Team member who owns the organization (admins.id); when null, look at "
+                "accountOwnerId, the name some workspaces get instead."
             ),
         ),
-        ACCOUNT_OWNER_ID,
-        *CUSTOMER,
-        th.Property("accountsCount", th.IntegerType, description="Number of accounts."),
+        f.ACCOUNT_OWNER_ID,
+        *f.CUSTOMER,
+        f.integer("accountsCount", "Number of accounts."),
         FIRST_PAID_DATE,
         *ACTIVITY,
-        TRAITS,
+        f.TRAITS,
     )
 
 
@@ -122,93 +87,54 @@ class UsersStream(VitallyStream):
 
     name = "users"
     path = "/users"
-    schema: ClassVar[dict[str, Any]] = record_schema(
-        ID,
-        CREATED_AT,
-        UPDATED_AT,
-        EXTERNAL_ID,
-        th.Property("name", th.StringType, description="Full name of the person."),
-        th.Property("email", th.StringType, description="E-mail address."),
-        th.Property(
-            "avatar",
-            th.StringType,
-            description="Picture, usually a URL, but any text is possible.",
-        ),
-        th.Property(
+    schema = f.record(
+        f.ID,
+        f.CREATED_AT,
+        f.UPDATED_AT,
+        f.EXTERNAL_ID,
+        f.text("name", "Full name of the person."),
+        f.text("email", "E-mail address."),
+        f.text("avatar", "Picture, usually a URL, but any text is possible."),
+        f.objects(
             "accounts",
-            OBJECTS,
-            description=(
-                "Accounts of the user, without key roles; their ids are the link to accounts, but"
-                " the copies age, so take facts on an account from accounts."
+            (
+                "Accounts of the user, without key roles; their ids are the link to accounts, but the"
+                " copies age, so take facts on an account from accounts."
             ),
         ),
-        th.Property(
-            "accountIds",
-            STRINGS,
-            description="Ids of the user's accounts; documented, but rarely sent: see accounts.",
+        f.texts(
+            "accountIds", "Ids of the user's accounts; documented, but rarely sent: see accounts."
         ),
-        th.Property(
-            "organizations",
-            OBJECTS,
-            description="Organizations of the user (organizations.id); empty when none.",
+        f.objects(
+            "organizations", "Organizations of the user (organizations.id); empty when none."
         ),
-        th.Property(
+        f.texts(
             "organizationIds",
-            STRINGS,
-            description=(
-                "Ids of the user's organizations; documented, but rarely sent: see organizations."
-            ),
+            "Ids of the user's organizations; documented, but rarely sent: see organizations.",
         ),
-        SEGMENTS,
-        th.Property(
-            "joinDate",
-            th.DateTimeType,
-            description="When the user joined; null when not known.",
+        f.SEGMENTS,
+        f.moment("joinDate", "When the user joined; null when not known."),
+        f.moment("firstKnown", "When Vitally first heard of the user."),
+        f.LAST_SEEN,
+        f.LAST_INBOUND_MESSAGE,
+        f.LAST_OUTBOUND_MESSAGE,
+        f.integer("npsLastScore", "Latest NPS score given, 0 to 10; null when never answered."),
+        f.text("npsLastFeedback", "Comment that came with the latest NPS score."),
+        f.moment(
+            "npsLastRespondedAt", "When the user last answered an NPS survey; null when never."
         ),
-        th.Property(
-            "firstKnown",
-            th.DateTimeType,
-            description="When Vitally first heard of the user.",
+        f.flag(
+            "unsubscribedFromConversations", "Whether the user has unsubscribed from conversations."
         ),
-        LAST_SEEN,
-        LAST_INBOUND_MESSAGE,
-        LAST_OUTBOUND_MESSAGE,
-        th.Property(
-            "npsLastScore",
-            th.IntegerType,
-            description="Latest NPS score given, 0 to 10; null when never answered.",
-        ),
-        th.Property(
-            "npsLastFeedback",
-            th.StringType,
-            description="Comment that came with the latest NPS score.",
-        ),
-        th.Property(
-            "npsLastRespondedAt",
-            th.DateTimeType,
-            description="When the user last answered an NPS survey; null when never.",
-        ),
-        th.Property(
-            "unsubscribedFromConversations",
-            th.BooleanType,
-            description="Whether the user has unsubscribed from conversations.",
-        ),
-        th.Property(
+        f.moment(
             "unsubscribedFromConversationsAt",
-            th.DateTimeType,
-            description="When the user unsubscribed from conversations; null otherwise.",
+            "When the user unsubscribed from conversations; null otherwise.",
         ),
-        th.Property(
-            "permanentlyBounced",
-            th.BooleanType,
-            description="Whether mail to the user bounces for good; null where not sent.",
+        f.flag(
+            "permanentlyBounced", "Whether mail to the user bounces for good; null where not sent."
         ),
-        th.Property(
-            "deactivatedAt",
-            th.DateTimeType,
-            description="When the user was deactivated; null while active.",
-        ),
-        TRAITS,
+        f.moment("deactivatedAt", "When the user was deactivated; null while active."),
+        f.TRAITS,
     )
 
 
@@ -222,46 +148,19 @@ class AdminsStream(VitallyStream):
 
     name = "admins"
     path = "/admins"
+    optional = True
+    parse = single
     replication_key = None
     sortable = False
-    schema: ClassVar[dict[str, Any]] = record_schema(
-        ID,
-        th.Property("name", th.StringType, description="Full name of the person."),
-        th.Property("email", th.StringType, description="E-mail address."),
-        th.Property(
-            "licenseStatus",
-            th.StringType,
-            description="State of the seat: active, deactivated or auto-created so far.",
-        ),
+    schema = f.record(
+        f.ID,
+        f.text("name", "Full name of the person."),
+        f.text("email", "E-mail address."),
+        f.text("licenseStatus", "State of the seat: active, deactivated or auto-created so far."),
     )
 
-    def rows(self, body: Any) -> list[Record]:
-        """Find the people in an answer of any shape.
 
-        Args:
-            body: The answer.
-
-        Returns:
-            The rows.
-        """
-        return self.found(body)
-
-    def _pages_or_failure(self, context: Context) -> Iterator[Page]:
-        try:
-            yield from super()._pages_or_failure(context)
-        except Unreadable as failure:
-            yield Page(context, failure=failure, ends=True)
-
-    def _skip_or_raise(self, page: Page) -> bool:
-        """Do without it, whatever it answers, as long as the key is good."""
-        failure = cast("TapFailure", page.failure)
-        if isinstance(failure, Refused) and failure.status == HTTPStatus.UNAUTHORIZED:
-            raise failure
-        self.skip(str(failure), page.context)
-        return False
-
-
-class AccountHealthScoresStream(DetailStream):
+class AccountHealthScoresStream(VitallyStream):
     """A dated snapshot of the health score breakdown of every account.
 
     Costs one request for each account in every run. A second run on the same day replaces that
@@ -274,72 +173,20 @@ class AccountHealthScoresStream(DetailStream):
     parent = AccountsStream
     parent_key = "accountId"
     path = "/accounts/{accountId}/healthScores"
-    primary_keys: ClassVar[tuple[str, ...]] = ("accountId", "observedOn")
+    sortable = False
+    paginated = False
+    parse = breakdown_in
+    reader = SnapshotReader
+    primary_keys = ("accountId", "observedOn")
     replication_key = None
     selected_by_default = False
-    schema: ClassVar[dict[str, Any]] = record_schema(
-        key("accountId", "Account the breakdown is of (accounts.id)."),
-        th.Property(
+    schema = f.record(
+        f.key("accountId", "Account the breakdown is of (accounts.id)."),
+        f.day(
             "observedOn",
-            th.DateType,
+            "Day on which the breakdown was read, in UTC by the server's clock.",
             required=True,
-            description="Day on which the breakdown was read, in UTC by the server's clock.",
         ),
-        th.Property(
-            "observedAt",
-            th.DateTimeType,
-            description="Moment at which the breakdown was read, by the server's clock.",
-        ),
-        th.Property(
-            "breakdown",
-            FREE_FORM,
-            description="The breakdown as the API sent it; its shape is not documented.",
-        ),
+        f.moment("observedAt", "Moment at which the breakdown was read, by the server's clock."),
+        f.free_form("breakdown", "The breakdown as the API sent it; its shape is not documented."),
     )
-
-    def _usable(self, resume: Resume) -> bool:
-        """Whether an interrupted walk took its snapshots today."""
-        today = self.run.started_at.date()
-        return (
-            resume.parents_after is not None
-            and resume.sort_by == self._order
-            and resume.context == self._walked
-            and resume.signpost.date() == today
-        )
-
-    def found(self, body: Any) -> list[Record]:
-        """Accept an object, an array or an envelope: no source shows the shape.
-
-        Args:
-            body: The breakdown.
-
-        Returns:
-            It as one object, in a list; an empty list for an account without scores.
-        """
-        parts = super().found(body)
-        if not parts:
-            return []
-        return [{"breakdown": body if parts == [body] else {"results": parts}}]
-
-    def rows(self, body: Any) -> list[Record]:
-        """Find the breakdown.
-
-        Args:
-            body: The decoded answer.
-
-        Returns:
-            It, in a list.
-        """
-        return self.found(body)
-
-    def records_of(self, answer: Answer[list[Record]]) -> list[Record]:
-        """Date the breakdown.
-
-        Args:
-            answer: The breakdown, with the server's clock.
-
-        Returns:
-            The record, in a list.
-        """
-        moment = format_instant(answer.date or self.run.clock())
-        return [{"observedOn": moment[:10], "observedAt": moment, **row} for row in answer.data]

@@ -2,32 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
-
-from singer_sdk import typing as th
-
-from tap_vitally.client import VitallyStream
-from tap_vitally.contexts import ARCHIVED
-from tap_vitally.fragments import (
-    ACCOUNT,
-    ACCOUNT_ID,
-    ARCHIVED_AT,
-    CATEGORY,
-    CATEGORY_ID,
-    CATEGORY_SCHEMA,
-    CREATED_AT,
-    EXTERNAL_ID,
-    FREE_FORM,
-    ID,
-    OBJECTS,
-    ORGANIZATION,
-    ORGANIZATION_ID,
-    SOURCE,
-    TAGS,
-    TRAITS,
-    UPDATED_AT,
-    record_schema,
-)
+from tap_vitally.reading.declaration import ARCHIVED
+from tap_vitally.stream import VitallyStream
+from tap_vitally.streams import fields as f
 
 
 class NotesStream(VitallyStream):
@@ -41,44 +18,33 @@ class NotesStream(VitallyStream):
     name = "notes"
     path = "/notes"
     variants = ARCHIVED
-    schema: ClassVar[dict[str, Any]] = record_schema(
-        ID,
-        CREATED_AT,
-        UPDATED_AT,
-        ARCHIVED_AT,
-        EXTERNAL_ID,
-        ACCOUNT_ID,
-        ACCOUNT,
-        ORGANIZATION_ID,
-        ORGANIZATION,
-        th.Property("subject", th.StringType, description="Title of the note."),
-        th.Property("note", th.StringType, description="Body in HTML."),
-        th.Property(
-            "noteDate",
-            th.DateTimeType,
-            description="Moment the note is about, chosen by its author.",
-        ),
-        th.Property(
+    schema = f.record(
+        f.ID,
+        f.CREATED_AT,
+        f.UPDATED_AT,
+        f.ARCHIVED_AT,
+        f.EXTERNAL_ID,
+        f.ACCOUNT_ID,
+        f.ACCOUNT,
+        f.ORGANIZATION_ID,
+        f.ORGANIZATION,
+        f.text("subject", "Title of the note."),
+        f.text("note", "Body in HTML."),
+        f.moment("noteDate", "Moment the note is about, chosen by its author."),
+        f.text(
             "meetingDescription",
-            th.StringType,
-            description="Description of the meeting behind the note; not documented by Vitally.",
+            "Description of the meeting behind the note; not documented by Vitally.",
         ),
-        th.Property("authorId", th.StringType, description="Team member who wrote it (admins.id)."),
-        th.Property(
-            "author",
-            FREE_FORM,
-            description="The author, with id, name and email; null when no person wrote the note.",
+        f.text("authorId", "Team member who wrote it (admins.id)."),
+        f.free_form(
+            "author", "The author, with id, name and email; null when no person wrote the note."
         ),
-        CATEGORY_ID,
-        CATEGORY,
-        TAGS,
-        th.Property(
-            "users",
-            OBJECTS,
-            description="Users the note is linked to; often empty, members not documented.",
-        ),
-        SOURCE,
-        TRAITS,
+        f.CATEGORY_ID,
+        f.CATEGORY,
+        f.TAGS,
+        f.objects("users", "Users the note is linked to; often empty, members not documented."),
+        f.SOURCE,
+        f.TRAITS,
     )
 
 
@@ -91,4 +57,4 @@ class NoteCategoriesStream(VitallyStream):
     name = "note_categories"
     path = "/noteCategories"
     replication_key = None
-    schema: ClassVar[dict[str, Any]] = CATEGORY_SCHEMA
+    schema = f.CATEGORY_SCHEMA

@@ -2,20 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
-
-from singer_sdk import typing as th
-
-from tap_vitally.client import VitallyStream
-from tap_vitally.contexts import NPS_TARGETS
-from tap_vitally.fragments import (
-    CREATED_AT,
-    EXTERNAL_ID,
-    FREE_FORM,
-    ID,
-    UPDATED_AT,
-    record_schema,
-)
+from tap_vitally.reading.declaration import NPS_TARGETS
+from tap_vitally.stream import VitallyStream
+from tap_vitally.streams import fields as f
 
 
 class NpsResponsesStream(VitallyStream):
@@ -30,36 +19,16 @@ class NpsResponsesStream(VitallyStream):
     name = "nps_responses"
     path = "/npsResponses"
     variants = NPS_TARGETS
-    schema: ClassVar[dict[str, Any]] = record_schema(
-        ID,
-        CREATED_AT,
-        UPDATED_AT,
-        EXTERNAL_ID,
-        th.Property(
-            "target",
-            th.StringType,
-            description="List the response was read from: accounts or organization.",
-        ),
-        th.Property("userId", th.StringType, description="User who was asked (users.id)."),
-        th.Property(
-            "user",
-            FREE_FORM,
-            description="That user, without accounts, organizations and segments.",
-        ),
-        th.Property(
-            "score",
-            th.NumberType,
-            description="Score given, 0 to 10; null when the survey was dismissed.",
-        ),
-        th.Property("feedback", th.StringType, description="Comment; null when none was left."),
-        th.Property(
-            "respondedAt",
-            th.DateTimeType,
-            description="When the user answered; null when not answered.",
-        ),
-        th.Property(
-            "dismissedAt",
-            th.DateTimeType,
-            description="When the user dismissed the survey; null otherwise.",
-        ),
+    schema = f.record(
+        f.ID,
+        f.CREATED_AT,
+        f.UPDATED_AT,
+        f.EXTERNAL_ID,
+        f.text("target", "List the response was read from: accounts or organization."),
+        f.text("userId", "User who was asked (users.id)."),
+        f.free_form("user", "That user, without accounts, organizations and segments."),
+        f.number("score", "Score given, 0 to 10; null when the survey was dismissed."),
+        f.text("feedback", "Comment; null when none was left."),
+        f.moment("respondedAt", "When the user answered; null when not answered."),
+        f.moment("dismissedAt", "When the user dismissed the survey; null otherwise."),
     )

@@ -2,28 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from tap_vitally.reading.declaration import ARCHIVED
+from tap_vitally.stream import VitallyStream
+from tap_vitally.streams import fields as f
 
-from singer_sdk import typing as th
-
-from tap_vitally.client import VitallyStream
-from tap_vitally.contexts import ARCHIVED
-from tap_vitally.fragments import (
-    ACCOUNT_ID,
-    ARCHIVED_AT,
-    CATEGORY_SCHEMA,
-    CREATED_AT,
-    ID,
-    ORGANIZATION_ID,
-    TRAITS,
-    UPDATED_AT,
-    record_schema,
-)
-
-PROJECT_CATEGORY_ID = th.Property(
-    "projectCategoryId",
-    th.StringType,
-    description="Category (project_categories.id); null when uncategorised.",
+PROJECT_CATEGORY_ID = f.text(
+    "projectCategoryId", "Category (project_categories.id); null when uncategorised."
 )
 
 
@@ -38,57 +22,44 @@ class ProjectsStream(VitallyStream):
     name = "projects"
     path = "/projects"
     variants = ARCHIVED
-    schema: ClassVar[dict[str, Any]] = record_schema(
-        ID,
-        CREATED_AT,
-        UPDATED_AT,
-        ARCHIVED_AT,
-        ACCOUNT_ID,
-        ORGANIZATION_ID,
-        th.Property("name", th.StringType, description="Name of the project."),
-        th.Property(
-            "templateId",
-            th.StringType,
-            description="Template it was made from (project_templates.id); may not be sent.",
-        ),
+    schema = f.record(
+        f.ID,
+        f.CREATED_AT,
+        f.UPDATED_AT,
+        f.ARCHIVED_AT,
+        f.ACCOUNT_ID,
+        f.ORGANIZATION_ID,
+        f.text("name", "Name of the project."),
+        f.text("templateId", "Template it was made from (project_templates.id); may not be sent."),
         PROJECT_CATEGORY_ID,
-        th.Property(
-            "projectStatusId",
-            th.StringType,
-            description="Status of the project; the API has no list of statuses to join to.",
+        f.text(
+            "projectStatusId", "Status of the project; the API has no list of statuses to join to."
         ),
-        th.Property(
-            "ownedByVitallyUserId",
-            th.StringType,
-            description="Team member who owns the project (admins.id).",
-        ),
-        th.Property(
+        f.text("ownedByVitallyUserId", "Team member who owns the project (admins.id)."),
+        f.number(
             "durationInDays",
-            th.NumberType,
-            description=(
-                "Days from start to completion, or to now while unfinished, so it grows without"
-                " updatedAt changing."
+            (
+                "Days from start to completion, or to now while unfinished, so it grows without "
+                "updatedAt changing."
             ),
         ),
-        th.Property("targetStartDate", th.DateType, description="Planned first day."),
-        th.Property("targetCompletionDate", th.DateType, description="Planned last day."),
-        th.Property(
+        f.day("targetStartDate", "Planned first day."),
+        f.day("targetCompletionDate", "Planned last day."),
+        f.text(
             "actualStartDate",
-            th.StringType,
-            description=(
-                "When it started, null before that; text, for sources disagree whether it is a"
-                " date or a timestamp."
+            (
+                "When it started, null before that; text, for sources disagree whether it is a date "
+                "or a timestamp."
             ),
         ),
-        th.Property(
+        f.text(
             "actualCompletionDate",
-            th.StringType,
-            description=(
-                "When it was completed, null before that; text, for sources disagree whether it"
-                " is a date or a timestamp."
+            (
+                "When it was completed, null before that; text, for sources disagree whether it is a "
+                "date or a timestamp."
             ),
         ),
-        TRAITS,
+        f.TRAITS,
     )
 
 
@@ -101,19 +72,15 @@ class ProjectTemplatesStream(VitallyStream):
     name = "project_templates"
     path = "/projectTemplates"
     replication_key = None
-    schema: ClassVar[dict[str, Any]] = record_schema(
-        ID,
-        CREATED_AT,
-        UPDATED_AT,
-        th.Property("name", th.StringType, description="Title of the template."),
-        th.Property(
-            "projectName",
-            th.StringType,
-            description="Name given to projects made from the template.",
-        ),
-        th.Property("description", th.StringType, description="What the template is for."),
+    schema = f.record(
+        f.ID,
+        f.CREATED_AT,
+        f.UPDATED_AT,
+        f.text("name", "Title of the template."),
+        f.text("projectName", "Name given to projects made from the template."),
+        f.text("description", "What the template is for."),
         PROJECT_CATEGORY_ID,
-        TRAITS,
+        f.TRAITS,
     )
 
 
@@ -126,4 +93,4 @@ class ProjectCategoriesStream(VitallyStream):
     name = "project_categories"
     path = "/projectCategories"
     replication_key = None
-    schema: ClassVar[dict[str, Any]] = CATEGORY_SCHEMA
+    schema = f.CATEGORY_SCHEMA

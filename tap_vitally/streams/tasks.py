@@ -2,32 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
-
-from singer_sdk import typing as th
-
-from tap_vitally.client import VitallyStream
-from tap_vitally.contexts import ARCHIVED
-from tap_vitally.fragments import (
-    ACCOUNT,
-    ACCOUNT_ID,
-    ARCHIVED_AT,
-    CATEGORY,
-    CATEGORY_ID,
-    CATEGORY_SCHEMA,
-    CREATED_AT,
-    EXTERNAL_ID,
-    FREE_FORM,
-    ID,
-    OBJECTS,
-    ORGANIZATION,
-    ORGANIZATION_ID,
-    SOURCE,
-    TAGS,
-    TRAITS,
-    UPDATED_AT,
-    record_schema,
-)
+from tap_vitally.reading.declaration import ARCHIVED
+from tap_vitally.stream import VitallyStream
+from tap_vitally.streams import fields as f
 
 
 class TasksStream(VitallyStream):
@@ -41,68 +18,36 @@ class TasksStream(VitallyStream):
     name = "tasks"
     path = "/tasks"
     variants = ARCHIVED
-    schema: ClassVar[dict[str, Any]] = record_schema(
-        ID,
-        CREATED_AT,
-        UPDATED_AT,
-        ARCHIVED_AT,
-        EXTERNAL_ID,
-        ACCOUNT_ID,
-        ACCOUNT,
-        ORGANIZATION_ID,
-        ORGANIZATION,
-        th.Property("name", th.StringType, description="Title of the task."),
-        th.Property("description", th.StringType, description="Body in HTML."),
-        th.Property(
-            "dueDate",
-            th.StringType,
-            description="When the task is due: a bare date in practice, a timestamp by the docs.",
+    schema = f.record(
+        f.ID,
+        f.CREATED_AT,
+        f.UPDATED_AT,
+        f.ARCHIVED_AT,
+        f.EXTERNAL_ID,
+        f.ACCOUNT_ID,
+        f.ACCOUNT,
+        f.ORGANIZATION_ID,
+        f.ORGANIZATION,
+        f.text("name", "Title of the task."),
+        f.text("description", "Body in HTML."),
+        f.text(
+            "dueDate", "When the task is due: a bare date in practice, a timestamp by the docs."
         ),
-        th.Property(
-            "completedAt",
-            th.DateTimeType,
-            description="When the task was completed; null while open.",
+        f.moment("completedAt", "When the task was completed; null while open."),
+        f.text("completedById", "Team member who completed it (admins.id); null while open."),
+        f.free_form("completedBy", "That team member, with id, name and email."),
+        f.text("createdById", "Team member who created it (admins.id); rarely sent."),
+        f.text("assignedToId", "Team member it is assigned to (admins.id); null when unassigned."),
+        f.free_form("assignedTo", "The assignee, with id, name and email; null when unassigned."),
+        f.CATEGORY_ID,
+        f.CATEGORY,
+        f.TAGS,
+        f.objects(
+            "projects", "Projects the task is part of (projects.id), nearly complete copies."
         ),
-        th.Property(
-            "completedById",
-            th.StringType,
-            description="Team member who completed it (admins.id); null while open.",
-        ),
-        th.Property(
-            "completedBy",
-            FREE_FORM,
-            description="That team member, with id, name and email.",
-        ),
-        th.Property(
-            "createdById",
-            th.StringType,
-            description="Team member who created it (admins.id); rarely sent.",
-        ),
-        th.Property(
-            "assignedToId",
-            th.StringType,
-            description="Team member it is assigned to (admins.id); null when unassigned.",
-        ),
-        th.Property(
-            "assignedTo",
-            FREE_FORM,
-            description="The assignee, with id, name and email; null when unassigned.",
-        ),
-        CATEGORY_ID,
-        CATEGORY,
-        TAGS,
-        th.Property(
-            "projects",
-            OBJECTS,
-            description="Projects the task is part of (projects.id), nearly complete copies.",
-        ),
-        th.Property(
-            "meetingId",
-            th.StringType,
-            description="Meeting the task came out of (meetings.id); null otherwise.",
-        ),
-        SOURCE,
-        TRAITS,
+        f.text("meetingId", "Meeting the task came out of (meetings.id); null otherwise."),
+        f.SOURCE,
+        f.TRAITS,
     )
 
 
@@ -115,4 +60,4 @@ class TaskCategoriesStream(VitallyStream):
     name = "task_categories"
     path = "/taskCategories"
     replication_key = None
-    schema: ClassVar[dict[str, Any]] = CATEGORY_SCHEMA
+    schema = f.CATEGORY_SCHEMA

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tap_vitally.conform import Conformer
+from tap_vitally.reading.conform import Conformer
 from tap_vitally.streams import STREAMS
 
 Record = dict[str, Any]

@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tap_vitally import readahead
-from tap_vitally.errors import Cancelled
-from tap_vitally.readahead import DEPTH, Chain, Last, ReadAhead, in_turn
+from tap_vitally.reading import readahead
+from tap_vitally.reading.readahead import DEPTH, Chain, Last, ReadAhead, in_turn
+from vitally_api import Cancelled
 
 PATIENCE = 20.0
 """Seconds after which what has not happened is taken never to happen."""
@@ -43,7 +43,7 @@ Plan = Sequence[tuple[str, Iterable[Chain[Item]]]]
 PLAN = "the plan"
 
 
-class Broken(Exception):  # noqa: N818 - what a chain may raise
+class Broken(Exception):
     """What a chain raises here."""
 
 

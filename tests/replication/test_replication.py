@@ -18,22 +18,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tap_vitally import replication
-from tap_vitally.client import LOOKS
-from tap_vitally.pagination import Cursors
-from tap_vitally.place import Place
-from tap_vitally.replication import (
+from tap_vitally.reading.reader import MOST_SECOND_LOOKS as LOOKS
+from tap_vitally.replication import passes as replication
+from tap_vitally.replication.instants import format_instant, latest, parse_instant
+from tap_vitally.replication.passes import (
     FIRST_PASS,
     Pass,
-    Resume,
     SortKey,
     Window,
-    format_instant,
-    latest,
     next_bookmark,
-    parse_instant,
     plan_pass,
 )
+from tap_vitally.replication.place import Place, Resume
+from vitally_api import Cursors
 
 BEGINNING = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 INDIA = timezone(timedelta(hours=5, minutes=30))

@@ -6,7 +6,7 @@ import json
 import re
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from jsonschema.validators import validator_for
@@ -19,81 +19,11 @@ if TYPE_CHECKING:
     from syrupy.assertion import SnapshotAssertion
 
     from harness.support import Row
-    from tap_vitally.client import VitallyStream
+    from tap_vitally.stream import VitallyStream
 
-
-class Offer(NamedTuple):
-    """A line of the table of streams."""
-
-    path: str
-    key: tuple[str, ...] = ("id",)
-    replication_key: str | None = "updatedAt"
-    by_default: bool = True
-
-
-def child(path: str, parent: str) -> Offer:
-    """A list below an account or an organization."""
-    return Offer(path, (parent, "id"), by_default=False)
-
-
-ACCOUNT, ORGANIZATION = "parentAccountId", "parentOrganizationId"
-
-TABLE = {
-    "accounts": Offer("/accounts"),
-    "organizations": Offer("/organizations"),
-    "users": Offer("/users"),
-    "conversations": Offer("/conversations"),
-    "admins": Offer("/admins", replication_key=None),
-    "notes": Offer("/notes"),
-    "tasks": Offer("/tasks"),
-    "projects": Offer("/projects"),
-    "meetings": Offer("/meetings"),
-    "nps_responses": Offer("/npsResponses"),
-    "note_categories": Offer("/noteCategories", replication_key=None),
-    "task_categories": Offer("/taskCategories", replication_key=None),
-    "project_categories": Offer("/projectCategories", replication_key=None),
-    "project_templates": Offer("/projectTemplates", replication_key=None),
-    "custom_fields": Offer("/customFields", ("model", "path"), None),
-    "custom_objects": Offer("/customObjects", replication_key=None),
-    "custom_object_fields": Offer("/customFields", ("customObjectId", "path"), None),
-    "custom_object_instances": Offer("/customObjects/{customObjectId}/instances"),
-    "meeting_transcripts": Offer("/meetingTranscripts", by_default=False),
-    "messages": Offer(
-        "/conversations/{conversationId}",
-        replication_key="conversationUpdatedAt",
-        by_default=False,
-    ),
-    "account_health_scores": Offer(
-        "/accounts/{accountId}/healthScores", ("accountId", "observedOn"), None, by_default=False
-    ),
-    "account_users": child("/accounts/{parentAccountId}/users", ACCOUNT),
-    "account_conversations": child("/accounts/{parentAccountId}/conversations", ACCOUNT),
-    "account_notes": child("/accounts/{parentAccountId}/notes", ACCOUNT),
-    "account_tasks": child("/accounts/{parentAccountId}/tasks", ACCOUNT),
-    "account_projects": child("/accounts/{parentAccountId}/projects", ACCOUNT),
-    "account_nps_responses": child("/accounts/{parentAccountId}/npsResponses", ACCOUNT),
-    "account_meetings": child("/accounts/{parentAccountId}/meetings", ACCOUNT),
-    "organization_accounts": child("/organizations/{parentOrganizationId}/accounts", ORGANIZATION),
-    "organization_users": child("/organizations/{parentOrganizationId}/users", ORGANIZATION),
-    "organization_conversations": child(
-        "/organizations/{parentOrganizationId}/conversations", ORGANIZATION
-    ),
-    "organization_notes": child("/organizations/{parentOrganizationId}/notes", ORGANIZATION),
-    "organization_tasks": child("/organizations/{parentOrganizationId}/tasks", ORGANIZATION),
-    "organization_projects": child("/organizations/{parentOrganizationId}/projects", ORGANIZATION),
-    "organization_nps_responses": child(
-        "/organizations/{parentOrganizationId}/npsResponses", ORGANIZATION
-    ),
-    "organization_meetings": child("/organizations/{parentOrganizationId}/meetings", ORGANIZATION),
-    "survey_responses": Offer("/surveys/{surveyId}/responses", replication_key=None),
-    "survey_questions": Offer("/surveyQuestions/{questionId}", replication_key=None),
-    "inventory": Offer("", ("resource", "id"), None, by_default=False),
-    "inventory_runs": Offer("", ("resource", "startedAt"), None, by_default=False),
-    "vitally_sync_runs": Offer("", ("startedAt", "stream"), None, by_default=False),
-}
 
 each_stream = pytest.mark.parametrize("stream", STREAMS, ids=lambda stream: stream.name)
-each_name = pytest.mark.parametrize("name", TABLE)
+each_name = pytest.mark.parametrize("name", [stream.name for stream in STREAMS])
 
 DISCOVER_WITHOUT_NETWORK = """
 import os, sys
@@ -140,40 +70,36 @@ def test_the_guard_against_the_network_is_awake() -> None:
     assert done.returncode == 99
 
 
-def test_streams_are_those_of_the_table_with_the_account_of_the_run_last(
+def test_every_stream_is_offered_with_the_summary_of_the_run_last(
     discovered: dict[str, Row],
 ) -> None:
-    assert discovered.keys() == TABLE.keys()
+    assert discovered.keys() == {stream.name for stream in STREAMS}
     assert list(discovered)[-1] == "vitally_sync_runs"
 
 
-@each_name
-def test_keys_replication_and_selection_are_those_of_the_table(
-    name: str, discovered: dict[str, Row]
-) -> None:
-    entry, offer = discovered[name], TABLE[name]
-    (root,) = [item["metadata"] for item in entry["metadata"] if not item["breadcrumb"]]
-    assert entry["tap_stream_id"] == name
-    assert tuple(entry["key_properties"]) == tuple(root["table-key-properties"]) == offer.key
-    assert entry.get("replication_key") == offer.replication_key
-    assert entry["replication_method"] == ("INCREMENTAL" if offer.replication_key else "FULL_TABLE")
-    assert root["selected-by-default"] is offer.by_default
-
-
 @each_stream
-def test_paths_are_those_of_the_table(stream: type[VitallyStream]) -> None:
-    assert stream.path == TABLE[stream.name].path
+def test_an_entry_says_of_keys_and_selection_what_the_stream_declares(
+    stream: type[VitallyStream], discovered: dict[str, Row]
+) -> None:
+    entry = discovered[stream.name]
+    (root,) = [item["metadata"] for item in entry["metadata"] if not item["breadcrumb"]]
+    assert entry["tap_stream_id"] == stream.name
+    assert entry["key_properties"] == root["table-key-properties"] == list(stream.primary_keys)
+    assert entry.get("replication_key") == stream.replication_key
+    incremental = stream.replication_key is not None
+    assert entry["replication_method"] == ("INCREMENTAL" if incremental else "FULL_TABLE")
+    assert root["selected-by-default"] is stream.selected_by_default
 
 
 @each_name
 def test_keys_cannot_be_deselected(name: str, discovered: dict[str, Row]) -> None:
+    entry = discovered[name]
     automatic = {
         item["breadcrumb"][-1]
-        for item in discovered[name]["metadata"]
+        for item in entry["metadata"]
         if item["metadata"]["inclusion"] == "automatic"
     }
-    offer = TABLE[name]
-    assert automatic == {*offer.key, *([offer.replication_key] if offer.replication_key else [])}
+    assert automatic == {*entry["key_properties"], entry.get("replication_key")} - {None}
 
 
 @each_name
@@ -194,7 +120,7 @@ def test_only_keys_are_never_null(name: str, discovered: dict[str, Row]) -> None
         for property_name, declared in schema["properties"].items()
         if "null" not in declared["type"]
     }
-    assert never_null == set(schema["required"]) == set(TABLE[name].key)
+    assert never_null == set(schema["required"]) == set(discovered[name]["key_properties"])
 
 
 @each_name
@@ -219,12 +145,10 @@ def test_names_stay_different_in_sql(name: str, spell: Any, discovered: dict[str
     assert len(set(columns)) == len(columns)
 
 
-@each_name
+@pytest.mark.parametrize("name", [s.name for s in STREAMS if s.replication_key])
 def test_replication_key_is_a_moment(name: str, discovered: dict[str, Row]) -> None:
-    replication_key = TABLE[name].replication_key
-    if replication_key:
-        declared = discovered[name]["schema"]["properties"][replication_key]
-        assert declared["format"] == "date-time"
+    entry = discovered[name]
+    assert entry["schema"]["properties"][entry["replication_key"]]["format"] == "date-time"
 
 
 def test_settings_do_not_change_the_catalog(discovered: dict[str, Row]) -> None:

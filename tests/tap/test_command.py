@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import json
+import logging
 import re
 import signal
 import subprocess
@@ -24,6 +27,9 @@ from harness.support import (
     run_tap,
 )
 from sandbox import Sandbox, World, serve
+from tap_vitally.command import failures_in_one_line, read_catalog, read_state
+from tap_vitally.tap import TapVitally
+from vitally_api import VitallyError
 
 TAP = [sys.executable, "-m", "tap_vitally"]
 
@@ -46,12 +52,22 @@ CONFIG_FILES = {
 }
 
 
-@pytest.mark.parametrize("name", CONFIG_FILES)
 @pytest.mark.parametrize("mode", [[], ["--test"], ["--discover"]], ids=str)
-def test_a_config_file_that_is_none(tmp_path: Path, name: str, mode: list[str]) -> None:
+def test_a_config_file_that_is_none_ends_the_command(tmp_path: Path, mode: list[str]) -> None:
+    path = tmp_path / "config.json"
+    path.write_bytes(CONFIG_FILES["half"])
+    assert "--config" in complaint(run_command([*TAP, "--config", str(path), *mode]))
+
+
+@pytest.mark.parametrize("name", CONFIG_FILES)
+def test_a_config_file_that_is_none(
+    tmp_path: Path, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
     path = tmp_path / "config.json"
     path.write_bytes(CONFIG_FILES[name])
-    assert "--config" in complaint(run_command([*TAP, "--config", str(path), *mode]))
+    with pytest.raises(SystemExit), failures_in_one_line(logging.getLogger()):
+        TapVitally.cli(["--config", str(path)])
+    assert "--config" in caplog.messages[-1]
 
 
 def test_a_config_file_that_is_missing(tmp_path: Path) -> None:
@@ -108,20 +124,31 @@ STATES: Mapping[str, Any] = {
 
 
 @pytest.mark.parametrize("name", STATES)
-def test_a_state_that_says_nothing_is_none(sandbox: Sandbox, tmp_path: Path, name: str) -> None:
-    result = run_tap(tmp_path, config_for(sandbox.url), select=["accounts"], state=STATES[name])
+def test_a_state_that_says_nothing_is_none(name: str) -> None:
+    assert read_state(io.StringIO(json.dumps(STATES[name]))) == {"bookmarks": {}}
+
+
+def test_a_run_with_a_state_that_says_nothing_brings_all(sandbox: Sandbox, tmp_path: Path) -> None:
+    state = STATES["text entry"]
+    result = run_tap(tmp_path, config_for(sandbox.url), select=["accounts"], state=state)
     assert result.returncode == 0
     warehouse = Warehouse()
     warehouse.load(result.messages)
     assert warehouse.differences("accounts", sandbox.world.truth("accounts")) == {}
 
 
-@pytest.mark.parametrize(
-    "text", ['{"streams": null}', '{"streams": "x"}', '{"streams": [{"schema": {}}]}', "{}"]
-)
-def test_a_catalog_that_is_none(sandbox: Sandbox, tmp_path: Path, text: str) -> None:
+CATALOGS = ['{"streams": null}', '{"streams": "x"}', '{"streams": [{"schema": {}}]}', "{}"]
+
+
+@pytest.mark.parametrize("text", CATALOGS)
+def test_a_catalog_that_is_none(text: str) -> None:
+    with pytest.raises(VitallyError, match="--catalog"):
+        read_catalog(io.StringIO(text))
+
+
+def test_a_catalog_that_is_none_ends_the_command(sandbox: Sandbox, tmp_path: Path) -> None:
     arguments = command(tmp_path, config_for(sandbox.url))
-    Path(arguments[-1]).write_text(text)
+    Path(arguments[-1]).write_text(CATALOGS[0])
     assert "--catalog" in complaint(run_command(arguments))
 
 

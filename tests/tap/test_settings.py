@@ -14,18 +14,18 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from singer_sdk.exceptions import ConfigValidationError
 
-from tap_vitally.lookups import CRITERIA, INSTANCES, LOOKUPS, problems_with
-from tap_vitally.settings import (
+from tap_vitally.reading.lookups import CRITERIA, INSTANCES, LOOKUPS, problems_with
+from tap_vitally.reading.settings import Settings
+from tap_vitally.tap import TapVitally
+from vitally_api import WHERE_THE_KEY_IS, SettingsError
+from vitally_api.endpoint import (
     EU_URL,
-    WHERE_THE_KEY_IS,
-    Settings,
-    SettingsError,
+    Endpoint,
     is_loopback,
     read_api_key,
     read_base_url,
     read_subdomain,
 )
-from tap_vitally.tap import TapVitally
 
 often = settings(max_examples=150, deadline=None)
 
@@ -35,7 +35,7 @@ ENCODED = "c2FuZGJveDo="  # sandbox:
 def refusal(config: dict[str, Any]) -> list[str]:
     """The problems with a configuration, each one line."""
     with pytest.raises(SettingsError) as caught:
-        Settings.from_config(config)
+        TapVitally(config=config, validate_config=False)._check_settings()
     assert str(caught.value) == "; ".join(caught.value.problems)
     assert not any("\n" in problem for problem in caught.value.problems)
     return caught.value.problems
@@ -166,7 +166,7 @@ def test_no_refusal_of_another_setting_repeats_the_key_even_if_it_was_pasted_the
 
 
 def test_settings_do_not_show_the_key() -> None:
-    checked = Settings.from_config({"api_key": f"Basic {ENCODED}", "subdomain": "acme"})
+    checked = Endpoint.from_config({"api_key": f"Basic {ENCODED}", "subdomain": "acme"}, "tests")
     assert checked.api_key == "sandbox"
     for shown in (repr(checked), str(checked), f"{checked}"):
         assert "sandbox" not in shown
@@ -388,7 +388,7 @@ def test_all_problems_are_told_at_once() -> None:
 
 def test_settings_that_are_missing_or_null_have_their_defaults() -> None:
     needed = {"api_key": "sandbox", "subdomain": "acme"}
-    defaults = Settings("https://acme.rest.vitally.io", "sandbox")
+    defaults = Settings()
     names = TapVitally.config_jsonschema["properties"].keys() - needed.keys()
     assert Settings.from_config(needed) == defaults
     assert Settings.from_config({**dict.fromkeys(names), **needed}) == defaults
@@ -401,13 +401,9 @@ def test_settings_are_taken_over() -> None:
         "include_archived": False,
         "page_size": 7,
         "concurrency": 1,
-        "max_requests_per_minute": 60,
-        "request_timeout": 1.5,
         "fail_on_skipped": True,
         "embedded_objects": "reference",
-        "custom_object_streams": True,
         "lookups": {"accounts": ["1"]},
-        "user_agent": "me",
     }
     checked = Settings.from_config(
         {

@@ -24,7 +24,7 @@ import pytest
 from harness.hunt import Attempt, Killed, Pipe, read
 from harness.support import ROOT, Row, Warehouse, command, config_for
 from sandbox import Entry, Fault, Sandbox, World, serve
-from tap_vitally.errors import TapFailure
+from vitally_api import VitallyError
 
 SELECT = ["account_users", "accounts", "notes", "users"]
 SOON = 5
@@ -342,7 +342,7 @@ def test_nothing_is_left_running(sandbox: Sandbox, end: str, concurrency: int) -
         assert end == "killed"
     except SystemExit:
         assert end == "ended"
-    except TapFailure:
+    except VitallyError:
         assert end == "failed"
     for thread in set(threading.enumerate()) - before:
         thread.join(SOON)

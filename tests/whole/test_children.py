@@ -12,8 +12,10 @@ from harness.expectations import expected, last_state, loaded, records_of
 from harness.support import config_for, run_in_process, run_tap
 from sandbox import STREAMS, Entry, Fault, Sandbox
 from sandbox.faults import Odd
-from tap_vitally import children, client
-from tap_vitally.errors import TapFailure
+from tap_vitally.reading import children
+from tap_vitally.replication import parents
+from tap_vitally.tap import TapVitally
+from vitally_api import Policy, VitallyError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,9 +30,7 @@ NESTED = BELOW_ACCOUNTS + BELOW_ORGANIZATIONS
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give a failing parent up at once: how long the tap waits is shown elsewhere."""
-    monkeypatch.setattr(client, "PARENT_PATIENCE", -1.0)
-    monkeypatch.setattr("tap_vitally.api.UNREADABLE_TRIES", 1)
-    monkeypatch.setattr("tap_vitally.api.backoff.full_jitter", lambda _: 0.0)
+    monkeypatch.setattr(TapVitally, "policy", Policy(patience=0, unreadable_tries=1))
 
 
 def test_there_are_children() -> None:
@@ -244,10 +244,11 @@ def test_an_outage_is_not_taken_for_one_bad_parent(start_sandbox: StartSandbox) 
 def test_too_many_bad_parents_are_no_accident(
     start_sandbox: StartSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(parents, "MOST_SKIPPED", 3)
     monkeypatch.setattr(children, "MOST_SKIPPED", 3)
     sandbox = start_sandbox(accounts=10)
     sandbox.odd("accounts/*/notes", "error_body")
-    with pytest.raises(TapFailure, match="More than 3 accounts could not be read"):
+    with pytest.raises(VitallyError, match="More than 3 accounts could not be read"):
         run_in_process(config_for(sandbox.url, concurrency=1), select=["account_notes"])
 
 

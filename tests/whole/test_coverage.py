@@ -9,8 +9,8 @@ from typing import Any
 
 from harness.support import ROOT, Row, Warehouse, catalog, config_for, run_in_process
 from sandbox import Sandbox, World
-from tap_vitally.lookups import INSTANCES, LOOKUPS
-from tap_vitally.replication import parse_instant
+from tap_vitally.reading.lookups import INSTANCES, LOOKUPS
+from tap_vitally.replication.instants import parse_instant
 from tap_vitally.tap import TapVitally
 
 PAGE = (ROOT / "docs" / "coverage.md").read_text(encoding="utf-8")

@@ -16,12 +16,13 @@ import duckdb
 import pytest
 import yaml
 
-import demo
+from demo.__main__ import main
+from demo.tables import columns_of, differences
 from harness.support import ROOT, Row, Warehouse, config_for, plain, run_command, run_in_process
 from sandbox import Sandbox, World
 from scripts import readme
 from tap_vitally import report
-from tap_vitally.lookups import problems_with
+from tap_vitally.reading.lookups import problems_with
 from tap_vitally.streams import STREAMS
 from tap_vitally.tap import TapVitally
 
@@ -216,8 +217,8 @@ def test_targets_of_make_that_are_named_exist() -> None:
     assert named <= targets
 
 
-def test_the_sample_of_a_closing_account_has_todays_columns() -> None:
-    sample = page("docs/runs.md").partition("The account of this run:\n")[2]
+def test_the_sample_of_a_closing_summary_has_todays_columns() -> None:
+    sample = page("docs/runs.md").partition("The summary of this run:\n")[2]
     head, row = (re.split(r" {2,}", line) for line in sample.splitlines()[:2])
     assert head == re.split(r" {2,}", report.table({}))
     assert len(row) == len(head)
@@ -326,7 +327,7 @@ def test_the_example_of_masking_leaves_no_name_and_no_address(
 def test_the_demo_finds_every_row_that_is_missing_wrong_or_too_many(tmp_path: Path) -> None:
     world = World(seed=1, accounts=8)
     truth = [plain(row) for row in world.truth("note_categories").values()]
-    columns = demo.columns_of("note_categories")
+    columns = columns_of("note_categories")
     file = tmp_path / "some.duckdb"
     with duckdb.connect(str(file)) as database:
         database.execute(
@@ -343,7 +344,7 @@ def test_the_demo_finds_every_row_that_is_missing_wrong_or_too_many(tmp_path: Pa
         def found() -> list[str]:
             return sorted(
                 " ".join(line.split()[2:])
-                for line in demo.differences(database, "note_categories", truth)
+                for line in differences(database, "note_categories", truth)
             )
 
         assert found() == []
@@ -352,7 +353,7 @@ def test_the_demo_finds_every_row_that_is_missing_wrong_or_too_many(tmp_path: Pa
         assert found() == ["has another name"]
         database.execute("UPDATE note_categories SET id = 'no such' WHERE id = ?", [other])
         assert found() == ["has another name", "is missing", "such should not be there"]
-        assert list(demo.differences(database, "notes", [])) == []
+        assert list(differences(database, "notes", [])) == []
 
 
 def test_the_demo_ends_with_a_plain_line_and_leaves_no_process_behind(
@@ -365,20 +366,17 @@ def test_the_demo_ends_with_a_plain_line_and_leaves_no_process_behind(
         processes.append(popen(*args, **kwargs))
         return processes[-1]
 
-    monkeypatch.setattr("demo.subprocess.Popen", noticed)
-    monkeypatch.setattr("demo.DATABASE", tmp_path / "vitally.duckdb")
-    monkeypatch.setattr("demo.LOG", tmp_path / "demo.log")
-    monkeypatch.setattr("sys.argv", ["demo", "--accounts", "2"])
+    monkeypatch.setattr(subprocess, "Popen", noticed)
     failing = tmp_path / "meltano"
     failing.write_text('#!/bin/sh\necho \'{"event": "No such luck"}\'\nexit 3\n')
     failing.chmod(0o755)
     monkeypatch.setenv("MELTANO", str(failing))
-    assert demo.main() == 1
+    assert main(["--accounts", "2"], output=tmp_path) == 1
     told = capsys.readouterr().err
     assert "No such luck" in told
     assert "The demo failed: meltano ended with exit code 3" in told
     monkeypatch.setenv("MELTANO", str(tmp_path / "nowhere"))
-    assert demo.main() == 1
+    assert main(["--accounts", "2"], output=tmp_path) == 1
     assert "nowhere is not there: run make demo" in capsys.readouterr().err
     assert len(processes) == 3
     assert all(process.poll() is not None for process in processes)

@@ -31,8 +31,7 @@ from harness.support import (
 )
 from sandbox import Entry, Fault, Sandbox, World, serve
 from sandbox.faults import Kind
-from tap_vitally.errors import TapFailure
-from tap_vitally.rate_limit import RateBudget
+from vitally_api import Budget, VitallyError
 
 STREAM = "notes"
 SELECT = ["account_users", STREAM]
@@ -57,13 +56,13 @@ def config(url: str, **settings: Any) -> Row:
     return config_for(url, **{"page_size": 3, "concurrency": 2, "request_timeout": 5, **settings})
 
 
-def run(sandbox: Sandbox, warehouse: Warehouse, **settings: Any) -> TapFailure | None:
+def run(sandbox: Sandbox, warehouse: Warehouse, **settings: Any) -> VitallyError | None:
     """Run the tap in this process, into a warehouse; return what it failed with."""
     pipe = Pipe()
     failure = None
     try:
         read(config(sandbox.url, **settings), select=SELECT, state=warehouse.state, collector=pipe)
-    except TapFailure as caught:
+    except VitallyError as caught:
         failure = caught
     warehouse.load(pipe.messages)
     return failure
@@ -159,7 +158,7 @@ def test_a_429_holds_everybody_for_as_long_as_it_says(sandbox: Sandbox, header: 
     headers = {header: "7"}
     sandbox.faults.append(Fault("status", path="notes", status=429, headers=headers, times=3))
     warehouse = Warehouse()
-    with mock.patch.object(RateBudget, "pause", lambda _, seconds: held.append(seconds)):
+    with mock.patch.object(Budget, "pause", lambda _, seconds: held.append(seconds)):
         assert run(sandbox, warehouse) is None
     assert held == [7.0] * 3
     assert everything(sandbox, warehouse)
@@ -194,7 +193,7 @@ def test_odd_values_are_passed_on_or_mended(sandbox: Sandbox, kind: Kind) -> Non
 def test_silence_ends_with_the_timeout(sandbox: Sandbox) -> None:
     sandbox.faults.append(Fault("stall", path="notes", seconds=60, times=OFTEN))
     warehouse = Warehouse()
-    with mock.patch.object(RateBudget, "sleep"):
+    with mock.patch.object(Budget, "sleep"):
         assert run(sandbox, warehouse, request_timeout=0.3) is None
     assert everything(sandbox, warehouse)
 
@@ -215,7 +214,7 @@ def test_a_trickle_that_does_not_is_left(sandbox: Sandbox) -> None:
     sandbox.faults.append(drip)
     sandbox.gzip = False
     warehouse = Warehouse()
-    with mock.patch.object(RateBudget, "sleep"):
+    with mock.patch.object(Budget, "sleep"):
         assert run(sandbox, warehouse, request_timeout=0.1) is None
     assert drip._struck == 1
     assert everything(sandbox, warehouse)
@@ -287,7 +286,7 @@ def test_what_lasts_for_one_parent_costs_that_parent(sandbox: Sandbox, name: str
 
 HURRIED = """
 from harness.hunt import waits_pass_in_no_time
-from tap_vitally.tap import run_command
+from tap_vitally.__main__ import main as run_command
 with waits_pass_in_no_time():
     run_command()
 """
@@ -349,12 +348,12 @@ def test_a_refused_connection_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> 
     with ExitStack() as later:
         started: list[Sandbox] = []
 
-        def sleep(_: RateBudget, seconds: float) -> None:
+        def sleep(_: Budget, seconds: float) -> None:
             waits.append(seconds)
             if len(waits) == 5:
                 started.append(later.enter_context(serve(world, port=port)))
 
-        monkeypatch.setattr(RateBudget, "sleep", sleep)
+        monkeypatch.setattr(Budget, "sleep", sleep)
         pipe = Pipe()
         url = f"http://127.0.0.1:{port}"
         read(config(url), select=SELECT, collector=pipe)

@@ -12,7 +12,7 @@ import pytest
 from harness.expectations import expected, last_state, loaded, records_of
 from harness.support import config_for, run_command, run_in_process, run_tap
 from sandbox import STREAMS, Sandbox, World, serve
-from tap_vitally.lookups import INSTANCES, LOOKUPS
+from tap_vitally.reading.lookups import INSTANCES, LOOKUPS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -186,7 +186,7 @@ def test_what_is_not_found_is_reported_without_its_value(sandbox: Sandbox, tmp_p
     run = run_tap(tmp_path, config, default_selection=True)
     assert run.returncode == 0, run.stderr
     assert run.records("users") == [row]
-    account = run.stderr.partition("The account of this run:")[2]
+    account = run.stderr.partition("The summary of this run:")[2]
     for label in ("user_emails[0]", "admin_emails[0]", "users[0]", "custom_object_instances[0]"):
         assert f"lookups.{label} was not found" in account
     assert "users[1]" not in run.stderr

@@ -18,7 +18,7 @@ import pytest
 from harness.expectations import expected, last_state, loaded, resource_of
 from harness.support import KEY, config_for, run_in_process
 from sandbox import STREAMS, Fault, Sandbox
-from tap_vitally.errors import Refused
+from vitally_api import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -21,8 +21,8 @@ from harness.hunt import Pipe, read, waits_pass_in_no_time
 from harness.support import Result, Row, command, config_for, run_command
 from sandbox import Fault, Sandbox, World, serve
 from sandbox.faults import Kind
-from tap_vitally.errors import TapFailure
 from tap_vitally.tap import TapVitally
+from vitally_api import VitallyError
 
 CANARY = "canary" * 6
 FORMS = (
@@ -131,7 +131,7 @@ def test_no_failure_tells(
     with caplog.at_level(logging.DEBUG), waits_pass_in_no_time():
         try:
             read(config(sandbox.url), select=SELECT, collector=pipe)
-        except TapFailure as caught:
+        except VitallyError as caught:
             failure = "".join(traceback.format_exception(caught)) + repr(caught)
             line = str(caught)
     # One line, whatever the server put into it.
@@ -170,12 +170,12 @@ def test_looking_people_up_tells_nothing_about_them(
 
 DEBUG = {"TAP_VITALLY_LOGLEVEL": "DEBUG"}
 BROKEN = """
-from tap_vitally.client import VitallyStream
-from tap_vitally.tap import run_command
-def broken(self, row):
+from tap_vitally.reading.shaping import Shaper
+from tap_vitally.__main__ import main
+def broken(self, rows, context):
     raise RuntimeError("nobody foresaw this")
-VitallyStream.shape = broken
-run_command()
+Shaper.records = broken
+main()
 """
 
 
@@ -261,7 +261,7 @@ def deaf_proxy() -> Iterator[tuple[str, bytearray]]:
 def test_a_proxy_is_used_and_learns_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     with deaf_proxy() as (url, heard), waits_pass_in_no_time():
         monkeypatch.setenv("HTTPS_PROXY", url)
-        with pytest.raises(TapFailure, match="proxy") as caught:
+        with pytest.raises(VitallyError, match="proxy") as caught:
             read(config("https://vitally.example"), select=["accounts"])
     assert heard.startswith(b"CONNECT vitally.example:443")
     assert told(heard.decode()) == []

@@ -11,7 +11,7 @@ from harness.expectations import all_expected, expected, last_state, loaded, rec
 from harness.hunt import read, waits_pass_in_no_time
 from harness.support import Warehouse, config_for, run_in_process, run_tap
 from sandbox import STREAMS, Fault, Sandbox
-from tap_vitally.errors import Refused, TapFailure
+from vitally_api import Refused, VitallyError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,7 +50,7 @@ def skipped_warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 def reasons(messages: list[Row]) -> dict[str, list[str]]:
-    """What the account of the run says was left out, by stream."""
+    """What the summary of the run says was left out, by stream."""
     return {
         row["stream"]: row["skippedReasons"]
         for row in records_of(messages, "vitally_sync_runs")
@@ -190,7 +190,7 @@ def test_a_run_that_skips_ends_well(
     run = run_tap(tmp_path, config, default_selection=True)
     assert run.returncode == 0, run.stderr
     gone = {stream for streams in GATED.values() for stream in streams} - BELOW_ORGANIZATIONS
-    account = run.stderr.partition("The account of this run:")[2]
+    account = run.stderr.partition("The summary of this run:")[2]
     for stream in (*gone, "nps_responses"):
         assert f"skipped in {stream}: " in account
         assert run.stderr.count(f"Skipped in '{stream}'") == 1
@@ -241,7 +241,7 @@ def test_a_key_revoked_in_mid_run_ends_the_run(path: str, start_sandbox: StartSa
 def test_a_key_without_access_to_anything_ends_the_run(start_sandbox: StartSandbox) -> None:
     sandbox = start_sandbox(accounts=4)
     sandbox.faults.append(Fault("status", path="*", status=403))
-    with pytest.raises(TapFailure, match="does not let this API key read it"):
+    with pytest.raises(VitallyError, match="does not let this API key read it"):
         run_in_process(config_for(sandbox.url), select=["notes"])
     assert len(sandbox.requests) == 1
 
@@ -312,5 +312,5 @@ def test_a_list_that_breaks_off_is_not_skipped(
     """A page was refused again and again, and the run ended well with half of the list."""
     sandbox.faults.append(Fault("status", "users?from=?*", status=status, after=1))
     config = config_for(sandbox.url, page_size=2, concurrency=concurrency)
-    with pytest.raises(TapFailure, match="run again"):
+    with pytest.raises(VitallyError, match="run again"):
         read(config, select=["users"])

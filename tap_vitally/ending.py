@@ -1,0 +1,93 @@
+"""How a run ends: signals, STATE last, and what it does with memory until then."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import logging
+import os
+import threading
+from contextlib import suppress
+from typing import Any, Protocol, Self
+
+from tap_vitally.reading.run import Run
+from tap_vitally.report import Progress
+from tap_vitally.writer import MessageWriter
+
+TERMINATION_SECONDS = 4.0
+"""A target that has stopped reading must not keep the tap from ending."""
+GC_THRESHOLD = 100_000
+M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8
+LARGE_BLOCK = 1 << 16
+"""Bytes from which on a block of memory goes back to the system as soon as it is free."""
+
+
+class Ended(Protocol):
+    """What there is to end."""
+
+    @property
+    def run(self) -> Run:
+        """What is stopped."""
+
+    @property
+    def progress(self) -> Progress:
+        """What may have to be cleared away."""
+
+    @property
+    def message_writer(self) -> Any:
+        """What may be in the middle of a line."""
+
+    @property
+    def logger(self) -> logging.Logger:
+        """Where the ending is told."""
+
+    def write_last_state(self) -> None:
+        """Write what is known to be done."""
+
+    def log_summary(self) -> None:
+        """Tell what the run did."""
+
+
+class Ending:
+    """A context in which a run is read, and after which nothing of it is left."""
+
+    def __init__(self, tap: Ended) -> None:
+        self._tap = tap
+
+    def __enter__(self) -> Self:
+        """Adapt to many threads, large bodies and records without cycles."""
+        gc.freeze()
+        gc.set_threshold(GC_THRESHOLD)
+        # By itself glibc learns to keep blocks of the size of a page, in a heap for each thread:
+        # these two calls take a tenth off the peak.
+        with suppress(AttributeError, OSError, TypeError):
+            glibc = ctypes.CDLL(None)
+            glibc.mallopt(M_ARENA_MAX, 1)
+            glibc.mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK)
+        return self
+
+    def on_signal(self, signum: int) -> None:
+        """End on SIGTERM or SIGINT between two lines of output, with the code that shells know it by."""
+        code = 128 + signum
+        last_resort = threading.Timer(TERMINATION_SECONDS, os._exit, (code,))
+        last_resort.daemon = True
+        last_resort.start()
+        writer = self._tap.message_writer
+        if isinstance(writer, MessageWriter) and writer.busy:
+            writer.exit_code = code
+            return
+        raise SystemExit(code)
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        """Stop the workers whatever happens; on a signal, write STATE first."""
+        tap = self._tap
+        try:
+            if isinstance(error, SystemExit):
+                tap.logger.warning("Ended by a signal: the next run goes on from the last STATE.")
+                if isinstance(tap.message_writer, MessageWriter):
+                    tap.message_writer.exit_code = None
+                tap.write_last_state()
+        finally:
+            tap.progress.clear()
+            tap.run.stop()
+            tap.log_summary()

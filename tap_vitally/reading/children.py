@@ -1,0 +1,298 @@
+"""Streams that exist per parent: an account's notes, a conversation's messages.
+
+The stream walks its parents itself, inside one sync: one SCHEMA, one bookmark for all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+from typing_extensions import override
+
+from tap_vitally.reading.declaration import Record
+from tap_vitally.reading.listing import Listing
+from tap_vitally.reading.page import WEIGHT, Context, Page
+from tap_vitally.reading.reader import Reader
+from tap_vitally.replication.instants import format_instant, parse_instant
+from tap_vitally.replication.parents import (
+    MOST_SKIPPED,
+    Descent,
+    Parent,
+    Walk,
+    to_remember,
+)
+from tap_vitally.replication.passes import Pass, SortKey
+from tap_vitally.replication.place import Place, Resume
+from vitally_api import Refused, Unavailable, Unreadable, VitallyError, printable, single
+
+REFUSED_IN_A_ROW = 10
+"""Parents refused, with none that was not, before the whole resource is taken to be missing."""
+NOT_FOUND = 404
+
+
+class ChildReader(Reader):
+    """Reads every list of every parent."""
+
+    walk: Walk
+    _refused = 0
+
+    @property
+    def parents_called(self) -> str:
+        """What the parents are called in messages."""
+        return self.resource.parents
+
+    @override
+    def check(self) -> str:
+        return f"not tried: read for each of the {self.parents_called}"
+
+    @override
+    def planned(self, place: Place) -> Pass:
+        """Decide how the parents are walked, too."""
+        plan = super().planned(place)
+        resource, settings = self.resource, self.workspace.settings
+        parent = resource.parent
+        order: SortKey | None = None
+        if resource.only_changed:
+            order = plan.sort_by
+        elif parent and parent.sortable:
+            order = "createdAt"
+        self.walk = Walk(
+            order,
+            tuple(self.listing.labels),
+            tuple(v.label for v in parent.lists(settings) if v.label) if parent else (),
+            resource.only_changed,
+            plan.start,
+            settings.start_date,
+        )
+        self._written = Descent()
+        return plan
+
+    @override
+    def can_go_on(self, resume: Resume) -> bool:
+        return self.incremental and self.walk.can_go_on(resume)
+
+    # The parents
+
+    def parents(self) -> Iterable[Parent]:
+        """Find the parents to walk: all, from a list read once for all streams, or those changed."""
+        assert self.resource.parent  # noqa: S101 - readers of streams without one find their own
+        if self.resource.only_changed:
+            return self.changed_parents(self.workspace.listing(self.resource.parent.name))
+        return self.workspace.parents(self.resource.parent.name)
+
+    def changed_parents(self, listing: Listing) -> Iterator[Parent]:
+        """Find the parents at or after this stream's own start, and those an earlier run did not read."""
+        waiting = set(self.place.to_retry)
+        for parent in listing.parents_changed_since(self.plan, self.place.signpost):
+            waiting.discard(parent.id)
+            yield parent
+        for identity in sorted(waiting):
+            yield Parent(identity)
+
+    @override
+    def contexts(self) -> Iterator[Context]:
+        """Find each variant of each parent's list, newest parent first.
+
+        Last come those of parents that an interrupted run had done, where something may have
+        changed.
+        """
+        done: list[Parent] = []
+        for parent in self.walk.remaining(self.parents(), self.place, done):
+            yield from self.lists_of(parent)
+        for parent in self.changed_meanwhile(done) if done else ():
+            for context in self.lists_of(parent):
+                yield replace(context, since=self.place.signpost)
+
+    def lists_of(self, parent: Parent) -> Iterator[Context]:
+        """Find the lists of one parent, if its id can be part of an address."""
+        if parent.id in {".", ".."}:
+            self.skip(f"{self.parents_called} {parent.id}: that id cannot be part of an address")
+            return
+        yield from self.listing.contexts(parent)
+
+    def changed_meanwhile(self, done: list[Parent]) -> Iterable[Parent]:
+        """Find the parents, of those done, whose lists may hold changes since the interrupted run began."""
+        return done if self.incremental and not self.resource.only_changed else ()
+
+    @override
+    def start_for(self, context: Context) -> datetime | None:
+        start = super().start_for(context)
+        if context.parent is None or context.since:
+            return start
+        return self.walk.start_for(context.parent, self.place, start)
+
+    # Reading, on any thread
+
+    @override
+    def pages_or_failure(self, context: Context) -> Iterator[Page]:
+        """Read one parent's list; when it fails for long, see whether everything does."""
+        try:
+            try:
+                yield from self.pages(context)
+            except Unavailable:
+                self.workspace.probe()
+                yield from self.pages(context)
+        except (Refused, Unreadable, Unavailable) as failure:
+            if isinstance(failure, Unavailable):
+                self.workspace.probe()
+            yield Page(context, failure=failure, ends=True)
+
+    @override
+    def lists_to_look_at(self) -> Iterator[Context]:
+        """Find the lists of several pages: to look at every parent again would be another pass."""
+        for parent in {parent.id: parent for parent in self._long_lists if parent}.values():
+            yield from self.lists_of(parent)
+
+    # Writing, on the main thread
+
+    @override
+    def covers(self, context: Context) -> list[str]:
+        return [*super().covers(context), *self.walk.parent_filter]
+
+    @override
+    def unfinished(self, page: Page) -> dict[str, Any]:
+        """Say how far down the parents everything is done, as long as their order holds."""
+        context = page.context
+        resume = None if context.since else self.walk.resume_after(context.parent, self.place)
+        if resume is None:
+            return {}
+        if self._written.pass_by(resume.parents_after):
+            return {"resume": None}
+        whole = page.ends and context.label == self.listing.labels[-1]
+        return self.place.unfinished(resume) if whole and self._written.in_order else {}
+
+    @override
+    def left_out(self, page: Page, failure: VitallyError) -> dict[str, Any]:
+        """Do without one parent; what may come back is tried again by the next run."""
+        parent = page.context.parent
+        refusal = failure if isinstance(failure, Refused) else None
+        if parent is None or (refusal and refusal.key):
+            raise failure
+        self._refused += refusal is not None and refusal.missing
+        if self._refused == REFUSED_IN_A_ROW and not self.tally.pages:
+            msg = (
+                f"The first {REFUSED_IN_A_ROW} {self.parents_called} were all refused, the last "
+                f"so: {failure}"
+            )
+            raise Refused(msg, 403)
+        self.skip(f"{self.parents_called} {printable(parent.id)}: {failure}", page.context)
+        if self.incremental:
+            gone = refusal is not None and refusal.status == NOT_FOUND
+            self._retry_later(parent, failure, gone=gone)
+        return self.unfinished(Page(page.context, ends=True)) if self.tally.pages else {}
+
+    def _retry_later(self, parent: Parent, failure: VitallyError, *, gone: bool) -> None:
+        """Have the next run read a parent in full, unless it is gone for good."""
+        retried = parent.id in self.place.to_retry
+        skipped = to_remember(self.place.skipped, parent.id, gone=gone, retried=retried)
+        if skipped is None:
+            msg = (
+                f"More than {MOST_SKIPPED} {self.parents_called} could not be read for "
+                f"'{self.name}', which is no accident: {failure}"
+            )
+            raise VitallyError(msg)
+        self.place.skipped = skipped
+
+
+class DetailReader(ChildReader):
+    """Reads records that are one answer per parent, from the parent's own resource."""
+
+    @override
+    def start_for(self, context: Context) -> datetime | None:
+        """Keep all that the answer holds."""
+        return None
+
+    @override
+    def pages(self, context: Context) -> Iterator[Page]:
+        """Read one parent's records, which are as new as their parent."""
+        answer = self.listing.ask(context)
+        newest = parse_instant(context.parent.updated_at) if context.parent else None
+        records = self.shaper.records(self.dated(answer.data, answer.date), context)
+        yield Page(context, records, WEIGHT * answer.size, newest=newest, ends=True)
+
+
+class SnapshotReader(DetailReader):
+    """Reads what the API keeps no history of, and dates it."""
+
+    @override
+    def can_go_on(self, resume: Resume) -> bool:
+        """Whether an interrupted walk took its snapshots today."""
+        today = self.workspace.started_at.date()
+        return self.walk.can_go_on(resume) and resume.signpost.date() == today
+
+    @override
+    def dated(self, rows: list[Record], moment: datetime | None) -> list[Record]:
+        told = format_instant(moment or self.workspace.clock())
+        return [{"observedOn": told[:10], "observedAt": told, **row} for row in rows]
+
+
+class NestedReader(ChildReader):
+    """Reads below each parent what a list of the whole workspace holds, too."""
+
+    @override
+    def changed_meanwhile(self, done: list[Parent]) -> Iterable[Parent]:
+        """Ask the list of the whole workspace which parents' records have changed.
+
+        All are found, if a changed record names none.
+        """
+        assert self.resource.of  # noqa: S101 - the table of nested lists says of what each is
+        changed: set[str] = set()
+        kind = self.parents_called.removesuffix("s")
+        try:
+            listing = self.workspace.listing(self.resource.of.name)
+            for record in listing.rows_changed_since(self.place.signpost):
+                owners = owners_of(record, kind)
+                if not owners:
+                    return done
+                changed |= owners
+        except Refused:
+            return done
+        return [parent for parent in done if parent.id in changed]
+
+
+def owners_of(record: Mapping[str, Any], kind: str) -> set[str]:
+    """Find the ids of the accounts or organizations that a record names, in all ways seen."""
+    several, ids = record.get(f"{kind}s"), record.get(f"{kind}Ids")
+    copies = [record.get(kind), *(several if isinstance(several, list) else ())]
+    named = [record.get(f"{kind}Id"), *(ids if isinstance(ids, list) else ())]
+    named += [copy.get("id") for copy in copies if isinstance(copy, dict)]
+    return {str(identity) for identity in named if isinstance(identity, str | int)}
+
+
+class SurveyReader(ChildReader):
+    """Reads the surveys that the operator names: the API has no list of them."""
+
+    @override
+    def parents(self) -> Iterable[Parent]:
+        return [Parent(survey) for survey in self.workspace.settings.survey_ids]
+
+
+class QuestionReader(DetailReader):
+    """Reads the questions that the responses to the surveys refer to."""
+
+    @override
+    def contexts(self) -> Iterator[Context]:
+        """Find one context per question and survey."""
+        assert self.resource.of  # noqa: S101 - the declaration names the responses
+        responses = self.workspace.listing(self.resource.of.name)
+        for survey in self.workspace.settings.survey_ids:
+            asked: dict[str, None] = {}
+            for response in responses.rows_of({"surveyId": survey}):
+                for answer in response.get("questionResponses") or []:
+                    if question := answer.get("questionId"):
+                        asked[question] = None
+            for question in asked:
+                path = self.resource.path.format(questionId=quote(question, safe=""))
+                yield Context(path, inject={"surveyId": survey}, parent=Parent(question))
+
+
+def breakdown_in(body: Any) -> list[dict[str, Any]]:
+    """Find a health breakdown as one object: no source shows its shape; none without scores."""
+    parts = single(body)
+    if not parts:
+        return []
+    return [{"breakdown": body if parts == [body] else {"results": parts}}]

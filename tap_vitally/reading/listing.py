@@ -1,0 +1,210 @@
+"""One resource's lists, page after page, for whoever asks: on any thread."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
+from itertools import chain
+from typing import Any
+from urllib.parse import quote
+
+from tap_vitally.reading.declaration import Parse, Record, Resource, Variant
+from tap_vitally.reading.page import Context, Step
+from tap_vitally.reading.settings import Settings
+from tap_vitally.reading.summary import Tally
+from tap_vitally.replication.instants import parse_instant
+from tap_vitally.replication.parents import Parent, newest_first
+from tap_vitally.replication.passes import Pass, SortKey, Window
+from vitally_api import (
+    CURSOR_REFUSED,
+    MOST_EMPTY_PAGES,
+    Answer,
+    CursorRefused,
+    Cursors,
+    Policy,
+    Refused,
+    Unreadable,
+    Vitally,
+)
+
+PARENT_PATIENCE = 75.0
+"""Seconds of failure for one parent before it is asked whether only this one fails; it is given
+as much again after that, so that an outage of two minutes costs no parent."""
+
+
+class Listing:
+    """Reads the lists of a resource, and counts what that costs."""
+
+    def __init__(
+        self,
+        resource: Resource,
+        api: Vitally,
+        settings: Settings,
+        *,
+        fixed: Mapping[str, str] | None = None,
+        whole_parents: bool = False,
+    ) -> None:
+        """Prepare to read.
+
+        ``fixed`` is injected into every record and path; with ``whole_parents`` a row that becomes
+        a parent keeps all that is in it.
+        """
+        self.resource = resource
+        self.tally = Tally()
+        self._api = api
+        self._settings = settings
+        self._fixed = fixed or {}
+        self._whole_parents = whole_parents
+        own = api.policy
+        self._parent_policy = replace(own, patience=min(own.patience, PARENT_PATIENCE))
+
+    @property
+    def labels(self) -> list[str]:
+        """The labels of the lists, in their order."""
+        return [variant.label for variant in self.resource.lists(self._settings)]
+
+    def contexts(self, parent: Parent | None = None) -> Iterator[Context]:
+        """Find the lists of a parent, or those of the whole workspace: one for each variant."""
+        for variant in self.resource.lists(self._settings):
+            yield self._context(variant, parent)
+
+    def _context(
+        self,
+        variant: Variant,
+        parent: Parent | None = None,
+        more: Mapping[str, str] | None = None,
+    ) -> Context:
+        resource = self.resource
+        inject = {**self._fixed, **(more or {}), **variant.inject}
+        if parent and resource.parent_key:
+            inject = {**self._fixed, resource.parent_key: parent.id, **variant.inject}
+        path = resource.path.format_map({k: quote(str(v), safe="") for k, v in inject.items()})
+        own = {name: value.format_map(inject) for name, value in resource.query.items()}
+        return Context(path, {**variant.query, **own}, variant.label, inject, parent)
+
+    def walk(
+        self, context: Context, sort_by: SortKey | None, start: datetime | None = None
+    ) -> Iterator[Step]:
+        """Follow a list from page to page, as far as it is wanted.
+
+        ``sort_by`` is not asked for where the API lets no order be chosen; ``start`` is the moment
+        from which on records are wanted, None for all.
+        """
+        resource = self.resource
+        cursors = Cursors(context.cursor)
+        window = Window(start, resource.replication_key or "updatedAt")
+        query = dict(context.params)
+        if resource.paginated:
+            query.setdefault("limit", str(self._settings.page_size))
+        if resource.sortable and sort_by:
+            query["sortBy"] = sort_by
+
+        def parse(body: Any) -> tuple[list[Record], str | None]:
+            return resource.rows(body), cursors.following(body)
+
+        ends = False
+        while not ends:
+            if cursors.current:
+                query["from"] = cursors.current
+            try:
+                answer = self._get(context, query, parse)
+            except Refused as refusal:
+                if refusal.status not in CURSOR_REFUSED or not cursors.current:
+                    raise
+                msg = f"{refusal} Nothing is lost: run again, and the list is read from its start."
+                raise CursorRefused(msg, refusal.status) from None
+            rows, following = answer.data
+            cursors.advance(following, len(rows))
+            if cursors.endless:
+                msg = (
+                    f"Vitally sent {MOST_EMPTY_PAGES:,} empty pages in a row, each pointing to "
+                    f"another, at /resources{context.path}. If it goes on, tell Vitally's support."
+                )
+                raise Unreadable(msg)
+            kept = window.keep(rows)
+            ends = cursors.finished or window.finished
+            yield Step(kept, answer.size, following, window.newest, window.ordered, ends)
+
+    def ask(self, context: Context, parse: Parse | None = None) -> Answer[list[Record]]:
+        """Read a resource that is one answer, and the rows in it."""
+        return self._get(context, context.params, parse or self.resource.rows)
+
+    def look_up(self, context: Context, parse: Parse, label: str) -> Answer[list[Record]]:
+        """Read one record that the operator named; messages call the request by its label."""
+        return self._api.get(context.path, context.params, parse, self.tally, label=label)
+
+    def _get(self, context: Context, query: Mapping[str, str], parse: Any) -> Answer[Any]:
+        policy: Policy | None = self._parent_policy if context.parent else None
+        return self._api.get(context.path, query, parse, self.tally, policy=policy)
+
+    # For others than the resource's own stream
+
+    def parents(self) -> Iterator[Parent]:
+        """List all records as parents of others, newest first, in the order of their creation."""
+        yield from self.parents_changed_since(
+            Pass("createdAt" if self.resource.sortable else None), None
+        )
+
+    def parents_changed_since(self, plan: Pass, signpost: datetime | None) -> Iterator[Parent]:
+        """List the records that a pass of a stream below them wants, newest first.
+
+        ``signpost`` is from where to look again when the list took several pages, in which a record
+        that changes meanwhile moves to the front; None not to.
+        """
+        requests = 0
+        variants = self.resource.lists(self._settings)
+        for variant in variants:
+            for step in self.walk(self._context(variant), plan.sort_by, plan.start):
+                requests += 1
+                parents = (self._as_parent(row) for row in step.rows if row.get("id"))
+                yield from newest_first(parents, plan.sort_by)
+        if requests > len(variants) and signpost and plan.sort_by == "updatedAt":
+            yield from self.parents_changed_since(Pass("updatedAt", signpost), None)
+
+    def _as_parent(self, row: Record) -> Parent:
+        return Parent(
+            str(row["id"]),
+            parse_instant(row.get("createdAt")),
+            row.get("updatedAt"),
+            row if self._whole_parents else {},
+        )
+
+    def rows_of(self, inject: Mapping[str, str]) -> Iterator[Record]:
+        """List the rows of one list as they are; ``inject`` is what stands in its path."""
+        for step in self.walk(self._context(Variant(), more=inject), None):
+            yield from step.rows
+
+    def rows_changed_since(self, since: datetime | None) -> Iterator[Record]:
+        """List what changed since a moment as it is, rows without a moment among it."""
+        for context in self.contexts():
+            for step in self.walk(context, "updatedAt", since):
+                yield from step.rows
+
+    def ids(self, signpost: datetime | None) -> Iterator[list[str]]:
+        """List the ids of all records there are, page by page; one may come twice."""
+        lists = [
+            Context(self.resource.path, variant.query)
+            for variant in self.resource.all_lists(self._settings)
+        ]
+        walks = [self.walk(context, "createdAt") for context in lists]
+        if len(lists) > 1:
+            # What moved from a list not yet read to one already read is at the front of that one.
+            walks += [self.walk(context, "updatedAt", signpost) for context in lists]
+        for step in chain.from_iterable(walks):
+            yield [row["id"] for row in step.rows if row.get("id")]
+
+    def check(self) -> str:
+        """Find out whether the workspace gives this resource, in a few words for a person."""
+        found = 0
+        for variant in self.resource.lists(self._settings):
+            context = self._context(variant)
+            one = replace(context, params={**context.params, "limit": "1"})
+            try:
+                found += len(next(self.walk(one, None)).rows)
+            except (Refused, Unreadable) as failure:
+                if isinstance(failure, Refused) and failure.key:
+                    raise
+                where = f" ({variant.label})" if variant.label else ""
+                return f"NOT GIVEN{where}: {failure}"
+        return "ok" if found else "ok, but empty"

@@ -1,0 +1,106 @@
+"""One run of the tap: it begins, its streams are read in their order, it stops."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from typing import Any
+
+from tap_vitally.reading import lookups
+from tap_vitally.reading.page import Page
+from tap_vitally.reading.readahead import Chain, ReadAhead, in_turn
+from tap_vitally.reading.reader import Reader
+from tap_vitally.reading.settings import Settings
+from tap_vitally.reading.summary import Tally
+from tap_vitally.reading.workspace import Workspace
+from vitally_api import Budget, Endpoint, Policy, Vitally
+
+logger = logging.getLogger("tap-vitally")
+
+
+class Run:
+    """Reads the selected streams of one workspace.
+
+    ``current`` is the name of the stream that is being written.
+    """
+
+    def __init__(  # noqa: PLR0913, PLR0917 - what a run is made of
+        self,
+        settings: Settings,
+        endpoint: Endpoint,
+        policy: Policy,
+        ceiling: int | None,
+        readers: Callable[[], Mapping[str, Reader]],
+        entries: Callable[[], Iterable[tuple[Reader, Mapping[str, Any]]]],
+        waiting: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Prepare a run; nothing is sent yet.
+
+        ``readers`` finds those of all streams by name, ``entries`` those that are selected, in
+        their order, each with its entry in STATE. ``waiting`` is called now and then while nothing
+        comes, and may raise to end the run.
+        """
+        self.settings = settings
+        self.budget = Budget(ceiling)
+        self.api = Vitally(endpoint, self.budget, policy, settings.concurrency)
+        self.workspace = Workspace(settings, self.api)
+        self.current = ""
+        self._readers = readers
+        self._entries = entries
+        self._waiting = waiting
+        self._begun = False
+        self._ahead: ReadAhead[Page] | None = None
+
+    def pages(self, reader: Reader, *, ahead: bool = True) -> Generator[Page, None, None]:
+        """Read a stream's pages in order; the selected streams are asked for in their order.
+
+        Not ``ahead`` reads only what is asked for, one request after the other.
+        """
+        self._begin(ahead=ahead)
+        self.current = reader.name
+        return self._ahead.items(reader.name) if self._ahead else in_turn(self._chains(reader))
+
+    def _begin(self, *, ahead: bool) -> None:
+        if self._begun:
+            return
+        self._begun = True
+        workspace = self.workspace
+        workspace.readers = self._readers()
+        workspace.begin()
+        if workspace.signpost is None:
+            logger.warning(
+                "The server does not tell its clock (no Date header), so bookmarks stay where "
+                "they are. Check the proxy between here and %s.",
+                self.api.endpoint.base_url,
+            )
+        selected = []
+        for reader, entry in self._entries():
+            reader.prepare(entry, workspace.signpost)
+            selected.append(reader)
+        workspace.selected.extend(selected)
+        for name in lookups.streams_of(self.settings.lookups) - {r.name for r in selected}:
+            logger.warning("lookups names records of '%s', which is not selected.", name)
+        if self.settings.concurrency > 1 and ahead:
+            plan = {reader.name: self._chains(reader) for reader in selected}
+            self._ahead = ReadAhead(plan, self.settings.concurrency, self._waiting)
+
+    def _chains(self, reader: Reader) -> Iterator[Chain[Page]]:
+        if self.settings.lookups:
+            return lookups.chains(reader, self.settings.lookups)
+        return reader.chains()
+
+    def tallies(self) -> dict[str, Tally]:
+        """Collect the counts by stream, of all that were selected or asked for."""
+        selected = {reader.name for reader, _ in self._entries()}
+        return {
+            name: reader.tally
+            for name, reader in self._readers().items()
+            if name in selected or reader.tally.requests
+        }
+
+    def stop(self) -> None:
+        """Send nothing more, and let the workers end."""
+        self.budget.stop()
+        if self._ahead:
+            self._ahead.stop()
+            self._ahead.join()

@@ -1,0 +1,66 @@
+"""What each stream of a run read, asked, waited for and left out, as counts."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+MOST_REASONS = 20
+"""Skipped records named one by one, per stream; more are counted."""
+
+
+@dataclass
+class Tally:
+    """One stream's counts; worker threads and the main thread add to it.
+
+    ``records`` written, ``pages`` taken in, ``requests`` sent with the repeated ones, ``retries``;
+    ``waited`` seconds for the budget and between tries. ``stopped_early`` counts lists left before
+    their end because the rest was older than the start, ``out_of_order`` lists whose order did not
+    hold; ``skipped`` is how much was left out and ``reasons`` what and why, the first of them. The
+    bookmarks are those that the run started from and left.
+    """
+
+    records: int = 0
+    pages: int = 0
+    requests: int = 0
+    retries: int = 0
+    waited: float = 0.0
+    stopped_early: int = 0
+    out_of_order: int = 0
+    skipped: int = 0
+    reasons: list[str] = field(default_factory=list)
+    bookmark_before: str | None = None
+    bookmark_after: str | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+
+    def add(self, **counts: float) -> None:
+        """Add to some of the counts, by their names."""
+        with self._lock:
+            for name, amount in counts.items():
+                setattr(self, name, getattr(self, name) + amount)
+
+    def leave_out(self, reason: str) -> bool:
+        """Count something left out; return whether it is among those named one by one."""
+        self.add(skipped=1)
+        with self._lock:
+            named = len(self.reasons) < MOST_REASONS
+            if named:
+                self.reasons.append(reason)
+        return named
+
+    def as_record(self) -> dict[str, Any]:
+        """Give the counts the names they have in the warehouse, as a record without its key."""
+        return {
+            "records": self.records,
+            "pages": self.pages,
+            "requests": self.requests,
+            "retries": self.retries,
+            "waitedSeconds": round(self.waited, 3),
+            "stoppedEarly": self.stopped_early,
+            "outOfOrder": self.out_of_order,
+            "skipped": self.skipped,
+            "skippedReasons": list(self.reasons),
+            "bookmarkBefore": self.bookmark_before,
+            "bookmarkAfter": self.bookmark_after,
+        }

@@ -1,0 +1,87 @@
+"""Transcripts: a list that may lack the text, or may not be there at all.
+
+API: GET /meetingTranscripts, GET /meetingTranscripts/:id, GET /meetings/:id/transcript
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+from urllib.parse import quote
+
+from typing_extensions import override
+
+from tap_vitally.reading.children import NOT_FOUND, DetailReader
+from tap_vitally.reading.declaration import Record
+from tap_vitally.reading.page import WEIGHT, Context, Page
+from tap_vitally.replication.instants import parse_instant
+from tap_vitally.replication.parents import Parent
+from vitally_api import Refused, single
+
+
+class TranscriptReader(DetailReader):
+    """Reads the list of transcripts and completes each; without a list it asks each changed meeting."""
+
+    whole_parents = True
+    _by_meeting = False
+
+    @property
+    @override
+    def parents_called(self) -> str:
+        return "meetings" if self._by_meeting else "transcripts"
+
+    @override
+    def parents(self) -> Iterable[Parent]:
+        """Find the transcripts that changed, or the meetings that may have one."""
+        found = False
+        try:
+            for transcript in self.changed_parents(self.listing):
+                found = True
+                yield transcript
+        except Refused as refusal:
+            if found or not refusal.missing:
+                raise
+            self.logger.info("There is no list of transcripts: every changed meeting is asked.")
+            self._by_meeting = True
+            yield from super().parents()
+
+    @override
+    def lists_of(self, parent: Parent) -> Iterator[Context]:
+        identity = quote(parent.id, safe="")
+        if self._by_meeting:
+            inject = {"meetingId": parent.id}
+            yield Context(f"/meetings/{identity}/transcript", inject=inject, parent=parent)
+        else:
+            yield Context(f"/meetingTranscripts/{identity}", parent=parent)
+
+    @override
+    def pages(self, context: Context) -> Iterator[Page]:
+        """Read one transcript, unless the list held all of it; a meeting may have none."""
+        parent = context.parent or Parent("")
+        newest = parse_instant(parent.updated_at)
+        if parent.record.get("transcript") is not None:
+            records = self.shaper.records([parent.record], context)
+            yield Page(context, records, newest=newest, ends=True)
+            return
+        try:
+            answer = self.listing.ask(context, transcript_in)
+        except Refused as refusal:
+            if not self._by_meeting or refusal.status != NOT_FOUND:
+                raise
+            yield Page(context, newest=newest, ends=True)
+            return
+        own = {"meetingId": parent.id} if self._by_meeting else parent.record
+        rows = [{**own, **{k: v for k, v in row.items() if v is not None}} for row in answer.data]
+        records = self.shaper.records(rows, context)
+        yield Page(context, records, WEIGHT * answer.size, newest=newest, ends=True)
+
+
+def transcript_in(body: Any) -> list[Record]:
+    """Find the transcript in an answer that may hold none.
+
+    The answer is a transcript, its turns alone, either of them in an envelope, or nothing.
+    """
+    found = single(body)
+    if found and all("transcript" not in row for row in found):
+        found = [{"transcript": found}] if "speaker" in found[0] else []
+    return [row for row in found if row.get("transcript")]

@@ -1,0 +1,127 @@
+"""What all readers of a run share: the connection, the server's clock, the parents, the other readers."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Generic, Protocol, TypeVar
+
+from tap_vitally.reading.listing import Listing
+from tap_vitally.reading.settings import Settings
+from tap_vitally.reading.summary import Tally
+from tap_vitally.replication.parents import Parent
+from vitally_api import Refused, Unreadable, Vitally, VitallyError
+
+T = TypeVar("T")
+
+
+class Counted(Protocol):
+    """What the workspace knows of a reader."""
+
+    name: str
+    listing: Listing
+
+    @property
+    def tally(self) -> Tally:
+        """Its counts."""
+
+
+class Workspace:
+    """The workspace that a run reads.
+
+    ``signpost`` is the server's clock before the first record was asked for, None if it told none;
+    ``started_at`` the same, or this machine's clock; ``inventoried`` the lists of ids that came to
+    their end, as records of `inventory_runs`; ``tally`` what was asked for no stream.
+    """
+
+    def __init__(self, settings: Settings, api: Vitally) -> None:
+        self.settings = settings
+        self.api = api
+        self.readers: Mapping[str, Counted] = {}
+        self.signpost: datetime | None = None
+        self.started_at = datetime.now(UTC)
+        self.inventoried: list[dict[str, Any]] = []
+        self.selected: list[Counted] = []
+        self.tally = Tally()
+        self._began = time.monotonic()
+        self._parents: dict[str, SharedList[Parent]] = {}
+        self._sharing = threading.Lock()
+
+    def begin(self) -> None:
+        """Prove the key and set the signpost."""
+        self.signpost = self.probe()
+        self.started_at = self.signpost or datetime.now(UTC)
+        self._began = time.monotonic()
+
+    def probe(self) -> datetime | None:
+        """Send the cheapest request there is, to prove the key and to read the server's clock.
+
+        It comes before all others: whatever changes after it carries a later ``updatedAt``.
+        `VitallyError` is raised if the key does not give access.
+        """
+        query = {"limit": "1", "status": "activeOrChurned"}
+        try:
+            return self.api.get("/accounts", query, _a_page, self.tally).date
+        except Refused as refusal:
+            if refusal.status != 404:  # noqa: PLR2004 - nothing is found at all
+                raise VitallyError(str(refusal)) from None
+            msg = (
+                f"There is no Vitally REST API at {self.api.endpoint.base_url}: {refusal} Check "
+                "data_center, subdomain and api_url."
+            )
+            raise VitallyError(msg) from None
+
+    def clock(self) -> datetime:
+        """Tell the time by the server's clock, as precisely as the server tells it."""
+        return self.started_at + timedelta(seconds=time.monotonic() - self._began)
+
+    def listing(self, name: str) -> Listing:
+        """Find the lists of a stream, selected or not."""
+        return self.readers[name].listing
+
+    def parents(self, name: str) -> Iterable[Parent]:
+        """List the parents of child streams, newest first, found as they are needed, once per run."""
+        with self._sharing:
+            if name not in self._parents:
+                self._parents[name] = SharedList(self.listing(name).parents())
+            return self._parents[name]
+
+
+def _a_page(body: Any) -> None:
+    if not isinstance(body, dict) or not isinstance(body.get("results"), list):
+        msg = "it is no list of accounts"
+        raise Unreadable(msg)
+
+
+class SharedList(Generic[T]):
+    """A list that is found out as it is walked, and walked more than once."""
+
+    def __init__(self, source: Iterator[T]) -> None:
+        self._source = source
+        self._found: list[T] = []
+        self._error: Exception | None = None
+        self._finding = threading.Lock()
+
+    def __iter__(self) -> Iterator[T]:
+        """Walk the list; an error of the source is raised at the same place on every walk."""
+        position = 0
+        while position < len(self._found) or self._find_more(position):
+            yield self._found[position]
+            position += 1
+
+    def _find_more(self, position: int) -> bool:
+        """Find the item at a position, unless another thread does meanwhile."""
+        with self._finding:
+            if self._error:
+                raise self._error
+            if position == len(self._found):
+                try:
+                    self._found.append(next(self._source))
+                except StopIteration:
+                    return False
+                except Exception as error:
+                    self._error = error
+                    raise
+            return True

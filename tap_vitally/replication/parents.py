@@ -1,0 +1,170 @@
+"""A walk over parents: which are done, whether their order holds, from when to read each, where to go on.
+
+A stream below others reads the lists of one parent after the other, newest parent first. How far it
+has come is told by one moment: every parent after it, up to the signpost, is done. That stays true
+only as long as the parents come in that order, which is checked from one to the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from tap_vitally.replication.instants import LATEST, parse_instant
+from tap_vitally.replication.passes import SortKey
+from tap_vitally.replication.place import Place, Resume
+
+MOST_SKIPPED = 100
+"""Parents that could not be read, and are remembered for the next run, before it is no accident."""
+MAY_RETURN = ("status=active", "status=churned")
+"""Filters by which a parent is left out in one run and is back in the next."""
+
+
+@dataclass(frozen=True)
+class Parent:
+    """A record whose own records a child stream reads.
+
+    ``updated_at`` is spelled as the API does; ``record`` is the record itself, where it is to be
+    completed.
+    """
+
+    id: str
+    created_at: datetime | None = None
+    updated_at: str | None = None
+    record: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    def moment(self, order: SortKey | None) -> datetime | None:
+        """Find what an order goes by."""
+        return parse_instant(self.updated_at) if order == "updatedAt" else self.created_at
+
+
+def newest_first(parents: Iterable[Parent], order: SortKey | None) -> list[Parent]:
+    """Mend the order of a page: how far a walk has come is told by the last parent done."""
+    if order is None:
+        return list(parents)
+    return sorted(parents, key=lambda parent: parent.moment(order) or LATEST, reverse=True)
+
+
+@dataclass(frozen=True)
+class Walk:
+    """How the parents of a stream are walked in one run.
+
+    ``order`` is the order in which they come, None if there is none to rely on. ``labels`` are the
+    lists of each parent, ``parent_filter`` says which parents there are, where the settings choose:
+    ``("status=active",)``. ``only_changed`` is for a stream whose records change only when their
+    parent does. ``start`` is where the pass starts, ``start_date`` the operator's limit.
+    """
+
+    order: SortKey | None
+    labels: tuple[str, ...]
+    parent_filter: tuple[str, ...] = ()
+    only_changed: bool = False
+    start: datetime | None = None
+    start_date: datetime | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """What is read of which parents: the settings may change it from run to run."""
+        return ",".join(filter(None, [*self.labels, *self.parent_filter]))
+
+    def can_go_on(self, resume: Resume) -> bool:
+        """Whether an interrupted walk went the way this one would."""
+        return (
+            resume.parents_after is not None
+            and resume.sort_by == self.order
+            and self.order is not None
+            and resume.context == self.fingerprint
+        )
+
+    def is_done(self, parent: Parent, place: Place) -> bool:
+        """Whether an interrupted run had read all of a parent, and nothing it had not seen is there."""
+        resume, moment = place.resume, parent.moment(self.order)
+        if resume is None or resume.parents_after is None or moment is None:
+            return False
+        if parent.id in place.to_retry or not resume.parents_after < moment < resume.signpost:
+            return False
+        changed = parse_instant(parent.updated_at)
+        return not self.only_changed or (changed is not None and changed < resume.signpost)
+
+    def remaining(
+        self, parents: Iterable[Parent], place: Place, done: list[Parent]
+    ) -> Iterator[Parent]:
+        """Leave out the parents that an interrupted run had done, and add them to ``done``.
+
+        All are yielded if they turn out not to be in order.
+        """
+        descent = Descent()
+        for parent in parents:
+            descent.pass_by(parent.moment(self.order))
+            if descent.in_order and self.is_done(parent, place):
+                done.append(parent)
+            else:
+                yield parent
+        if not descent.in_order:
+            yield from done
+            done.clear()
+
+    def start_for(self, parent: Parent, place: Place, start: datetime | None) -> datetime | None:
+        """Decide from which moment on the records of a parent are wanted; None for all of them.
+
+        ``start`` is where its list would start anyway. A parent that this stream has not read
+        before may have records older than the bookmark: one that is new, could not be read, or was
+        left out by the settings until now.
+        """
+        if start is None or place.bookmark is None:
+            return start
+        changed = parse_instant(parent.updated_at)
+        appeared = parent.created_at is None or parent.created_at >= start
+        may_return = len(self.parent_filter) == 1 and self.parent_filter[0] in MAY_RETURN
+        returned = may_return and (changed is None or changed >= start)
+        widened = not set(self.parent_filter).issubset(place.contexts or self.parent_filter)
+        if appeared or returned or widened or parent.id in place.to_retry:
+            return self.start_date
+        return start
+
+    def resume_after(self, parent: Parent | None, place: Place) -> Resume | None:
+        """Say where a run goes on that has everything up to and with this parent; None if nowhere."""
+        moment = parent.moment(self.order) if parent and self.order else None
+        if moment is None or place.signpost is None:
+            return None
+        return Resume(
+            place.signpost,
+            place.newest,
+            self.fingerprint,
+            sort_by=self.order,
+            parents_after=moment,
+        )
+
+
+class Descent:
+    """Watches whether moments come newest first; those that are missing prove nothing."""
+
+    def __init__(self) -> None:
+        self.in_order = True
+        self._last: datetime | None = None
+
+    def pass_by(self, moment: datetime | None) -> bool:
+        """Take in the next moment; return whether it is the first that breaks the order."""
+        breaks = bool(self._last and moment and moment > self._last)
+        self._last = moment or self._last
+        first = breaks and self.in_order
+        self.in_order = self.in_order and not breaks
+        return first
+
+
+def to_remember(
+    skipped: Sequence[str], identity: str, *, gone: bool, retried: bool
+) -> list[str] | None:
+    """Decide which unread parents the next run reads in full, now that one more was not read.
+
+    A parent that is ``gone`` and was so when it was ``retried`` is given up. None is returned where
+    there are too many to remember, which is no accident; of those that are gone, the rest is given
+    up.
+    """
+    if identity in skipped or (gone and retried):
+        return list(skipped)
+    if len(skipped) < MOST_SKIPPED:
+        return [*skipped, identity]
+    return list(skipped) if gone else None

@@ -1,0 +1,139 @@
+"""A stream's place in STATE: where this run starts from, and what it may remember.
+
+An entry under ``bookmarks`` holds ``replication_key`` and ``replication_key_value``, the bookmark;
+``contexts``, the lists it stands for, where a stream has several; ``skipped``, the parents that
+could not be read and are tried again; and, only while a pass is unfinished, ``resume``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from tap_vitally.replication.instants import format_instant, latest, parse_instant
+from tap_vitally.replication.passes import SORT_KEYS, SortKey, next_bookmark
+
+
+@dataclass(frozen=True)
+class Resume:
+    """Where an interrupted pass goes on, as STATE carries it under ``resume``.
+
+    ``signpost`` is the server's clock when the pass began, in the run that began it; ``newest`` the
+    latest change delivered in it. ``context`` is the list it was in, a label such as
+    ``archived=true``, empty for a single list; ``cursor`` the one after the last page delivered
+    whole; ``sort_by`` the order that it is bound to. For child streams, ``context`` is all lists of
+    each parent and which parents are walked, and parents created (or changed, by ``sort_by``) after
+    ``parents_after`` are done.
+    """
+
+    signpost: datetime
+    newest: datetime | None = None
+    context: str = ""
+    cursor: str | None = None
+    sort_by: SortKey | None = None
+    parents_after: datetime | None = None
+
+    def to_state(self) -> dict[str, str]:
+        """Write it as a small, readable object of only what is set."""
+        values = {
+            "signpost": format_instant(self.signpost),
+            "newest": format_instant(self.newest) if self.newest else None,
+            "context": self.context,
+            "cursor": self.cursor,
+            "sort_by": self.sort_by,
+            "parents_after": format_instant(self.parents_after) if self.parents_after else None,
+        }
+        return {name: value for name, value in values.items() if value}
+
+    @classmethod
+    def from_state(cls, state: Any) -> Resume | None:
+        """Read what any version of the tap wrote; None where it is missing or of no use."""
+        if not isinstance(state, Mapping):
+            return None
+        signpost = parse_instant(state.get("signpost"))
+        if signpost is None:
+            return None
+        cursor, sort_by = state.get("cursor"), state.get("sort_by")
+        return cls(
+            signpost=signpost,
+            newest=parse_instant(state.get("newest")),
+            context=str(state.get("context", "")),
+            cursor=cursor if isinstance(cursor, str) else None,
+            sort_by=next((key for key in SORT_KEYS if key == sort_by), None),
+            parents_after=parse_instant(state.get("parents_after")),
+        )
+
+
+@dataclass
+class Place:
+    """What a stream knows of its own past, and learns in this run.
+
+    From STATE come ``bookmark``, where the last complete run left off; ``contexts``, the lists it
+    stands for, None if the state does not say; ``to_retry``, the ids of parents that an earlier run
+    could not read; ``resume``, where an interrupted run left off. This run learns ``newest``, the
+    latest change delivered; ``finished``, the lists read to their end; ``skipped``, the parents it
+    could not read.
+    """
+
+    signpost: datetime | None
+    bookmark: datetime | None = None
+    contexts: list[str] | None = None
+    to_retry: frozenset[str] = frozenset()
+    resume: Resume | None = None
+    newest: datetime | None = None
+    finished: set[str] = field(default_factory=set)
+    skipped: list[str] = field(default_factory=list)
+
+    @classmethod
+    def from_state(
+        cls, state: Mapping[str, Any], key: str | None, signpost: datetime | None
+    ) -> Place:
+        """Read the stream's entry, empty if there is none, as any version of the tap left it.
+
+        ``key`` is the stream's replication key, None for a full table.
+        """
+        known = key is not None and state.get("replication_key") == key
+        contexts, skipped = state.get("contexts"), state.get("skipped")
+        return cls(
+            signpost,
+            bookmark=parse_instant(state.get("replication_key_value")) if known else None,
+            contexts=contexts if isinstance(contexts, list) else None,
+            to_retry=frozenset(
+                identity
+                for identity in (skipped if isinstance(skipped, list) else ())
+                if isinstance(identity, str)
+            ),
+            resume=Resume.from_state(state.get("resume")),
+        )
+
+    def go_on(self, labels: list[str]) -> None:
+        """Take up the interrupted pass: it keeps its signpost, so its bookmark comes no later.
+
+        ``labels`` are the stream's lists in their order.
+        """
+        if self.resume:
+            self.signpost = self.resume.signpost
+            self.newest = self.resume.newest
+            if self.resume.context in labels:
+                self.finished.update(labels[: labels.index(self.resume.context)])
+
+    def take(self, newest: datetime | None) -> None:
+        """Take in the latest change of a page."""
+        self.newest = latest((self.newest, newest))
+
+    def unfinished(self, resume: Resume) -> dict[str, Any]:
+        """Say where the pass is: the parts of the entry that change."""
+        return {"resume": resume.to_state(), "skipped": sorted(self.to_retry.union(self.skipped))}
+
+    def complete(self, key: str | None) -> dict[str, Any]:
+        """Say what a complete pass may remember: the parts of the entry that change."""
+        entry: dict[str, Any] = {"resume": None, "skipped": self.skipped}
+        bookmark = next_bookmark(self.bookmark, self.newest, self.signpost)
+        if key and bookmark:
+            entry |= {"replication_key": key, "replication_key_value": format_instant(bookmark)}
+        if key:
+            # None finished: the bookmark has not moved, and stands for what it stood for.
+            entry["contexts"] = sorted(filter(None, self.finished)) or self.contexts
+        return entry

@@ -1,0 +1,216 @@
+"""The properties of records, one short call each, and those that several records share.
+
+Free-form values keep whatever keys the workspace has: traits and embedded records differ from one
+workspace to the next, so no member of them is declared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Schema = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Field:
+    """A property: its name, its JSON schema, and whether it is always there."""
+
+    name: str
+    schema: Mapping[str, Any]
+    required: bool = False
+
+
+def _field(name: str, kind: str, description: str, *, required: bool = False, **more: Any) -> Field:
+    types = [kind] if required else [kind, "null"]
+    return Field(name, {"type": types, **more, "description": description}, required)
+
+
+def text(name: str, description: str) -> Field:
+    """Declare text, which may be null as everything but a key."""
+    return _field(name, "string", description)
+
+
+def key(name: str, description: str) -> Field:
+    """Declare text that is part of the primary key."""
+    return _field(name, "string", description, required=True)
+
+
+def moment(name: str, description: str, *, required: bool = False) -> Field:
+    """Declare a moment."""
+    return _field(name, "string", description, required=required, format="date-time")
+
+
+def day(name: str, description: str, *, required: bool = False) -> Field:
+    """Declare a day without a time of day."""
+    return _field(name, "string", description, required=required, format="date")
+
+
+def number(name: str, description: str) -> Field:
+    """Declare a number."""
+    return _field(name, "number", description)
+
+
+def integer(name: str, description: str) -> Field:
+    """Declare a whole number."""
+    return _field(name, "integer", description)
+
+
+def flag(name: str, description: str) -> Field:
+    """Declare a yes or no."""
+    return _field(name, "boolean", description)
+
+
+def free_form(name: str, description: str) -> Field:
+    """Declare an object of any members.
+
+    It has no ``properties``, not even empty ones: flattening would expand it into its declared
+    members, of which there are none, and the column would be gone.
+    """
+    return _field(name, "object", description, additionalProperties=True)
+
+
+def texts(name: str, description: str) -> Field:
+    """Declare a list of text."""
+    return _field(name, "array", description, items={"type": ["string"]})
+
+
+def objects(name: str, description: str) -> Field:
+    """Declare a list of objects.
+
+    Items do carry an empty ``properties``: recursive type conformance fails on items without it.
+    """
+    items = {"type": "object", "properties": {}, "additionalProperties": True}
+    return _field(name, "array", description, items=items)
+
+
+def record(*fields: Field) -> Schema:
+    """Build the JSON schema of a record whose undeclared properties are let through."""
+    return {
+        "type": "object",
+        "properties": {field.name: field.schema for field in fields},
+        "required": [field.name for field in fields if field.required],
+        "additionalProperties": True,
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+    }
+
+
+def with_keys(schema: Schema, *keys: Field) -> Schema:
+    """Put further key properties in front of an existing schema."""
+    added = record(*keys)
+    return {
+        **schema,
+        "properties": {**added["properties"], **schema["properties"]},
+        "required": [*added["required"], *schema["required"]],
+    }
+
+
+# What nearly every record has
+
+ID = key("id", "Id given by Vitally.")
+CREATED_AT = moment("createdAt", "When the record was created in Vitally.")
+UPDATED_AT = moment("updatedAt", "When the record last changed in Vitally.")
+ARCHIVED_AT = moment(
+    "archivedAt", "When the record was deleted, which only archives it; null while it is live."
+)
+EXTERNAL_ID = text(
+    "externalId", "Id in the system the record came from; always text, often null, may be empty."
+)
+TRAITS = free_form(
+    "traits",
+    (
+        "Traits by their full path, which may hold dots (see the path in custom_fields); a "
+        "missing key means not set, and the type of a value may differ between records."
+    ),
+)
+SOURCE = text(
+    "source", "Integration the record came from, such as zendesk or hubspot; may be null."
+)
+
+# What a record hangs on
+
+ACCOUNT_ID = text("accountId", "Account the record belongs to (accounts.id); null if it has none.")
+ACCOUNT = free_form(
+    "account",
+    (
+        "The account as it was when Vitally sent the record, without key roles and segments; "
+        "accounts is the table to trust."
+    ),
+)
+ORGANIZATION_ID = text(
+    "organizationId",
+    (
+        "Organization the record belongs to (organizations.id); null in workspaces that do "
+        "not use organizations."
+    ),
+)
+ORGANIZATION = free_form(
+    "organization",
+    ("The organization as it was when Vitally sent the record; may be null or an empty object."),
+)
+
+# Accounts, organizations and users
+
+SEGMENTS = objects(
+    "segments", "Segments the record is in, each with id and name; empty when in none."
+)
+LAST_SEEN = moment("lastSeenTimestamp", "Last time activity was seen; null when never.")
+LAST_INBOUND_MESSAGE = moment(
+    "lastInboundMessageTimestamp", "Last message received from the customer; null when never."
+)
+LAST_OUTBOUND_MESSAGE = moment(
+    "lastOutboundMessageTimestamp",
+    "Last message sent to the customer by the team; null when never.",
+)
+
+# Accounts and organizations
+
+ACCOUNT_OWNER_ID = text(
+    "accountOwnerId", "Team member who owns the record (admins.id), where Vitally sends one."
+)
+CUSTOMER = (
+    number("mrr", "Monthly recurring revenue, in the workspace's currency."),
+    moment("nextRenewalDate", "When the next renewal is due; null when not set."),
+    moment("churnedAt", "When the customer churned; null means it has not."),
+    moment("trialEndDate", "When the trial ends or ended; null without a trial."),
+    integer("usersCount", "Number of users."),
+    integer("npsDetractorCount", "Users whose latest NPS score is 0 to 6."),
+    integer("npsPassiveCount", "Users whose latest NPS score is 7 or 8."),
+    integer("npsPromoterCount", "Users whose latest NPS score is 9 or 10."),
+    number("npsScore", "Net promoter score, -100 to 100; null, not 0, when nobody answered."),
+    number(
+        "healthScore",
+        (
+            "Overall health score, 0 to 10; Vitally recomputes it all the time, possibly without "
+            "touching updatedAt, so an incrementally read value may lag behind."
+        ),
+    ),
+    text("csmId", "Customer success manager (admins.id); null when unassigned."),
+    text("accountExecutiveId", "Account executive (admins.id); null when unassigned."),
+    objects(
+        "keyRoles",
+        (
+            "Key roles, each with keyRole (its label) and vitallyUser (the admin who fills it); "
+            "vitallyUser is null for a role nobody fills."
+        ),
+    ),
+    SEGMENTS,
+)
+
+# Notes, tasks and projects
+
+CATEGORY_ID = text(
+    "categoryId", "Category of the record (id in note_categories or task_categories); may be null."
+)
+CATEGORY = free_form(
+    "category", "The category itself, with id, name and its timestamps; null when uncategorised."
+)
+TAGS = texts("tags", "Tags, as text; empty when there are none.")
+
+CATEGORY_SCHEMA = record(
+    ID,
+    CREATED_AT,
+    UPDATED_AT,
+    text("name", "Name of the category; may hold emoji."),
+)

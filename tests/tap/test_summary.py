@@ -1,0 +1,228 @@
+"""What a run tells about itself: to people, to machines, and to the warehouse."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.expectations import records_of
+from harness.hunt import read, waits_pass_in_no_time
+from harness.support import ROOT, Result, Row, command, config_for, run_tap
+from sandbox import Fault, Sandbox, World, serve
+
+SELECT = ["account_users", "accounts", "notes", "vitally_sync_runs"]
+STRUCTURED = """
+version: 1
+disable_existing_loggers: false
+formatters:
+  structured:
+    (): singer_sdk.logging.StructuredFormatter
+handlers:
+  stderr:
+    class: logging.StreamHandler
+    formatter: structured
+    stream: ext://sys.stderr
+root:
+  level: INFO
+  handlers: [stderr]
+"""
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with serve(World(seed=6, accounts=5)) as sandbox:
+        yield sandbox
+
+
+def structured(folder: Path, sandbox: Sandbox, **how: Any) -> tuple[Result, Row]:
+    """Run the tap with a log for machines; return what it says under ``account``."""
+    log_config = folder / "logging.yaml"
+    log_config.write_text(STRUCTURED)
+    env = {"SINGER_SDK_LOG_CONFIG": str(log_config)}
+    config = config_for(sandbox.url, page_size=3)
+    result = run_tap(folder, config, select=SELECT, env=env, **how)
+    lines = [json.loads(line) for line in result.stderr.splitlines()]
+    accounts: list[Row] = [account for line in lines if (account := find(line, "account"))]
+    assert len(accounts) == 1
+    return result, accounts[0]
+
+
+def find(value: Any, name: str) -> Any:
+    """Find a field, wherever the SDK puts what a log line carries."""
+    if isinstance(value, dict):
+        if name in value:
+            return value[name]
+        return next((found for part in value.values() if (found := find(part, name))), None)
+    return None
+
+
+def table_in(log: str) -> dict[str, dict[str, str]]:
+    """Read the table of the account: its rows by stream, their cells by column."""
+    lines = log.partition("The summary of this run:\n")[2].splitlines()
+    names, *rows = ([cell.strip() for cell in line.split("  ") if cell.strip()] for line in lines)
+    assert names[0] == "stream"
+    return {row[0]: dict(zip(names, row, strict=True)) for row in rows if len(row) == len(names)}
+
+
+def test_the_summary_counts_what_happened(sandbox: Sandbox, tmp_path: Path) -> None:
+    sandbox.faults.append(Fault("status", path="notes", status=500, times=1))
+    result, account = structured(tmp_path, sandbox)
+    assert result.returncode == 0
+    written = Counter(m["stream"] for m in result.messages if m["type"] == "RECORD")
+    asked = sandbox.requests.by_path()
+    assert account.keys() == set(SELECT)
+    for name in ("account_users", "accounts", "notes"):
+        assert account[name]["records"] == written[name] > 0
+        assert account[name]["bookmarkBefore"] is None
+        state = result.state
+        assert state
+        bookmark = state["bookmarks"][name]["replication_key_value"]
+        assert account[name]["bookmarkAfter"] == bookmark
+    assert account["notes"]["requests"] == asked["/resources/notes"]
+    assert account["notes"]["retries"] == 1
+    assert account["notes"]["waitedSeconds"] >= 0
+    assert account["accounts"]["retries"] == 0
+    # One request proves the key, and the list of parents is read for the children.
+    assert sum(each["requests"] for each in account.values()) == len(sandbox.requests) - 1
+    assert account["notes"]["skippedReasons"] == []
+
+
+def test_the_second_summary_tells_what_was_left_unread(sandbox: Sandbox, tmp_path: Path) -> None:
+    first, before = structured(tmp_path, sandbox)
+    sandbox.world.update("notes", sandbox.world.ids("notes")[0], subject="changed")
+    _, after = structured(tmp_path, sandbox, state=first.state)
+    assert before["notes"]["stoppedEarly"] == 0
+    assert after["notes"]["stoppedEarly"] >= 1
+    assert after["notes"]["bookmarkBefore"] == before["notes"]["bookmarkAfter"]
+    assert after["notes"]["bookmarkAfter"] > after["notes"]["bookmarkBefore"]
+    assert after["notes"]["records"] < before["notes"]["records"]
+
+
+def test_people_get_a_table(sandbox: Sandbox, tmp_path: Path) -> None:
+    sandbox.refuse("notes?archived=true")
+    result = run_tap(tmp_path, config_for(sandbox.url), select=SELECT)
+    rows = table_in(result.stderr)
+    assert rows.keys() == set(SELECT)
+    written = Counter(m["stream"] for m in result.messages if m["type"] == "RECORD")
+    assert {name: int(row["records"]) for name, row in rows.items()} == written
+    assert rows["notes"]["read"] == "to the end"
+    assert rows["notes"]["order"] == "ok"
+    assert rows["notes"]["skipped"] == "1"
+    assert "skipped in notes: " in result.stderr
+    assert "(archived=true)" in result.stderr
+    assert "summary of this run" not in result.stdout
+
+
+def test_a_broken_order_shows(sandbox: Sandbox, tmp_path: Path) -> None:
+    first = run_tap(tmp_path, config_for(sandbox.url), select=["accounts"])
+    sandbox.faults.append(Fault("out_of_order", path="accounts", after=1))
+    result = run_tap(tmp_path, config_for(sandbox.url), select=["accounts"], state=first.state)
+    row = table_in(result.stderr)["accounts"]
+    assert (row["read"], row["order"]) == ("to the end", "BROKEN")
+
+
+def test_a_run_that_fails_gives_its_account_too(sandbox: Sandbox, tmp_path: Path) -> None:
+    sandbox.faults.append(Fault("status", path="notes", status=401))
+    result, account = structured(tmp_path, sandbox)
+    assert result.returncode == 1
+    assert account["accounts"]["records"] > 0
+    assert account["notes"]["bookmarkAfter"] is None
+
+
+def test_the_warehouse_gets_the_same_as_rows(sandbox: Sandbox) -> None:
+    sandbox.refuse("notes?archived=true")
+    sandbox.faults.append(Fault("status", path="accounts", status=502, after=1, times=2))
+    config = config_for(sandbox.url, page_size=3)
+    with waits_pass_in_no_time():
+        first = read(config, select=SELECT)
+        second = read(config, select=SELECT, state=states(first)[-1])
+    rows = {row["stream"]: row for row in records_of(first, "vitally_sync_runs")}
+    assert rows.keys() == {"account_users", "accounts", "notes"}
+    for name in ("account_users", "accounts", "notes"):
+        assert rows[name]["records"] == len(records_of(first, name))
+        bookmark = states(first)[-1]["bookmarks"][name]["replication_key_value"]
+        assert rows[name]["bookmarkAfter"] == bookmark
+    assert rows["notes"]["skipped"] == 1
+    assert "archived=true" in rows["notes"]["skippedReasons"][0]
+    assert sum(row["retries"] for row in rows.values()) == 2
+    again = {row["stream"]: row for row in records_of(second, "vitally_sync_runs")}
+    assert again["accounts"]["bookmarkBefore"] == rows["accounts"]["bookmarkAfter"]
+    names = [m["stream"] for m in first if m["type"] in {"SCHEMA", "RECORD"}]
+    assert names[-1] == "vitally_sync_runs"
+
+
+def states(messages: list[Row]) -> list[Row]:
+    return [message["value"] for message in messages if message["type"] == "STATE"]
+
+
+TALKATIVE = """
+import tap_vitally.report as report
+report.PROGRESS_SECONDS = 0.0
+from tap_vitally.__main__ import main as run_command
+run_command()
+"""
+
+
+def test_progress_is_told_in_the_log(sandbox: Sandbox, tmp_path: Path) -> None:
+    files = command(tmp_path, config_for(sandbox.url, page_size=1), select=["notes"])[3:]
+    done = subprocess.run(
+        [sys.executable, "-c", TALKATIVE, *files],
+        capture_output=True,
+        cwd=ROOT,
+        timeout=60,
+        check=True,
+    )
+    log = done.stderr.decode()
+    told = [line for line in log.splitlines() if " a minute, " in line]
+    assert told
+    assert "notes: " in told[-1]
+    assert "records" in told[-1]
+    assert "no limit told" in told[-1]
+    for line in done.stdout.splitlines():
+        assert "type" in json.loads(line)
+
+
+def test_a_terminal_gets_one_live_line(sandbox: Sandbox, tmp_path: Path) -> None:
+    """It is drawn over and over, and gone when the account comes."""
+    live = TALKATIVE.replace(
+        "report.PROGRESS_SECONDS = 0.0",
+        "import time; clock = iter(range(10**9)); "
+        "report.time = type('T', (), {'monotonic': staticmethod(lambda: next(clock))})",
+    )
+    files = command(tmp_path, config_for(sandbox.url, page_size=1), select=["notes"])[3:]
+    ours, theirs = pty.openpty()
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-c", live, *files], cwd=ROOT, stdout=subprocess.PIPE, stderr=theirs
+        )
+        os.close(theirs)
+        screen = b""
+        try:
+            while chunk := os.read(ours, 1 << 16):
+                screen += chunk
+        except OSError:  # how Linux tells that the other end was closed
+            pass
+        output, _ = process.communicate(timeout=60)
+    finally:
+        os.close(ours)
+    assert process.returncode == 0
+    assert screen.count(b"\r\x1b[Knotes: ") > 3
+    account = screen.index(b"The summary of this run")
+    assert b"\x1b[K" not in screen[account:]
+    assert screen.rindex(b"\r\x1b[K", 0, account) > screen.rindex(b"\r\x1b[Knotes: ")
+    for line in output.splitlines():
+        assert "type" in json.loads(line)
+
+
+def test_a_short_run_tells_no_progress(sandbox: Sandbox, tmp_path: Path) -> None:
+    result = run_tap(tmp_path, config_for(sandbox.url), select=["notes"])
+    assert " a minute, " not in result.stderr

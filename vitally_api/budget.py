@@ -1,0 +1,95 @@
+"""One request budget for all threads: they wait their turn, and a stop wakes them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from vitally_api.errors import Cancelled
+from vitally_api.rate import Costs, Quota, RateWindow
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A request that was let through: what it is taken to cost, and how long it waited."""
+
+    method: str
+    units: int
+    waited: float
+    before: int | None
+    """What was left before it, if it goes out alone to show its cost."""
+
+
+class Budget:
+    """Lets requests through at the rate that the API and the operator allow."""
+
+    def __init__(
+        self, ceiling: int | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Open a budget; ``ceiling`` is the operator's limit per minute, if there is one."""
+        self._rate = RateWindow(ceiling)
+        self._costs = Costs()
+        self._clock = clock
+        self._turn = threading.Condition()
+        self._stopped = False
+        self._alone = False
+
+    def acquire(self, method: str = "GET") -> Turn:
+        """Wait until a request may be sent, and count it; `Cancelled` is raised after a stop.
+
+        The first writes of a kind go out alone, to show their cost, if the API tells what is left.
+        """
+        began = self._clock()
+        with self._turn:
+            while True:
+                if self._stopped:
+                    raise Cancelled
+                now = self._clock()
+                units = self._costs.of(method)
+                credit = self._rate.credit
+                shows = credit is not None and not self._costs.known(method)
+                delay = self._rate.delay(now, units)
+                if delay == 0 and (self._alone or (shows and not self._rate.idle)):
+                    delay = None
+                if delay == 0:
+                    self._alone = shows
+                    self._rate.start(units)
+                    return Turn(method, units, now - began, credit if shows else None)
+                self._turn.wait(delay)
+
+    def release(self, turn: Turn, quota: Quota) -> None:
+        """Take in the end of a request; the quota is an empty one if there was no answer."""
+        with self._turn:
+            cost = turn.units
+            if turn.before is not None:
+                cost = self._costs.learn(turn.method, turn.before, quota)
+                self._alone = False
+            self._rate.finish(self._clock(), quota, turn.units, cost)
+            self._turn.notify_all()
+
+    def pause(self, seconds: float) -> None:
+        """Hold everybody back after a 429."""
+        with self._turn:
+            self._rate.pause(self._clock() + seconds)
+
+    def sleep(self, seconds: float) -> None:
+        """Wait alone, for a retry; `Cancelled` is raised if the run is stopped meanwhile."""
+        end = self._clock() + seconds
+        with self._turn:
+            while not self._stopped and (rest := end - self._clock()) > 0:
+                self._turn.wait(rest)
+            if self._stopped:
+                raise Cancelled
+
+    def left(self) -> int | None:
+        """Count what may be sent at once, or None while nothing limits it."""
+        with self._turn:
+            return self._rate.left(self._clock())
+
+    def stop(self) -> None:
+        """End every wait, now and from now on."""
+        with self._turn:
+            self._stopped = True
+            self._turn.notify_all()

@@ -1,0 +1,214 @@
+"""Asking Vitally: within the budget, as often as it takes, with every answer checked.
+
+Source: API notes, "Rate limit" and "Status codes and error bodies".
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from vitally_api.budget import Budget
+from vitally_api.connection import Broken, Connection, Request, Response
+from vitally_api.decoding import decoded, decoded_or_none
+from vitally_api.endpoint import Endpoint
+from vitally_api.errors import Refused, Unavailable, Uncertain, Unreadable
+from vitally_api.policy import Counts, Policy, Uncounted
+from vitally_api.rate import Quota
+from vitally_api.retrying import TryAgain, until_answered
+from vitally_api.statuses import Meaning, meaning_of, phrase
+from vitally_api.wording import Wording, trouble
+
+T = TypeVar("T")
+
+LONGEST_WAIT = 60.0
+"""Seconds that a server may ask to wait before the next try."""
+ERROR_BODY = 1 << 16
+"""Bytes of an error body that are looked at."""
+UNKNOWN = "It is not known whether the request was carried out."
+
+
+@dataclass(frozen=True)
+class Answer(Generic[T]):
+    """What a request brought.
+
+    ``data`` is the decoded and checked body, ``date`` the server's clock if it told, ``size`` the
+    length of the decoded text in bytes.
+    """
+
+    data: T
+    date: datetime | None
+    size: int
+    status: int = 200
+
+
+def as_it_is(body: Any) -> Any:
+    """Take any body for data."""
+    return body
+
+
+class Vitally:
+    """One workspace's API, for all threads of a run."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        budget: Budget,
+        policy: Policy | None = None,
+        concurrency: int = 8,
+    ) -> None:
+        """Prepare to ask; nothing is sent yet. ``concurrency`` is how many requests may be under way."""
+        self.endpoint = endpoint
+        self.policy = policy or Policy()
+        self._budget = budget
+        self._connection = Connection(endpoint)
+        self._under_way = threading.BoundedSemaphore(concurrency)
+        self._wording = Wording(endpoint)
+        self._met = False
+
+    def get(  # noqa: PLR0913 - one request, described by its parts
+        self,
+        path: str,
+        query: Mapping[str, str],
+        parse: Callable[[Any], T],
+        counts: Counts,
+        *,
+        label: str | None = None,
+        policy: Policy | None = None,
+    ) -> Answer[T]:
+        """Read one resource; see `send`."""
+        return self.send("GET", path, query, parse=parse, counts=counts, label=label, policy=policy)
+
+    def send(  # noqa: PLR0913 - one request, described by its parts
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        body: Any = None,
+        *,
+        parse: Callable[[Any], T] = as_it_is,
+        counts: Counts | None = None,
+        label: str | None = None,
+        policy: Policy | None = None,
+    ) -> Answer[T]:
+        """Send a request until it is answered.
+
+        ``path`` is below ``/resources``, its parts percent-encoded; ``label`` is what messages call
+        it, where the path may name a person. ``parse`` picks what is wanted of the decoded body,
+        and raises `Unreadable` if that is not what was asked for, which counts as a failed try.
+
+        Raised are `Refused` for a final answer that is no data; `Unreadable` and `Unavailable`
+        where the policy's patience is at its end; `Uncertain` at once for a method that the policy
+        does not repeat, if the request may have been carried out; `Cancelled` after a stop.
+        """
+        asked = Request(method, path, query or {}, body, label or f"/resources{path}")
+        counts, policy = counts or Uncounted(), policy or self.policy
+
+        def attempt() -> Answer[T]:
+            with self._under_way:
+                response = self._response(asked, counts, policy)
+            return self._answer(asked, response, parse, policy)
+
+        return until_answered(attempt, self._budget, counts)
+
+    def _response(self, asked: Request, counts: Counts, policy: Policy) -> Response:
+        """Send a request once, within the budget; whatever the status, the answer is one."""
+        turn = self._budget.acquire(asked.method)
+        counts.add(waited=turn.waited, requests=1)
+        quota = Quota()
+        try:
+            response = self._connection.request(asked, policy)
+            quota = response.quota
+        except Broken as broken:
+            raise self._broken(asked, broken.cause, policy) from None
+        finally:
+            self._budget.release(turn, quota)
+        self._met = True
+        return response
+
+    def _broken(self, asked: Request, cause: BaseException, policy: Policy) -> Exception:
+        """Decide what follows from a failure of the network."""
+        found = trouble(cause)
+        message = self._wording.network(found, asked.label)
+        if asked.method not in policy.repeats and not found.unsent:
+            return Uncertain(f"{message} {UNKNOWN}")
+        if not found.passing:
+            return Unavailable(message)
+        patience, reason = policy.patience, found.what
+        if not self._met and found.address:
+            # Who has never had an answer asks at a wrong address more often than in an outage.
+            patience = min(patience, policy.first_patience)
+            reason = self._wording.where(found).rstrip(".")
+        return TryAgain(reason, lambda _: Unavailable(message), patience)
+
+    def _answer(
+        self, asked: Request, response: Response, parse: Callable[[Any], T], policy: Policy
+    ) -> Answer[T]:
+        """Make an answer of a response, or decide what follows from one that is none."""
+        if meaning_of(response.status) is not Meaning.DATA:
+            raise self._failed(asked, response, policy)
+        try:
+            data = parse(decoded(response.body, asked.label))
+        except Unreadable as failure:
+            raise self._unreadable(asked, response, failure, policy) from failure
+        return Answer(data, response.date, len(response.body), response.status)
+
+    def _unreadable(
+        self, asked: Request, response: Response, failure: Unreadable, policy: Policy
+    ) -> Exception:
+        kind = response.headers.get("Content-Type", "no type").partition(";")[0]
+        what = f"at {asked.label}: {failure} ({self._wording.printable(kind)})."
+        if asked.method not in policy.repeats:
+            return Uncertain(
+                f"Vitally answered with something that is not the data asked for, {what} {UNKNOWN}"
+            )
+        lasting = Unreadable(
+            f"Vitally answered {policy.unreadable_tries} times with something that is not the data "
+            f"asked for, {what} If it goes on, tell Vitally's support."
+        )
+        return TryAgain(
+            f"an answer that cannot be used ({failure})",
+            lambda _: lasting,
+            policy.patience,
+            tries=policy.unreadable_tries,
+        )
+
+    def _failed(self, asked: Request, response: Response, policy: Policy) -> Exception:
+        """Decide what follows from a status that is no data."""
+        status, quota = response.status, response.quota
+        body = decoded_or_none(response.body[:ERROR_BODY])
+        told = self._wording.told(status, body, asked.label)
+        match meaning_of(status):
+            case Meaning.WAIT:
+                wait = next((w for w in (quota.retry_after, quota.reset) if w is not None), None)
+                return TryAgain(
+                    "the rate limit (429)",
+                    lambda seconds: Unavailable(
+                        f"Vitally's rate limit left no request through for {seconds:.0f} s: {told}. "
+                        "Other tools may be using the same limit: set max_requests_per_minute, or "
+                        "run at another time."
+                    ),
+                    # Not the call's own: whatever is asked for, a full window is waited for.
+                    self.policy.patience,
+                    wait=min(max(wait or 1.0, 1.0), LONGEST_WAIT),
+                    for_all=True,
+                )
+            case Meaning.BROKEN if asked.method not in policy.repeats:
+                return Uncertain(f"Vitally failed: {told}. {UNKNOWN}")
+            case Meaning.BROKEN:
+                return TryAgain(
+                    f"{status} {phrase(status)}",
+                    lambda seconds: Unavailable(
+                        f"Vitally kept failing for {seconds:.0f} s: {told}. Nothing is lost: run "
+                        "again later."
+                    ),
+                    policy.patience,
+                    wait=None
+                    if quota.retry_after is None
+                    else min(quota.retry_after, LONGEST_WAIT),
+                )
+        location = response.headers.get("Location", "")
+        return Refused(self._wording.refusal(status, told, location), status)

@@ -1,0 +1,191 @@
+"""Which host is asked, with which key: what the operator wrote, made usable.
+
+Source: API notes, "Hosts, auth, identifiers".
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import ipaddress
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import SplitResult, quote, urlsplit
+
+from vitally_api.errors import SettingsError
+
+EU_URL = "https://rest.vitally-eu.io"
+US_URL = "https://{subdomain}.rest.vitally.io"
+WHERE_THE_KEY_IS = "Vitally: Settings > Integrations > Vitally REST API"
+API_KEY_MISSING = f"api_key is missing: copy the secret token from {WHERE_THE_KEY_IS}"
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A workspace's API: scheme and host without a slash at the end, the bare key, who is asking."""
+
+    base_url: str
+    api_key: str = field(repr=False)
+    user_agent: str
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], user_agent: str) -> Endpoint:
+        """Read the connection settings; `SettingsError` is raised with every problem, not only one.
+
+        ``user_agent`` is used where the setting of that name is empty.
+        """
+        problems: list[str] = []
+
+        def checked(check: Callable[[Any], str], value: Any) -> str:
+            try:
+                return check(value)
+            except ValueError as problem:
+                problems.append(str(problem))
+                return ""
+
+        key = checked(read_api_key, config.get("api_key"))
+        url = checked(read_base_url, config)
+        agent = checked(_read_user_agent, config.get("user_agent") or user_agent)
+        if problems:
+            raise SettingsError(problems)
+        return cls(url, key, agent)
+
+    @property
+    def authorization(self) -> str:
+        """The header of HTTP Basic, with the key as user and no password."""
+        return f"Basic {base64.b64encode(f'{self.api_key}:'.encode()).decode()}"
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Every way in which the key may be spelled, by us or by a server that sends it back."""
+        encoded = self.authorization.removeprefix("Basic ")
+        plain = (encoded, encoded.rstrip("="), self.api_key)
+        return (*plain, *(quote(secret, safe="") for secret in plain))
+
+
+def read_api_key(value: Any) -> str:
+    """Find the bare key in what Vitally's settings page shows.
+
+    That page shows the secret itself and a ready-made header; people paste either. The message of
+    the ``ValueError`` for anything else does not repeat the value.
+    """
+    text = str(value or "").strip()
+    if not text:
+        raise ValueError(API_KEY_MISSING)
+    pasted_header = re.fullmatch(r"(?:authorization:\s*)?basic\s+(\S+)", text, re.IGNORECASE)
+    encoded = pasted_header.group(1) if pasted_header else text
+    decoded = _decoded_key(encoded)
+    if decoded:
+        return decoded
+    if pasted_header:
+        msg = (
+            "api_key looks like a Basic header but does not decode to a key: "
+            f"copy it again from {WHERE_THE_KEY_IS}"
+        )
+        raise ValueError(msg)
+    if re.search(r"\s", text) or not text.isascii() or not text.isprintable():
+        msg = (
+            "api_key has white space or other characters inside that no key has: "
+            f"copy it again from {WHERE_THE_KEY_IS}"
+        )
+        raise ValueError(msg)
+    return text.removesuffix(":")
+
+
+def _decoded_key(encoded: str) -> str | None:
+    """Undo ``base64("<key>:")``; anything else, a bare key included, gives None."""
+    try:
+        text = base64.b64decode(encoded, validate=True).decode("ascii")
+    except (binascii.Error, UnicodeDecodeError, ValueError):
+        return None
+    key, colon, rest = text.partition(":")
+    return key if colon and key and not rest.strip() and text.isprintable() else None
+
+
+def read_base_url(config: Mapping[str, Any]) -> str:
+    """Decide which host to talk to, from ``api_url``, or from ``data_center`` and ``subdomain``.
+
+    ``ValueError`` is raised if no host follows from them, or it would carry the key in the clear.
+    """
+    if config.get("api_url"):
+        return _read_api_url(str(config["api_url"]))
+    if config.get("data_center", "us") == "eu":
+        return EU_URL
+    subdomain = read_subdomain(str(config.get("subdomain") or ""))
+    return US_URL.format(subdomain=subdomain)
+
+
+def read_subdomain(value: str) -> str:
+    """Reduce what people paste for a subdomain to the subdomain, in lower case.
+
+    That is ``acme``, ``acme.vitally.io``, ``https://acme.rest.vitally.io/`` and the like;
+    ``ValueError`` is raised for what is missing, or not made of letters, digits and hyphens.
+    """
+    text = value.strip().lower()
+    if not text:
+        msg = (
+            "subdomain is missing: for the us data center it is the first part of the address "
+            "you log in at, https://<subdomain>.vitally.io; for the eu data center set "
+            "data_center to eu"
+        )
+        raise ValueError(msg)
+    host = _parts(text if "//" in text else f"//{text}").hostname or ""
+    name = re.sub(r"(\.rest)?\.vitally(-eu)?\.io$", "", host)
+    if not re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", name) or name in {"rest", "www"}:
+        msg = (
+            f"subdomain is {value!r}, which holds no subdomain: give the first part of the "
+            "address you log in at, https://<subdomain>.vitally.io"
+        )
+        raise ValueError(msg)
+    return name
+
+
+def _read_api_url(value: str) -> str:
+    text = value.strip().rstrip("/").removesuffix("/resources")
+    parts = _parts(text)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        msg = "api_url is not an address: write it as https://host, without /resources"
+        raise ValueError(msg)
+    if not re.fullmatch(r"[\w:-]+(\.[\w-]+)*", parts.hostname, re.ASCII):
+        msg = f"api_url has {parts.hostname!r} for a host, which is no name of one"
+        raise ValueError(msg)
+    if parts.username or parts.password or parts.query or parts.fragment:
+        msg = "api_url holds more than scheme, host, port and path: leave out the rest"
+        raise ValueError(msg)
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
+        msg = (
+            f"api_url uses plain http for {parts.hostname}, which would send the API key in the "
+            "clear: use https (http is for addresses of this machine only)"
+        )
+        raise ValueError(msg)
+    return text
+
+
+def _parts(address: str) -> SplitResult:
+    """Take an address apart; what is none has no parts."""
+    try:
+        parts = urlsplit(address)
+        _ = parts.port
+    except ValueError:
+        return urlsplit("")
+    return parts
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host name or address is this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _read_user_agent(value: Any) -> str:
+    text = str(value)
+    if not (text.isascii() and text.isprintable()):
+        msg = "user_agent has characters that cannot be sent: use letters, digits and the like"
+        raise ValueError(msg)
+    return text

@@ -1,0 +1,75 @@
+"""What can go wrong between this machine and Vitally, by kind.
+
+    VitallyError
+    ├── Refused             a final answer that is no data
+    │   └── CursorRefused   ... because of the place in a list that was asked for
+    ├── Unreadable          a 2xx that is not the data asked for
+    ├── Unavailable         no answer within the time that was given
+    │   └── Uncertain       ... to a request that may or may not have been carried out
+    ├── Oversized           a body beyond all measure
+    └── Cancelled           the work was stopped while it waited
+
+Every message is one line for the person who runs the program: what happened, where, what to do.
+None holds the API key or a record's content.
+"""
+
+from __future__ import annotations
+
+from vitally_api.statuses import Meaning, meaning_of
+
+
+class VitallyError(Exception):
+    """A failure whose message says what happened, where, and what to do."""
+
+
+class Refused(VitallyError):
+    """The API gave a final answer that is not data."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+    @property
+    def key(self) -> bool:
+        """Whether it is the API key that was refused."""
+        return meaning_of(self.status) is Meaning.KEY
+
+    @property
+    def missing(self) -> bool:
+        """Whether what was asked for is not there, or not in the plan."""
+        return meaning_of(self.status) is Meaning.MISSING
+
+
+class CursorRefused(Refused):
+    """The API does not take a cursor that it gave: it has expired, or the list has changed."""
+
+
+class Unreadable(VitallyError):
+    """The API answered 2xx with something that is not the data asked for, again and again."""
+
+
+class Unavailable(VitallyError):
+    """The API could not be reached, or failed on its side, for longer than the policy waits."""
+
+
+class Uncertain(Unavailable):
+    """A request that may not be repeated had no usable answer: it may have been carried out."""
+
+
+class Oversized(VitallyError):
+    """A body was larger than any that is expected."""
+
+
+class Cancelled(VitallyError):
+    """The work was stopped while it was waiting for its turn."""
+
+    def __init__(self) -> None:
+        super().__init__("The run was stopped.")
+
+
+class SettingsError(ValueError):
+    """Settings that cannot be worked with; ``problems`` has one line each."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems

@@ -1,0 +1,41 @@
+"""How long and how often a request is tried, as a value; what is counted meanwhile."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+READS = frozenset({"GET"})
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How patient a request is; ``dataclasses.replace`` makes another one for a single call.
+
+    Times are in seconds. ``patience`` outlives a whole rate window and an outage of minutes. Until
+    the first answer has come, what does not mend by itself (an address, a name, a proxy) ends after
+    ``first_patience``. ``unreadable_tries`` are answers 2xx without data before they are taken for
+    an answer. ``repeats`` are the methods that may be sent again when nobody knows whether the
+    first was carried out.
+    """
+
+    patience: float = 300.0
+    first_patience: float = 30.0
+    unreadable_tries: int = 5
+    connect_timeout: float = 15.0
+    request_timeout: float = 60.0
+    repeats: frozenset[str] = READS
+
+
+class Counts(Protocol):
+    """Where requests, retries and seconds waited are counted, from any thread."""
+
+    def add(self, **counts: float) -> None:
+        """Add to the counts ``requests``, ``retries`` and ``waited``."""
+
+
+class Uncounted:
+    """Counts nothing."""
+
+    def add(self, **counts: float) -> None:
+        """Let the counts go."""

@@ -1,0 +1,210 @@
+"""The arithmetic of the request budget, on moments given by the caller.
+
+The API allows a number of units in any window of 60 s and says in each answer how many are left
+(API notes, "Rate limit"); a read costs one, a write may cost more. Sources disagree whether the
+server keeps a sliding window or a token bucket; staying inside a sliding window is right for both,
+because a bucket of the same size refills at least as fast.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from statistics import median_low
+
+DEFAULT_WINDOW = 60.0
+WINDOWS = range(1, 3601)
+"""Seconds that a window may have: nobody would wait for a longer one."""
+UNIX_TIME = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class Quota:
+    """What one answer's headers say about the budget; None where they say nothing.
+
+    ``limit`` is units per ``window`` seconds, ``remaining`` the units left, ``reset`` the seconds
+    until there is at least one more, ``retry_after`` the seconds that the server asks to wait.
+    """
+
+    limit: int | None = None
+    window: float | None = None
+    remaining: int | None = None
+    reset: float | None = None
+    retry_after: float | None = None
+
+    @classmethod
+    def from_headers(cls, headers: Mapping[str, str], now: datetime | None) -> Quota:
+        """Read ``RateLimit-*``, ``X-RateLimit-*`` and ``Retry-After``.
+
+        ``headers`` are looked up without regard to case; ``now`` is the server's clock, for values
+        that are given as moments.
+        """
+
+        def value(name: str) -> str:
+            return headers.get(f"RateLimit-{name}") or headers.get(f"X-RateLimit-{name}") or ""
+
+        # `1000, 1000;window=60`: the first number is the limit, the rest describes it.
+        limit = value("Limit")
+        window = re.search(r"\bw(?:indow)?=(\d{1,9})\b", limit)
+        first = re.match(r"\s*(\d{1,9})\b", limit)
+        remaining = re.match(r"\s*(\d{1,9})\b", value("Remaining"))
+        return cls(
+            limit=int(first.group(1)) if first and int(first.group(1)) else None,
+            window=float(window.group(1)) if window and int(window.group(1)) in WINDOWS else None,
+            remaining=int(remaining.group(1)) if remaining else None,
+            reset=_seconds(value("Reset"), now),
+            retry_after=_seconds(headers.get("Retry-After") or "", now),
+        )
+
+
+def _seconds(text: str, now: datetime | None) -> float | None:
+    """Read a delay given in seconds, as Unix time, or as an HTTP date."""
+    try:
+        number = float(text)
+    except ValueError:
+        try:
+            moment = parsedate_to_datetime(text)
+            return max(0.0, (moment - now).total_seconds()) if now else None
+        except (ValueError, TypeError, OverflowError):
+            return None
+    if number > UNIX_TIME:
+        return max(0.0, number - now.timestamp()) if now else None
+    return number if number >= 0 else None
+
+
+class RateWindow:
+    """Says when a request may be sent.
+
+    A request counts from before it is sent until a window's length after its answer came: the
+    server counted it somewhere in between, so its own count is never higher.
+    """
+
+    def __init__(self, ceiling: int | None = None) -> None:
+        """Open a budget; ``ceiling`` is the operator's limit per minute, if there is one."""
+        self._ceiling = ceiling
+        self._advertised: int | None = None
+        self._window = DEFAULT_WINDOW
+        self._in_flight = 0
+        self._leaving: deque[float] = deque()
+        self._paused_until = 0.0
+        # After a pause one request goes out alone, to see whether it has been long enough.
+        self._cautious = False
+        # What the server said is left, less what has been sent since: other tools may draw on the
+        # same key, so their use shows only here.
+        self._credit: int | None = None
+        self._credit_reset = 0.0
+
+    @property
+    def limit(self) -> int | None:
+        """Units per window, or None while nothing limits them."""
+        limits = [n for n in (self._ceiling, self._advertised) if n is not None]
+        return min(limits) if limits else None
+
+    @property
+    def idle(self) -> bool:
+        """Whether no request is under way."""
+        return self._in_flight == 0
+
+    @property
+    def credit(self) -> int | None:
+        """What the server said is left, less what was sent since; None if it said nothing."""
+        return self._credit
+
+    def left(self, now: float) -> int | None:
+        """Count the units that may be sent at once, or None while nothing limits them."""
+        self._expire(now)
+        if self.limit is None:
+            return self._credit
+        own = max(0, self.limit - self._in_flight - len(self._leaving))
+        return own if self._credit is None else max(0, min(own, self._credit))
+
+    def delay(self, now: float, units: int = 1) -> float | None:
+        """Decide whether a request of so many units may be sent.
+
+        0 sends it now, else it is the seconds until asking again makes sense; None when only the
+        answer to a request under way can change that.
+        """
+        self._expire(now)
+        if now < self._paused_until:
+            return self._paused_until - now
+        if self._cautious and self._in_flight:
+            return None
+        used = self._in_flight + len(self._leaving)
+        if self.limit is not None and used and used + units > self.limit:
+            return self._leaving[0] - now if self._leaving else None
+        if self._credit is not None and self._credit < units:
+            if now >= self._credit_reset:
+                # One request goes out to see how much there is; the rest wait for its answer.
+                return None if self._in_flight else 0.0
+            ends = [self._credit_reset, *([self._leaving[0]] if self._leaving else [])]
+            return min(ends) - now
+        return 0.0
+
+    def start(self, units: int = 1) -> None:
+        """Count a request that is about to be sent."""
+        self._in_flight += units
+        if self._credit is not None:
+            self._credit -= units
+
+    def finish(self, now: float, quota: Quota, units: int = 1, cost: int = 0) -> None:
+        """Take in the end of a request, when its answer came or it failed.
+
+        ``units`` is what it was taken to cost when it started, ``cost`` what it turned out to.
+        """
+        self._in_flight -= units
+        self._window = quota.window or self._window
+        self._advertised = quota.limit or self._advertised
+        self._leaving.extend([now + self._window] * (cost or units))
+        if now >= self._paused_until:
+            self._cautious = False
+        if quota.remaining is None:
+            self._credit = None
+        else:
+            self._credit = quota.remaining - self._in_flight
+            self._credit_reset = now + min(quota.reset or 1.0, self._window)
+
+    def pause(self, until: float) -> None:
+        """Hold everybody back until a moment, from which on one request may try again."""
+        self._paused_until = max(self._paused_until, until)
+        self._cautious = True
+
+    def _expire(self, now: float) -> None:
+        while self._leaving and self._leaving[0] <= now:
+            self._leaving.popleft()
+            if self._credit is not None:
+                self._credit += 1
+
+
+class Costs:
+    """What requests of each method cost, in units, as the headers show it.
+
+    Only a request that was alone shows its own cost, as the difference of what was left before and
+    after. Another tool may have drawn on the same key meanwhile, or the budget been refilled, so
+    the median of three counts.
+    """
+
+    SAMPLES = 3
+    MOST = 50
+    """A larger difference is not the cost of one request."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, list[int]] = {}
+
+    def of(self, method: str) -> int:
+        """Say what a method costs, as far as it is known; a read costs one."""
+        return median_low(self._seen.get(method) or [1])
+
+    def known(self, method: str) -> bool:
+        """Whether enough of its requests have been alone."""
+        return method == "GET" or len(self._seen.get(method, ())) >= self.SAMPLES
+
+    def learn(self, method: str, before: int, quota: Quota) -> int:
+        """Take in what was left before and after a request that was alone; return what it cost."""
+        cost = before - quota.remaining if quota.remaining is not None else 1
+        cost = cost if 1 <= cost <= self.MOST else 1
+        self._seen.setdefault(method, []).append(cost)
+        return cost

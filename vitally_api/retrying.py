@@ -1,0 +1,69 @@
+"""Again until there is an answer: one policy, one loop."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import backoff
+
+from vitally_api.budget import Budget
+from vitally_api.errors import VitallyError
+from vitally_api.policy import Counts
+
+T = TypeVar("T")
+
+LONGEST_PAUSE = 30.0
+"""Seconds between two tries, at most and on average half of it."""
+
+logger = logging.getLogger("tap-vitally.api")
+
+
+@dataclass
+class TryAgain(Exception):
+    """One try failed in a way that another may not.
+
+    ``failure`` makes the error that ends the tries, from the seconds that went by since the first
+    of them failed. ``patience`` is how many seconds that may be, ``tries`` how many tries of this
+    kind. ``wait`` are the seconds until the next, None to let them grow; ``for_all`` holds back all
+    threads.
+    """
+
+    reason: str
+    failure: Callable[[float], VitallyError]
+    patience: float
+    tries: int | None = None
+    wait: float | None = None
+    for_all: bool = False
+
+
+def until_answered(attempt: Callable[[], T], budget: Budget, counts: Counts) -> T:
+    """Try until an attempt gives a result, or raise what its last failure says.
+
+    Waits can be ended by stopping the budget, and each is logged with its reason.
+    """
+    growing = backoff.expo(max_value=LONGEST_PAUSE)
+    next(growing)
+    began: float | None = None
+    of_this_kind = 0
+    while True:
+        try:
+            return attempt()
+        except TryAgain as failed:
+            now = time.monotonic()
+            began = now if began is None else began
+            of_this_kind += failed.tries is not None
+            if now - began >= failed.patience or of_this_kind == failed.tries:
+                raise failed.failure(now - began) from None
+            wait = backoff.full_jitter(next(growing)) if failed.wait is None else failed.wait
+            again = failed
+        counts.add(retries=1)
+        logger.warning("Trying again in %.1f s after %s.", wait, again.reason)
+        if again.for_all:
+            budget.pause(wait)
+        else:
+            budget.sleep(wait)
+            counts.add(waited=wait)

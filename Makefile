@@ -33,6 +33,13 @@ export TARGET_DUCKDB ?= $(CURDIR)/.venvs/target-duckdb/bin/target-duckdb
 export TARGET_JSONL ?= $(CURDIR)/.venvs/target-jsonl/bin/target-jsonl
 export TARGET_POSTGRES ?= $(CURDIR)/.venvs/target-postgres/bin/target-postgres
 
+# What dbt leaves behind stays out of the package; nothing is sent anywhere.
+export DBT_TARGET_PATH := $(CURDIR)/build/dbt
+export DBT_LOG_PATH := $(CURDIR)/build/dbt
+export DBT_SEND_ANONYMOUS_USAGE_STATS := false
+export VITALLY_DUCKDB_PATH ?= $(CURDIR)/output/warehouse.duckdb
+RUN_DBT := .venvs/dbt/bin/dbt
+
 INSTALLED := .venv/.installed
 TOOLS_INSTALLED := $(TOOLS:%=.venvs/%/.installed)
 BASELINES_INSTALLED := $(BASELINES:%=.venvs/%/.installed)
@@ -41,7 +48,7 @@ DBT_INSTALLED := $(DBT:%=.venvs/%/.installed)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install tools lint style types dependencies workflows spelling format test quick demo bench soak \
+.PHONY: help install tools lint style types dependencies workflows spelling format test quick demo dbt sql bench soak \
 	audit docs site build pin clean
 
 help: ## list the targets
@@ -81,11 +88,17 @@ format: $(INSTALLED) ## mend what ruff can mend
 quick: lint ## lint, and test what needs neither the whole tap nor the loaders: under a minute
 	$(PY) -m pytest --numprocesses auto $(QUICK) $(ARGS)
 
-test: $(INSTALLED) $(TOOLS_INSTALLED) ## run the tests
+test: $(INSTALLED) $(TOOLS_INSTALLED) $(DBT_INSTALLED) ## run the tests
 	$(PY) -m pytest --numprocesses auto --dist loadfile $(ARGS)
 
 demo: $(INSTALLED) .venvs/meltano/.installed .venvs/target-duckdb/.installed ## run the tap against the sandbox and load what it reads
 	$(PY) -m demo $(ARGS)
+
+dbt: $(DBT_INSTALLED) ## build the dbt package on output/warehouse.duckdb, or on VITALLY_DUCKDB_PATH
+	$(RUN_DBT) build --project-dir dbt --profiles-dir dbt --vars '{vitally_schema: main}' $(ARGS)
+
+sql: $(DBT_INSTALLED) ## check the SQL of the dbt package
+	cd dbt && ../.venvs/dbt/bin/sqlfluff lint --disable-progress-bar models
 
 bench: $(INSTALLED) $(BASELINES_INSTALLED) ## measure
 	$(PY) -m benchmarks $(ARGS)

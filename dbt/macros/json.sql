@@ -90,7 +90,7 @@
         when 'ARRAY' then 'array'
         when 'OBJECT' then 'object'
         when 'NULL' then 'null'
-        else 'number'
+        else case when {{ value }} is not null then 'number' end
     end
 {%- endmacro %}
 
@@ -106,7 +106,7 @@
         when 'ARRAY' then 'array'
         when 'OBJECT' then 'object'
         when 'NULL_VALUE' then 'null'
-        else 'number'
+        else case when {{ value }} is not null then 'number' end
     end
 {%- endmacro %}
 

@@ -33,8 +33,10 @@ aged as (
         runs_count,
         last_run_at,
         last_news_at,
-        {{ dbt.datediff("last_run_at", vitally.as_of(), "hour") }} as hours_since_last_run,
-        {{ dbt.datediff("last_news_at", vitally.as_of(), "day") }} as days_since_last_news
+        {{ dbt.datediff("last_run_at", vitally.as_of(), "hour") }}
+            as hours_since_last_run,
+        {{ dbt.datediff("last_news_at", vitally.as_of(), "day") }}
+            as days_since_last_news
     from streams
 )
 

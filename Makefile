@@ -17,7 +17,7 @@ PINS := requirements/constraints.txt
 LOADERS := target-csv target-duckdb target-jsonl target-postgres
 TOOLS := meltano singer-tools $(LOADERS)
 BASELINES := airbyte-cdk dlt
-QUICK := tests/test_layers.py tests/vitally_api tests/replication tests/reading
+QUICK := tests/test_layers.py tests/vitally_api tests/replication tests/reading tests/target/test_planning.py
 PAGES := zensical
 DBT := dbt
 
@@ -54,7 +54,7 @@ DBT_INSTALLED := $(DBT:%=.venvs/%/.installed)
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-install: $(INSTALLED) ## install the tap and everything its development needs into .venv
+install: $(INSTALLED) ## install tap, target and everything their development needs into .venv
 
 tools: $(TOOLS_INSTALLED) ## install Meltano and the loaders into .venvs
 
@@ -68,7 +68,7 @@ types: $(INSTALLED) ## check the types
 	$(PY) -m mypy
 
 dependencies: $(INSTALLED) ## check that what is imported is what is declared
-	.venv/bin/deptry tap_vitally vitally_api
+	.venv/bin/deptry tap_vitally target_vitally vitally_api
 
 workflows: $(INSTALLED) ## check the workflows and the other declarative files
 	.venv/bin/zizmor --quiet --offline .github

@@ -12,7 +12,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.cases import CASES, Bench, Line
+from benchmarks.bench import Bench, Line
+from benchmarks.cases import CASES
 
 README = Path(__file__).parent / "README.md"
 BEGIN, END = "<!-- results -->", "<!-- end of results -->"
@@ -44,26 +45,14 @@ def main() -> None:
 
 
 def keep(report: str) -> None:
-    """Write the results into the README, in place of older ones.
-
-    Args:
-        report: The results.
-    """
+    """Write the results into the README, in place of older ones."""
     before, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
     after = rest.partition(END)[2]
     README.write_text(f"{before}{BEGIN}\n\n{report}\n\n{END}{after}", encoding="utf-8")
 
 
 def machine(arguments: str, repeat: int) -> str:
-    """Say what was run, when and where.
-
-    Args:
-        arguments: The command's arguments.
-        repeat: How many runs there were of each contestant.
-
-    Returns:
-        A paragraph.
-    """
+    """Say what was run, when and where."""
     today = dt.datetime.now(tz=dt.UTC).date()
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     load = os.getloadavg()[0]
@@ -76,14 +65,7 @@ def machine(arguments: str, repeat: int) -> str:
 
 
 def table(lines: list[Line]) -> str:
-    """Lay out the results.
-
-    Args:
-        lines: The results.
-
-    Returns:
-        A table in Markdown.
-    """
+    """Lay out the results as a table in Markdown."""
     rows = [
         "| case | program | wall, s | CPU, s | peak, MB | requests | records | result |",
         "|---|---|---:|---:|---:|---:|---:|---|",

@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass, replace
 from functools import partial
 from statistics import median
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING
 
 from benchmarks.contestants import (
     AIRBYTE,
@@ -24,308 +24,24 @@ from benchmarks.contestants import (
     RESOURCES,
     TAP,
     Contestant,
-    Task,
 )
-from benchmarks.processes import BenchmarkError, Output, Sandbox, Usage, run, sandbox
+from benchmarks.processes import BenchmarkError, Sandbox, Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
-    from pathlib import Path
-
-Runs: TypeAlias = "dict[str, list[Usage]]"
-"""The runs of each contestant, by its name."""
-
-PAGE = 100
-LATENCY = 0.3
-TOO_MANY_REQUESTS = 429
-
-
-@dataclass(frozen=True)
-class Line:
-    """A line of the table: the medians of a contestant's runs.
-
-    Attributes:
-        case: The case.
-        contestant: What was run.
-        wall: Seconds.
-        cpu: Seconds.
-        peak: Megabytes.
-        requests: How many.
-        records: How many.
-        result: What follows from it, in words.
-    """
-
-    case: str
-    contestant: str
-    wall: float
-    cpu: float
-    peak: float
-    requests: float
-    records: float
-    result: str = ""
-
-    @classmethod
-    def of(cls, case: str, contestant: str, runs: list[Usage], result: str = "") -> Line:
-        """Take the medians.
-
-        Args:
-            case: The case.
-            contestant: What was run.
-            runs: Its runs.
-            result: What follows from it.
-
-        Returns:
-            The line.
-        """
-        return cls(
-            case,
-            contestant,
-            median(one.wall for one in runs),
-            median(one.cpu for one in runs),
-            median(one.peak for one in runs),
-            median(len(one.requests) for one in runs),
-            median(one.output.records for one in runs),
-            result,
-        )
-
-    @classmethod
-    def floor(cls, case: str, wall: float, requests: float) -> Line:
-        """Report what nobody can do better than, by arithmetic.
-
-        Args:
-            case: The case.
-            wall: Seconds.
-            requests: How many.
-
-        Returns:
-            The line.
-        """
-        return cls(case, "floor", wall, math.nan, math.nan, requests, math.nan)
-
-
-class Bench:
-    """Runs contestants in turn."""
-
-    def __init__(self, folder: Path, repeat: int, scale: float) -> None:
-        """Learn the tap's catalog, which all taps use.
-
-        Args:
-            folder: Where files may be written.
-            repeat: How often each contestant runs.
-            scale: What the sizes are multiplied with.
-        """
-        self.folder = folder
-        self.repeat = repeat
-        self._scale = scale
-        path = folder / "discovered.json"
-        # Discovery needs no workspace, and must not be asked for one.
-        run([*TAP.program, "--discover"], path)
-        schemas = folder / "schemas"
-        schemas.mkdir()
-        for entry in json.loads(path.read_text(encoding="utf-8"))["streams"]:
-            schema = json.dumps(entry["schema"])
-            (schemas / f"{entry['stream']}.json").write_text(schema, encoding="utf-8")
-        self._env = {"BENCHMARK_SCHEMAS": str(schemas)}
-
-    def size(self, number: int) -> int:
-        """Scale a size.
-
-        Args:
-            number: The size in a full run.
-
-        Returns:
-            The size in this one.
-        """
-        return max(1, round(number * self._scale))
-
-    def sandbox(self, *options: str) -> Any:
-        """Start a sandbox; without a request budget, unless the options say otherwise.
-
-        Args:
-            options: Options of the sandbox.
-
-        Returns:
-            A context manager.
-        """
-        return sandbox(self.folder, "--rate-model", "none", *options)
-
-    def read(
-        self,
-        contestant: Contestant,
-        server: Sandbox,
-        streams: tuple[str, ...],
-        *,
-        archived: bool = True,
-        state: Any = None,
-    ) -> Usage:
-        """Let a contestant read some streams.
-
-        Args:
-            contestant: Who.
-            server: From where.
-            streams: The streams.
-            archived: Whether to read what is archived.
-            state: Where to go on, if it has run before.
-
-        Returns:
-            What it cost, with what it asked for and what it wrote.
-        """
-        task = Task(server.url, streams, archived, state)
-        command = contestant.command(self.folder, task)
-        server.control("DELETE", "requests")
-        usage = run(command, self.output, {**self._env, **contestant.env})
-        usage.requests = server.control("GET", "requests")["requests"]
-        usage.output = Output.read_aside(contestant.written(self.folder))
-        return usage
-
-    def bare(self, command: list[str]) -> Usage:
-        """Run a command that reads nothing.
-
-        Args:
-            command: The command.
-
-        Returns:
-            What it cost.
-        """
-        return run(command, self.output, self._env)
-
-    @property
-    def output(self) -> Path:
-        """Where the latest contestant's standard output is."""
-        return self.folder / "output"
-
-    def compare(
-        self,
-        contestants: Iterable[Contestant],
-        server: Sandbox,
-        streams: tuple[str, ...],
-        *,
-        archived: bool = True,
-    ) -> Runs:
-        """Let contestants read the same, in turn.
-
-        Args:
-            contestants: Who.
-            server: From where.
-            streams: The streams.
-            archived: Whether to read what is archived.
-
-        Returns:
-            The runs of each.
-        """
-        runs = self.rounds(
-            {
-                each.name: partial(self.read, each, server, streams, archived=archived)
-                for each in contestants
-            }
-        )
-        alike(one for each in runs.values() for one in each)
-        return runs
-
-    def rounds(self, contestants: Mapping[str, Callable[[], Usage]], times: int = 1) -> Runs:
-        """Run contestants in turn, several times over, so that a busy moment hits them all.
-
-        Args:
-            contestants: What to run.
-            times: How many times more often than usual.
-
-        Returns:
-            The runs of each.
-        """
-        runs: Runs = {name: [] for name in contestants}
-        for _ in range(times * self.repeat):
-            for name, contestant in contestants.items():
-                runs[name].append(contestant())
-        return runs
-
-
-def alike(usages: Iterable[Usage]) -> None:
-    """Make sure that the same was read.
-
-    Args:
-        usages: Some runs.
-
-    Raises:
-        BenchmarkError: If they did not read the same records.
-    """
-    outputs = [usage.output for usage in usages]
-    if len({output.digest for output in outputs}) > 1:
-        message = f"different records were read: {[output.records for output in outputs]}"
-        raise BenchmarkError(message)
-
-
-def lines(case: str, runs: Runs, *results: str) -> Iterator[Line]:
-    """Report the runs of a case.
-
-    Args:
-        case: The case.
-        runs: The runs of each contestant.
-        results: What follows for the tap.
-
-    Yields:
-        A line for each contestant.
-    """
-    for name, each in runs.items():
-        yield Line.of(case, name, each, "; ".join(results) if name == TAP.name else "")
-
-
-def said(
-    value: float,
-    what: str,
-    *,
-    least: float | None = None,
-    most: float | None = None,
-    form: str = ".2f",
-) -> str:
-    """Say a result, and what becomes of its target.
-
-    Args:
-        value: A number.
-        what: What it is.
-        least: The target, if it is to be reached.
-        most: The target, if it is not to be exceeded.
-        form: How to write the number.
-
-    Returns:
-        A phrase.
-    """
-    text = f"{value:{form}} {what}"
-    if least is not None:
-        return f"{text} (at least {least:g}: {'met' if value >= least else '**missed**'})"
-    if most is not None:
-        return f"{text} (at most {most:g}: {'met' if value <= most else '**missed**'})"
-    return text
-
-
-def times_less(
-    runs: Runs, measure: Callable[[Usage], float], what: str, least: Mapping[str, float | None]
-) -> list[str]:
-    """Say how many times less the tap needs than others.
-
-    Args:
-        runs: The runs of all.
-        measure: What is measured.
-        what: What it is called.
-        least: The others, each with its target.
-
-    Returns:
-        Phrases.
-    """
-    own = median(map(measure, runs[TAP.name]))
-    return [
-        said(median(map(measure, runs[name])) / own, f"times {what} than {name}", least=target)
-        for name, target in least.items()
-    ]
-
-
-def wall(usage: Usage) -> float:
-    """Take the time of a run."""
-    return usage.wall
-
-
-def requests(usage: Usage) -> float:
-    """Count the requests of a run."""
-    return len(usage.requests)
+    from collections.abc import Callable, Iterator, Mapping
+from benchmarks.bench import (
+    LATENCY,
+    PAGE,
+    TOO_MANY_REQUESTS,
+    Bench,
+    Line,
+    alike,
+    lines,
+    requests,
+    said,
+    times_less,
+    wall,
+)
 
 
 def start_up(bench: Bench) -> Iterator[Line]:
@@ -419,15 +135,7 @@ def incremental(bench: Bench) -> Iterator[Line]:
 
 
 def change(bench: Bench, server: Sandbox) -> dict[str, int]:
-    """Change every hundredth row of those a tap has just read.
-
-    Args:
-        bench: Knows what it wrote.
-        server: Where the rows are.
-
-    Returns:
-        How many pages the changes of each stream fill.
-    """
+    """Change every hundredth row just read; return how many pages each stream's changes fill."""
     seen = dict.fromkeys(RESOURCES, 0)
     changed = dict.fromkeys(RESOURCES, 0)
     with bench.output.open(encoding="utf-8") as written:
@@ -512,13 +220,7 @@ def rate_limit(bench: Bench) -> Iterator[Line]:
 
 @dataclass(frozen=True)
 class Budget:
-    """What the sandbox allows.
-
-    Attributes:
-        model: One of the sandbox's.
-        limit: Requests per window.
-        window: Seconds.
-    """
+    """What the sandbox allows: so many requests in a window of so many seconds."""
 
     model: str
     limit: int
@@ -529,15 +231,6 @@ class Budget:
 
         However fast a client is, some time goes by between its first request and a later one. The
         share is that time divided by the time that really went by.
-
-        Args:
-            usage: A run.
-
-        Returns:
-            The share.
-
-        Raises:
-            BenchmarkError: If the run never had to wait for the budget.
         """
         times = sorted(
             entry["time"] for entry in usage.requests if entry["status"] != TOO_MANY_REQUESTS

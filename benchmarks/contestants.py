@@ -44,19 +44,14 @@ VENVS = ROOT / ".venvs"
 
 @dataclass(frozen=True)
 class Task:
-    """What to read.
-
-    Attributes:
-        url: Where the API is.
-        streams: The streams.
-        archived: Whether to read what is archived.
-        state: What the contestant kept of an earlier run, if it goes on from there.
-    """
+    """What to read."""
 
     url: str
     streams: tuple[str, ...]
     archived: bool = True
+    """Whether to read what is archived."""
     state: Any = None
+    """What the contestant kept of an earlier run, if it goes on from there."""
 
     @property
     def config(self) -> dict[str, Any]:
@@ -66,65 +61,31 @@ class Task:
 
 @dataclass(frozen=True)
 class Contestant(ABC):
-    """A program that reads the API.
-
-    Attributes:
-        name: What it is called in the table.
-        program: The beginning of its command.
-        env: Additions to its environment.
-    """
+    """A program that reads the API."""
 
     name: str
+    """What it is called in the table."""
     program: tuple[str, ...]
+    """The beginning of its command."""
     env: Mapping[str, str] = field(default_factory=dict)
+    """Additions to its environment."""
 
     @abstractmethod
     def command(self, folder: Path, task: Task) -> list[str]:
-        """Prepare a run.
-
-        Args:
-            folder: Where it may leave files.
-            task: What it is to read.
-
-        Returns:
-            Its command.
-        """
+        """Prepare a run."""
 
     def written(self, folder: Path) -> list[Path]:
-        """Say where the records of a run are.
-
-        Args:
-            folder: Where it may leave files.
-
-        Returns:
-            Files with one record a line; by default its standard output.
-        """
+        """Say in which files a run left a record a line: by default its standard output."""
         return [folder / "output"]
 
     def keep(self, folder: Path, output: Output) -> Any:
-        """Keep what it needs to go on from here.
-
-        Args:
-            folder: Where it may leave files.
-            output: What it wrote.
-
-        Returns:
-            The state of a `Task`; by default the last one that it wrote.
-        """
+        """Keep what it needs to go on from here: by default the last state that it wrote."""
         del folder
         return output.state
 
 
 def options(folder: Path, **files: Any) -> list[str]:
-    """Write JSON files.
-
-    Args:
-        folder: Where to.
-        files: Their names and contents.
-
-    Returns:
-        The options that name them.
-    """
+    """Write JSON files by name, and return the options that name them."""
     named: list[str] = []
     for name, content in files.items():
         path = folder / f"{name}.json"
@@ -135,11 +96,7 @@ def options(folder: Path, **files: Any) -> list[str]:
 
 @dataclass(frozen=True)
 class Singer(Contestant):
-    """A tap.
-
-    Attributes:
-        settings: Settings of its own.
-    """
+    """A tap."""
 
     settings: Mapping[str, Any] = field(default_factory=dict)
 
@@ -162,15 +119,12 @@ class Singer(Contestant):
 
 @dataclass(frozen=True)
 class Airbyte(Contestant):
-    """A low-code manifest.
-
-    Attributes:
-        concurrency: How many threads it has.
-        feed: Whether it may stop at the first row that it has seen, by trust in the order.
-    """
+    """A low-code manifest."""
 
     concurrency: int = CONCURRENCY
+    """How many threads it has."""
     feed: bool = False
+    """Whether it may stop at the first row that it has seen, by trust in the order."""
 
     @override
     def command(self, folder: Path, task: Task) -> list[str]:
@@ -200,11 +154,7 @@ def _configured(stream: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Dlt(Contestant):
-    """A pipeline into files, which keeps its state in a folder.
-
-    Attributes:
-        options: Options of its own.
-    """
+    """A pipeline into files, which keeps its state in a folder."""
 
     options: tuple[str, ...] = ()
 

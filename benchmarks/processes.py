@@ -40,28 +40,18 @@ class BenchmarkError(Exception):
 
 @dataclass
 class Output:
-    """What a process wrote, in brief.
-
-    Attributes:
-        records: How many records, those that were written twice included.
-        digest: The same for the same keys, in whatever order and however often each was written.
-        state: The last STATE.
-    """
+    """What a process wrote, in brief."""
 
     records: int = 0
+    """How many records, those that were written twice included."""
     digest: int = 0
+    """The same for the same keys, in whatever order and however often each was written."""
     state: Any = None
+    """The last STATE."""
 
     @classmethod
     def read(cls, paths: Iterable[Path]) -> Output:
-        """Read what a contestant wrote, one message or row a line.
-
-        Args:
-            paths: Its files: messages of Singer or of Airbyte, or bare rows.
-
-        Returns:
-            What is in them.
-        """
+        """Read what a contestant wrote: messages of Singer or Airbyte, or bare rows, one a line."""
         output = cls()
         keys: set[int] = set()
         states: dict[str, Any] = {}
@@ -89,34 +79,23 @@ class Output:
 
     @classmethod
     def read_aside(cls, paths: list[Path]) -> Output:
-        """Read in another process, because the keys of a million records are large.
-
-        Args:
-            paths: See `read`.
-
-        Returns:
-            What is in them.
-        """
+        """Read in another process, because the keys of a million records are large."""
         with get_context("spawn").Pool(1) as pool:
             return pool.apply(cls.read, (paths,))
 
 
 @dataclass
 class Usage:
-    """What a process cost.
-
-    Attributes:
-        wall: Seconds from start to end.
-        cpu: Seconds of processor time, in user and system mode.
-        peak: Megabytes of memory at the most.
-        requests: The sandbox's log of what it asked for.
-        output: What it wrote.
-    """
+    """What a process cost."""
 
     wall: float
+    """Seconds from start to end."""
     cpu: float
+    """Seconds of processor time, in user and system mode."""
     peak: float
+    """Megabytes of memory at the most."""
     requests: list[dict[str, Any]] = field(default_factory=list)
+    """The sandbox's log of what it asked for."""
     output: Output = field(default_factory=Output)
 
     def chains(self) -> Counter[str]:
@@ -133,19 +112,7 @@ class Usage:
 
 
 def run(command: Sequence[str], output: Path, env: Mapping[str, str] | None = None) -> Usage:
-    """Run a process to its end and measure it.
-
-    Args:
-        command: What to run.
-        output: Where its standard output goes; its standard error goes beside it.
-        env: Additions to the environment.
-
-    Returns:
-        What it cost.
-
-    Raises:
-        BenchmarkError: If it fails, or does not end.
-    """
+    """Run a process to its end and measure it; its standard error goes beside its output."""
     errors = output.with_suffix(".err")
     status = None
     with output.open("wb") as out, errors.open("wb") as err:
@@ -175,13 +142,10 @@ def run(command: Sequence[str], output: Path, env: Mapping[str, str] | None = No
 
 @dataclass
 class Sandbox:
-    """A sandbox in a process of its own.
-
-    Attributes:
-        port: Where it listens.
-    """
+    """A sandbox in a process of its own."""
 
     port: int
+    """Where it listens."""
 
     @property
     def url(self) -> str:
@@ -189,19 +153,7 @@ class Sandbox:
         return f"http://127.0.0.1:{self.port}"
 
     def control(self, method: str, path: str, document: Any = None) -> Any:
-        """Use its control interface.
-
-        Args:
-            method: An HTTP method.
-            path: A path below ``/control``.
-            document: What to send.
-
-        Returns:
-            The answer.
-
-        Raises:
-            BenchmarkError: If it refuses.
-        """
+        """Use its control interface."""
         connection = HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
             body = None if document is None else json.dumps(document)
@@ -218,18 +170,7 @@ class Sandbox:
 
 @contextmanager
 def sandbox(folder: Path, *options: str) -> Iterator[Sandbox]:
-    """Start a sandbox, and end it afterwards.
-
-    Args:
-        folder: Where to keep the file with its port.
-        options: Its options.
-
-    Yields:
-        The sandbox, once it answers.
-
-    Raises:
-        BenchmarkError: If it does not start.
-    """
+    """Start a sandbox, and end it afterwards."""
     port_file = folder / "port"
     port_file.unlink(missing_ok=True)
     command = [sys.executable, "-m", "sandbox", "--port-file", str(port_file), *options]

@@ -42,13 +42,12 @@ def _with_one_user(response: Row) -> Row:
 def _snapshot(world: World, account: str, answer: Any) -> tuple[Key, Row]:
     """A health score is dated by the server, and its parts are brought into one envelope."""
     now = world.clock.now()
-    parts = answer if isinstance(answer, list) else answer.get("results", answer.get("data"))
     day = now.date().isoformat()
     row = {
         "accountId": account,
         "observedOn": day,
         "observedAt": now.replace(microsecond=0).isoformat(timespec="milliseconds")[:-6] + "Z",
-        "breakdown": answer if parts is None else {"results": parts},
+        "breakdown": {"results": answer} if isinstance(answer, list) else answer,
     }
     return (account, day), row
 

@@ -10,25 +10,21 @@ after a last run in peace, the target's tables are held against the workspace it
 from __future__ import annotations
 
 import copy
-import threading
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
-from functools import cache, partial
+from functools import partial
 from random import Random
-from typing import Any, Literal
+from typing import Any
 from unittest import mock
 
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
-from singer_sdk.singerlib.encoding.simple import Message
-
-from harness.support import Collector, Row, Warehouse, catalog, config_for, plain
+from harness.attempts import Attempt, Killed, Pipe
+from harness.judge import Judge, Loss
+from harness.support import Row, Warehouse, catalog_of, config_for, waits_pass_in_no_time
 from sandbox import Clock, Entry, Fault, Sandbox, World, life, serve
 from sandbox.faults import Kind
 from tap_vitally.tap import TapVitally
-from vitally_api import Budget, VitallyError, retrying
+from vitally_api import VitallyError
 
 STREAMS = (
     "accounts",
@@ -84,70 +80,43 @@ SIZES = {
     "surveyResponses": 0,
     "admins": 3,
 }
-
-
-Ending = Literal["peace", "kill", "term"]
-
-
-class Loss(AssertionError):
-    """A row that the target should hold and does not, or anything as bad."""
-
-
-class Killed(BaseException):
-    """The tap's process is gone: nothing it does after this reaches anybody."""
-
-
-@dataclass(frozen=True)
-class Trouble:
-    """A fault, in terms that hold in any workspace.
-
-    Attributes:
-        kind: See `sandbox.Fault`, as for all that follow.
-        path: ``{account}`` in it stands for one of the accounts.
-        times: How often it strikes.
-        after: How many requests it lets pass first.
-        status: For the kind ``status``.
-        account: Which of the accounts it is.
-    """
-
-    kind: Kind
-    path: str = "*"
-    times: int | None = 1
-    after: int = 0
-    status: int = 503
-    account: int = 0
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """One run of the tap, and what befalls it.
-
-    Attributes:
-        concurrency: The setting.
-        pace: Seconds the server's clock moves with each request.
-        changes: At which requests the workspace changes, and seeds of how.
-        troubles: The faults it meets.
-        ending: Whether it is left in peace, killed, or asked to end.
-        after: Whether ``at`` counts requests or lines of output.
-        at: When it ends, unless it has come to its end before.
-        flushed: Which share of the output the target had stored when it last passed on a STATE.
-        strays: A seed: which rows after that it had stored as well.
-        narrow: Whether the settings leave out, this time, what is archived or has churned.
-    """
-
-    concurrency: int = 1
-    pace: float = 0.0
-    changes: tuple[tuple[int, int], ...] = ()
-    troubles: tuple[Trouble, ...] = ()
-    ending: Ending = "peace"
-    after: Literal["requests", "lines"] = "lines"
-    at: int = 0
-    flushed: float = 1.0
-    strays: int = 0
-    narrow: bool = False
-
-
 NARROW = {"include_archived": False, "account_status": "active"}
+
+PASSING: tuple[Kind, ...] = (
+    "broken_gzip",
+    "cursor_refused",
+    "duplicate_rows",
+    "empty_page_with_next",
+    "error_200",
+    "html_200",
+    "no_date",
+    "out_of_order",
+    "repeat_cursor",
+    "reset_before",
+    "reset_mid_body",
+    "status",
+    "truncated_chunked",
+    "truncated_with_length",
+    "wrong_content_type",
+)
+LASTING: tuple[Kind, ...] = ("cursor_refused", "html_200", "out_of_order", "reset_before", "status")
+PATHS = (
+    "*",
+    "accounts",
+    "accounts/*",
+    "accounts/{account}/*",
+    "conversations",
+    "conversations/*",
+    "customObjects",
+    "customObjects/*",
+    "meetingTranscripts",
+    "meetingTranscripts/*",
+    "notes",
+    "notes?archived=true",
+    "npsResponses?target=organization",
+    "organizations/*",
+    "users",
+)
 
 
 class Hunt:
@@ -167,16 +136,9 @@ class Hunt:
         start_days: int | None = None,
         inventory: tuple[str, ...] = INVENTORIED,
     ) -> None:
-        """Open a workspace.
+        """Open a workspace, in front of whose clock this machine's is ``clock_off`` seconds late.
 
-        Args:
-            seed: Its contents.
-            clock_off: Seconds by which this machine's clock is behind the server's.
-            streams: What is read.
-            page_size: The setting.
-            lookback: The setting.
-            start_days: How long ago the setting start_date is; None leaves it out.
-            inventory: The resources whose ids are listed.
+        ``start_days`` is how long ago the setting start_date is, or None to leave it out.
         """
         self._open = ExitStack()
         self.clock = Clock(datetime.now(UTC).replace(microsecond=0), offset=clock_off)
@@ -195,8 +157,7 @@ class Hunt:
         if start_days is not None:
             self.start = (self.clock.now() - timedelta(days=start_days)).isoformat()
             self.config["start_date"] = self.start
-        self.warehouse = Warehouse()
-        self._moved: set[str] = set()
+        self._judge = Judge(self.world, Warehouse(), streams, inventory, self.start)
         for name in ("archive", "unarchive"):
             self._open.enter_context(
                 mock.patch.object(self.world, name, self._noting_moves(getattr(self.world, name)))
@@ -206,10 +167,19 @@ class Hunt:
         """Note which rows go from one list to another: between two requests they are in neither."""
 
         def noted(resource: str, key: str) -> Any:
-            self._moved.add(key)
+            self._judge.moved.add(key)
             return move(resource, key)
 
         return noted
+
+    @property
+    def warehouse(self) -> Warehouse:
+        """The target, which another may take the place of."""
+        return self._judge.warehouse
+
+    @warehouse.setter
+    def warehouse(self, other: Warehouse) -> None:
+        self._judge.warehouse = other
 
     def close(self) -> None:
         """Close the workspace."""
@@ -254,17 +224,13 @@ class Hunt:
             random.choice(acts)()
 
     def run(self, attempt: Attempt) -> bool:
-        """Run the tap once.
+        """Run the tap once; tell whether it said that it is complete.
 
-        Returns:
-            Whether it said that it is complete.
-
-        Raises:
-            Loss: If it said so and is not, or broke in a way nobody foresaw.
+        If it said so and is not, or broke in a way nobody foresaw, that is a `Loss`.
         """
         Hunt.runs += 1
-        before = self._truth()
-        self._moved.clear()
+        before = self._judge.truth()
+        self._judge.moved.clear()
         known = copy.deepcopy(self.warehouse.state or {})
         pipe = Pipe(attempt)
         self._set_scene(attempt, pipe)
@@ -274,7 +240,7 @@ class Hunt:
                 "concurrency": attempt.concurrency,
                 **(NARROW if attempt.narrow else {}),
             },
-            catalog=_catalog((*self.streams, *(BOOKKEEPING if self.inventory else ()))),
+            catalog=catalog_of((*self.streams, *(BOOKKEEPING if self.inventory else ()))),
             state=copy.deepcopy(known),
             message_writer=pipe,
         )
@@ -294,27 +260,23 @@ class Hunt:
             self.sandbox.before_request = None
             self.sandbox.faults.clear()
         self._load(pipe.messages, attempt, complete=complete)
-        self._nobody_left_behind()
-        self._not_fooled()
+        self._judge.nobody_left_behind()
+        self._judge.not_fooled()
         if complete and not attempt.narrow:
             excused = {n for n, tally in tap.run.tallies().items() if tally.skipped}
             if tap.run.workspace.signpost is None:
                 excused |= set(self.streams)
-            self._promise_kept(before, excused)
+            self._judge.promise_kept(before, excused)
         return complete
 
     def finish(self) -> None:
-        """Run the tap in peace, and hold its tables against the workspace.
-
-        Raises:
-            Loss: If they are not equal.
-        """
+        """Run the tap in peace, and hold its tables against the workspace."""
         # The server's clock tells seconds: what was created in this one may be newer than the run.
         self.clock.advance(2)
         if not self.run(Attempt()):
             msg = "a run in peace did not come to its end"
             raise Loss(msg)
-        self._all_there()
+        self._judge.all_there()
 
     # The scene
 
@@ -346,10 +308,6 @@ class Hunt:
 
         self.sandbox.before_request = happen
 
-    def _truth(self) -> dict[str, dict[Any, Row]]:
-        with self.world.lock:
-            return {name: self.world.truth(name) for name in self.streams}
-
     # The target
 
     def _load(self, messages: list[Row], attempt: Attempt, *, complete: bool) -> None:
@@ -366,283 +324,3 @@ class Hunt:
             or (message.get("stream") != "inventory_runs" and random.random() < 0.5)
         )
         self.warehouse.state = state
-
-    # The checks
-
-    def _promise_kept(self, before: dict[str, dict[Any, Row]], excused: set[str]) -> None:
-        """See that a complete run brought all that was there when it started, or newer."""
-        now = self._truth()
-        for name in self.streams:
-            if name in excused:
-                continue
-            table = self.warehouse.tables.get(name, {})
-            for key, row in before[name].items():
-                if key not in now[name] or self._too_old(row) or not self._moved.isdisjoint(key):
-                    continue
-                found = table.get(tuple(map(str, key)))
-                if found is None:
-                    msg = f"{name} {key} was there before the run, and the run did not bring it"
-                    raise Loss(msg)
-                if now[name][key] == row:
-                    self._same(name, key, row, found)
-                elif _version(found) < _version(row):
-                    msg = f"{name} {key}: {_version(found)} in place of {_version(row)}"
-                    raise Loss(msg)
-
-    def _all_there(self) -> None:
-        for name, truth in self._truth().items():
-            table = self.warehouse.tables.get(name, {})
-            for key, row in truth.items():
-                if self._too_old(row):
-                    continue
-                if tuple(map(str, key)) not in table:
-                    msg = f"{name} {key} is lost"
-                    raise Loss(msg)
-                self._same(name, key, row, table[tuple(map(str, key))])
-            gone = table.keys() - {tuple(map(str, key)) for key in truth}
-            if name in self.inventory and not self.start and gone != self._deleted(name):
-                msg = f"{name}: deleted are {sorted(gone)}, not {sorted(self._deleted(name))}"
-                raise Loss(msg)
-
-    def _too_old(self, row: Row) -> bool:
-        moment = _version(row)
-        return bool(self.start and moment and moment < self.start)
-
-    def _same(self, name: str, key: Any, row: Row, found: Row) -> None:
-        wanted = plain(row)
-        wrong = [part for part, value in wanted.items() if found.get(part) != value]
-        if wrong:
-            msg = f"{name} {key}: {', '.join(wrong)} not as in the workspace"
-            raise Loss(msg)
-
-    def _not_fooled(self) -> None:
-        """See that nothing counts as deleted that is there."""
-        for name in self.inventory:
-            if name in self.streams:
-                alive = {tuple(map(str, key)) for key in self.world.truth(name)}
-                if fooled := alive & self._deleted(name):
-                    msg = f"{name} {sorted(fooled)} count as deleted and are there"
-                    raise Loss(msg)
-
-    def _deleted(self, name: str) -> set[tuple[str, ...]]:
-        """What the documented query says: `tests/whole/test_inventory.py` has it in SQL."""
-        tables = self.warehouse.tables
-        starts = [
-            row["startedAt"]
-            for row in tables.get("inventory_runs", {}).values()
-            if row["resource"] == name
-        ]
-        if not starts:
-            return set()
-        seen = {
-            (row["id"],)
-            for row in tables.get("inventory", {}).values()
-            if row["resource"] == name and row["seenAt"] >= max(starts)
-        }
-        return {
-            key
-            for key, row in tables.get(name, {}).items()
-            if row["createdAt"] < max(starts) and key not in seen
-        }
-
-    def _nobody_left_behind(self) -> None:
-        """See that all workers end: at once, or when the request they are in is answered."""
-        workers = [t for t in threading.enumerate() if t.name.startswith("tap-vitally")]
-        for worker in workers:
-            worker.join(10)
-            if worker.is_alive():
-                msg = f"a thread is left: {worker.name}"
-                raise Loss(msg)
-
-
-class Pipe(Collector):
-    """The tap's output, up to where its process ends.
-
-    Attributes:
-        doomed: Whether the end has come; the tap meets it at its next line.
-        ended: Whether what comes now is a signal handler's.
-    """
-
-    def __init__(self, attempt: Attempt | None = None) -> None:
-        super().__init__()
-        self._attempt = attempt or Attempt()
-        self.doomed = False
-        self.ended = False
-
-    def write_message(self, message: Message) -> None:
-        attempt = self._attempt
-        if attempt.after == "lines" and len(self.messages) >= attempt.at:
-            self.doomed = True
-        if self.doomed and not self.ended and attempt.ending != "peace":
-            raise Killed if attempt.ending == "kill" else SystemExit(143)
-        super().write_message(message)
-
-
-@contextmanager
-def waits_pass_in_no_time() -> Iterator[None]:
-    """Let all that the tap waits for before it tries again pass at once.
-
-    The tap's patience is measured on the same clock, so it lasts as long as ever, counted in tries.
-    """
-    passed = 0.0
-
-    def sleep(_: Budget, seconds: float) -> None:
-        nonlocal passed
-        passed += seconds
-
-    with (
-        mock.patch.object(Budget, "sleep", sleep),
-        mock.patch.object(Budget, "pause", sleep),
-        mock.patch.object(retrying, "time", mock.Mock(monotonic=lambda: passed)),
-    ):
-        yield
-
-
-def read(
-    config: Row,
-    *,
-    select: Iterable[str],
-    state: Row | None = None,
-    collector: Collector | None = None,
-) -> list[Row]:
-    """Do what `harness.support.run_in_process` does, in half the time."""
-    collector = collector or Collector()
-    tap = TapVitally(
-        config=config,
-        catalog=_catalog(tuple(select)),
-        state=copy.deepcopy(state or {}),
-        message_writer=collector,
-    )
-    try:
-        tap.sync_all()
-    finally:
-        tap.run.stop()
-    return collector.messages
-
-
-def _version(row: Row) -> str:
-    return str(row.get("conversationUpdatedAt") or row.get("updatedAt") or "")
-
-
-def _catalog(streams: tuple[str, ...]) -> Row:
-    return copy.deepcopy(_made_catalog(streams))
-
-
-@cache
-def _made_catalog(streams: tuple[str, ...]) -> Row:
-    """A catalog of these streams alone, which the SDK takes in sooner than a whole one."""
-    whole = catalog(streams)
-    return {"streams": [entry for entry in whole["streams"] if entry["stream"] in streams]}
-
-
-# The histories that are tried
-
-PASSING: tuple[Kind, ...] = (
-    "broken_gzip",
-    "cursor_refused",
-    "duplicate_rows",
-    "empty_page_with_next",
-    "error_200",
-    "html_200",
-    "no_date",
-    "out_of_order",
-    "repeat_cursor",
-    "reset_before",
-    "reset_mid_body",
-    "status",
-    "truncated_chunked",
-    "truncated_with_length",
-    "wrong_content_type",
-)
-LASTING: tuple[Kind, ...] = ("cursor_refused", "html_200", "out_of_order", "reset_before", "status")
-PATHS = (
-    "*",
-    "accounts",
-    "accounts/*",
-    "accounts/{account}/*",
-    "conversations",
-    "conversations/*",
-    "customObjects",
-    "customObjects/*",
-    "meetingTranscripts",
-    "meetingTranscripts/*",
-    "notes",
-    "notes?archived=true",
-    "npsResponses?target=organization",
-    "organizations/*",
-    "users",
-)
-SEEDS = st.integers(0, 9999)
-
-passing = st.builds(
-    Trouble,
-    kind=st.sampled_from(PASSING),
-    path=st.sampled_from(PATHS),
-    times=st.integers(1, 6),
-    after=st.integers(0, 20),
-    status=st.sampled_from((429, 500, 502, 503, 504)),
-    account=st.integers(0, 7),
-)
-lasting = st.builds(
-    Trouble,
-    kind=st.sampled_from(LASTING),
-    path=st.sampled_from(PATHS),
-    times=st.none(),
-    after=st.integers(0, 20),
-    # 404 is left out: it says that a parent is gone, and is believed.
-    status=st.sampled_from((403, 500, 503)),
-    account=st.integers(0, 7),
-)
-# Most runs are to be broken off, and soon after their start: there is not much to read.
-ENDINGS: tuple[Ending, ...] = ("peace", "term", "kill", "term", "kill")
-seeds = st.lists(SEEDS, max_size=8).map(tuple)
-attempts = st.builds(
-    Attempt,
-    concurrency=st.sampled_from((1, 1, 2, 8)),
-    pace=st.sampled_from((0.4, 0.0, 0.001, 1.0, 30.0)),
-    changes=st.lists(st.tuples(st.integers(1, 30), SEEDS), max_size=6).map(tuple),
-    troubles=st.just(()) | st.lists(passing | lasting, max_size=2).map(tuple),
-    ending=st.sampled_from(ENDINGS),
-    after=st.sampled_from(("lines", "requests")),
-    at=st.integers(1, 12) | st.integers(1, 40),
-    flushed=st.sampled_from((1.0, 1.0, 1.0, 0.9, 0.6, 0.3, 0.0)),
-    strays=SEEDS,
-    narrow=st.sampled_from((False, False, False, True)),
-)
-
-
-class LossHunt(RuleBasedStateMachine):
-    """Tries histories, and makes those that lose something as short as they can be."""
-
-    hunt: Hunt | None = None
-    lost = False
-
-    @initialize(
-        seed=st.integers(0, 5),
-        clock_off=st.sampled_from((0.0, -600.0, 600.0)),
-        streams=st.lists(st.sampled_from(STREAMS), min_size=1, max_size=3, unique=True),
-        page_size=st.integers(1, 7),
-        lookback=st.sampled_from((0, 0, 1, 60, 300)),
-        start_days=st.none() | st.none() | st.just(300),
-        inventory=st.sampled_from(((), (), INVENTORIED)),
-    )
-    def open(self, streams: list[str], **how: Any) -> None:
-        self.hunt = Hunt(streams=tuple(name for name in STREAMS if name in streams), **how)
-
-    @rule(seconds=st.sampled_from((5.0, 0.0, 0.5, 3600.0)), seeds=seeds, attempt=attempts)
-    def live_and_run(self, seconds: float, seeds: tuple[int, ...], attempt: Attempt) -> None:
-        assert self.hunt
-        try:
-            self.hunt.live(seconds, seeds)
-            self.hunt.run(attempt)
-        except BaseException:
-            self.lost = True
-            raise
-
-    def teardown(self) -> None:
-        if self.hunt:
-            try:
-                if not self.lost:
-                    self.hunt.finish()
-            finally:
-                self.hunt.close()

@@ -8,12 +8,13 @@ Example:
 
 from __future__ import annotations
 
-from sandbox.app import Entry, Sandbox
 from sandbox.clock import Clock
 from sandbox.faults import Fault
 from sandbox.rate import Rate
+from sandbox.sandbox import Entry, Sandbox
 from sandbox.server import serve
 from sandbox.truth import STREAMS
 from sandbox.world import World
+from sandbox.writing.switches import Writing
 
-__all__ = ["STREAMS", "Clock", "Entry", "Fault", "Rate", "Sandbox", "World", "serve"]
+__all__ = ["STREAMS", "Clock", "Entry", "Fault", "Rate", "Sandbox", "World", "Writing", "serve"]

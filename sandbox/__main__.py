@@ -6,6 +6,7 @@ import argparse
 import gc
 import signal
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 
 from sandbox.clock import Clock
@@ -24,6 +25,9 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--key", default="sandbox", help="the API key to accept")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--accounts", type=int, default=50, help="the rest is in proportion")
+    parser.add_argument(
+        "--empty", action="store_true", help="no customers, only what the app alone edits"
+    )
     parser.add_argument(
         "--size",
         action="append",
@@ -55,7 +59,9 @@ def main() -> None:
     gc.disable()
     try:
         clock = Clock(offset=args.clock_offset)
-        world = World(args.seed, args.accounts, clock, dict(args.size))
+        sizes = {"customObjects": 0, "surveys": 0} if args.empty else {}
+        accounts = 0 if args.empty else args.accounts
+        world = World(args.seed, accounts, clock, {**sizes, **dict(args.size)})
     except ValueError as error:
         parser.error(str(error))
     gc.freeze()  # a million rows are no garbage: the collector need not look at them, ever
@@ -66,12 +72,16 @@ def main() -> None:
     rate = None
     if args.rate_model != "none":
         rate = Rate(args.rate_model, args.limit, args.window, args.retry_after)
-    with serve(
-        world, port=args.port, key=args.key, latency=args.latency, rate=rate, gzip=not args.no_gzip
-    ) as sandbox:
+    options = {"key": args.key, "latency": args.latency, "gzip": not args.no_gzip}
+    with ExitStack() as running:
+        try:
+            sandbox = running.enter_context(serve(world, port=args.port, rate=rate, **options))
+        except OSError as error:
+            parser.error(f"cannot listen on port {args.port}: {error.strerror}")
         if args.port_file:
             args.port_file.write_text(sandbox.url.rpartition(":")[2], encoding="utf-8")
-        print(f"Vitally sandbox on {sandbox.url} (key: {args.key})", flush=True)
+        surveys = ", ".join(world.ids("surveys")) or "none"
+        print(f"Vitally sandbox on {sandbox.url} (key: {args.key}, surveys: {surveys})", flush=True)
         stop.wait()
 
 

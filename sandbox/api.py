@@ -5,218 +5,41 @@ Nothing in here knows of HTTP beyond a status code; `sandbox.app` puts the answe
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import Literal
 
-from sandbox.generate import DATA_MODELS
-from sandbox.table import Key, Row, View
-from sandbox.truth import ACCOUNT_LISTS, ORGANIZATION_LISTS
-
-if TYPE_CHECKING:
-    from sandbox.world import World
-
-AtEnd: TypeAlias = Literal["present", "omitted", "early"]
-"""How a list speaks of its end: ``early`` says so while there still is a cursor to follow."""
-
-Params: TypeAlias = Mapping[str, str]
-
-MOST_ROWS: Final = 100
-"""How many rows a page has at most, and by default."""
-
-LISTS: Final = frozenset(
-    {
-        "accounts",
-        "admins",
-        "conversations",
-        "customObjects",
-        "meetingTranscripts",
-        "meetings",
-        "noteCategories",
-        "notes",
-        "npsResponses",
-        "organizations",
-        "projectCategories",
-        "projectTemplates",
-        "projects",
-        "taskCategories",
-        "tasks",
-        "users",
-    }
+from sandbox.pages import (
+    MOST_ROWS,
+    NOT_FOUND,
+    AtEnd,
+    Cursor,
+    Page,
+    Params,
+    Plain,
+    RefusedError,
+    as_listed,
+    invalid,
+    view_of,
 )
-"""Resources that can be listed as a whole."""
-
-NESTED_LISTS: Final = {
-    "accounts": frozenset(ACCOUNT_LISTS),
-    "organizations": frozenset(ORGANIZATION_LISTS),
-}
-"""Resources that can be listed per parent."""
-
-SINGLES: Final = frozenset(
-    {
-        "accounts",
-        "conversations",
-        "customObjects",
-        "meetingTranscripts",
-        "meetings",
-        "messages",
-        "notes",
-        "npsResponses",
-        "organizations",
-        "projectCategories",
-        "projectTemplates",
-        "projects",
-        "tasks",
-        "users",
-    }
-)
-"""Resources of which one row can be read; the API has no such path for the others."""
-
-BY_EXTERNAL_ID: Final = frozenset({"accounts", "meetings", "organizations", "users"})
-"""Resources whose rows also go by their external id."""
-
-ARCHIVED_LISTS: Final = frozenset({"instances", "meetings", "notes", "projects", "tasks"})
-ARCHIVED_NESTED_LISTS: Final = frozenset({"notes", "tasks"})
-"""Lists that take ``archived``; the nested ones of projects and meetings ignore it."""
-
-STATUSES: Final = {"active": False, "churned": True, "activeOrChurned": None}
-"""Whether ``churnedAt`` has to be set for each status of accounts."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plain:
-    """An answer that is not a list: its JSON, or the bytes of a body that is not JSON."""
-
-    payload: Any = None
-    status: int = 200
-    body: bytes | None = None
-
-
-NOT_FOUND: Final = Plain({"error": "Not found"}, 404)
-"""The answer to a path or an id that does not exist."""
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """An answer that is one page of a list.
-
-    Attributes:
-        rows: The rows, in order.
-        next: The cursor of the next page, if there is one.
-        at_end: Whether these are the last rows.
-        sent: The cursor that asked for this page.
-        first: A cursor for the top of the list.
-        former: The last row of the page before.
-        key: What the rows are called in the envelope.
-    """
-
-    rows: list[Row]
-    next: str | None
-    at_end: bool
-    sent: Cursor | None
-    first: Cursor
-    former: Row | None
-    key: Literal["results", "data"] = "results"
-
-
-class RefusedError(Exception):
-    """A request that is answered with an error."""
-
-    def __init__(self, answer: Plain) -> None:
-        """Refuse a request.
-
-        Args:
-            answer: What the client gets to hear.
-        """
-        super().__init__(answer)
-        self.answer = answer
-
-
-def invalid(param: str, message: str) -> Plain:
-    """Return the answer to a wrong parameter (API notes: error bodies)."""
-    error = {
-        "instancePath": f"/{param}",
-        "schemaPath": f"#/properties/{param}",
-        "keyword": "type",
-        "params": {},
-        "message": message,
-    }
-    return Plain({"error": {"message": "validation failed", "errors": [error]}}, 400)
-
-
-@dataclass(frozen=True, slots=True)
-class Cursor:
-    """A place in a list, bound to that list and its order (API notes: pagination).
-
-    Attributes:
-        key: The page starts below this; None stands for the top of the list.
-        listing: The list, its filter and its order.
-        turn: Tells cursors apart that stand for the same place.
-    """
-
-    key: Key | None
-    listing: str
-    turn: int = 0
-
-    def encode(self) -> str:
-        """Write the cursor as base64 with all of ``+``, ``/`` and ``=`` in it.
-
-        Clients that forget to encode a query parameter are found out by these.
-        """
-        document = {
-            "sortVal": self.key and self.key.value,
-            "id": self.key and self.key.id,
-            "listing": self.listing,
-            "turn": self.turn,
-            "salt": "~~~???",
-        }
-        text = json.dumps(document)
-        text += " " * ((1 - len(text)) % 3)
-        return base64.b64encode(text.encode()).decode()
-
-    @classmethod
-    def decode(cls, text: str, listing: str) -> Cursor:
-        """Read a cursor back.
-
-        Raises:
-            RefusedError: It is garbage or belongs to another list, filter or order.
-        """
-        try:
-            document = json.loads(base64.b64decode(text, validate=True))
-            value, id_ = document["sortVal"], document["id"]
-            key = None if value is None else Key(str(value), str(id_))
-            cursor = cls(key, str(document["listing"]), int(document["turn"]))
-        except (binascii.Error, ValueError, KeyError, TypeError):
-            raise RefusedError(invalid("from", "must be a cursor")) from None
-        if cursor.listing != listing:
-            raise RefusedError(invalid("from", "must belong to this list, filter and order"))
-        return cursor
+from sandbox.resources import BY_EXTERNAL_ID, DATA_MODELS, LISTS, NESTED_LISTS, SINGLES
+from sandbox.table import Row, View
+from sandbox.world import World
 
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """Vitally's REST API, reading from a world.
-
-    Attributes:
-        world: Whose rows it serves.
-        at_end: How lists speak of their end.
-        admin_search: Whether searching admins answers one object or a list of results.
-    """
+    """Vitally's REST API, reading from a world."""
 
     world: World
+    """Whose rows it serves."""
     at_end: AtEnd = "present"
+    """How lists speak of their end."""
     admin_search: Literal["object", "results"] = "object"
+    """Whether searching admins answers one object or a list of results."""
 
     def get(self, path: Sequence[str], params: Params) -> Plain | Page:
-        """Answer a request.
-
-        Args:
-            path: The decoded segments below ``/resources``.
-            params: The query; what is not known is ignored.
-        """
+        """Answer a request for decoded segments below ``/resources``; unknown params are ignored."""
         try:
             with self.world.lock:
                 return self._route(path, params)
@@ -410,7 +233,7 @@ class Api:
 
     def _page(self, resource: str, params: Params, parent: str | None = None) -> Page:
         """Read one page, newest first (API notes: pagination)."""
-        view = _view(resource, params, parent)
+        view = view_of(resource, params, parent)
         listing = f"{resource}:{':'.join(str(part) for part in view)}"
         sent = Cursor.decode(params["from"], listing) if params.get("from") else None
         after = sent.key if sent else None
@@ -422,51 +245,13 @@ class Api:
         following = bool(keys) and (more or self.at_end == "early")
         rows = [table.rows[key.id] for key in keys]
         return Page(
-            rows=[_as_listed(row) for row in rows] if resource == "meetingTranscripts" else rows,
+            rows=[as_listed(row) for row in rows] if resource == "meetingTranscripts" else rows,
             next=Cursor(keys[-1], listing).encode() if following else None,
             at_end=not more,
             sent=sent,
             first=Cursor(None, listing),
             former=table.rows.get(after.id) if after else None,
         )
-
-
-def _view(resource: str, params: Params, parent: str | None) -> View:
-    """Work out which rows a list is to show and in which order."""
-    sort = params.get("sortBy", "updatedAt")
-    if resource == "admins":
-        sort = "id"
-    elif sort not in ("updatedAt", "createdAt"):
-        raise RefusedError(invalid("sortBy", "must be updatedAt or createdAt"))
-    where = None
-    if resource == "npsResponses" and parent is None:
-        parent = params.get("target", "accounts")
-        if parent not in ("accounts", "organization"):
-            raise RefusedError(invalid("target", "must be accounts or organization"))
-    elif resource == "accounts" and parent is None:
-        status = params.get("status", "active")
-        if status not in STATUSES:
-            raise RefusedError(invalid("status", f"must be one of {', '.join(STATUSES)}"))
-        churned = STATUSES[status]
-        where = None if churned is None else ("churnedAt", churned)
-    elif "archived" in params and _takes_archived(resource, parent):
-        if params["archived"] not in ("true", "false"):
-            raise RefusedError(invalid("archived", "must be boolean"))
-        where = ("archivedAt", params["archived"] == "true")
-    return View(sort, parent, where)
-
-
-def _takes_archived(resource: str, parent: str | None) -> bool:
-    if parent is None or resource == "instances":
-        return resource in ARCHIVED_LISTS
-    return resource in ARCHIVED_NESTED_LISTS
-
-
-def _as_listed(transcript: Row) -> Row:
-    """Leave the sentences out of every third transcript: lists may (API notes: transcripts)."""
-    if int(transcript["id"][-4:], 16) % 3:
-        return transcript
-    return {name: value for name, value in transcript.items() if name != "transcript"}
 
 
 def _only_one(params: Params, criteria: Sequence[str]) -> tuple[str, str]:

@@ -14,12 +14,7 @@ class Clock:
     """A clock that can be wrong, stand still or be moved, so that tests need no sleeps."""
 
     def __init__(self, start: datetime | None = None, *, offset: float = 0.0) -> None:
-        """Set the clock.
-
-        Args:
-            start: The moment a manual clock stands at; without it the clock runs in real time.
-            offset: Seconds by which the clock is ahead of real time (or of ``start``).
-        """
+        """Let it run in real time or stand at ``start``, ``offset`` seconds ahead."""
         self._start = start.astimezone(UTC) if start else None
         self.offset = offset
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from sandbox.app import Sandbox
+    from sandbox.sandbox import Sandbox
     from sandbox.world import World
 
 
@@ -25,14 +25,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A change of the world, as it is asked for over HTTP.
-
-    Attributes:
-        op: The method of `World` to call.
-        resource: What it is about, where the method does not imply that.
-        id: Which row it is about.
-        fields: The method's other arguments.
-    """
+    """A change of the world, as it is asked for over HTTP."""
 
     op: Literal[
         "create",
@@ -46,7 +39,9 @@ class Change:
         "add_message",
         "set_health",
     ]
+    """The method of `World` to call."""
     resource: str = ""
+    """What it is about, where the method does not imply that."""
     id: str = ""
     fields: dict[str, Any] = field(default_factory=dict)
 
@@ -75,6 +70,8 @@ def control_routes(sandbox: Sandbox) -> list[Route]:
         ("DELETE", "/faults", control.clear_faults),
         ("POST", "/refuse", control.refuse),
         ("POST", "/clock", control.clock),
+        ("GET", "/writing", control.writing),
+        ("POST", "/writing", control.turn),
     )
     return [
         Route(path, _answering(sandbox, handler), methods=[method])
@@ -86,17 +83,14 @@ class Control:
     """What the control interface can do; each method answers a request with JSON."""
 
     def __init__(self, sandbox: Sandbox) -> None:
-        """Take control.
-
-        Args:
-            sandbox: What to control.
-        """
+        """Take control."""
         self._sandbox = sandbox
 
     async def health(self, _request: Request) -> Any:
-        """Say that the sandbox is up, and how large its world is."""
+        """Say that the sandbox is up, how large its world is, and which surveys there are."""
         sizes = {name: len(table) for name, table in self._sandbox.world.tables.items()}
-        return {"ok": True, "rows": sizes}
+        surveys = self._sandbox.world.ids("surveys")
+        return {"ok": True, "rows": sizes, "surveys": surveys}
 
     async def truth(self, request: Request) -> Any:
         """Answer what a tap should deliver for a stream; with ``rows=false`` only how much."""
@@ -111,6 +105,7 @@ class Control:
         return {
             "count": len(log),
             "byStatus": log.by_status(),
+            "byMethod": log.by_method(),
             "byPath": log.by_path(),
             "requests": list(log),
         }
@@ -149,6 +144,16 @@ class Control:
         """Set the clock's offset: ``{"offset": -300}``."""
         self._sandbox.world.clock.offset = float((await _document(request, dict))["offset"])
         return {"now": self._sandbox.world.clock.now().isoformat()}
+
+    async def writing(self, _request: Request) -> Any:
+        """Answer how the switches for writing stand."""
+        return self._sandbox.writer.switches
+
+    async def turn(self, request: Request) -> Any:
+        """Turn switches: ``{"links": "add"}``; the others stay as they are."""
+        writer = self._sandbox.writer
+        writer.switches = writer.switches.but(await _document(request, dict))
+        return writer.switches
 
 
 async def _document(request: Request, kind: type[T]) -> T:

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from sandbox.api import Page, Params, Plain, invalid
+from sandbox.pages import Page, Params, Plain, invalid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -91,6 +91,8 @@ class Fault:
 
         path: A glob for the path, with or without the leading ``/resources/``; after a ``?`` come
             the parameters that the query has to have, their values globs as well.
+        method: A glob for the method.
+        done: Whether a write that it spoils is carried out all the same: the answer alone is lost.
         times: How many requests it spoils; None is all of them.
         after: How many matching requests it lets pass first.
         probability: How likely it is to strike, once it could.
@@ -110,27 +112,21 @@ class Fault:
     megabytes: float = 10.0
     digits: int = 5000
     depth: int = 10_000
+    method: str = "*"
+    done: bool = False
     _seen: int = field(default=0, init=False)
     _struck: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
-        """Refuse a kind that does not exist.
-
-        Raises:
-            ValueError: There is no such kind.
-        """
+        """Refuse a kind that does not exist."""
         if self.kind not in get_args(Kind):
             msg = f"no such fault: {self.kind} (there are {', '.join(get_args(Kind))})"
             raise ValueError(msg)
 
-    def strikes(self, path: str, params: Params, random: Random) -> bool:
-        """Decide whether a request is to be spoiled, and count it.
-
-        Args:
-            path: Its path as it was sent.
-            params: Its query.
-            random: Throws the dice for ``probability``.
-        """
+    def strikes(self, method: str, path: str, params: Params, random: Random) -> bool:
+        """Decide whether a request is to be spoiled, and count it."""
+        if not fnmatchcase(method, self.method):
+            return False
         if self.kind in NEEDS_CURSOR and not params.get("from"):
             return False
         if not self._matches(path, params):
@@ -157,18 +153,13 @@ class Faults(list[Fault]):
     """The faults in store. A request meets the first that matches and is not used up, if any."""
 
     def __init__(self, *faults: Fault, seed: int = 1) -> None:
-        """Start with some faults.
-
-        Args:
-            faults: In the order in which they are to strike.
-            seed: What decides on faults that only may strike.
-        """
+        """Start with some faults; ``seed`` decides on those that only may strike."""
         super().__init__(faults)
         self._random = Random(seed)
 
-    def pick(self, path: str, params: Params) -> Fault | None:
+    def pick(self, method: str, path: str, params: Params) -> Fault | None:
         """Return the fault that a request meets."""
-        return next((f for f in list(self) if f.strikes(path, params, self._random)), None)
+        return next((f for f in list(self) if f.strikes(method, path, params, self._random)), None)
 
 
 ODDITIES: Final[Mapping[str, Callable[..., Fault]]] = {

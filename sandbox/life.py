@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Mapping
+from random import Random
+from typing import Any, Final
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from random import Random
-
-    from sandbox.world import World
+from sandbox.workspace import Workspace
 
 EDITED_FIELDS: Final[Mapping[str, str]] = {
     "accounts": "name",
@@ -48,7 +46,7 @@ OWNERS: Final[Mapping[str, str]] = {
 """What has to be there before a row can be added."""
 
 
-def edit(world: World, resource: str, key: str) -> None:
+def edit(world: Workspace, resource: str, key: str) -> None:
     """Change something about a row that shows."""
     field = EDITED_FIELDS[resource]
     value: Any = f"{world.row(resource, key)[field] or ''} ✎"
@@ -59,23 +57,17 @@ def edit(world: World, resource: str, key: str) -> None:
     world.update(resource, key, **{field: value})
 
 
-def add(world: World, resource: str) -> None:
+def add(world: Workspace, resource: str) -> None:
     """Add a row, unless there is nothing it could belong to."""
     owners = OWNERS.get(resource)
     if not owners or len(world.tables[owners]):
         world.create(resource)
 
 
-def live_a_day(world: World, random: Random, deletes: int) -> dict[str, int]:
+def live_a_day(world: Workspace, random: Random, deletes: int) -> dict[str, int]:
     """Make the changes of a day: one row in fifty is edited, one in a hundred is new, and so on.
 
-    Args:
-        world: What to change.
-        random: What decides.
-        deletes: How many rows to delete for good.
-
-    Returns:
-        How often each thing happened.
+    Tell how often each thing happened.
     """
     happened: Counter[str] = Counter()
     for resource in EDITED_FIELDS:
@@ -105,17 +97,8 @@ def live_a_day(world: World, random: Random, deletes: int) -> dict[str, int]:
     return dict(happened)
 
 
-def random_change(world: World, random: Random, *, deletes: bool) -> str:
-    """Make one change of any kind.
-
-    Args:
-        world: What to change.
-        random: What decides.
-        deletes: Whether it may be a deletion for good.
-
-    Returns:
-        What happened, for the log of a test.
-    """
+def random_change(world: Workspace, random: Random, *, deletes: bool) -> str:
+    """Make one change of any kind, perhaps a deletion for good, and say which."""
     special: Mapping[str, tuple[str, Callable[[str], Any]]] = {
         "churn": ("accounts", world.churn),
         "deactivate": ("users", world.deactivate),
@@ -147,7 +130,7 @@ def random_change(world: World, random: Random, *, deletes: bool) -> str:
 
 
 def _some(
-    world: World, random: Random, resource: str, share: float, *, unset: str = ""
+    world: Workspace, random: Random, resource: str, share: float, *, unset: str = ""
 ) -> list[str]:
     """Draw a share of a resource's rows, at least one if there is any with that field unset."""
     table = world.tables[resource]

@@ -14,22 +14,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """A budget of requests.
-
-    Attributes:
-        model: ``sliding`` allows ``limit`` requests in any window; ``bucket`` allows a burst of
-            ``limit`` and refills as many per window, bit by bit.
-        limit: How many requests.
-        window: How long the window is, in seconds of real time.
-        retry_after: Whether a refusal also carries ``Retry-After``, undocumented at Vitally.
-        prefix: What the names of the headers begin with.
-    """
+    """A budget of requests."""
 
     model: Literal["sliding", "bucket"] = "sliding"
+    """``sliding`` allows ``limit`` requests in any window; ``bucket`` allows a burst of ``limit``
+    and refills as many per window, bit by bit."""
     limit: int = 1000
     window: float = 60.0
+    """How long the window is, in seconds of real time."""
     retry_after: bool = False
+    """Whether a refusal also carries ``Retry-After``, undocumented at Vitally."""
     prefix: str = "RateLimit"
+    """What the names of the headers begin with."""
+    terse: bool = False
+    """Whether a refusal says nothing but that a unit is back in one second."""
 
 
 class Verdict(NamedTuple):
@@ -54,11 +52,13 @@ class Limiter:
         self._tokens = float(self.rate.limit)
         self._filled = self.clock()
 
-    def take(self) -> Verdict:
-        """Spend one request, if there is one left to spend."""
+    def take(self, units: int = 1) -> Verdict:
+        """Spend what a request costs, if that much is left to spend."""
         spend = self._from_window if self.rate.model == "sliding" else self._from_bucket
-        allowed, remaining, reset = spend()
+        allowed, remaining, reset = spend(units)
         rate, prefix = self.rate, self.rate.prefix
+        if rate.terse and not allowed:
+            return Verdict(allowed, {f"{prefix}-Reset": "1"})
         headers = {
             f"{prefix}-Limit": f"{rate.limit}, {rate.limit};window={rate.window:g}",
             f"{prefix}-Remaining": str(remaining),
@@ -68,26 +68,26 @@ class Limiter:
             headers["Retry-After"] = str(reset)
         return Verdict(allowed, headers)
 
-    def _from_window(self) -> tuple[bool, int, int]:
+    def _from_window(self, units: int) -> tuple[bool, int, int]:
         """Reset says when the oldest request leaves the window."""
         now = self.clock()
         while self._taken and self._taken[0] <= now - self.rate.window:
             self._taken.popleft()
-        allowed = len(self._taken) < self.rate.limit
+        allowed = len(self._taken) + units <= self.rate.limit
         if allowed:
-            self._taken.append(now)
+            self._taken.extend([now] * units)
         oldest = self._taken[0] if self._taken else now
         reset = math.ceil(oldest + self.rate.window - now)
         return allowed, self.rate.limit - len(self._taken), reset
 
-    def _from_bucket(self) -> tuple[bool, int, int]:
+    def _from_bucket(self, units: int) -> tuple[bool, int, int]:
         """Reset says when a single unit will have been refilled."""
         now = self.clock()
         per_second = self.rate.limit / self.rate.window
         self._tokens = min(self.rate.limit, self._tokens + (now - self._filled) * per_second)
         self._filled = now
-        allowed = self._tokens >= 1
+        allowed = self._tokens >= units
         if allowed:
-            self._tokens -= 1
+            self._tokens -= units
         missing = 1 - self._tokens % 1
         return allowed, int(self._tokens), max(1, math.ceil(missing / per_second))

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Literal
 
 import uvicorn
 
-from sandbox.app import Sandbox
+from sandbox.app import application
+from sandbox.sandbox import Sandbox
 from sandbox.wire import Protocol
 from sandbox.world import World
+from sandbox.writing.switches import Writing
 
 if sys.version_info >= (3, 12):
     from typing import override
@@ -23,7 +25,7 @@ else:
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sandbox.api import AtEnd
+    from sandbox.pages import AtEnd
     from sandbox.rate import Rate
 
 HOST = "127.0.0.1"
@@ -36,11 +38,7 @@ class _Server(uvicorn.Server):
     """
 
     def __init__(self, config: uvicorn.Config) -> None:
-        """Prepare to serve.
-
-        Args:
-            config: As for any server of uvicorn.
-        """
+        """Prepare to serve."""
         super().__init__(config)
         self.ready = threading.Event()
         self._stopping = asyncio.Event()
@@ -84,22 +82,9 @@ def serve(  # noqa: PLR0913 - they are all optional, and named
     gzip: bool = True,
     at_end: AtEnd = "present",
     admin_search: Literal["object", "results"] = "object",
+    writing: Writing = Writing(),  # noqa: B008 - it is a value that cannot be changed
 ) -> Iterator[Sandbox]:
-    """Run a sandbox for as long as the context lasts.
-
-    Args:
-        world: The rows to serve; a small world of its own by default.
-        port: Where to listen on 127.0.0.1; 0 is any free port.
-        key: See `Sandbox`, as for all that follow.
-        latency: Seconds added to each answer.
-        rate: The request budget.
-        gzip: Whether to compress.
-        at_end: How lists speak of their end.
-        admin_search: What searching admins answers.
-
-    Yields:
-        The sandbox, ready for requests at its ``url``.
-    """
+    """Run a sandbox for as long as the context lasts, on a port of 127.0.0.1 or any free one."""
     sandbox = Sandbox(
         world or World(),
         key=key,
@@ -108,6 +93,7 @@ def serve(  # noqa: PLR0913 - they are all optional, and named
         gzip=gzip,
         at_end=at_end,
         admin_search=admin_search,
+        writing=writing,
     )
     # Only where the protocol is spelled out does asyncio switch Nagle's algorithm off, which would
     # otherwise hold each body back for the 40 ms it takes the client to acknowledge the headers.
@@ -117,7 +103,7 @@ def serve(  # noqa: PLR0913 - they are all optional, and named
         sandbox.url = "http://{}:{}".format(*listener.getsockname())
         server = _Server(
             uvicorn.Config(
-                sandbox.app(),
+                application(sandbox),
                 http=Protocol,
                 ws="none",
                 loop="asyncio",

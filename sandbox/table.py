@@ -23,17 +23,14 @@ class Key(NamedTuple):
 
 
 class View(NamedTuple):
-    """A choice of rows and their order.
-
-    Attributes:
-        sort: The field to order by.
-        link: Only rows listed under this.
-        where: Only rows in which this timestamp field is set (True) or null (False).
-    """
+    """A choice of rows and their order."""
 
     sort: str
+    """The field to order by."""
     link: str | None = None
+    """Only rows listed under this."""
     where: tuple[str, bool] | None = None
+    """Only rows in which this timestamp field is set (True) or null (False)."""
 
 
 class Table:
@@ -79,16 +76,7 @@ class Table:
         return list(self._listed.get(link, ()))
 
     def page(self, view: View, after: Key | None, limit: int) -> tuple[list[Key], bool]:
-        """Read a view from its largest key downwards.
-
-        Args:
-            view: What to read.
-            after: The key the page starts below; it need not exist any more.
-            limit: The most keys to return.
-
-        Returns:
-            The keys, in descending order, and whether there are more.
-        """
+        """Read a view downwards, below a key that need not exist any more; tell if there is more."""
         order = self._order(view)
         end = len(order) if after is None else bisect_left(order, after)
         start = max(0, end - limit)

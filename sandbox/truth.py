@@ -3,32 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, TypeAlias
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Final, TypeAlias
 
-from sandbox.generate import DATA_MODELS
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
-
-    from sandbox.table import Row
-    from sandbox.world import World
+from sandbox.resources import ACCOUNT_LISTS, DATA_MODELS, LISTS, ORGANIZATION_LISTS
+from sandbox.rows import Rows
+from sandbox.table import Row
 
 Truth: TypeAlias = "dict[tuple[str, ...], Row]"
 """The rows of a stream by the values of its primary key."""
-
-ACCOUNT_LISTS: Final = (
-    "users",
-    "conversations",
-    "notes",
-    "tasks",
-    "projects",
-    "npsResponses",
-    "meetings",
-)
-"""What can be listed per account."""
-
-ORGANIZATION_LISTS: Final = ("accounts", *ACCOUNT_LISTS)
-"""What can be listed per organization."""
 
 
 def stream_name(resource: str) -> str:
@@ -40,24 +23,8 @@ WHOLE_TABLES: Final[Mapping[str, str]] = {
     "custom_object_instances": "instances",
     **{
         stream_name(resource): resource
-        for resource in (
-            "accounts",
-            "organizations",
-            "users",
-            "admins",
-            "conversations",
-            "notes",
-            "tasks",
-            "projects",
-            "meetings",
-            "noteCategories",
-            "taskCategories",
-            "projectCategories",
-            "projectTemplates",
-            "customObjects",
-            "meetingTranscripts",
-            "surveyResponses",
-        )
+        for resource in (*LISTS, "surveyResponses")
+        if resource != "npsResponses"
     },
 }
 """Streams whose rows are a table's rows as they are, with ``id`` as the key."""
@@ -74,16 +41,8 @@ NESTED: Final[Mapping[str, tuple[str, str, str]]] = {
 """Streams read per parent: the parents' table, the rows' table, the property added to each row."""
 
 
-def truth(world: World, stream: str) -> Truth:
-    """Return the rows of a stream.
-
-    Args:
-        world: Where to look.
-        stream: One of `STREAMS`.
-
-    Raises:
-        ValueError: There is no such stream.
-    """
+def truth(world: Rows, stream: str) -> Truth:
+    """Return the rows of one of `STREAMS`."""
     if stream in WHOLE_TABLES:
         return _by(("id",), world.tables[WHOLE_TABLES[stream]].rows.values())
     if stream in NESTED:
@@ -98,7 +57,7 @@ def _by(key: tuple[str, ...], rows: Iterable[Row]) -> Truth:
     return {tuple(row[field] for field in key): row for row in rows}
 
 
-def _nested(world: World, parents: str, resource: str, added: str) -> Truth:
+def _nested(world: Rows, parents: str, resource: str, added: str) -> Truth:
     table = world.tables[resource]
     return _by(
         (added, "id"),
@@ -110,7 +69,7 @@ def _nested(world: World, parents: str, resource: str, added: str) -> Truth:
     )
 
 
-def _nps_responses(world: World) -> Truth:
+def _nps_responses(world: Rows) -> Truth:
     table = world.tables["npsResponses"]
     rows = (
         {**table.rows[key], "target": target}
@@ -120,25 +79,25 @@ def _nps_responses(world: World) -> Truth:
     return _by(("id",), rows)
 
 
-def _custom_fields(world: World) -> Truth:
+def _custom_fields(world: Rows) -> Truth:
     return _fields_of(world, "model", DATA_MODELS)
 
 
-def _custom_object_fields(world: World) -> Truth:
+def _custom_object_fields(world: Rows) -> Truth:
     return _fields_of(world, "customObjectId", world.tables["customObjects"].ids)
 
 
-def _fields_of(world: World, added: str, owners: Iterable[str]) -> Truth:
+def _fields_of(world: Rows, added: str, owners: Iterable[str]) -> Truth:
     table = world.tables["customFields"]
     rows = ({**table.rows[key], added: owner} for owner in owners for key in table.listed(owner))
     return _by((added, "path"), rows)
 
 
-def _messages(world: World) -> Truth:
+def _messages(world: Rows) -> Truth:
     return _by(("id",), _messages_with_their_conversation(world))
 
 
-def _messages_with_their_conversation(world: World) -> Iterator[Row]:
+def _messages_with_their_conversation(world: Rows) -> Iterator[Row]:
     conversations, messages = world.tables["conversations"], world.tables["messages"]
     for conversation in conversations.ids:
         links = conversations.links(conversation)
@@ -156,7 +115,7 @@ def _messages_with_their_conversation(world: World) -> Iterator[Row]:
             yield {**messages.rows[message], **added}
 
 
-def _survey_questions(world: World) -> Truth:
+def _survey_questions(world: Rows) -> Truth:
     """Only the questions that somebody has answered: nothing else tells that they exist."""
     table = world.tables["surveyQuestions"]
     asked = {
@@ -167,7 +126,7 @@ def _survey_questions(world: World) -> Truth:
     return _by(("id",), (row for key, row in table.rows.items() if key in asked))
 
 
-def _account_health_scores(world: World) -> Truth:
+def _account_health_scores(world: Rows) -> Truth:
     answers = {account: world.health_scores(account) for account in world.tables["accounts"].ids}
     return {
         (account,): {"accountId": account, "answer": answer}
@@ -176,7 +135,7 @@ def _account_health_scores(world: World) -> Truth:
     }
 
 
-SPECIAL: Final[Mapping[str, Callable[[World], Truth]]] = {
+SPECIAL: Final[Mapping[str, Callable[[Rows], Truth]]] = {
     "nps_responses": _nps_responses,
     "custom_fields": _custom_fields,
     "custom_object_fields": _custom_object_fields,

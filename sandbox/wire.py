@@ -54,12 +54,7 @@ class Delivery(Response):
     """A reply on its way, which a fault may hold up or cut off."""
 
     def __init__(self, reply: Reply, fault: Fault | None = None) -> None:
-        """Pack a reply.
-
-        Args:
-            reply: What to send.
-            fault: What goes wrong on the way.
-        """
+        """Pack a reply, and what goes wrong on the way."""
         headers, body = dict(reply.headers), reply.body
         if fault and fault.kind == "broken_gzip":
             headers["Content-Encoding"] = "gzip"

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
 ROOT: Final = Path(__file__).parent.parent
+TAP, TARGET = "tap_vitally", "target_vitally"
 
 KINDS: Final[Mapping[str, str]] = {
     "array": "array",
@@ -83,9 +84,9 @@ def file(path: str, language: str) -> Callable[[], str]:
     return show
 
 
-def meltano_settings() -> str:
+def meltano_settings(program: str = TAP) -> str:
     """Return the settings as `meltano.yml` declares them, indented to their place there."""
-    declared = json.loads(_about("json"))["settings"]["properties"]
+    declared = json.loads(_about("json", program))["settings"]["properties"]
     items = [_meltano_setting(name, how) for name, how in declared.items()]
     text = yaml.safe_dump(items, allow_unicode=True, sort_keys=False, width=92)
     return textwrap.indent(text.rstrip(), " " * 6)
@@ -107,9 +108,9 @@ def _meltano_setting(name: str, declared: Mapping[str, Any]) -> dict[str, Any]:
     return {**item, "description": declared["description"] + default}
 
 
-def _about(form: str) -> str:
-    """Ask the tap about itself, as its users do."""
-    command = [sys.executable, "-m", "tap_vitally", "--about", f"--format={form}"]
+def _about(form: str, program: str = TAP) -> str:
+    """Ask a program about itself, as its users do."""
+    command = [sys.executable, "-m", program, "--about", f"--format={form}"]
     return subprocess.run(  # noqa: S603 - our own program
         command, capture_output=True, check=True, cwd=ROOT, text=True
     ).stdout
@@ -158,7 +159,10 @@ PARTS: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
     "docs/start.md": {"project": file("examples/meltano.yml", "yaml")},
     "docs/tables.md": {"diagram": diagram},
     "docs/streams.md": {"streams": streams, "properties": dictionary},
-    "meltano.yml": {"settings": meltano_settings},
+    "meltano.yml": {
+        "settings": meltano_settings,
+        "target_settings": lambda: meltano_settings(TARGET),
+    },
 }
 """What is generated, by file and by the name that marks its place there."""
 
@@ -167,13 +171,6 @@ def renewed(text: str, parts: Mapping[str, Callable[[], str]]) -> str:
     """Return a file's text with its generated parts written anew.
 
     A part stands between two lines of comment, ``NAME: written by make docs`` and ``NAME: end``.
-
-    Args:
-        text: The text so far.
-        parts: What makes each part, by name.
-
-    Raises:
-        ValueError: A part has no place, or more than one.
     """
     for name, make in parts.items():
         place = re.compile(
@@ -191,11 +188,7 @@ def renewed(text: str, parts: Mapping[str, Callable[[], str]]) -> str:
 
 
 def main() -> int:
-    """Write or check all parts.
-
-    Returns:
-        The exit code.
-    """
+    """Write or check all parts."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--check", action="store_true", help="write nothing, exit 1 if it is due")
     check = parser.parse_args().check

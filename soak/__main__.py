@@ -16,7 +16,8 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
-from harness.hunt import INVENTORIED, LASTING, PASSING, PATHS, STREAMS, Attempt, Hunt, Trouble
+from harness.attempts import Attempt, Trouble
+from harness.hunt import INVENTORIED, LASTING, PASSING, PATHS, STREAMS, Hunt
 
 AGAIN = 3
 """How often a shorter history is tried: threads do not always meet in the same way."""
@@ -166,11 +167,7 @@ def shortest(history: History) -> History:
 
 
 def main() -> int:
-    """Hunt.
-
-    Returns:
-        The exit code: 0 if nothing was lost.
-    """
+    """Hunt; return the exit code 0 if nothing was lost."""
     parser = argparse.ArgumentParser(prog="python soak.py", description=__doc__)
     parser.add_argument("--runs", type=int, default=10_000, help="runs of the tap to make")
     parser.add_argument("--seed", type=int, default=1, help="where to start")

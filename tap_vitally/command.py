@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -22,7 +22,6 @@ from vitally_api import VitallyError
 
 READS_CONFIG, MAPPER = "from_cli_args", ("mapper.py", "simpleeval.py")
 """Where the SDK reads the config file, and where it works out what stream maps say."""
-READERS: Mapping[str, Callable[[str], object]] = {"integer": int, "object": json.loads}
 
 
 @contextmanager
@@ -54,13 +53,11 @@ def failures_in_one_line(logger: logging.Logger) -> Iterator[None]:
 
 
 def _unforeseen(error: Exception) -> str:
-    """Say where something went wrong that nobody thought of."""
+    """Say where something went wrong that nobody thought of, or what plain mistake the SDK fell over."""
     kind = type(error).__name__
     frames = traceback.extract_tb(error.__traceback__)
-    if any(frame.name == READS_CONFIG for frame in frames):
-        return "The config file is not a JSON object: check the path given with --config."
-    if any(frame.filename.endswith(MAPPER) for frame in frames):
-        return f"An expression in stream_maps fails on a record, with {kind}: check what it does."
+    if mistake := _mistake(error, frames):
+        return mistake
     place = f"{Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else "nowhere"
     return (
         f"Something went wrong that should not: {kind} in {place}. Please report it, with what "
@@ -68,30 +65,97 @@ def _unforeseen(error: Exception) -> str:
     )
 
 
-def problems_in_environment(name: str, schema: Mapping[str, Any]) -> list[str]:
-    """Find the variables of a program that the SDK cannot read: it only says that there is one."""
-    problems = []
-    for setting, declared in schema["properties"].items():
-        variable = f"{name.upper().replace('-', '_')}_{setting.upper()}"
-        read = next((READERS[kind] for kind in READERS if kind in declared["type"]), str)
-        try:
-            read(os.environ.get(variable, "0"))
-        except ValueError:
-            problems.append(
-                f"{variable} cannot be read: write whole numbers in digits, objects as JSON, or "
-                "leave it unset"
-            )
-    return problems
+def _mistake(error: Exception, frames: traceback.StackSummary) -> str:
+    """Name the mistake in a setting that makes the SDK fail in the middle of something; or nothing."""
+    names = {frame.name for frame in frames}
+    files = {Path(frame.filename).name for frame in frames}
+    level = isinstance(error, ValueError) and "Unknown level" in str(error)
+    found = (
+        (
+            READS_CONFIG in names,
+            "The config file is not a JSON object: check the path given with --config.",
+        ),
+        (
+            level or "setup_logging" in names,
+            (
+                "The log level is none: write DEBUG, INFO, WARNING or ERROR into "
+                "TAP_VITALLY_LOGLEVEL or LOGLEVEL, and check SINGER_SDK_LOG_CONFIG."
+            ),
+        ),
+        (
+            isinstance(error, ImportError),
+            f"A setting needs a package that is not installed: {getattr(error, 'name', '')}.",
+        ),
+        (
+            "get_batch_config" in names or bool(files & {"batch.py", "_batch.py"}),
+            "batch_config is not whole: it needs encoding.format and storage.root.",
+        ),
+        (
+            "_flattening.py" in files,
+            "flattening_max_key_length is too small for some properties: raise it, or leave it out.",
+        ),
+        (
+            type(error).__module__.startswith("yaml"),
+            "SINGER_SDK_LOG_CONFIG names a file that is no configuration of a log.",
+        ),
+        (
+            "jsonschema.py" in files,
+            "A setting has a shape that cannot even be checked: look at stream_maps first.",
+        ),
+        (
+            bool(files & {*MAPPER}),
+            (
+                f"An expression in stream_maps fails on a record, with {type(error).__name__}: "
+                "check what it does."
+            ),
+        ),
+    )
+    return next((told for fits, told in found if fits), "")
 
 
 def read_state(file: IO[str] | None) -> dict[str, Any] | None:
-    """Read STATE, and leave out what cannot be the place of a stream."""
-    state = _json(file, "state")
-    if not state or "bookmarks" not in state:
-        return state
-    bookmarks = state["bookmarks"]
-    entries = bookmarks.items() if isinstance(bookmarks, dict) else ()
-    return {"bookmarks": {name: entry for name, entry in entries if isinstance(entry, dict)}}
+    """Read STATE, in whatever it is wrapped, and leave out what cannot be the place of a stream."""
+    if file is None:
+        return None
+    state = _unwrapped(_last_json(file.read().removeprefix("\ufeff")))
+    if not isinstance(state, dict) or not state.keys() <= {"bookmarks", "currently_syncing"}:
+        msg = "The state file is not a JSON object: check the path given with --state."
+        if isinstance(state, dict):
+            msg = "The state file holds no STATE: it has no bookmarks. Check --state."
+        raise VitallyError(msg)
+    bookmarks = state.get("bookmarks")
+    if bookmarks is not None and not isinstance(bookmarks, dict):
+        msg = "The state file holds no STATE: its bookmarks are no object. Check --state."
+        raise VitallyError(msg)
+    places = {
+        # The streams have no partitions, and the SDK fails on what is none.
+        name: {key: value for key, value in entry.items() if key != "partitions"}
+        for name, entry in (bookmarks or {}).items()
+        if isinstance(entry, dict)
+    }
+    return {"bookmarks": places}
+
+
+def _last_json(text: str) -> Any:
+    """Read a file of one value, or of one on each line, of which a target's last one counts."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        lines = [line for line in text.splitlines() if line.strip()]
+    try:
+        return json.loads(lines[-1]) if len(lines) > 1 else None
+    except ValueError:
+        return None
+
+
+def _unwrapped(state: Any) -> Any:
+    """Take STATE out of a Singer message, or out of what runners keep it in."""
+    while isinstance(state, dict) and "bookmarks" not in state:
+        inner = next((state[k] for k in ("value", "singer_state") if k in state), None)
+        if inner is None:
+            break
+        state = inner
+    return state
 
 
 def read_catalog(file: IO[str] | None) -> dict[str, Any] | None:
@@ -108,7 +172,24 @@ def read_catalog(file: IO[str] | None) -> dict[str, Any] | None:
     ):
         msg = "The catalog file holds no catalog: make one with --discover, and check --catalog."
         raise VitallyError(msg)
+    for entry in entries:
+        _settle(entry)
     return catalog
+
+
+def _settle(entry: dict[str, Any]) -> None:
+    """Read what the SDK does not: a method where the specification has it, selection written as text."""
+    found = entry.get("metadata")
+    items = [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
+    for item in items:
+        values = item.get("metadata")
+        if not isinstance(values, dict):
+            values = item["metadata"] = {}
+        if isinstance(values.get("selected"), str):
+            values["selected"] = values["selected"].strip().lower() not in {"false", "0", "no"}
+        if item.get("breadcrumb") == [] and not entry.get("replication_method"):
+            entry["replication_method"] = values.get("replication-method")
+    entry["metadata"] = [item for item in items if isinstance(item.get("breadcrumb"), list)]
 
 
 def _json(file: IO[str] | None, what: str) -> dict[str, Any] | None:

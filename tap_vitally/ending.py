@@ -90,4 +90,6 @@ class Ending:
         finally:
             tap.progress.clear()
             tap.run.stop()
-            tap.log_summary()
+            # A run that could not begin has its one line to say, and no table of zeros above it.
+            if error is None or any(tally.pages for tally in tap.run.tallies().values()):
+                tap.log_summary()

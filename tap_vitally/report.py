@@ -3,44 +3,87 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 
 from tap_vitally.reading.summary import Tally
+from tap_vitally.replication.instants import format_instant
+from vitally_api import printable
 
 PROGRESS_SECONDS = 10.0
 
+WIDTH = 100
+LONGEST_NAME = 28
+
+
+def _how_far(tally: Tally) -> str:
+    """Say how much of a stream was read, as it is and not as it was meant."""
+    if not tally.ended:
+        return f"broken off after {tally.records:,}" if tally.pages else "not read"
+    if tally.out_of_order:
+        return "to the end, OUT OF ORDER"
+    return "to bookmark" if tally.stopped_early else "to the end"
+
+
 COLUMNS: Mapping[str, Callable[[Tally], str]] = {
     "records": lambda tally: f"{tally.records:,}",
-    "pages": lambda tally: f"{tally.pages:,}",
     "requests": lambda tally: f"{tally.requests:,}",
-    "retries": lambda tally: f"{tally.retries:,}",
-    "waited s": lambda tally: f"{tally.waited:,.1f}",
-    "read": lambda tally: "to bookmark" if tally.stopped_early else "to the end",
-    "order": lambda tally: "BROKEN" if tally.out_of_order else "ok",
     "skipped": lambda tally: f"{tally.skipped:,}",
-    "bookmark before": lambda tally: tally.bookmark_before or "-",
-    "bookmark after": lambda tally: tally.bookmark_after or "-",
+    "read": _how_far,
+    "bookmark": lambda tally: (tally.bookmark_after or "-")[:16].replace("T", " "),
 }
 
 
-def table(tallies: Mapping[str, Tally]) -> str:
-    """Draw the summary of a run: a table of several lines, with what was skipped below it."""
+def table(tallies: Mapping[str, Tally], probe: Tally | None = None) -> str:
+    """Draw the summary of a run: a table of several lines, with what was skipped below it.
+
+    ``probe`` is what was asked for no stream; it counts in the last line.
+    """
     rows = [["stream", *COLUMNS]]
-    rows += [[name, *(show(tally) for show in COLUMNS.values())] for name, tally in tallies.items()]
+    rows += [
+        [name[:LONGEST_NAME], *(show(tally) for show in COLUMNS.values())]
+        for name, tally in tallies.items()
+    ]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = [
         "  ".join(
-            cell.ljust(width) if i in {0, 6, 7, 9, 10} else cell.rjust(width)
+            cell.rjust(width) if i in {1, 2, 3} else cell.ljust(width)
             for i, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in rows
     ]
     for name, tally in tallies.items():
-        lines += [f"skipped in {name}: {reason}" for reason in tally.reasons]
-        if tally.skipped > len(tally.reasons):
-            lines.append(f"skipped in {name}: and {tally.skipped - len(tally.reasons):,} more")
+        lines += [line for told in _left_out(name, tally) for line in textwrap.wrap(told, WIDTH)]
+    every = [*tallies.values(), *([probe] if probe else [])]
+    lines.append(
+        f"In all {sum(t.requests for t in every):,} requests, {sum(t.retries for t in every):,} of "
+        f"them repeated, and {sum(t.waited for t in every):,.1f} s waited."
+    )
     return "\n".join(lines)
+
+
+def _left_out(name: str, tally: Tally) -> list[str]:
+    lines = [f"skipped in {name}: {reason}" for reason in tally.reasons]
+    if tally.skipped > len(tally.reasons):
+        lines.append(f"skipped in {name}: and {tally.skipped - len(tally.reasons):,} more")
+    made_null = tally.made_null.items()
+    return lines + [
+        f"made null in {name}: {printable(column)}, {count:,} values" for column, count in made_null
+    ]
+
+
+def told_by_check(
+    host: str, clock: datetime | None, checks: Mapping[str, Callable[[], str]]
+) -> Iterator[str]:
+    """Tell of a connection that works, and line by line what each stream's check finds."""
+    yield f"The connection to {host} works, and the key is accepted."
+    yield f"Server's clock: {format_instant(clock) if clock else 'not told'}"
+    yield ""
+    width = max(map(len, checks))
+    for name, check in checks.items():
+        yield f"{name.ljust(width)}  {check()}"
 
 
 class Progress:

@@ -14,18 +14,22 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
 
 from singer_sdk import Stream, Tap
 from singer_sdk.helpers.conform import TypeConformanceLevel
-from singer_sdk.singerlib.catalog import SelectionMask
+from singer_sdk.singerlib.catalog import Catalog, SelectionMask
+from singer_sdk.singerlib.schema import Schema
 from typing_extensions import override
 
 from tap_vitally.reading.declaration import ONE, Parse, Record, Resource, Shape, Variants
 from tap_vitally.reading.reader import Reader
 from tap_vitally.reading.run import Run
-from vitally_api import Refused
+from vitally_api import Refused, printable
 
 if TYPE_CHECKING:
     from singer_sdk.helpers._batch import BatchConfig
     from singer_sdk.helpers.types import Context as SdkContext
 
+LEFT = {"signpost": None}
+"""A place that is left. A runner may merge it into the one that was written before, and that must go;
+Meltano can merge only objects into objects."""
 MOST_BREADCRUMBS = 10_000
 """Properties whose selection is remembered: traits may have any number of keys."""
 
@@ -64,6 +68,7 @@ class VitallyStream(Stream):
     parents: ClassVar[str] = ""
     only_changed: ClassVar[bool] = False
     of: ClassVar[type[VitallyStream] | None] = None
+    parent_ids: ClassVar[tuple[str, ...]] = ("id",)
     parse: ClassVar[Parse | None] = None
     shape: ClassVar[Shape | None] = None
     reader: ClassVar[type[Reader]] = Reader
@@ -98,6 +103,7 @@ class VitallyStream(Stream):
             parents=cls.parents or (cls.parent.name if cls.parent else ""),
             only_changed=cls.only_changed,
             of=cls.of.resource if cls.of else None,
+            parent_ids=cls.parent_ids,
             parse=cls.parse,
             shape=cls.shape,
         )
@@ -105,7 +111,55 @@ class VitallyStream(Stream):
     def __init__(self, tap: Tap, name: str | None = None, **fixed: str) -> None:
         """Build the stream; nothing is read yet. ``fixed`` is injected into every record."""
         self._fixed = fixed
+        self.in_force: dict[str, Any] = {}
         super().__init__(tap=tap, name=name)
+
+    @override
+    def apply_catalog(self, catalog: Catalog) -> None:
+        """Take over what a catalog may decide, and say what it may not."""
+        super().apply_catalog(catalog)
+        entry = catalog.get_stream(self.name)
+        if entry is None:
+            return
+        self.in_force = entry.schema.to_dict()
+        own = type(self)
+        declared = self.in_force["properties"] = dict(self.in_force.get("properties") or {})
+        for key in own.primary_keys:
+            # Without its key a row cannot be loaded, whatever a catalog leaves out.
+            declared.setdefault(key, own.schema["properties"][key])
+        self._input_schema = self.in_force
+        if self.replication_key not in {own.replication_key, None}:
+            self.logger.warning(
+                "The catalog names another replication key for '%s': its own, %s, is used.",
+                self.name,
+                own.replication_key or "none",
+            )
+        self.replication_key = own.replication_key
+        if not self.primary_keys or not set(self.primary_keys) <= declared.keys():
+            if self.primary_keys:
+                self.logger.warning(
+                    "The catalog names a key for '%s' that is no column: its own, %s, is used.",
+                    self.name,
+                    ", ".join(own.primary_keys),
+                )
+            self.primary_keys = own.primary_keys  # type: ignore[misc]
+        # The catalog is what the stream maps and the SCHEMA are made of.
+        entry.schema = Schema.from_dict(self.in_force)
+        entry.key_properties = list(self.primary_keys)
+        self._set_method()
+
+    def _set_method(self) -> None:
+        """Read in full if the catalog says so; there is no other choice."""
+        asked = self.forced_replication_method
+        method = str(asked or "").upper().replace("-", "_")
+        self.forced_replication_method = "FULL_TABLE" if method == "FULL_TABLE" else None
+        if method not in {"", "FULL_TABLE", "INCREMENTAL"}:
+            self.logger.warning(
+                "The catalog asks for the replication method %s for '%s', which is not offered: it "
+                "is read as without a catalog.",
+                printable(str(asked)),
+                self.name,
+            )
 
     @property
     def host(self) -> Host:
@@ -120,7 +174,7 @@ class VitallyStream(Stream):
             self.resource,
             self.host.run.workspace,
             self.name,
-            self.schema,
+            self.in_force or self.schema,
             self.logger,
             incremental,
             self._fixed,
@@ -158,6 +212,8 @@ class VitallyStream(Stream):
                     self.host.show_progress()
         except Refused as refusal:
             reader.give_up(refusal)
+        else:
+            reader.tally.ended = True
         if not self._in_batches:
             self._commit()
         self.host.flush()
@@ -178,6 +234,15 @@ class VitallyStream(Stream):
         """Whether records are gathered in files, which the target learns of later."""
         return self.get_batch_config(self.config) is not None
 
+    def mark_beginning(self) -> None:
+        """Put in STATE that a pass from the beginning is under way, before its first page.
+
+        A full refresh may be killed before it has come to this stream. The runner then has an old bookmark
+        for it, and nothing else would tell the next run that what lies before has yet to be delivered.
+        """
+        if changes := self.engine.beginning():
+            self._set_state(changes)
+
     def _remember(self, changes: Mapping[str, Any]) -> None:
         """Put the place in STATE, and write it now and then."""
         if changes and not self._in_batches:
@@ -192,7 +257,10 @@ class VitallyStream(Stream):
 
     def _set_state(self, changes: Mapping[str, Any]) -> None:
         """Replace the stream's entry in one step: a signal may come at any moment."""
-        entry = {name: value for name, value in {**self.entry, **changes}.items() if value}
+        new = {**self.entry, **changes}
+        if "resume" in self.entry and not new["resume"]:
+            new["resume"] = LEFT
+        entry = {name: value for name, value in new.items() if value}
         self.tap_state.setdefault("bookmarks", {})[self._state_name] = entry
         self.state_manager.is_flushed = False
 

@@ -13,23 +13,25 @@ from types import FrameType
 from typing import IO, Any, ClassVar, cast
 
 from singer_sdk import Tap
-from singer_sdk.exceptions import ConfigValidationError
+from singer_sdk.exceptions import ConfigValidationError, StreamMapConfigError
+from singer_sdk.singerlib.catalog import Catalog
 from singer_sdk.tap_base import CliTestOptionValue
 from typing_extensions import override
 
 from tap_vitally.command import (
     failures_in_one_line,
-    problems_in_environment,
     read_catalog,
     read_state,
 )
 from tap_vitally.ending import Ending
+from tap_vitally.environment import load_env_file, problems_in_environment, unknown_settings
+from tap_vitally.misses import catalog_misses, map_misses
+from tap_vitally.quiet import be_quiet
 from tap_vitally.reading.lookups import problems_with, streams_of
 from tap_vitally.reading.reader import Reader
 from tap_vitally.reading.run import Run
 from tap_vitally.reading.settings import Settings
-from tap_vitally.replication.instants import format_instant
-from tap_vitally.report import Progress, table
+from tap_vitally.report import Progress, table, told_by_check
 from tap_vitally.settings import SCHEMA
 from tap_vitally.stream import VitallyStream
 from tap_vitally.streams import STREAMS
@@ -67,11 +69,19 @@ class TapVitally(Tap):
         logging.getLogger("urllib3").setLevel(logging.INFO)
         given = kwargs.get("config")
         pasted = given.get("api_key") if isinstance(given, dict) else None
+        if kwargs.get("parse_env_config"):
+            load_env_file()
         secrets = [str(pasted or ""), os.environ.get("TAP_VITALLY_API_KEY", "")]
         with _settings_problems_named(secrets, type(self)):
+            given = kwargs.get("parse_env_config")
+            if given and (problems := problems_in_environment(self.name, SCHEMA)):
+                raise SettingsError(problems)
             super().__init__(*args, validate_config=validate_config, **kwargs)
             if validate_config:
                 self._check_settings()
+
+            for line in unknown_settings(self.config, self.config_jsonschema):
+                self.logger.warning("%s", line)
 
     def _check_settings(self) -> None:
         """Raise a `SettingsError` with every problem of the settings."""
@@ -82,6 +92,11 @@ class TapVitally(Tap):
             except SettingsError as error:
                 problems += error.problems
         problems = problems or problems_with(self.settings.lookups)
+        if self.config.get("emit_activate_version_messages"):
+            problems.append(
+                "emit_activate_version_messages is not offered: it makes targets delete what a "
+                "run did not bring, and no run brings everything. Leave it out"
+            )
         if problems:
             raise SettingsError(problems)
 
@@ -108,6 +123,7 @@ class TapVitally(Tap):
             self._readers,
             lambda: [(stream.engine, stream.entry) for stream in self._all() if stream.selected],
             self._wait,
+            self._mark_beginning,
         )
 
     @cached_property
@@ -126,6 +142,14 @@ class TapVitally(Tap):
     def _readers(self) -> Mapping[str, Reader]:
         return {stream.name: stream.engine for stream in self._all()}
 
+    def _mark_beginning(self) -> None:
+        """Tell the target which passes begin, before anything else can happen."""
+        if not self.settings.lookups:
+            for stream in self._all():
+                if stream.selected:
+                    stream.mark_beginning()
+            self.write_last_state()
+
     def _wait(self) -> None:
         """Do what has to be done now and then while nothing comes."""
         check_reader()
@@ -139,6 +163,18 @@ class TapVitally(Tap):
         """Write the messages that are held back."""
         if isinstance(self.message_writer, MessageWriter):
             self.message_writer.flush()
+
+    @override
+    def setup_mapper(self) -> None:
+        """Have the stream maps fit the streams that are read; what they do to others does not matter."""
+        super(Tap, self).setup_mapper()
+        streams = self.streams  # which settle what the catalog says
+        for name, entry in self.catalog.items():
+            try:
+                self.mapper.register_raw_streams_from_catalog(Catalog({name: entry}))
+            except StreamMapConfigError:
+                if name in streams and streams[name].selected:
+                    raise
 
     @override
     def discover_streams(self) -> Sequence[VitallyStream]:
@@ -170,19 +206,23 @@ class TapVitally(Tap):
             )
             return None
 
+    def misses(self) -> list[str]:
+        """Name what the catalog and the stream maps say of what there is not."""
+        maps = self.config.get("stream_maps") or {}
+        return [
+            *catalog_misses(self.input_catalog or {}, self.streams),
+            *map_misses(maps, self._all()),
+        ]
+
     def check(self) -> None:
         """Print whether the connection works and which streams the workspace gives.
 
         `VitallyError` is raised if the connection does not work.
         """
         moment = self.run.workspace.probe()
-        host = self.endpoint.base_url
-        sys.stdout.write(f"The connection to {host} works, and the key is accepted.\n")
-        clock = format_instant(moment) if moment else "not told"
-        sys.stdout.write(f"Server's clock: {clock}\n\n")
-        width = max(len(name) for name in self.streams)
-        for stream in self._all():
-            sys.stdout.write(f"{stream.name.ljust(width)}  {stream.engine.check()}\n")
+        names = {stream.name: stream.engine.check for stream in self._all()}
+        for line in told_by_check(self.endpoint.base_url, moment, names):
+            sys.stdout.write(f"{line}\n")
 
     def write_last_state(self) -> None:
         """Write STATE as far as it has come."""
@@ -194,18 +234,21 @@ class TapVitally(Tap):
         values = {name: tally.as_record() for name, tally in tallies.items()}
         self.logger.info(
             "The summary of this run:\n%s",
-            table(tallies),
+            table(tallies, self.run.workspace.tally),
             # `account` is what `summary` was called; it goes with the next release.
             extra={"summary": values, "account": values},
         )
 
     def fail_if_skipped(self) -> None:
         """Raise a `VitallyError` for a run that skipped something and may not."""
-        skipped = sum(tally.skipped for tally in self.run.tallies().values())
-        if skipped and self.settings.fail_on_skipped:
-            msg = (
-                f"{skipped:,} skipped, which fail_on_skipped does not allow: see the summary above."
-            )
+        tallies = self.run.tallies().values()
+        counts = {
+            "skipped": sum(tally.skipped for tally in tallies),
+            "values made null": sum(tally.made_null.total() for tally in tallies),
+        }
+        told = " and ".join(f"{count:,} {what}" for what, count in counts.items() if count)
+        if told and self.settings.fail_on_skipped:
+            msg = f"{told}, which fail_on_skipped does not allow: see the summary above."
             raise VitallyError(msg)
 
     @override
@@ -239,6 +282,7 @@ class TapVitally(Tap):
         catalog: IO[str] | None = None,
     ) -> None:
         """Run the tap from the command line."""
+        be_quiet()
         super(Tap, cls).invoke(about=about, about_format=about_format)
         cls.print_version(print_fn=cls.logger.info)
         # Click would end in silence when the target has gone.
@@ -252,6 +296,8 @@ class TapVitally(Tap):
                 catalog=read_catalog(catalog),
                 parse_env_config=bool(config and config.parse_env),
             )
+            for line in tap.misses():
+                cls.logger.warning("%s", line)
             with tap.ending:
                 tap.sync_all()
             tap.fail_if_skipped()
@@ -273,7 +319,7 @@ def _settings_problems_named(secrets: list[str], tap: type[TapVitally]) -> Itera
             raise error from None
     else:
         return
-    for key in (secret.removeprefix("Basic ").strip() for secret in secrets if secret):
+    for key in filter(None, (secret.removeprefix("Basic ").strip() for secret in secrets)):
         problems = [problem.replace(key, "***") for problem in problems]
     msg = "; ".join(problems)
     raise ConfigValidationError(msg, errors=problems) from None

@@ -10,6 +10,7 @@ from vitally_api.endpoint import API_KEY_MISSING, WHERE_THE_KEY_IS, Endpoint
 from vitally_api.errors import (
     Cancelled,
     CursorRefused,
+    Odd,
     Oversized,
     Refused,
     SettingsError,
@@ -48,6 +49,7 @@ __all__ = [
     "Cursors",
     "Endpoint",
     "Meaning",
+    "Odd",
     "Oversized",
     "Policy",
     "Refused",

@@ -59,12 +59,16 @@ class Budget:
                     return Turn(method, units, now - began, credit if shows else None)
                 self._turn.wait(delay)
 
-    def release(self, turn: Turn, quota: Quota) -> None:
-        """Take in the end of a request; the quota is an empty one if there was no answer."""
+    def release(self, turn: Turn, quota: Quota, *, carried_out: bool = True) -> None:
+        """Take in the end of a request; the quota is an empty one if there was no answer.
+
+        One that was not let through shows no cost.
+        """
         with self._turn:
             cost = turn.units
             if turn.before is not None:
-                cost = self._costs.learn(turn.method, turn.before, quota)
+                if carried_out:
+                    cost = self._costs.learn(turn.method, turn.before, quota)
                 self._alone = False
             self._rate.finish(self._clock(), quota, turn.units, cost)
             self._turn.notify_all()

@@ -6,6 +6,7 @@ Source: API notes, "Rate limit" and "Status codes and error bodies".
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +16,7 @@ from vitally_api.budget import Budget
 from vitally_api.connection import Broken, Connection, Request, Response
 from vitally_api.decoding import decoded, decoded_or_none
 from vitally_api.endpoint import Endpoint
-from vitally_api.errors import Refused, Unavailable, Uncertain, Unreadable
+from vitally_api.errors import Odd, Refused, Unavailable, Uncertain, Unreadable
 from vitally_api.policy import Counts, Policy, Uncounted
 from vitally_api.rate import Quota
 from vitally_api.retrying import TryAgain, until_answered
@@ -68,6 +69,7 @@ class Vitally:
         self._under_way = threading.BoundedSemaphore(concurrency)
         self._wording = Wording(endpoint)
         self._met = False
+        self._nul_told: set[str] = set()
 
     def get(  # noqa: PLR0913 - one request, described by its parts
         self,
@@ -117,20 +119,25 @@ class Vitally:
     def _response(self, asked: Request, counts: Counts, policy: Policy) -> Response:
         """Send a request once, within the budget; whatever the status, the answer is one."""
         turn = self._budget.acquire(asked.method)
+        began = time.monotonic()
         counts.add(waited=turn.waited, requests=1)
-        quota = Quota()
+        quota, carried_out = Quota(), False
         try:
             response = self._connection.request(asked, policy)
             quota = response.quota
+            carried_out = meaning_of(response.status) not in {Meaning.WAIT, Meaning.BROKEN}
         except Broken as broken:
-            raise self._broken(asked, broken.cause, policy) from None
+            took = time.monotonic() - began
+            raise self._broken(asked, broken.cause, policy, took) from None
         finally:
-            self._budget.release(turn, quota)
+            self._budget.release(turn, quota, carried_out=carried_out)
         self._met = True
         return response
 
-    def _broken(self, asked: Request, cause: BaseException, policy: Policy) -> Exception:
-        """Decide what follows from a failure of the network."""
+    def _broken(
+        self, asked: Request, cause: BaseException, policy: Policy, took: float
+    ) -> Exception:
+        """Decide what follows from a failure of the network, which took so many seconds to show."""
         found = trouble(cause)
         message = self._wording.network(found, asked.label)
         if asked.method not in policy.repeats and not found.unsent:
@@ -140,7 +147,7 @@ class Vitally:
         patience, reason = policy.patience, found.what
         if not self._met and found.address:
             # Who has never had an answer asks at a wrong address more often than in an outage.
-            patience = min(patience, policy.first_patience)
+            patience = min(patience, policy.first_patience - took)
             reason = self._wording.where(found).rstrip(".")
         return TryAgain(reason, lambda _: Unavailable(message), patience)
 
@@ -150,31 +157,31 @@ class Vitally:
         """Make an answer of a response, or decide what follows from one that is none."""
         if meaning_of(response.status) is not Meaning.DATA:
             raise self._failed(asked, response, policy)
+        kind: type[Unreadable] = Unreadable
         try:
-            data = parse(decoded(response.body, asked.label))
+            body = decoded(response.body, asked.label, self._nul_told)
+            kind = Odd
+            data = parse(body)
         except Unreadable as failure:
-            raise self._unreadable(asked, response, failure, policy) from failure
+            raise self._unreadable(asked, response, kind(str(failure)), policy) from failure
         return Answer(data, response.date, len(response.body), response.status)
 
     def _unreadable(
         self, asked: Request, response: Response, failure: Unreadable, policy: Policy
     ) -> Exception:
+        tries = policy.odd_tries if isinstance(failure, Odd) else policy.unreadable_tries
         kind = response.headers.get("Content-Type", "no type").partition(";")[0]
         what = f"at {asked.label}: {failure} ({self._wording.printable(kind)})."
         if asked.method not in policy.repeats:
             return Uncertain(
                 f"Vitally answered with something that is not the data asked for, {what} {UNKNOWN}"
             )
-        lasting = Unreadable(
-            f"Vitally answered {policy.unreadable_tries} times with something that is not the data "
+        lasting = type(failure)(
+            f"Vitally answered {tries} times with something that is not the data "
             f"asked for, {what} If it goes on, tell Vitally's support."
         )
-        return TryAgain(
-            f"an answer that cannot be used ({failure})",
-            lambda _: lasting,
-            policy.patience,
-            tries=policy.unreadable_tries,
-        )
+        reason = f"an answer that cannot be used ({failure})"
+        return TryAgain(reason, lambda _: lasting, policy.patience, tries=tries)
 
     def _failed(self, asked: Request, response: Response, policy: Policy) -> Exception:
         """Decide what follows from a status that is no data."""

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from vitally_api.errors import Unreadable
+from vitally_api.wording import printable
 
 BOM = b"\xef\xbb\xbf"
 
@@ -38,8 +39,10 @@ def as_text(value: Any) -> str:
     return value if isinstance(value, str) else encoded(value).decode()
 
 
-def decoded(raw: bytes, label: str) -> Any:
+def decoded(raw: bytes, label: str, told: set[str] | None = None) -> Any:
     """Read a body; an empty one is None.
+
+    ``told`` are the properties of which it has been said before that a NUL was taken out.
 
     Text that is not Unicode is mended rather than refused: one damaged character must not keep a
     page of records away. NUL goes because no SQL database can store it.
@@ -58,7 +61,17 @@ def decoded(raw: bytes, label: str) -> Any:
         logger.warning("Text that is not Unicode was mended, at %s.", label)
         return data
     try:
-        return mended(data) if b"\\u0000" in raw else data
+        if b"\\u0000" not in raw:
+            return data
+        for name in _holders_of_nul(data) - (told or set()):
+            logger.warning(
+                "A NUL, which no database stores, was taken out of '%s', at %s.",
+                printable(name),
+                label,
+            )
+            if told is not None:
+                told.add(name)
+        return mended(data)
     except RecursionError:
         msg = "the body is nested too deeply"
         raise Unreadable(msg) from None
@@ -70,6 +83,18 @@ def decoded_or_none(raw: bytes) -> Any:
         return _decoder.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
+
+
+def _holders_of_nul(value: Any, holder: str = "") -> set[str]:
+    """Find the properties that hold text with a NUL, or have one in their name."""
+    if isinstance(value, str):
+        return {holder} if "\0" in value else set()
+    if isinstance(value, list):
+        return {name for item in value for name in _holders_of_nul(item, holder)}
+    if isinstance(value, dict):
+        named = {name for name in value if "\0" in name}
+        return named.union(*(_holders_of_nul(item, name) for name, item in value.items()))
+    return set()
 
 
 def mended(value: Any) -> Any:

@@ -4,6 +4,7 @@
     ├── Refused             a final answer that is no data
     │   └── CursorRefused   ... because of the place in a list that was asked for
     ├── Unreadable          a 2xx that is not the data asked for
+    │   └── Odd             ... but JSON of another shape
     ├── Unavailable         no answer within the time that was given
     │   └── Uncertain       ... to a request that may or may not have been carried out
     ├── Oversized           a body beyond all measure
@@ -46,6 +47,10 @@ class CursorRefused(Refused):
 
 class Unreadable(VitallyError):
     """The API answered 2xx with something that is not the data asked for, again and again."""
+
+
+class Odd(Unreadable):
+    """The API answered with JSON of another shape than what was asked for."""
 
 
 class Unavailable(VitallyError):

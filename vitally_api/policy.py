@@ -14,7 +14,8 @@ class Policy:
 
     Times are in seconds. ``patience`` outlives a whole rate window and an outage of minutes. Until
     the first answer has come, what does not mend by itself (an address, a name, a proxy) ends after
-    ``first_patience``. ``unreadable_tries`` are answers 2xx without data before they are taken for
+    ``first_patience``. ``unreadable_tries`` are answers 2xx that are no JSON,
+    and ``odd_tries`` those of another shape, before they are taken for
     an answer. ``repeats`` are the methods that may be sent again when nobody knows whether the
     first was carried out.
     """
@@ -22,6 +23,7 @@ class Policy:
     patience: float = 300.0
     first_patience: float = 30.0
     unreadable_tries: int = 5
+    odd_tries: int = 2
     connect_timeout: float = 15.0
     request_timeout: float = 60.0
     repeats: frozenset[str] = READS

@@ -58,7 +58,10 @@ def until_answered(attempt: Callable[[], T], budget: Budget, counts: Counts) -> 
             of_this_kind += failed.tries is not None
             if now - began >= failed.patience or of_this_kind == failed.tries:
                 raise failed.failure(now - began) from None
-            wait = backoff.full_jitter(next(growing)) if failed.wait is None else failed.wait
+            wait = failed.wait
+            if wait is None:
+                rest = failed.patience - (now - began)
+                wait = min(backoff.full_jitter(next(growing)), rest)
             again = failed
         counts.add(retries=1)
         logger.warning("Trying again in %.1f s after %s.", wait, again.reason)

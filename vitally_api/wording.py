@@ -74,6 +74,8 @@ TROUBLES = (
         (requests.exceptions.SSLError, urllib3.exceptions.SSLError, ssl.SSLError),
         "No TLS connection could be made",
         "Check api_url, the proxy and REQUESTS_CA_BUNDLE.",
+        # The same type shows a connection that broke off after the request had gone out.
+        unsent=False,
     ),
     Trouble(
         (requests.exceptions.InvalidURL, urllib3.exceptions.LocationParseError),
@@ -153,7 +155,8 @@ def _causes(error: BaseException) -> list[BaseException]:
 
 
 def _held(error: BaseException) -> Iterator[BaseException]:
-    held = (error.__cause__, error.__context__, getattr(error, "reason", None), *error.args)
+    # Not the context: what was being handled when a request was sent is no reason for its failure.
+    held = (error.__cause__, getattr(error, "reason", None), *error.args)
     return (cause for cause in held if isinstance(cause, BaseException))
 
 

@@ -5,7 +5,7 @@ The stream walks its parents itself, inside one sync: one SCHEMA, one bookmark f
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,9 @@ from urllib.parse import quote
 
 from typing_extensions import override
 
+from tap_vitally.reading.conform import identity_of
 from tap_vitally.reading.declaration import Record
+from tap_vitally.reading.links import ids_named
 from tap_vitally.reading.listing import Listing
 from tap_vitally.reading.page import WEIGHT, Context, Page
 from tap_vitally.reading.reader import Reader
@@ -27,7 +29,7 @@ from tap_vitally.replication.parents import (
 )
 from tap_vitally.replication.passes import Pass, SortKey
 from tap_vitally.replication.place import Place, Resume
-from vitally_api import Refused, Unavailable, Unreadable, VitallyError, printable, single
+from vitally_api import Refused, Unavailable, Unreadable, VitallyError, printable
 
 REFUSED_IN_A_ROW = 10
 """Parents refused, with none that was not, before the whole resource is taken to be missing."""
@@ -37,6 +39,7 @@ NOT_FOUND = 404
 class ChildReader(Reader):
     """Reads every list of every parent."""
 
+    walks_parents = True
     walk: Walk
     _refused = 0
 
@@ -70,6 +73,12 @@ class ChildReader(Reader):
         )
         self._written = Descent()
         return plan
+
+    @override
+    def go_on(self, place: Place) -> None:
+        """Take up an interrupted walk, which read all that this one reads."""
+        super().go_on(place)
+        place.finished.update(self.listing.labels, self.walk.parent_filter)
 
     @override
     def can_go_on(self, resume: Resume) -> bool:
@@ -172,7 +181,8 @@ class ChildReader(Reader):
         refusal = failure if isinstance(failure, Refused) else None
         if parent is None or (refusal and refusal.key):
             raise failure
-        self._refused += refusal is not None and refusal.missing
+        unusable = isinstance(failure, Unreadable) or (refusal and refusal.missing)
+        self._refused += bool(unusable)
         if self._refused == REFUSED_IN_A_ROW and not self.tally.pages:
             msg = (
                 f"The first {REFUSED_IN_A_ROW} {self.parents_called} were all refused, the last "
@@ -219,6 +229,12 @@ class SnapshotReader(DetailReader):
     """Reads what the API keeps no history of, and dates it."""
 
     @override
+    def go_on(self, place: Place) -> None:
+        """Take up an interrupted walk, which read all that this one reads."""
+        super().go_on(place)
+        place.finished.update(self.listing.labels, self.walk.parent_filter)
+
+    @override
     def can_go_on(self, resume: Resume) -> bool:
         """Whether an interrupted walk took its snapshots today."""
         today = self.workspace.started_at.date()
@@ -245,22 +261,13 @@ class NestedReader(ChildReader):
         try:
             listing = self.workspace.listing(self.resource.of.name)
             for record in listing.rows_changed_since(self.place.signpost):
-                owners = owners_of(record, kind)
+                owners = ids_named(record, kind)
                 if not owners:
                     return done
-                changed |= owners
+                changed.update(owners)
         except Refused:
             return done
         return [parent for parent in done if parent.id in changed]
-
-
-def owners_of(record: Mapping[str, Any], kind: str) -> set[str]:
-    """Find the ids of the accounts or organizations that a record names, in all ways seen."""
-    several, ids = record.get(f"{kind}s"), record.get(f"{kind}Ids")
-    copies = [record.get(kind), *(several if isinstance(several, list) else ())]
-    named = [record.get(f"{kind}Id"), *(ids if isinstance(ids, list) else ())]
-    named += [copy.get("id") for copy in copies if isinstance(copy, dict)]
-    return {str(identity) for identity in named if isinstance(identity, str | int)}
 
 
 class SurveyReader(ChildReader):
@@ -282,17 +289,30 @@ class QuestionReader(DetailReader):
         for survey in self.workspace.settings.survey_ids:
             asked: dict[str, None] = {}
             for response in responses.rows_of({"surveyId": survey}):
-                for answer in response.get("questionResponses") or []:
-                    if question := answer.get("questionId"):
-                        asked[question] = None
+                asked |= dict.fromkeys(questions_in(response.get("questionResponses")))
             for question in asked:
                 path = self.resource.path.format(questionId=quote(question, safe=""))
                 yield Context(path, inject={"surveyId": survey}, parent=Parent(question))
 
 
+def questions_in(answers: Any) -> list[str]:
+    """Find the ids of the questions that answers are to, in whatever shape the answers come."""
+    if isinstance(answers, dict):
+        answers = [answers, *answers.values()]
+    found = answers if isinstance(answers, list) else []
+    ids = (identity_of(answer.get("questionId")) for answer in found if isinstance(answer, dict))
+    return [identity for identity in ids if identity]
+
+
 def breakdown_in(body: Any) -> list[dict[str, Any]]:
-    """Find a health breakdown as one object: no source shows its shape; none without scores."""
-    parts = single(body)
-    if not parts:
+    """Keep a health breakdown as it came, since no source shows its shape; none without scores.
+
+    A list becomes an object of ``results``, because a column holds objects.
+    """
+    if isinstance(body, dict) and body.get("error"):
+        msg = "an error in place of data"
+        raise Unreadable(msg)
+    nothing: tuple[Any, ...] = (None, [], {})
+    if body in nothing or (isinstance(body, dict) and all(v in nothing for v in body.values())):
         return []
-    return [{"breakdown": body if parts == [body] else {"results": parts}}]
+    return [{"breakdown": {"results": body} if isinstance(body, list) else body}]

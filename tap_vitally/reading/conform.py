@@ -1,101 +1,143 @@
 """Making values fit the types a schema declares, so that typed tables can be loaded.
 
 The API's types are known from observation, not from a contract, and sources disagree on some.
-A value of another type than declared is converted where nothing is lost, and reported.
-Nothing here touches the network or the SDK.
+A value of another type than declared is converted where nothing is lost, and told; what cannot be
+converted is made null, told and counted. The schema in force decides: of an older catalog, too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from tap_vitally.replication.instants import as_day, as_moment
 from vitally_api import as_text
 
 FITTING: Mapping[str, tuple[type, ...]] = {
     "string": (str,),
-    "date-time": (),
-    "date": (),
-    "integer": (int,),
     "number": (int, Decimal),
     "boolean": (bool,),
-    "array": (),
     "object": (dict,),
 }
-"""The types that are let through unseen; the rest, all dates and all lists are looked at."""
+"""The types that are let through unseen; moments, whole numbers and lists are looked at."""
+SMALLEST, LARGEST = -(1 << 63), (1 << 63) - 1
+"""What a database's integer may hold."""
 
-LARGEST = 1 << 64
-"""More than any count, and no more than a database's integer may hold."""
+Report = Callable[[str, str], None]
 
 
 class Conformer:
-    """Fits the records of one stream to its schema."""
+    """Fits the records of one stream to its schema.
 
-    def __init__(self, schema: Mapping[str, Any], report: Callable[[str, str], None]) -> None:
-        """Learn a JSON schema; ``report`` is called with a property and what was done to a value of it."""
+    ``report`` is called with a property and what was done to a value of it, ``lost`` with a
+    property of which a value was made null.
+    """
+
+    def __init__(
+        self,
+        schema: Mapping[str, Any],
+        report: Report,
+        lost: Callable[[str], None],
+        known: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Learn the JSON schema in force; ``known`` are the properties that the stream declares itself."""
         self._report = report
-        self._kinds = {name: _kind(declared) for name, declared in schema["properties"].items()}
-        self._fitting = {name: FITTING[kind] for name, kind in self._kinds.items()}
-        self._of_text = {
-            name
-            for name, declared in schema["properties"].items()
-            if "string" in declared.get("items", {}).get("type", ())
-        }
+        self._lost = lost
+        declared = schema.get("properties") or {}
+        self._kinds = {name: _kind(how) for name, how in declared.items()}
+        self._fitting = {n: FITTING.get(kind or "", ()) for n, kind in self._kinds.items()}
+        self._known = known or {}
+        self._open = schema.get("additionalProperties", True) is not False
+        self._of_text = {name for name, how in declared.items() if _holds_text(how)}
 
     def fit(self, record: dict[str, Any]) -> None:
-        """Change, in place, the values that do not fit; undeclared properties stay as they are."""
-        fitting = self._fitting
+        """Change, in place, the values that do not fit, and take out what the schema leaves out."""
+        fitting, kinds = self._fitting, self._kinds
+        left_out = []
         for name, value in record.items():
-            if value is None or type(value) in fitting.get(name, ()):
+            if type(value) in fitting.get(name, ()) or (value is None and name in kinds):
                 continue
-            kind = self._kinds.get(name)
+            kind = kinds.get(name)
             if kind is None:
-                self._report(name, "is not in the schema: passed on as it is")
-            elif kind == "array" and type(value) is list:
-                if not self._items_fit(name, value):
-                    record[name] = self._items(name, value)
-            elif not _is_moment(kind, value):
-                record[name] = self._converted(name, kind, value)
+                if self._is_left_out(name, value):
+                    left_out.append(name)
+            else:
+                fitted = self._fitted(name, kind, value)
+                if fitted is not value:
+                    record[name] = fitted
+        for name in left_out:
+            del record[name]
+
+    def _is_left_out(self, name: str, value: Any) -> bool:
+        """Decide on a property that the schema in force does not have."""
+        if name in self._kinds:  # of a kind that is not known
+            return False
+        if name in self._known or not self._open:
+            self._report(name, "is not in the catalog: left out. Make a new one with --discover")
+            return True
+        if value is not None:
+            self._report(name, "is not in the schema: passed on as it is")
+        return False
+
+    def _fitted(self, name: str, kind: str, value: Any) -> Any:
+        if kind == "array" and type(value) is list:
+            fits = self._items_fit(name, value)
+            return value if fits else self._items(name, value)
+        if kind == "integer" and type(value) is int and SMALLEST <= value <= LARGEST:
+            return value
+        converted = CONVERTERS[kind](value)
+        if converted is None:
+            self._report(name, f"held a {type(value).__name__} that is no {kind}: made null")
+            self._lost(name)
+            return None
+        if kind in SPELLED and isinstance(value, str):
+            # Another spelling of the same is no other type, and not worth a word.
+            return value if converted == value else converted
+        self._report(name, f"held a {type(value).__name__} in place of a {kind}: converted")
+        return self._items(name, converted) if kind == "array" else converted
 
     def _items_fit(self, name: str, items: list[Any]) -> bool:
         wanted = str if name in self._of_text else dict
         return {wanted}.issuperset(map(type, items))
 
     def _items(self, name: str, items: list[Any]) -> list[Any]:
-        self._report(name, "held list items of another type: converted")
+        if not self._items_fit(name, items):
+            self._report(name, "held list items of another type: converted")
         make = as_text if name in self._of_text else _wrapped
         return [make(item) for item in items if item is not None]
 
-    def _converted(self, name: str, kind: str, value: Any) -> Any:
-        converted = CONVERTERS[kind](value)
-        told = type(value).__name__
-        if converted is None:
-            self._report(name, f"held a {told} that is no {kind}: made null")
-            return None
-        self._report(name, f"held a {told} in place of a {kind}: converted")
-        return self._items(name, converted) if kind == "array" else converted
+
+def identity_of(value: Any) -> str | None:
+    """Make an id of what a raw row has in its place: text or a whole number; None for anything else."""
+    if isinstance(value, str):
+        return value if value.strip() else None
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if isinstance(value, Decimal) and SMALLEST <= value <= LARGEST and value == int(value):
+        return str(int(value))
+    return None
 
 
-def _kind(declared: Mapping[str, Any]) -> str:
-    if declared.get("format") in {"date-time", "date"}:
+def _kind(declared: Mapping[str, Any]) -> str | None:
+    """Find the type of a property, as far as it is one; None where a catalog leaves it open."""
+    types = declared.get("type") or ()
+    kinds = [t for t in ([types] if isinstance(types, str) else types) if t != "null"]
+    if len(kinds) != 1 or kinds[0] not in CONVERTERS:
+        return None
+    if kinds[0] == "string" and declared.get("format") in SPELLED:
         return str(declared["format"])
-    types = declared["type"]
-    return next(t for t in ([types] if isinstance(types, str) else types) if t != "null")
+    return str(kinds[0])
 
 
-def _is_moment(kind: str, value: Any) -> bool:
-    if kind not in {"date-time", "date"} or type(value) is not str:
-        return False
-    try:
-        datetime.fromisoformat(value)
-    except ValueError:
-        return False
-    return True
+def _holds_text(declared: Mapping[str, Any]) -> bool:
+    items = declared.get("items")
+    return isinstance(items, Mapping) and "string" in (items.get("type") or ())
 
 
 def _wrapped(value: Any) -> dict[str, Any]:
+    if value == []:  # how some languages write an object without members
+        return {}
     return value if isinstance(value, dict) else {"value": value}
 
 
@@ -108,22 +150,25 @@ def _number(value: Any) -> int | Decimal | None:
 
 def _integer(value: Any) -> int | None:
     number: int | Decimal | None = value if isinstance(value, Decimal) else _number(value)
-    if number is None or not -LARGEST < number < LARGEST or number != int(number):
+    if number is None or not SMALLEST <= number <= LARGEST or number != int(number):
         return None
     return int(number)
 
 
 def _boolean(value: Any) -> bool | None:
-    return {"true": True, "false": False, 1: True, 0: False}.get(value)
+    if isinstance(value, str):
+        value = value.strip().lower()
+    return {"true": True, "false": False, 1: True, 0: False, "1": True, "0": False}.get(value)
 
 
+SPELLED = ("date-time", "date")
 CONVERTERS: Mapping[str, Callable[[Any], Any]] = {
     "string": as_text,
-    "date-time": lambda _: None,
-    "date": lambda _: None,
+    "date-time": as_moment,
+    "date": as_day,
     "integer": _integer,
     "number": _number,
-    "boolean": lambda value: _boolean(value) if isinstance(value, str | int) else None,
+    "boolean": lambda value: _boolean(value) if isinstance(value, str | int | Decimal) else None,
     "array": lambda value: [value],
     "object": _wrapped,
 }

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tap_vitally.reading.settings import Settings
-from vitally_api import objects_at
+from vitally_api import rows_at
 
 Record = dict[str, Any]
 Parse = Callable[[Any], list[Record]]
@@ -67,11 +67,11 @@ class Resource:
     property; ``records_jsonpath`` is where a page holds its records. ``sortable`` says whether the
     API lets the order be chosen, ``paginated`` whether it takes ``limit`` and ``from``,
     ``optional`` whether a workspace may answer anything at all for it. ``parent`` is the resource
-    whose records the lists are below, ``parent_key`` the property that receives a parent's id,
-    ``parents`` what they are called; ``only_changed`` says that a record changes only when its
-    parent does. ``of`` is the resource of the whole workspace that holds the same records.
-    ``parse`` finds the rows in a body and ``shape`` makes a record of a row: pure functions beside
-    the declaration that needs them.
+    whose records the lists are below, ``parent_ids`` where a row that becomes a parent has its id,
+    ``parent_key`` the property that receives a parent's id, ``parents`` what they are called;
+    ``only_changed`` says that a record changes only when its parent does. ``of`` is the resource of
+    the whole workspace that holds the same records. ``parse`` finds the rows in a body and
+    ``shape`` makes a record of a row: pure functions beside the declaration that needs them.
     """
 
     name: str
@@ -90,12 +90,16 @@ class Resource:
     parents: str
     only_changed: bool
     of: Resource | None
+    parent_ids: tuple[str, ...]
     parse: Parse | None
     shape: Shape | None
 
     def rows(self, body: Any) -> list[Record]:
-        """Find the rows of a page; `Unreadable` is raised if it is not a page of this resource."""
-        return self.parse(body) if self.parse else objects_at(body, self.records_jsonpath)
+        """Find the rows of a page, any of which may be no record.
+
+        `Unreadable` is raised if it is not a page of this resource.
+        """
+        return self.parse(body) if self.parse else rows_at(body, self.records_jsonpath)
 
     def lists(self, settings: Settings) -> list[Variant]:
         """Find the lists that the settings ask for, in their order."""

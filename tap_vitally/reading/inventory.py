@@ -49,7 +49,11 @@ class InventoryReader(OwnReader):
         context = Context("", label=resource)
         seen = format_instant(self.workspace.started_at)
         try:
-            for ids in self.workspace.listing(resource).ids(self.workspace.signpost):
+
+            def lacking() -> None:
+                self.skip(f"{resource}: a record without its key")
+
+            for ids in self.workspace.listing(resource).ids(self.workspace.signpost, lacking):
                 records = [{"resource": resource, "id": i, "seenAt": seen} for i in ids]
                 yield Page(context, records, weight=ID_BYTES * len(ids))
             yield Page(context, ends=True)

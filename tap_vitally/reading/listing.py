@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from itertools import chain
 from typing import Any
 from urllib.parse import quote
 
+from tap_vitally.reading.conform import identity_of
 from tap_vitally.reading.declaration import Parse, Record, Resource, Variant
 from tap_vitally.reading.page import Context, Step
 from tap_vitally.reading.settings import Settings
 from tap_vitally.reading.summary import Tally
-from tap_vitally.replication.instants import parse_instant
+from tap_vitally.replication.instants import as_moment, parse_instant
 from tap_vitally.replication.parents import Parent, newest_first
 from tap_vitally.replication.passes import Pass, SortKey, Window
 from vitally_api import (
@@ -36,24 +37,28 @@ as much again after that, so that an outage of two minutes costs no parent."""
 class Listing:
     """Reads the lists of a resource, and counts what that costs."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what is read, how, and whom to tell
         self,
         resource: Resource,
         api: Vitally,
         settings: Settings,
         *,
+        skip: Callable[[str, Context | None], None],
         fixed: Mapping[str, str] | None = None,
         whole_parents: bool = False,
     ) -> None:
         """Prepare to read.
 
-        ``fixed`` is injected into every record and path; with ``whole_parents`` a row that becomes
-        a parent keeps all that is in it.
+        ``skip`` is told what is left out; ``fixed`` is injected into every record and path; with
+        ``whole_parents`` a row that becomes a parent keeps all that is in it. ``reads_records``
+        says that the stream reads its records from its lists itself.
         """
+        self.reads_records = False
         self.resource = resource
         self.tally = Tally()
         self._api = api
         self._settings = settings
+        self._skip = skip
         self._fixed = fixed or {}
         self._whole_parents = whole_parents
         own = api.policy
@@ -116,13 +121,16 @@ class Listing:
                 raise CursorRefused(msg, refusal.status) from None
             rows, following = answer.data
             cursors.advance(following, len(rows))
+            records = [row for row in rows if isinstance(row, dict)]
+            for _ in range(len(rows) - len(records)):
+                self._skip("a row that is no record", context)
             if cursors.endless:
                 msg = (
                     f"Vitally sent {MOST_EMPTY_PAGES:,} empty pages in a row, each pointing to "
                     f"another, at /resources{context.path}. If it goes on, tell Vitally's support."
                 )
                 raise Unreadable(msg)
-            kept = window.keep(rows)
+            kept = window.keep(records)
             ends = cursors.finished or window.finished
             yield Step(kept, answer.size, following, window.newest, window.ordered, ends)
 
@@ -157,18 +165,22 @@ class Listing:
         for variant in variants:
             for step in self.walk(self._context(variant), plan.sort_by, plan.start):
                 requests += 1
-                parents = (self._as_parent(row) for row in step.rows if row.get("id"))
+                parents = filter(None, map(self._as_parent, step.rows))
                 yield from newest_first(parents, plan.sort_by)
         if requests > len(variants) and signpost and plan.sort_by == "updatedAt":
             yield from self.parents_changed_since(Pass("updatedAt", signpost), None)
 
-    def _as_parent(self, row: Record) -> Parent:
-        return Parent(
-            str(row["id"]),
-            parse_instant(row.get("createdAt")),
-            row.get("updatedAt"),
-            row if self._whole_parents else {},
-        )
+    def _as_parent(self, row: Record) -> Parent | None:
+        """Keep of a row what its children need; without an id it is counted here, if nowhere else."""
+        found = map(identity_of, map(row.get, self.resource.parent_ids))
+        identity = next(filter(None, found), None)
+        if identity is None:
+            if not self.reads_records:
+                self._skip("a record without its key", None)
+            return None
+        updated = as_moment(row.get("updatedAt"))
+        created = parse_instant(as_moment(row.get("createdAt")))
+        return Parent(identity, created, updated, row if self._whole_parents else {})
 
     def rows_of(self, inject: Mapping[str, str]) -> Iterator[Record]:
         """List the rows of one list as they are; ``inject`` is what stands in its path."""
@@ -181,8 +193,11 @@ class Listing:
             for step in self.walk(context, "updatedAt", since):
                 yield from step.rows
 
-    def ids(self, signpost: datetime | None) -> Iterator[list[str]]:
-        """List the ids of all records there are, page by page; one may come twice."""
+    def ids(self, signpost: datetime | None, lacking: Callable[[], None]) -> Iterator[list[str]]:
+        """List the ids of all records there are, page by page; one may come twice.
+
+        ``lacking`` is called for each row that has none.
+        """
         lists = [
             Context(self.resource.path, variant.query)
             for variant in self.resource.all_lists(self._settings)
@@ -192,7 +207,10 @@ class Listing:
             # What moved from a list not yet read to one already read is at the front of that one.
             walks += [self.walk(context, "updatedAt", signpost) for context in lists]
         for step in chain.from_iterable(walks):
-            yield [row["id"] for row in step.rows if row.get("id")]
+            found = [identity_of(row.get("id")) for row in step.rows]
+            for _ in range(found.count(None)):
+                lacking()
+            yield [identity for identity in found if identity]
 
     def check(self) -> str:
         """Find out whether the workspace gives this resource, in a few words for a person."""

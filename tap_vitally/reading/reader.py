@@ -1,85 +1,34 @@
-"""One stream in one run: how its lists are read, and what of that STATE may remember.
+"""One stream in one run: what is decided before it is fetched, and what STATE may remember of it.
 
-`prepare` decides; `chains` are fetched on worker threads; `taken` and what follows it happens on
-the main thread, when the records of a page have been written.
+All of this happens on the main thread: `prepare` before anything is read, `taken` and what follows
+it when the records of a page have been written.
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
 from datetime import datetime
-from functools import partial
 from typing import Any, ClassVar
 
-from tap_vitally.reading.declaration import Record, Resource
-from tap_vitally.reading.listing import Listing
-from tap_vitally.reading.page import WEIGHT, Context, Page, Step
-from tap_vitally.reading.readahead import Last
-from tap_vitally.reading.shaping import Shaper
-from tap_vitally.reading.summary import Tally
-from tap_vitally.reading.workspace import Workspace
+from tap_vitally.reading.declaration import Record
+from tap_vitally.reading.fetcher import BAD_REQUEST, Fetcher
+from tap_vitally.reading.page import Context, Page
 from tap_vitally.replication.instants import format_instant
-from tap_vitally.replication.parents import Parent
 from tap_vitally.replication.passes import FIRST_PASS, Pass, plan_pass
-from tap_vitally.replication.place import Place, Resume
-from vitally_api import CursorRefused, Refused, Unavailable, Unreadable, VitallyError
+from tap_vitally.replication.place import Place, Resume, distrust
+from vitally_api import CursorRefused, Refused, Unreadable, VitallyError
 
-BAD_REQUEST = 400
-MOST_SECOND_LOOKS = 5
-"""How often the front of a list is read again while it takes more than a page."""
 FEWEST_PAGES_TOLD = 4
 """Pages after which STATE is written for the first time; later it is whenever a pass has grown by an
 eighth, so that a long one writes it some thirty times."""
 
 
-class Reader:
-    """Reads a stream that is made of one list or a few.
+class Reader(Fetcher):
+    """Reads a stream: ``complete`` says whether everything was read, as far as it has come."""
 
-    ``place`` is the stream's place in STATE and ``plan`` how it is read, both from `prepare` on;
-    ``complete`` says whether everything was read, as far as it has come.
-    """
-
-    whole_parents: ClassVar[bool] = False
-
-    def __init__(  # noqa: PLR0913, PLR0917 - what the seam knows of a stream
-        self,
-        resource: Resource,
-        workspace: Workspace,
-        name: str,
-        schema: Mapping[str, Any],
-        logger: logging.Logger,
-        incremental: bool,  # noqa: FBT001
-        fixed: Mapping[str, str] | None = None,
-    ) -> None:
-        """Prepare to read a stream; its ``name`` may differ from the resource's."""
-        self.resource = resource
-        self.workspace = workspace
-        self.name = name
-        self.logger = logger
-        self.incremental = incremental
-        self.complete = True
-        self.listing = Listing(
-            resource,
-            workspace.api,
-            workspace.settings,
-            fixed=fixed,
-            whole_parents=self.whole_parents,
-        )
-        self.shaper = Shaper(
-            resource, schema, workspace.settings.embedded_objects, logger, self.skip
-        )
-        self.place = Place(None)
-        self.plan = FIRST_PASS
-        self._pages_read = self._pages_told = 0
-        self._long_lists: list[Parent | None] = []
-        self._told: set[tuple[str, str]] = set()
-
-    @property
-    def tally(self) -> Tally:
-        """The stream's counts."""
-        return self.listing.tally
+    walks_parents: ClassVar[bool] = False
+    complete = True
+    _pages_read = _pages_told = 0
 
     @property
     def key(self) -> str | None:
@@ -94,22 +43,46 @@ class Reader:
 
     def prepare(self, entry: Mapping[str, Any], signpost: datetime | None) -> None:
         """Decide how to read, from the stream's entry in STATE."""
-        self.place = place = Place.from_state(entry, self.key, signpost)
+        host = self.workspace.fingerprint
+        if reason := distrust(entry, signpost, host):
+            self.logger.warning(
+                "STATE of '%s' is not used, because %s: everything is read.", self.name, reason
+            )
+        self.place = place = Place.from_state(entry, self.key, signpost, host)
         self.plan = self.planned(place)
+        # What reads its records as parents of others counts there those that cannot be any.
+        self.listing.reads_records = not self.whole_parents
         if place.resume and not self.can_go_on(place.resume):
             place.resume = None
         if place.resume:
-            self.logger.info("Going on where an earlier run of '%s' was interrupted.", self.name)
-            place.go_on(self.listing.labels)
+            if place.resume.has_begun:
+                told = "Going on where an earlier run of '%s' was interrupted."
+                self.logger.info(told, self.name)
+            self.go_on(place)
         if place.bookmark:
             self.tally.bookmark_before = format_instant(place.bookmark)
 
     def planned(self, place: Place) -> Pass:
         """Decide in which order the lists are read, and from when on."""
         settings = self.workspace.settings
-        if self.incremental:
-            return plan_pass(place.bookmark, settings.start_date, settings.lookback)
+        if not self.incremental:
+            return self._whole_table()
+        plan = plan_pass(place.bookmark, settings.start_date, settings.lookback)
+        if place.resume:
+            by_parent = self.walks_parents and not self.resource.only_changed
+            plan = place.resume.finishing(plan, settings.start_date, by_parent=by_parent)
+        return plan
+
+    def _whole_table(self) -> Pass:
+        """Read all, but for what the operator does not want; without a moment of change, really all."""
+        start = self.workspace.settings.start_date
+        if start and self.resource.replication_key:
+            return Pass("updatedAt", start)
         return Pass(FIRST_PASS.sort_by if self.resource.sortable else None)
+
+    def go_on(self, place: Place) -> None:
+        """Take up an interrupted pass."""
+        place.go_on(self.listing.labels)
 
     def can_go_on(self, resume: Resume) -> bool:
         """Whether an interrupted pass is one that this run would make too."""
@@ -119,138 +92,16 @@ class Reader:
             and (resume.cursor is None or resume.sort_by == self.plan.sort_by)
         )
 
-    def contexts(self) -> Iterator[Context]:
-        """Find the lists to read, in their order."""
-        resume = self.place.resume
-        skipped = self.listing.labels.index(resume.context) if resume else 0
-        for context in list(self.listing.contexts())[skipped:]:
-            going_on = resume and resume.context == context.label
-            yield replace(context, cursor=resume.cursor) if resume and going_on else context
-
-    def chains(self) -> Iterator[Callable[[], Iterator[Page]]]:
-        """Find the chains of pages that make up this stream, in the order of their records."""
-        for context in self.contexts():
-            yield partial(self.pages_or_failure, context)
-        if self.place.signpost and self._may_miss_changes:
-            yield Last(partial(self._second_look, self.place.signpost))
-
-    @property
-    def _may_miss_changes(self) -> bool:
-        """Whether a record that changes during the pass may slip through it.
-
-        Not in a first pass of one list: it goes by ``createdAt``, which no change can move.
-        """
-        if self.place.resume:
-            return self.resource.sortable
-        return self.incremental and (
-            self.plan.sort_by == "updatedAt" or len(self.listing.labels) > 1
+    def beginning(self) -> dict[str, Any]:
+        """Say that a pass begins which no bookmark stands for: what changes in the entry."""
+        place = self.place
+        if not self.incremental or place.bookmark or place.resume or place.signpost is None:
+            return {}
+        label = "" if self.walks_parents else self.listing.labels[0]
+        resume = Resume(
+            place.signpost, context=label, sort_by=self.plan.sort_by, start=self.plan.start
         )
-
-    # Reading, on any thread
-
-    def pages_or_failure(self, context: Context) -> Iterator[Page]:
-        """Read one list; a refusal becomes a page, to be judged where it would have been written."""
-        try:
-            yield from self.pages(context)
-        except Refused as refusal:
-            yield Page(context, failure=refusal, ends=True)
-        except Unreadable as failure:
-            if not self.resource.optional:
-                raise
-            yield Page(context, failure=failure, ends=True)
-
-    def start_for(self, context: Context) -> datetime | None:
-        """Decide from which moment on a list's records are wanted; None for all of them.
-
-        A list this stream has not read before may hold records older than the bookmark.
-        """
-        if context.since:
-            return context.since
-        start, place = self.plan.start, self.place
-        if start is None or place.bookmark is None:
-            return start
-        known = not context.label or place.contexts is None or context.label in place.contexts
-        return start if known else self.workspace.settings.start_date
-
-    def pages(self, context: Context) -> Iterator[Page]:
-        """Read one list, from its start again if the cursor of an earlier run is not taken."""
-        start = self.start_for(context)
-        began = False
-        try:
-            for page in self._pages_from(context, start):
-                began = True
-                yield page
-        except (CursorRefused, Unavailable, Unreadable) as failure:
-            if not isinstance(failure, CursorRefused) and (began or not context.cursor):
-                raise
-            self.logger.warning(
-                "%s is read again from its start: Vitally no longer takes the cursor.",
-                context.path,
-            )
-            yield from self._pages_from(replace(context, cursor=None), start)
-
-    def _pages_from(self, context: Context, start: datetime | None) -> Iterator[Page]:
-        sort_by = "updatedAt" if context.since else self.plan.sort_by
-        for number, step in enumerate(self.listing.walk(context, sort_by, start)):
-            if step.ends and number:
-                self._long_lists.append(context.parent)
-            self._note(context, step)
-            yield self._page(context, step)
-
-    def _page(self, context: Context, step: Step, *, again: bool = False) -> Page:
-        return Page(
-            context,
-            self.shaper.records(step.rows, context),
-            WEIGHT * step.size,
-            step.cursor,
-            step.newest,
-            step.ends and not again,
-            again,
-        )
-
-    def _note(self, context: Context, step: Step) -> None:
-        """Count how a list was read, and say once if its order did not hold."""
-        if not step.ordered and self.plan.sort_by == "updatedAt":
-            if self._tell("order", context.label):
-                self.logger.warning(
-                    "%s is not in the order of updatedAt: it is read to its end, so that no "
-                    "change is missed.",
-                    context.path,
-                )
-            self.tally.add(out_of_order=step.ends)
-        self.tally.add(stopped_early=step.ends and step.cursor is not None)
-
-    def _second_look(self, signpost: datetime) -> Iterator[Page]:
-        """Read the front of every list that took several pages once more, when all have been read.
-
-        A record that changes while its list is paged moves to the front, and one that is archived
-        moves to another list. Either way it now stands before everything changed earlier.
-        """
-        for context in self.lists_to_look_at():
-            try:
-                yield from self._looks(context, signpost)
-            except Refused as refusal:
-                # It was so before, and said; or what the list is of has gone since.
-                passes = refusal.missing or refusal.status == BAD_REQUEST
-                if isinstance(refusal, CursorRefused) or not passes:
-                    raise
-
-    def _looks(self, context: Context, start: datetime) -> Iterator[Page]:
-        """Look at the front of a list until one page shows all that has changed since."""
-        for _ in range(MOST_SECOND_LOOKS):
-            newest = []
-            for step in self.listing.walk(context, "updatedAt", start):
-                newest.append(step.newest)
-                yield self._page(context, step, again=True)
-            if len(newest) == 1:
-                break
-            # What changes from now on comes before the first row of this look.
-            start = newest[0] or start
-
-    def lists_to_look_at(self) -> Iterator[Context]:
-        """Find the lists that took long enough to change: all of them, in an interrupted pass."""
-        if self._long_lists or self.place.resume:
-            yield from self.listing.contexts()
+        return place.unfinished(resume)
 
     # Writing, on the main thread
 
@@ -287,7 +138,9 @@ class Reader:
             label, cursor = following[0], None
         if place.signpost is None:
             return None
-        return Resume(place.signpost, place.newest, label, cursor, self.plan.sort_by)
+        return Resume(
+            place.signpost, place.newest, label, cursor, self.plan.sort_by, start=self.plan.start
+        )
 
     def is_due(self) -> bool:
         """Whether the place has moved far enough since STATE was written for it."""
@@ -312,12 +165,6 @@ class Reader:
 
     # What is left out
 
-    def skip(self, reason: str, context: Context | None = None) -> None:
-        """Leave something out, and say in one line what and why."""
-        where = f" ({context.label})" if context and context.label else ""
-        if self.tally.leave_out(f"{reason}{where}") and self._tell("skip", reason):
-            self.logger.warning("Skipped in '%s'%s: %s", self.name, where, reason)
-
     def left_out(self, page: Page, failure: VitallyError) -> dict[str, Any]:
         """Do without a list that could not be read, if the rest makes sense, or raise its failure."""
         several = len(self.listing.labels) > 1
@@ -341,15 +188,9 @@ class Reader:
         self.skip(str(refusal))
         self.complete = False
 
-    def _tell(self, *what: str) -> bool:
-        """Whether something is to be said for the first time in this run."""
-        first = what not in self._told
-        self._told.add(what)  # type: ignore[arg-type]
-        return first
-
 
 def _can_be_missing(failure: VitallyError, *, several: bool) -> bool:
-    """Whether a list is not there; one of several may also be unknown to the API."""
+    """Whether a list is not there; one of several may also be unknown to the API, or odd."""
     if isinstance(failure, CursorRefused) or not isinstance(failure, Refused):
-        return False
+        return several and isinstance(failure, Unreadable)
     return failure.missing or (failure.status == BAD_REQUEST and several)

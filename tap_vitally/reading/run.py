@@ -13,6 +13,7 @@ from tap_vitally.reading.reader import Reader
 from tap_vitally.reading.settings import Settings
 from tap_vitally.reading.summary import Tally
 from tap_vitally.reading.workspace import Workspace
+from tap_vitally.replication.instants import format_instant
 from vitally_api import Budget, Endpoint, Policy, Vitally
 
 logger = logging.getLogger("tap-vitally")
@@ -33,12 +34,14 @@ class Run:
         readers: Callable[[], Mapping[str, Reader]],
         entries: Callable[[], Iterable[tuple[Reader, Mapping[str, Any]]]],
         waiting: Callable[[], None] = lambda: None,
+        begun: Callable[[], None] = lambda: None,
     ) -> None:
         """Prepare a run; nothing is sent yet.
 
         ``readers`` finds those of all streams by name, ``entries`` those that are selected, in
-        their order, each with its entry in STATE. ``waiting`` is called now and then while nothing
-        comes, and may raise to end the run.
+        their order, each with its entry in STATE. ``begun`` is called once, when it is decided how
+        each is read. ``waiting`` is called now and then while nothing comes, and may raise to end
+        the run.
         """
         self.settings = settings
         self.budget = Budget(ceiling)
@@ -48,6 +51,7 @@ class Run:
         self._readers = readers
         self._entries = entries
         self._waiting = waiting
+        self._tell_begun = begun
         self._begun = False
         self._ahead: ReadAhead[Page] | None = None
 
@@ -78,8 +82,19 @@ class Run:
             reader.prepare(entry, workspace.signpost)
             selected.append(reader)
         workspace.selected.extend(selected)
+        if not self.settings.lookups:
+            told = ", ".join(map(_since, selected))
+            logger.info("Reading %s: %s.", self.api.endpoint.base_url, told)
+        start = self.settings.start_date
+        if start and start > workspace.started_at:
+            logger.warning(
+                "start_date is %s, which has not come yet: nothing is read that has a moment of "
+                "change.",
+                format_instant(start),
+            )
         for name in lookups.streams_of(self.settings.lookups) - {r.name for r in selected}:
             logger.warning("lookups names records of '%s', which is not selected.", name)
+        self._tell_begun()
         if self.settings.concurrency > 1 and ahead:
             plan = {reader.name: self._chains(reader) for reader in selected}
             self._ahead = ReadAhead(plan, self.settings.concurrency, self._waiting)
@@ -104,3 +119,8 @@ class Run:
         if self._ahead:
             self._ahead.stop()
             self._ahead.join()
+
+
+def _since(reader: Reader) -> str:
+    start = reader.plan.start
+    return f"{reader.name} since {format_instant(start)}" if start else reader.name

@@ -6,9 +6,10 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from tap_vitally.reading.conform import Conformer
+from tap_vitally.reading.conform import Conformer, identity_of
 from tap_vitally.reading.declaration import Record, Resource
 from tap_vitally.reading.page import Context
+from tap_vitally.reading.summary import Tally
 from vitally_api import printable
 
 EMBEDDED = (
@@ -27,32 +28,44 @@ REFERENCE = ("id", "externalId", "name")
 class Shaper:
     """Makes the records of one stream; it counts rows without a key, and tells of each oddity once."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - a stream, and whom to tell
         self,
         resource: Resource,
         schema: Mapping[str, Any],
         embedded_objects: str,
         logger: logging.Logger,
         skip: Callable[[str, Context], None],
+        tally: Tally,
     ) -> None:
+        """Prepare to shape; ``schema`` is the one in force, which an older catalog may have made."""
         self._resource = resource
         self._cut = EMBEDDED if embedded_objects == "reference" else ()
         self._logger = logger
         self._skip = skip
         self._told: set[tuple[str, str]] = set()
-        self._conformer = Conformer(schema, self._report)
+        own = resource.schema["properties"]
+        self._ids = {key for key in resource.primary_keys if "format" not in own[key]}
+        self._conformer = Conformer(schema, self._report, tally.make_null, own)
 
-    def records(self, rows: Iterable[Record], context: Context) -> list[Record]:
-        """Make records of rows as the API sent them, without those that lack their key."""
+    def records(self, rows: Iterable[Any], context: Context) -> list[Record]:
+        """Make records of rows as the API sent them, without those that are none or lack their key."""
         shape, keys = self._resource.shape, self._resource.primary_keys
         records = []
         for row in rows:
+            if not isinstance(row, dict):
+                self._skip("a row that is no record", context)
+                continue
             record = {**row, **context.inject}
+            for name in context.inject.keys() & row.keys():
+                if row[name] is not None and row[name] != record[name]:
+                    self._report(name, "of the API gave way to the id of the list it is from")
             if shape:
                 record = shape(record)
             for name in self._cut:
                 if record.get(name):
                     record[name] = _reference(record[name])
+            for key in self._ids:
+                record[key] = identity_of(record.get(key))
             if None in map(record.get, keys):
                 self._skip("a record without its key", context)
                 continue

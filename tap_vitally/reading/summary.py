@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,6 +31,8 @@ class Tally:
     out_of_order: int = 0
     skipped: int = 0
     reasons: list[str] = field(default_factory=list)
+    ended: bool = False
+    made_null: Counter[str] = field(default_factory=Counter)
     bookmark_before: str | None = None
     bookmark_after: str | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
@@ -49,6 +52,11 @@ class Tally:
                 self.reasons.append(reason)
         return named
 
+    def make_null(self, name: str) -> None:
+        """Count a value of a property that did not fit its type and was made null."""
+        with self._lock:
+            self.made_null[name] += 1
+
     def as_record(self) -> dict[str, Any]:
         """Give the counts the names they have in the warehouse, as a record without its key."""
         return {
@@ -61,6 +69,8 @@ class Tally:
             "outOfOrder": self.out_of_order,
             "skipped": self.skipped,
             "skippedReasons": list(self.reasons),
+            "madeNull": self.made_null.total(),
+            "madeNullProperties": dict(self.made_null),
             "bookmarkBefore": self.bookmark_before,
             "bookmarkAfter": self.bookmark_after,
         }

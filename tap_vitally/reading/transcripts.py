@@ -12,6 +12,7 @@ from urllib.parse import quote
 from typing_extensions import override
 
 from tap_vitally.reading.children import NOT_FOUND, DetailReader
+from tap_vitally.reading.conform import identity_of
 from tap_vitally.reading.declaration import Record
 from tap_vitally.reading.page import WEIGHT, Context, Page
 from tap_vitally.replication.instants import parse_instant
@@ -48,7 +49,8 @@ class TranscriptReader(DetailReader):
     @override
     def lists_of(self, parent: Parent) -> Iterator[Context]:
         identity = quote(parent.id, safe="")
-        if self._by_meeting:
+        # A transcript without an id of its own is known by its meeting.
+        if self._by_meeting or (parent.record and identity_of(parent.record.get("id")) is None):
             inject = {"meetingId": parent.id}
             yield Context(f"/meetings/{identity}/transcript", inject=inject, parent=parent)
         else:
@@ -72,6 +74,8 @@ class TranscriptReader(DetailReader):
             return
         own = {"meetingId": parent.id} if self._by_meeting else parent.record
         rows = [{**own, **{k: v for k, v in row.items() if v is not None}} for row in answer.data]
+        if not rows and parent.record:
+            rows = [parent.record]
         records = self.shaper.records(rows, context)
         yield Page(context, records, WEIGHT * answer.size, newest=newest, ends=True)
 
@@ -79,9 +83,10 @@ class TranscriptReader(DetailReader):
 def transcript_in(body: Any) -> list[Record]:
     """Find the transcript in an answer that may hold none.
 
-    The answer is a transcript, its turns alone, either of them in an envelope, or nothing.
+    The answer is a transcript, its turns alone, either of them in an envelope, or nothing. A
+    transcript without a text, or with one under a name that is not known, is one all the same.
     """
     found = single(body)
-    if found and all("transcript" not in row for row in found):
-        found = [{"transcript": found}] if "speaker" in found[0] else []
-    return [row for row in found if row.get("transcript")]
+    if found and all("transcript" not in row for row in found) and "speaker" in found[0]:
+        return [{"transcript": found}]
+    return found

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any, Generic, Protocol, TypeVar
 
 from tap_vitally.reading.listing import Listing
@@ -48,6 +49,11 @@ class Workspace:
         self._began = time.monotonic()
         self._parents: dict[str, SharedList[Parent]] = {}
         self._sharing = threading.Lock()
+
+    @property
+    def fingerprint(self) -> str:
+        """What STATE knows the workspace by: nothing of the key, and no address to read in it."""
+        return sha256(self.api.endpoint.base_url.lower().encode()).hexdigest()[:12]
 
     def begin(self) -> None:
         """Prove the key and set the signpost."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 EARLIEST = datetime.min.replace(tzinfo=UTC)
 LATEST = datetime.max.replace(tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def parse_instant(value: Any) -> datetime | None:
@@ -32,3 +35,53 @@ def format_instant(moment: datetime) -> str:
 def latest(moments: Iterable[datetime | None]) -> datetime | None:
     """Find the latest of some moments, any of which may be missing; None if all are."""
     return max((moment for moment in moments if moment), default=None)
+
+
+DAYS = r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])"
+CANONICAL = re.compile(DAYS + r"T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z", re.ASCII)
+"""How Vitally spells nearly every moment; the last days of a month are looked at twice."""
+DAY = re.compile(DAYS, re.ASCII)
+SECONDS, MILLISECONDS = range(9, 12), range(12, 15)
+"""Digits that a number of seconds or milliseconds since 1970 has, for moments of this century."""
+
+
+def as_moment(value: Any) -> str | None:
+    """Spell any moment in the one way that tables hold: RFC 3339 in UTC, with milliseconds.
+
+    Epoch seconds and milliseconds are moments, too, as numbers or as digits; None for what is none.
+    """
+    if isinstance(value, str) and CANONICAL.fullmatch(value):
+        return value
+    moment = _instant(value)
+    return format_instant(moment) if moment else None
+
+
+def as_day(value: Any) -> str | None:
+    """Spell a day as ``2026-03-10``; a moment is one if it is a midnight, so that nothing is cut off."""
+    if isinstance(value, str) and DAY.fullmatch(value):
+        return value
+    moment = _instant(value)
+    midnight = moment and moment.timetz() == time(tzinfo=UTC)
+    return moment.date().isoformat() if moment and midnight else None
+
+
+def _instant(value: Any) -> datetime | None:
+    """Read a timestamp or an epoch as a moment."""
+    if isinstance(value, str):
+        value = value.strip()
+        found = parse_instant(value[:-1] + "Z" if value.endswith("z") else value)
+        digits = value.isdecimal() and len(value) >= SECONDS.start
+        if found and not digits:
+            return found
+    try:
+        number = Decimal(value) if isinstance(value, str | int | Decimal) else None
+        if number is None or isinstance(value, bool) or not number.is_finite():
+            return None
+        size = number.adjusted() + 1
+        if size in MILLISECONDS:
+            number /= 1000
+        elif size not in SECONDS:
+            return None
+        return EPOCH + timedelta(seconds=float(number))
+    except (InvalidOperation, OverflowError, ValueError):
+        return None

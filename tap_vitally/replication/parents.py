@@ -135,6 +135,7 @@ class Walk:
             self.fingerprint,
             sort_by=self.order,
             parents_after=moment,
+            start=self.start,
         )
 
 

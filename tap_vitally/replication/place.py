@@ -8,12 +8,12 @@ could not be read and are tried again; and, only while a pass is unfinished, ``r
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from tap_vitally.replication.instants import format_instant, latest, parse_instant
-from tap_vitally.replication.passes import SORT_KEYS, SortKey, next_bookmark
+from tap_vitally.replication.passes import FIRST_PASS, SORT_KEYS, Pass, SortKey, next_bookmark
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,20 @@ class Resume:
     ``archived=true``, empty for a single list; ``cursor`` the one after the last page delivered
     whole; ``sort_by`` the order that it is bound to. For child streams, ``context`` is all lists of
     each parent and which parents are walked, and parents created (or changed, by ``sort_by``) after
-    ``parents_after`` are done.
+    ``parents_after`` are done. ``start`` is from when on the pass wants records, null for all of
+    them: the next run must not want less, whatever bookmark a runner puts beside it;
+    ``tells_start`` is False for what an earlier version wrote, which did not say.
     """
+
+    KEYS: ClassVar[tuple[str, ...]] = (
+        "signpost",
+        "newest",
+        "context",
+        "cursor",
+        "sort_by",
+        "parents_after",
+        "start",
+    )
 
     signpost: datetime
     newest: datetime | None = None
@@ -34,18 +46,24 @@ class Resume:
     cursor: str | None = None
     sort_by: SortKey | None = None
     parents_after: datetime | None = None
+    start: datetime | None = None
+    tells_start: bool = True
 
-    def to_state(self) -> dict[str, str]:
-        """Write it as a small, readable object of only what is set."""
-        values = {
+    def to_state(self) -> dict[str, str | None]:
+        """Write it as a small, readable object.
+
+        What is not set is null and not left out: a runner may merge this into an older one, of
+        which nothing must be left.
+        """
+        return {
             "signpost": format_instant(self.signpost),
-            "newest": format_instant(self.newest) if self.newest else None,
+            "newest": _written(self.newest),
             "context": self.context,
             "cursor": self.cursor,
             "sort_by": self.sort_by,
-            "parents_after": format_instant(self.parents_after) if self.parents_after else None,
+            "parents_after": _written(self.parents_after),
+            "start": _written(self.start),
         }
-        return {name: value for name, value in values.items() if value}
 
     @classmethod
     def from_state(cls, state: Any) -> Resume | None:
@@ -59,11 +77,55 @@ class Resume:
         return cls(
             signpost=signpost,
             newest=parse_instant(state.get("newest")),
-            context=str(state.get("context", "")),
+            context=str(state.get("context") or ""),
             cursor=cursor if isinstance(cursor, str) else None,
             sort_by=next((key for key in SORT_KEYS if key == sort_by), None),
             parents_after=parse_instant(state.get("parents_after")),
+            start=parse_instant(state.get("start")),
+            tells_start="start" in state,
         )
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether anything of the pass had been delivered."""
+        return bool(self.newest or self.cursor or self.parents_after)
+
+    def finishing(self, plan: Pass, start_date: datetime | None, *, by_parent: bool) -> Pass:
+        """Make of a run's plan one that also finishes this pass.
+
+        A runner may put the place of a pass from the beginning beside an old bookmark: then what
+        lies before the bookmark has not been delivered either. An earlier version of the tap did
+        not tell where the pass began. Of a list, the order does; a walk of parents has the same
+        order always.
+        """
+        start = self.start
+        if not self.tells_start:
+            later = self.sort_by == "updatedAt"
+            start = start_date or (plan.start if later and not by_parent else None)
+        if plan.start is None or start is None:
+            return FIRST_PASS
+        return replace(plan, start=min(plan.start, start))
+
+
+def _written(moment: datetime | None) -> str | None:
+    return format_instant(moment) if moment else None
+
+
+def distrust(state: Mapping[str, Any], signpost: datetime | None, host: str | None) -> str:
+    """Say why nothing can be built on an entry; empty if something can.
+
+    A bookmark is never later than the server's clock was. One that is later now would keep back
+    every change until that moment has come: it was written by hand, or by a server whose clock was
+    wrong, and then nobody knows what else it left out.
+    """
+    written_for = state.get("host")
+    if host and isinstance(written_for, str) and written_for != host:
+        return "it was written for another workspace"
+    resume = Resume.from_state(state.get("resume"))
+    moments = (parse_instant(state.get("replication_key_value")), resume and resume.signpost)
+    if signpost and any(moment > signpost for moment in moments if moment):
+        return "it is ahead of the server's clock"
+    return ""
 
 
 @dataclass
@@ -74,7 +136,7 @@ class Place:
     stands for, None if the state does not say; ``to_retry``, the ids of parents that an earlier run
     could not read; ``resume``, where an interrupted run left off. This run learns ``newest``, the
     latest change delivered; ``finished``, the lists read to their end; ``skipped``, the parents it
-    could not read.
+    could not read. ``host`` is the fingerprint of the workspace that the entry is written for.
     """
 
     signpost: datetime | None
@@ -85,15 +147,24 @@ class Place:
     newest: datetime | None = None
     finished: set[str] = field(default_factory=set)
     skipped: list[str] = field(default_factory=list)
+    host: str | None = None
 
     @classmethod
     def from_state(
-        cls, state: Mapping[str, Any], key: str | None, signpost: datetime | None
+        cls,
+        state: Mapping[str, Any],
+        key: str | None,
+        signpost: datetime | None,
+        host: str | None = None,
     ) -> Place:
         """Read the stream's entry, empty if there is none, as any version of the tap left it.
 
-        ``key`` is the stream's replication key, None for a full table.
+        ``key`` is the stream's replication key, None for a full table. An entry that was written
+        for another host, or from a clock that is ahead of the server's, is of no use: see
+        `distrust`.
         """
+        if distrust(state, signpost, host):
+            return cls(signpost, host=host)
         known = key is not None and state.get("replication_key") == key
         contexts, skipped = state.get("contexts"), state.get("skipped")
         return cls(
@@ -106,6 +177,7 @@ class Place:
                 if isinstance(identity, str)
             ),
             resume=Resume.from_state(state.get("resume")),
+            host=host,
         )
 
     def go_on(self, labels: list[str]) -> None:
@@ -125,7 +197,8 @@ class Place:
 
     def unfinished(self, resume: Resume) -> dict[str, Any]:
         """Say where the pass is: the parts of the entry that change."""
-        return {"resume": resume.to_state(), "skipped": sorted(self.to_retry.union(self.skipped))}
+        skipped = sorted(self.to_retry.union(self.skipped))
+        return {"resume": resume.to_state(), "skipped": skipped, "host": self.host}
 
     def complete(self, key: str | None) -> dict[str, Any]:
         """Say what a complete pass may remember: the parts of the entry that change."""
@@ -134,6 +207,7 @@ class Place:
         if key and bookmark:
             entry |= {"replication_key": key, "replication_key_value": format_instant(bookmark)}
         if key:
+            entry["host"] = self.host
             # None finished: the bookmark has not moved, and stands for what it stood for.
             entry["contexts"] = sorted(filter(None, self.finished)) or self.contexts
         return entry

@@ -75,6 +75,8 @@ class SyncRunsStream(OwnStream):
         ),
         f.integer("skipped", "How much was left out."),
         f.texts("skippedReasons", "What was left out, and why."),
+        f.integer("madeNull", "Values that did not fit their type, and were made null."),
+        f.free_form("madeNullProperties", "How many of them each property has."),
         f.moment("bookmarkBefore", "Bookmark at the start; null if none."),
         f.moment("bookmarkAfter", "Bookmark at the end; null if none."),
     )

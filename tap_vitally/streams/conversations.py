@@ -6,9 +6,10 @@ from typing import Any
 
 from tap_vitally.reading.children import DetailReader
 from tap_vitally.reading.declaration import Record
+from tap_vitally.reading.links import ids_named
 from tap_vitally.stream import VitallyStream
 from tap_vitally.streams import fields as f
-from vitally_api import Unreadable, objects_at
+from vitally_api import Unreadable, rows_at
 
 EXTERNAL_URL = f.text(
     "externalUrl", "Address of the record in the system it came from; rarely sent."
@@ -54,17 +55,12 @@ def _messages_in(body: Any) -> list[Record]:
         raise Unreadable(msg)
     links = {
         "conversationUpdatedAt": body.get("updatedAt"),
-        "conversationAccountIds": _ids(body.get("accounts")),
-        "conversationUserIds": _ids(body.get("users")),
-        "conversationAdminIds": _ids(body.get("admins")),
+        "conversationAccountIds": ids_named(body, "account"),
+        "conversationUserIds": ids_named(body, "user"),
+        "conversationAdminIds": ids_named(body, "admin"),
     }
-    messages = objects_at(body, MESSAGES) if body.get("messages") else []
-    return [{**message, **links} for message in messages]
-
-
-def _ids(records: Any) -> list[str]:
-    found = records if isinstance(records, list) else []
-    return [record["id"] for record in found if isinstance(record, dict) and record.get("id")]
+    messages = rows_at(body, MESSAGES) if body.get("messages") else []
+    return [{**row, **links} if isinstance(row, dict) else row for row in messages]
 
 
 MESSAGES = "$.messages[*]"

@@ -75,7 +75,7 @@ class MeetingsStream(VitallyStream):
 
 def _identified(row: Record) -> Record:
     """Give a transcript that has no id of its own its meeting's."""
-    if row.get("id") is None:
+    if not row.get("id"):
         row["id"] = row.get("meetingId")
     return row
 
@@ -95,6 +95,7 @@ class MeetingTranscriptsStream(VitallyStream):
     only_changed = True
     path = "/meetingTranscripts"
     selected_by_default = False
+    parent_ids = ("id", "meetingId")
     shape = _identified
     reader = TranscriptReader
     schema = f.record(

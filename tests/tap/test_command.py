@@ -15,7 +15,6 @@ from typing import Any
 
 import pytest
 
-from harness.hunt import read
 from harness.support import (
     ROOT,
     Result,
@@ -23,6 +22,7 @@ from harness.support import (
     Warehouse,
     command,
     config_for,
+    read,
     run_command,
     run_tap,
 )
@@ -115,8 +115,6 @@ def test_every_number_may_come_from_the_environment(sandbox: Sandbox) -> None:
 
 STATES: Mapping[str, Any] = {
     "null": {"bookmarks": None},
-    "list": {"bookmarks": []},
-    "text": {"bookmarks": "x"},
     "null entry": {"bookmarks": {"accounts": None}},
     "list entry": {"bookmarks": {"accounts": []}},
     "text entry": {"bookmarks": {"accounts": "x"}},

@@ -80,6 +80,7 @@ def test_the_tap_overrides_what_it_means_to_and_nothing_by_accident() -> None:
                 "config_jsonschema",
                 "message_writer_class",
                 "discover_streams",
+                "setup_mapper",
                 "cb_test",
                 "invoke",
                 "_handle_termination",
@@ -96,6 +97,7 @@ def test_the_tap_overrides_what_it_means_to_and_nothing_by_accident() -> None:
                 "mask",
                 "get_records",
                 "get_batches",
+                "apply_catalog",
                 "get_replication_key_signpost",
                 "_increment_stream_state",
                 "log",
@@ -219,6 +221,8 @@ def test_the_sdk_asks_once_per_record_and_its_own_bookmark_never_shows(
             "replication_key",
             "replication_key_value",
             "contexts",
+            "host",
+            "resume",
         }
         assert "replication_key_value" in last["bookmarks"][name]
     assert not last["bookmarks"].get("admins")
@@ -357,3 +361,8 @@ def test_what_the_tap_overrides_of_a_property_is_read_as_one() -> None:
     assert stream.replication_key == "updatedAt"
     assert stream.replication_method == "INCREMENTAL"
     assert tap_of().streams["admins"].replication_method == "FULL_TABLE"
+
+
+def test_a_misspelt_attribute_of_a_declaration_is_an_error_at_once() -> None:
+    with pytest.raises(TypeError, match="Misspelt declares replikation_key, which no stream has"):
+        type("Misspelt", (VitallyStream,), {"schema": {}, "replikation_key": None})

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from harness.support import Result, Row
 
-SELDOM = {"progress_markers", "replication_key_signpost", "resume", "starting_replication_value"}
+SELDOM = {"progress_markers", "replication_key_signpost", "starting_replication_value"}
 """What STATE may hold while a run goes on, but not after it."""
 
 CONFIG = config_for("http://127.0.0.1:9")
@@ -107,6 +107,7 @@ class CleanStateTest(TapTestTemplate):
         state = self.runner.state_messages[-1]["value"]
         assert state["bookmarks"]
         assert not SELDOM & set(keys_within(state))
+        assert not any(e.get("resume", {}).get("signpost") for e in state["bookmarks"].values())
 
 
 class OneSchemaTest(TapTestTemplate):

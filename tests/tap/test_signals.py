@@ -21,8 +21,8 @@ from typing import IO, Any
 
 import pytest
 
-from harness.hunt import Attempt, Killed, Pipe, read
-from harness.support import ROOT, Row, Warehouse, command, config_for
+from harness.attempts import Attempt, Killed, Pipe
+from harness.support import ROOT, Row, Warehouse, command, config_for, read
 from sandbox import Entry, Fault, Sandbox, World, serve
 from vitally_api import VitallyError
 

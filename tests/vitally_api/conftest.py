@@ -16,8 +16,8 @@ def serve() -> Iterator[Callable[..., Server]]:
     """Start servers that end with the test."""
     with ExitStack() as running:
 
-        def start(*replies: Reply) -> Server:
-            server = running.enter_context(Server(*replies))
+        def start(*replies: Reply, port: int = 0) -> Server:
+            server = running.enter_context(Server(*replies, port=port))
             thread = threading.Thread(target=server.serve_forever, args=(0.01,))
             thread.start()
             running.callback(thread.join)

@@ -82,7 +82,7 @@ texts = st.text(st.characters() | st.just("\0"))
     ),
     st.booleans(),
 )
-def test_all_text_that_comes_through_can_be_stored(value: Any, escaped: bool) -> None:  # noqa: FBT001
+def test_all_text_that_comes_through_can_be_stored(value: Any, escaped: bool) -> None:
     body = json.dumps(value, ensure_ascii=escaped).encode("utf-8", "surrogatepass")
     decoded = decoding.decoded(body, "a test")
     assert not any("\0" in text for text in _texts(decoded))
@@ -210,3 +210,16 @@ def test_half_a_key_in_the_address_of_a_redirect_is_not_told(serve: Callable[...
     key = "sandbox+key/of=ours"
     reply = Reply(302, b"", {"Location": f"https://{key}@example.com/"})
     assert "sandbox" not in str(Client(serve(reply).url, key=key).failure())
+
+
+def test_a_nul_is_told_once_by_the_property_that_held_it(
+    serve: Callable[..., Server], caplog: pytest.LogCaptureFixture
+) -> None:
+    body = rb'{"results": [{"id": "1", "note": "a\u0000", "traits": {"x.y": ["\u0000b"]}}]}'
+    client = Client(serve(Reply(body=body)).url)
+    for _ in range(2):
+        assert client.get().data == {
+            "results": [{"id": "1", "note": "a", "traits": {"x.y": ["b"]}}]
+        }
+    told = sorted(record.getMessage() for record in caplog.records if "NUL" in record.getMessage())
+    assert [line.split("'")[1] for line in told] == ["note", "x.y"]

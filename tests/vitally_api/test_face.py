@@ -20,6 +20,7 @@ def test_the_public_face() -> None:
         "Endpoint",
         "MOST_EMPTY_PAGES",
         "Meaning",
+        "Odd",
         "Oversized",
         "Policy",
         "READS",

@@ -121,6 +121,7 @@ def test_a_server_that_repeats_the_key_does_not_bring_it_into_a_message(
         (requests.exceptions.ChunkedEncodingError(), "connection broke", False),
         (requests.exceptions.ProxyError(ConnectionRefusedError()), "proxy refused", True),
         (requests.exceptions.SSLError(ssl.SSLCertVerificationError()), "certificate", True),
+        (requests.exceptions.SSLError(ssl.SSLEOFError()), "No TLS", False),
         (OSError("no such file"), "file of certificates", True),
     ],
 )

@@ -71,7 +71,7 @@ def test_parents_are_listed_once_for_all_streams_below(start_sandbox: StartSandb
 
 @pytest.mark.parametrize("children_selected", [True, False])
 def test_parents_stay_incremental(
-    children_selected: bool,  # noqa: FBT001
+    children_selected: bool,
     start_sandbox: StartSandbox,
 ) -> None:
     sandbox = start_sandbox(accounts=10)
@@ -257,7 +257,7 @@ def test_health_scores_of_any_shape_become_dated_rows(start_sandbox: StartSandbo
     messages = run_in_process(config_for(sandbox.url), select=["account_health_scores"])
     rows = loaded(messages).tables["account_health_scores"]
     shapes = {tuple(row["breakdown"]) for row in rows.values()}
-    assert shapes == {("overall", "components"), ("results",)}
+    assert shapes == {("overall", "components"), ("results",), ("data",)}
     without = [a for a in sandbox.world.ids("accounts") if sandbox.world.health_scores(a) is None]
     assert without
     assert {account for account, _ in rows}.isdisjoint(without)

@@ -9,9 +9,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
-from harness.hunt import LossHunt, read
-from harness.support import Warehouse, config_for
+from harness.support import Warehouse, config_for, read
 from sandbox import Entry, World, serve
+from tests.whole.histories import LossHunt
 
 TestNothingIsLost = LossHunt.TestCase
 TestNothingIsLost.settings = settings(

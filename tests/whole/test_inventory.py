@@ -10,9 +10,10 @@ from typing import Any
 import duckdb
 import pytest
 
+from harness.attempts import Attempt, Trouble
 from harness.expectations import loaded
-from harness.hunt import Attempt, Hunt, Trouble, read
-from harness.support import ROOT
+from harness.hunt import Hunt
+from harness.support import ROOT, read
 from tap_vitally.streams import INVENTORIED
 
 DELETED = (ROOT / "docs" / "sql" / "deleted.sql").read_text()

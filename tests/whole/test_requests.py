@@ -18,6 +18,7 @@ import pytest
 from harness.expectations import expected, last_state, loaded, resource_of
 from harness.support import KEY, config_for, run_in_process
 from sandbox import STREAMS, Fault, Sandbox
+from tests.whole.lists import MODELS, SINGLE, SORTED, UNSORTED, WHOLE
 from vitally_api import Refused
 
 if TYPE_CHECKING:
@@ -151,62 +152,6 @@ def test_connections_are_kept(concurrency: int, recorder: Recorder) -> None:
 
 
 # Paths and queries
-
-BOTH = ({"archived": "false"}, {"archived": "true"})
-MODELS = (
-    "accounts",
-    "conversations",
-    "notes",
-    "organizations",
-    "projects",
-    "tasks",
-    "team",
-    "users",
-)
-
-SORTED: dict[str, tuple[dict[str, str], ...]] = {
-    "accounts": ({"status": "activeOrChurned"},),
-    "organizations": ({},),
-    "users": ({},),
-    "conversations": ({},),
-    "notes": BOTH,
-    "tasks": BOTH,
-    "projects": BOTH,
-    "meetings": BOTH,
-    "npsResponses": ({"target": "accounts"}, {"target": "organization"}),
-    "meetingTranscripts": ({},),
-    "customObjects/instances": BOTH,
-    **{
-        f"{parents}/{resource}": BOTH if resource in {"notes", "tasks"} else ({},)
-        for parents in ("accounts", "organizations")
-        for resource in (
-            "users",
-            "conversations",
-            "notes",
-            "tasks",
-            "projects",
-            "npsResponses",
-            "meetings",
-        )
-    },
-    "organizations/accounts": ({"status": "activeOrChurned"},),
-}
-"""The lists that can be sorted, with what selects each of them."""
-
-WHOLE = (
-    "noteCategories",
-    "taskCategories",
-    "projectCategories",
-    "projectTemplates",
-    "customObjects",
-)
-"""The lists that are read whole in every run, in an order in which nothing moves."""
-
-UNSORTED = ("admins", "surveys/responses")
-"""The lists that come in an order of their own."""
-
-SINGLE = ("accounts/healthScores", "surveyQuestions")
-"""What is read one by one, without any query."""
 
 
 def queries(requests: Iterable[Entry]) -> dict[str, set[frozenset[tuple[str, str]]]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import logging
 import re
@@ -15,8 +14,8 @@ from urllib.parse import quote
 
 import pytest
 
-from harness.hunt import Attempt, Hunt, Killed, Pipe, Trouble, read, waits_pass_in_no_time
-from harness.support import Row, Warehouse, config_for
+from harness.attempts import Attempt, Killed, Pipe
+from harness.support import Row, Warehouse, config_for, read, waits_pass_in_no_time
 from sandbox import Clock, Fault, Sandbox, World, serve
 from tap_vitally.replication.instants import format_instant, parse_instant
 from tap_vitally.replication.place import Resume
@@ -131,7 +130,7 @@ def test_killed_at_any_page_a_pass_goes_on(
         assert len(repeated) <= GRAIN + ties
         assert resume or len(before) <= GRAIN + ties
         assert killed.entry["replication_key_value"] <= format_instant(NOON)
-        if resume and "cursor" in resume:
+        if resume and resume.get("cursor"):
             assert quote(resume["cursor"], safe="") in after[0]
 
 
@@ -171,11 +170,17 @@ def test_an_interrupted_pass_keeps_its_signpost(scene: Open, stream: str) -> Non
         world.add_message(key)
     began.clock.advance(3600)
     began.run()
-    assert "resume" not in began.entry
+    assert not under_way(began.entry)
     bookmark = parse_instant(began.entry["replication_key_value"])
     assert bookmark
     assert bookmark <= NOON
     assert began.differences() == {}
+
+
+def under_way(entry: Row) -> str | None:
+    """Since when an interrupted pass has been going on, if there is one."""
+    since: str | None = (entry.get("resume") or {}).get("signpost")
+    return since
 
 
 @pytest.mark.parametrize("stream", LONG_PASSES)
@@ -185,7 +190,7 @@ def test_an_interrupted_state_is_small_and_explained(scene: Open, stream: str) -
     assert len(json.dumps(killed.entry)) < 1000
     explained = set(re.findall(r"``(\w+)``", Resume.__doc__ or ""))
     assert killed.entry["resume"].keys() <= explained
-    assert all(isinstance(value, str) for value in killed.entry["resume"].values())
+    assert all(isinstance(v, str | None) for v in killed.entry["resume"].values())
 
 
 def test_a_cursor_that_is_refused_costs_a_warning_and_time(
@@ -215,7 +220,7 @@ def test_a_cursor_that_is_refused_in_any_way_is_dropped(
     messages = read(config, select=["users"], state=state)
     resumed.warehouse.load(messages)
     assert resumed.differences() == {}
-    assert "resume" not in resumed.entry
+    assert not under_way(resumed.entry)
 
 
 def test_a_cursor_that_is_garbage_is_dropped(scene: Open) -> None:
@@ -224,7 +229,7 @@ def test_a_cursor_that_is_garbage_is_dropped(scene: Open) -> None:
     killed.entry["resume"]["cursor"] = "garbage"
     killed.run()
     assert killed.differences() == {}
-    assert "resume" not in killed.entry
+    assert not under_way(killed.entry)
 
 
 BOOKMARK = "2026-01-01T00:00:00.000Z"
@@ -272,127 +277,3 @@ def test_states_of_other_versions_load(scene: Open, stream: str, old: str) -> No
     complete.run()
     assert complete.differences() == {}
     assert complete.entry["replication_key_value"] >= BOOKMARK
-
-
-# Histories that lost something once.
-
-
-@pytest.fixture
-def hunt() -> Iterator[Callable[..., Hunt]]:
-    """Open hunts that are closed with the test."""
-    opened: list[Hunt] = []
-
-    def start(**how: Any) -> Hunt:
-        opened.append(Hunt(**how))
-        return opened[-1]
-
-    yield start
-    for each in opened:
-        each.close()
-
-
-StartHunt = Callable[..., Hunt]
-
-
-def ended_anywhere(hunt: Hunt, lines: range, **what: Any) -> None:
-    """From one and the same state, end a run after each number of lines, then finish in peace.
-
-    Something changes before that, which takes the bookmark as far as the signpost allows.
-    """
-    before = copy.deepcopy(hunt.warehouse)
-    interrupted = 0
-    for at in lines:
-        hunt.warehouse = copy.deepcopy(before)
-        hunt.run(Attempt(ending="term", after="lines", at=at, **what))
-        entries = (hunt.warehouse.state or {}).get("bookmarks", {}).values()
-        interrupted += any("resume" in entry for entry in entries)
-        hunt.live(10)
-        hunt.world.update("conversations", hunt.world.ids("conversations")[1], subject=str(at))
-        hunt.finish()
-    assert interrupted, "no run was ended in the middle of a pass"
-
-
-def test_details_come_in_the_order_of_changes_not_of_creation(hunt: StartHunt) -> None:
-    """Conversations that changed were taken for done when older ones were."""
-    changed = hunt(streams=("messages",), page_size=7, inventory=())
-    changed.run(Attempt())
-    changed.live(100)
-    oldest_first = changed.world.ids("conversations")
-    for position in (2, 0, 4):
-        changed.clock.advance(5)
-        changed.world.add_message(oldest_first[position])
-    ended_anywhere(changed, range(1, 20))
-
-
-def test_details_from_a_start_date_come_in_the_order_of_changes(hunt: StartHunt) -> None:
-    dated = hunt(streams=("messages",), page_size=7, start_days=600, inventory=())
-    for position in (1, 2, 0):
-        dated.clock.advance(1)
-        dated.world.add_message(dated.world.ids("conversations")[position])
-    ended_anywhere(dated, range(1, 25))
-
-
-def test_parents_that_cannot_be_sorted_are_not_taken_for_sorted(hunt: StartHunt) -> None:
-    """Custom objects come in any order, so a place among them says nothing."""
-    objects = hunt(streams=("custom_object_instances",), page_size=7, inventory=())
-    for position in (1, 2, 0):
-        objects.clock.advance(1)
-        key = objects.world.ids("customObjects")[position]
-        objects.world.update("customObjects", key, label="edited")
-    for at in range(1, 20):
-        objects.warehouse = Warehouse()
-        objects.run(Attempt(ending="term", after="lines", at=at))
-        objects.finish()
-
-
-def test_parents_on_a_page_out_of_order_are_not_taken_for_sorted(hunt: StartHunt) -> None:
-    users = hunt(streams=("account_users",), page_size=7, inventory=())
-    reversed_page = Trouble("out_of_order", "accounts", times=None)
-    for at in range(1, 20):
-        users.warehouse = Warehouse()
-        users.run(Attempt(ending="term", after="lines", at=at, troubles=(reversed_page,)))
-        users.finish()
-
-
-def test_changed_parents_on_a_page_out_of_order_are_not_taken_for_sorted(hunt: StartHunt) -> None:
-    changed = hunt(streams=("messages",), page_size=7, inventory=())
-    changed.run(Attempt())
-    changed.live(100)
-    for key in changed.world.ids("conversations"):
-        changed.clock.advance(5)
-        changed.world.add_message(key)
-    reversed_page = Trouble("out_of_order", "conversations", times=None)
-    ended_anywhere(changed, range(3, 20), troubles=(reversed_page,))
-
-
-def test_transcripts_that_could_not_be_read_are_read_by_the_next_run(hunt: StartHunt) -> None:
-    """They were listed among the skipped, and forgotten."""
-    transcripts = hunt(seed=1, streams=("meeting_transcripts",), inventory=())
-    broken = Trouble("reset_mid_body", "meetingTranscripts/*", times=None)
-    assert transcripts.run(Attempt(troubles=(broken,)))
-    assert transcripts.warehouse.state
-    assert transcripts.warehouse.state["bookmarks"]["meeting_transcripts"]["skipped"]
-    transcripts.finish()
-
-
-def test_a_transcript_without_a_meeting_is_given_none(hunt: StartHunt) -> None:
-    """Tried again by its id alone, it was given that for its meeting's."""
-    transcripts = hunt(seed=1, streams=("meeting_transcripts",), inventory=())
-    transcripts.run(Attempt())
-    for key in transcripts.world.ids("meetingTranscripts"):
-        transcripts.live(10)
-        transcripts.world.update("meetingTranscripts", key, meetingId=None)
-    broken = Trouble("html_200", "meetingTranscripts/*", times=None)
-    assert transcripts.run(Attempt(troubles=(broken,)))
-    transcripts.finish()
-
-
-def test_a_parent_that_could_not_be_read_is_not_forgotten_when_the_run_is_killed(
-    hunt: StartHunt,
-) -> None:
-    notes = hunt(streams=("account_notes",), inventory=())
-    for at in range(4, 24, 4):
-        notes.warehouse = Warehouse()
-        broken = Trouble("status", "accounts/{account}/notes", times=None, account=3)
-        notes.run(Attempt(ending="term", after="lines", at=at, troubles=(broken,)))
-        notes.finish()

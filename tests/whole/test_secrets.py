@@ -17,8 +17,16 @@ from typing import Any
 
 import pytest
 
-from harness.hunt import Pipe, read, waits_pass_in_no_time
-from harness.support import Result, Row, command, config_for, run_command
+from harness.attempts import Pipe
+from harness.support import (
+    Result,
+    Row,
+    command,
+    config_for,
+    read,
+    run_command,
+    waits_pass_in_no_time,
+)
 from sandbox import Fault, Sandbox, World, serve
 from sandbox.faults import Kind
 from tap_vitally.tap import TapVitally

@@ -1,34 +1,21 @@
-"""Every stream delivers the workspace: at first, after changes, and under every setting."""
+"""Every stream delivers the workspace: at first, and after changes."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
 
 import pytest
 
-from harness.expectations import (
-    all_expected,
-    expected,
-    last_state,
-    loaded,
-    records_of,
-    resource_of,
-)
-from harness.support import catalog, config_for, run_in_process, run_tap
-from sandbox import STREAMS, Clock, Entry, Fault, Sandbox, World, serve
+from harness.expectations import Tables, all_expected, last_state, loaded, records_of, resource_of
+from harness.support import Result, Row, catalog, config_for, run_in_process, run_tap
+from sandbox import STREAMS, Clock, Entry, World, serve
+from tests.whole.lists import MODELS, SORTED, WHOLE
+from tests.whole.workspaces import START, bookmark, frozen, instant
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from harness.expectations import Tables
-    from harness.support import Result, Row
-
-START = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 SURVEYS = 2
 LOOKBACK = timedelta(seconds=300)
 REPLICATION_KEYS = {
@@ -187,38 +174,33 @@ def test_run_without_changes_asks_once_for_each_list(story: Story) -> None:
     assert 1 <= asked.pop("meetingTranscripts") <= 1 + recent["meeting_transcripts"]
     # Their list is short; whether it is read once or once more for the streams below is no matter.
     assert asked.pop("customObjects") in {1, 2}
-    assert asked == {
-        # One probe, the list itself, and one list of parents for all streams below.
-        "accounts": 1 + 1 + 1,
-        "organizations": 1 + 1,
-        "users": 1,
-        "admins": 1,
-        # The list itself, the list that messages look at, and the conversations that changed.
-        "conversations": 1 + 1 + recent["conversations"],
-        **dict.fromkeys(("notes", "tasks", "projects", "meetings", "npsResponses"), 2),
-        "noteCategories": 1,
-        "taskCategories": 1,
-        "projectCategories": 1,
-        "projectTemplates": 1,
-        "customFields": 8 + size["custom_objects"],
-        "customObjects/instances": 2 * size["custom_objects"],
-        # Both for the responses and for the questions in them.
-        "surveys/responses": 2 * SURVEYS,
-        "surveyQuestions": size["survey_questions"],
-        "accounts/healthScores": size["accounts"],
-        **lists_below("accounts", size["accounts"]),
-        **lists_below("organizations", size["organizations"]),
-        "organizations/accounts": size["organizations"],
-    }
+    wanted = Counter(
+        {resource: len(queries) * parents(resource, size) for resource, queries in SORTED.items()}
+    )
+    wanted.update(resource for resource in WHOLE)
+    wanted.update(
+        {
+            "admins": 1,
+            # The probe, and one list of parents for all streams below.
+            "accounts": 1 + 1,
+            "organizations": 1,
+            # The list that messages look at, and the conversations that changed.
+            "conversations": 1 + recent["conversations"],
+            "customFields": len(MODELS) + size["custom_objects"],
+            # Both for the responses and for the questions in them.
+            "surveys/responses": 2 * SURVEYS,
+            "surveyQuestions": size["survey_questions"],
+            "accounts/healthScores": size["accounts"],
+        }
+    )
+    del wanted["meetingTranscripts"], wanted["customObjects"]
+    assert asked == wanted
 
 
-def lists_below(parents: str, count: int) -> dict[str, int]:
-    """One request per parent, or two where archived rows have a list of their own."""
-    single = ("users", "conversations", "projects", "npsResponses", "meetings")
-    return {
-        **{f"{parents}/{resource}": count for resource in single},
-        **{f"{parents}/{resource}": 2 * count for resource in ("notes", "tasks")},
-    }
+def parents(resource: str, size: dict[str, int]) -> int:
+    """How many parents have a list of their own; a list of the whole workspace is one."""
+    parent, _, below = resource.partition("/")
+    return size[{"customObjects": "custom_objects"}.get(parent, parent)] if below else 1
 
 
 def test_default_selection_without_changes_costs_one_request_per_list_and_a_probe() -> None:
@@ -234,9 +216,12 @@ def test_default_selection_without_changes_costs_one_request_per_list_and_a_prob
         sandbox.requests.clear()
         run_in_process(config, select=select, state=state)
         objects = len(sandbox.world.ids("customObjects"))
-        singles = 5 + 4 + 1  # the customers and their people, four kinds of labels, custom objects
-        variants = 4 * 2 + 2 + 8 + objects * (1 + 2)
-        assert len(sandbox.requests) <= singles + variants + 1
+        top = {resource: queries for resource, queries in SORTED.items() if "/" not in resource}
+        del top["meetingTranscripts"]
+        lists = sum(map(len, top.values())) + len(WHOLE) + len(("admins",))
+        fields = len(MODELS) + objects
+        instances = objects * len(SORTED["customObjects/instances"])
+        assert len(sandbox.requests) <= 1 + lists + fields + instances
 
 
 def test_numbers_keep_every_digit(story: Story) -> None:
@@ -251,266 +236,3 @@ def test_order_does_not_depend_on_concurrency(story: Story) -> None:
     assert timeless(story.first) == timeless(story.serial)
     assert "time_extracted" in story.first.stdout
     assert without_times(story.second) == without_times(story.second_serial)
-
-
-# Settings
-
-
-def test_start_date_leaves_out_what_changed_before() -> None:
-    select = ["users", "meetings", "account_notes"]
-    with frozen(accounts=12) as sandbox:
-        tables = {stream: expected(sandbox.world, stream) for stream in select}
-        moments = sorted(row["updatedAt"] for row in tables["users"].values())
-        start = moments[len(moments) // 2]
-        config = config_for(sandbox.url, start_date=start, page_size=5)
-        warehouse = loaded(run_in_process(config, select=select))
-        for stream, table in tables.items():
-            wanted = {
-                key: row for key, row in table.items() if (row["updatedAt"] or start) >= start
-            }
-            assert 0 < len(wanted) < len(table)
-            assert warehouse.tables[stream] == wanted
-        assert any(row["updatedAt"] is None for row in warehouse.tables["meetings"].values())
-
-
-def test_start_date_after_the_bookmark_wins() -> None:
-    with frozen() as sandbox:
-        config = config_for(sandbox.url)
-        state = last_state(run_in_process(config, select=["users"]))
-        sandbox.world.clock.advance(3600)
-        early, late = sandbox.world.ids("users")[:2]
-        sandbox.world.update("users", early, name="Early")
-        sandbox.world.clock.advance(3600)
-        start = sandbox.world.clock.now()
-        sandbox.world.update("users", late, name="Late")
-        config |= {"start_date": start.isoformat()}
-        messages = run_in_process(config, select=["users"], state=state)
-        assert [row["id"] for row in records_of(messages, "users")] == [late]
-
-
-@pytest.mark.parametrize("page_size", [1, 7, 100])
-def test_page_size(page_size: int) -> None:
-    with frozen(accounts=6) as sandbox:
-        users = expected(sandbox.world, "users")
-        config = config_for(sandbox.url, page_size=page_size)
-        messages = run_in_process(config, select=["users"])
-        assert loaded(messages).tables["users"] == users
-        asked = pages_asked(sandbox, "users")
-        assert len(asked) == -(-len(users) // page_size)
-        assert all(f"limit={page_size}&" in entry.query for entry in asked)
-
-
-CHURNED = {"active": (False,), "churned": (True,), "activeOrChurned": (False, True)}
-
-
-@pytest.mark.parametrize("status", CHURNED)
-@pytest.mark.parametrize("stream", ["accounts", "account_notes"])
-def test_account_status(stream: str, status: str) -> None:
-    with frozen(accounts=12) as sandbox:
-        churned = {
-            key: bool(row["churnedAt"]) for (key,), row in sandbox.world.truth("accounts").items()
-        }
-        table = expected(sandbox.world, stream)
-        wanted = {key: row for key, row in table.items() if churned[key[0]] in CHURNED[status]}
-        config = config_for(sandbox.url, account_status=status)
-        assert wanted
-        assert loaded(run_in_process(config, select=[stream])).tables[stream] == wanted
-
-
-@pytest.mark.parametrize(
-    "stream",
-    [
-        "notes",
-        "tasks",
-        "projects",
-        "meetings",
-        "custom_object_instances",
-        "account_notes",
-        "organization_tasks",
-    ],
-)
-def test_include_archived_can_be_switched_on_later(stream: str) -> None:
-    with frozen(accounts=12) as sandbox:
-        table = expected(sandbox.world, stream)
-        live = {key: row for key, row in table.items() if not row["archivedAt"]}
-        assert len(live) < len(table)
-        assert switched(sandbox, stream, {"include_archived": False}, {}) == (live, table)
-
-
-@pytest.mark.parametrize("stream", ["accounts", "account_notes", "account_users"])
-def test_account_status_can_be_widened_later(stream: str) -> None:
-    with frozen(accounts=12) as sandbox:
-        table = expected(sandbox.world, stream)
-        active = expected_of_active(sandbox.world, stream)
-        assert len(active) < len(table)
-        assert switched(sandbox, stream, {"account_status": "active"}, {}) == (active, table)
-
-
-def test_account_that_is_won_back_brings_its_old_notes() -> None:
-    with frozen(accounts=12) as sandbox:
-        world = sandbox.world
-        config = config_for(sandbox.url, account_status="active")
-        first = run_in_process(config, select=["account_notes"])
-        lost = next(
-            row["accountId"]
-            for row in expected(world, "notes").values()
-            if row["accountId"] and world.row("accounts", row["accountId"])["churnedAt"]
-        )
-        world.clock.advance(7200)
-        world.update("accounts", lost, churnedAt=None)
-        second = run_in_process(config, select=["account_notes"], state=last_state(first))
-        assert loaded(first, second).tables["account_notes"] == expected_of_active(
-            world, "account_notes"
-        )
-
-
-def expected_of_active(world: World, stream: str) -> dict[tuple[str, ...], Row]:
-    """The rows of active accounts only, whose id comes first in the key."""
-    return {
-        key: row
-        for key, row in expected(world, stream).items()
-        if not world.row("accounts", key[0])["churnedAt"]
-    }
-
-
-def switched(sandbox: Sandbox, stream: str, before: Row, after: Row) -> tuple[Any, Any]:
-    """What is there after a run with one setting, and after a later run with another."""
-    config = config_for(sandbox.url, page_size=5)
-    first = run_in_process(config | before, select=[stream])
-    sandbox.world.clock.advance(7200)
-    second = run_in_process(config | after, select=[stream], state=last_state(first))
-    return loaded(first).tables[stream], loaded(first, second).tables[stream]
-
-
-EMBEDDED = {
-    "users": ("accounts", "organizations"),
-    "notes": ("account", "organization"),
-    "nps_responses": ("user",),
-    "meetings": ("accounts", "organizations"),
-    "custom_object_instances": ("customer", "customers", "organization"),
-    "account_tasks": ("account", "organization"),
-}
-
-
-@pytest.mark.parametrize("stream", EMBEDDED)
-def test_embedded_objects_can_be_cut_down_to_references(stream: str) -> None:
-    def reference(value: Any) -> Any:
-        if isinstance(value, list):
-            return [reference(item) for item in value]
-        names = ("id", "externalId", "name")
-        return value and {name: value[name] for name in names if name in value}
-
-    with frozen(accounts=12) as sandbox:
-        table = expected(sandbox.world, stream)
-        config = config_for(sandbox.url, embedded_objects="reference")
-        found = loaded(run_in_process(config, select=[stream])).tables[stream]
-        assert found != table
-        assert found == {
-            key: {
-                name: reference(value) if name in EMBEDDED[stream] else value
-                for name, value in row.items()
-            }
-            for key, row in table.items()
-        }
-
-
-# Pages
-
-
-def test_rows_changed_in_the_same_moment_are_read_across_pages() -> None:
-    with frozen(accounts=6) as sandbox:
-        world = sandbox.world
-        config = config_for(sandbox.url, page_size=3, lookback_seconds=0)
-        runs = [run_in_process(config, select=["users"])]
-        world.clock.advance(3600)
-        ids = world.ids("users")
-        for changed in (ids[:7], ids[5:9]):
-            # No time passes between the two rounds: the bookmark is this very moment.
-            for user in changed:
-                world.update("users", user, name=f"{world.row('users', user)['name']} again")
-            runs.append(run_in_process(config, select=["users"], state=last_state(runs[-1])))
-            assert loaded(*runs).tables["users"] == expected(world, "users")
-        assert bookmark(last_state(runs[-1]), "users") == world.clock.now()
-
-
-def test_lists_out_of_order_are_read_to_their_end(caplog: pytest.LogCaptureFixture) -> None:
-    with frozen(accounts=6) as sandbox:
-        world = sandbox.world
-        config = config_for(sandbox.url, page_size=3)
-        first = run_in_process(config, select=["users"])
-        world.clock.advance(3600)
-        for user in world.ids("users")[:4]:
-            world.clock.advance(1)
-            world.update("users", user, name="New")
-        sandbox.faults.append(Fault("out_of_order", path="users"))
-        sandbox.requests.clear()
-        second = run_in_process(config, select=["users"], state=last_state(first))
-        assert loaded(first, second).tables["users"] == expected(world, "users")
-        pages = [entry for entry in sandbox.requests if entry.path == "/resources/users"]
-        assert len(pages) >= len(world.ids("users")) / 3
-    assert [record.getMessage() for record in caplog.records].count(
-        "/users is not in the order of updatedAt: it is read to its end, so that no change is "
-        "missed."
-    ) == 1
-
-
-def test_an_empty_page_is_not_the_end() -> None:
-    with frozen(accounts=6) as sandbox:
-        sandbox.faults.append(Fault("empty_page_with_next", path="users", after=1, times=2))
-        messages = run_in_process(config_for(sandbox.url, page_size=5), select=["users"])
-        assert not sandbox.faults.pick("/resources/users", {}), "both should have struck"
-        assert loaded(messages).tables["users"] == expected(sandbox.world, "users")
-
-
-@pytest.mark.parametrize("at_end", ["early", "omitted", "present"])
-def test_the_end_of_a_list_is_told_in_several_ways(at_end: Any) -> None:
-    with frozen(accounts=6, at_end=at_end) as sandbox:
-        messages = run_in_process(config_for(sandbox.url, page_size=5), select=["users"])
-        users = expected(sandbox.world, "users")
-        assert loaded(messages).tables["users"] == users
-        assert len(pages_asked(sandbox, "users")) == -(-len(users) // 5)
-
-
-def test_without_the_server_s_clock_the_bookmark_stays(caplog: pytest.LogCaptureFixture) -> None:
-    with frozen() as sandbox:
-        world = sandbox.world
-        config = config_for(sandbox.url)
-        runs = [run_in_process(config, select=["users"])]
-        before = bookmark(last_state(runs[0]), "users")
-        for name in ("first", "second"):
-            world.clock.advance(3600)
-            world.update("users", world.ids("users")[0], name=name)
-            sandbox.faults[:] = [Fault("no_date")]
-            caplog.clear()
-            runs.append(run_in_process(config, select=["users"], state=last_state(runs[-1])))
-            assert loaded(*runs).tables["users"] == expected(world, "users")
-            assert bookmark(last_state(runs[-1]), "users") == before
-            assert caplog.text.count("The server does not tell its clock") == 1
-        sandbox.faults.clear()
-        runs.append(run_in_process(config, select=["users"], state=last_state(runs[-1])))
-        assert bookmark(last_state(runs[-1]), "users") > before
-
-
-def pages_asked(sandbox: Sandbox, resource: str) -> list[Entry]:
-    """The requests of a first pass, without the second look at the front of a long list."""
-    return [
-        entry
-        for entry in sandbox.requests
-        if entry.path == f"/resources/{resource}" and "sortBy=createdAt" in entry.query
-    ]
-
-
-def bookmark(state: Row | None, stream: str) -> datetime:
-    assert state
-    return instant(state["bookmarks"][stream]["replication_key_value"])
-
-
-def instant(text: str) -> datetime:
-    return datetime.fromisoformat(text)
-
-
-@contextmanager
-def frozen(accounts: int = 4, **how: Any) -> Iterator[Sandbox]:
-    """A sandbox whose clock moves only when it is told to."""
-    with serve(World(accounts=accounts, clock=Clock(START)), **how) as sandbox:
-        yield sandbox

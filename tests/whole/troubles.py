@@ -140,6 +140,7 @@ ANSWERS: Mapping[str, Fault] = {
     "stall": Fault("stall", seconds=5),
     "no clock": Fault("no_date"),
     "not Unicode": Fault("invalid_utf8"),
+    "NUL": Fault("nul_chars"),
 }
 
 
@@ -301,11 +302,22 @@ def another_order(stage: Stage) -> list[str]:
 @trouble("cursor")
 def cursor_that_is_no_longer_good(stage: Stage) -> list[str]:
     place = {
-        "signpost": "2030-01-01T00:00:00.000Z",
+        "signpost": "2020-01-01T00:00:00.000Z",
         "cursor": "no longer good",
         "sort_by": "createdAt",
     }
     return with_state(stage, {"resume": place})
+
+
+@trouble("state of another workspace")
+def state_of_another_workspace(stage: Stage) -> list[str]:
+    return with_state(stage, {"host": "another"})
+
+
+@trouble("state of another time")
+def state_of_another_time(stage: Stage) -> list[str]:
+    entry = {"replication_key": "updatedAt", "replication_key_value": "2999-01-01T00:00:00.000Z"}
+    return with_state(stage, entry)
 
 
 def with_state(stage: Stage, entry: Row, *faults: Fault) -> list[str]:
@@ -337,6 +349,9 @@ TROUBLES |= {
     "no file": partial(mistaken, lambda stage: [*stage.command()[:4], "/nowhere/to/be/found.json"]),
     "variable": partial(
         mistaken, lambda stage: [*stage.command()[:4], "ENV"], TAP_VITALLY_PAGE_SIZE="many"
+    ),
+    "word": partial(
+        mistaken, lambda stage: [*stage.command()[:4], "ENV"], TAP_VITALLY_INCLUDE_ARCHIVED="y"
     ),
     "state": partial(mistaken, lambda stage: stage.command("--state", __file__)),
     "catalog": partial(mistaken, lambda stage: stage.command("--catalog", stage.command()[-1])),

@@ -1,0 +1,185 @@
+"""A workspace that can be changed as its users change it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sandbox.clock import Clock, iso
+from sandbox.generate import MAKERS, Maker, sizes_for
+from sandbox.makers.draw import Made, Moments
+from sandbox.rows import HIDDEN_LINKS, Rows
+from sandbox.table import Links, Row
+
+LINK_FIELDS = frozenset(
+    {"accountId", "accountIds", "organizationId", "organizationIds", "userIds", "adminIds"}
+)
+
+PARTS: Mapping[str, tuple[str, ...]] = {
+    "conversations": ("messages",),
+    "customObjects": ("instances", "customFields"),
+    "meetings": ("meetingTranscripts",),
+    "surveys": ("surveyQuestions", "surveyResponses"),
+}
+"""What goes away together with a row."""
+
+SHOWN_FOR: Mapping[str, tuple[str, ...]] = {
+    "accountId": ("account",),
+    "accountIds": ("accounts",),
+    "customerIds": ("customer", "customerId", "customers"),
+    "organizationId": ("organization",),
+    "organizationIds": ("organizations",),
+    "userId": ("user",),
+}
+"""What a row shows for a link that is written."""
+
+SEEN_FIELDS = frozenset({"firstKnown", "firstSeenTimestamp"})
+"""Fields that say when Vitally first heard of somebody."""
+
+
+class Workspace(Rows):
+    """Everything a Vitally workspace holds, in as many rows as you like.
+
+    A row differs from what it was only if its ``updatedAt`` does too, except for what `set_health`
+    does.
+    """
+
+    def __init__(
+        self, seed: int, accounts: int, clock: Clock, sizes: Mapping[str, int] | None
+    ) -> None:
+        super().__init__(sorted(MAKERS), clock)
+        self._maker = Maker(self, seed)
+        for resource, made in self._maker.history(sizes_for(accounts, sizes)):
+            self._insert(resource, made)
+
+    def create(self, resource: str, /, **fields: Any) -> Row:
+        """Add a row, with whatever fields are not given drawn at random.
+
+        Fields may be those of the row, or the links that the API takes on writing: ``accountId``
+        and ``organizationId`` (notes, tasks, projects, npsResponses), ``accountIds`` and
+        ``organizationIds`` (users, meetings, conversations), ``userIds`` (meetings, conversations),
+        ``adminIds`` (conversations), ``customObjectId`` and ``customerIds`` (instances),
+        ``conversationId`` (messages), ``meetingId`` (meetingTranscripts), ``surveyId``
+        (surveyResponses), ``model`` or ``customObjectId`` (customFields).
+        """
+        with self.lock:
+            now = iso(self.clock.now())
+            made = self._maker.make(resource, Moments(now, now), fields)
+            self._insert(resource, made)
+            self._touch_whole(resource, made.links)
+            return made.row
+
+    def write(self, resource: str, /, **fields: Any) -> Row:
+        """Add a row as a client writes it: like `create`, but nothing in it is left to chance."""
+        with self.lock:
+            now = iso(self.clock.now())
+            made = self._maker.make(resource, Moments(now, now), fields)
+            given = {"id", "createdAt", "updatedAt", *fields}
+            given.update(*(SHOWN_FOR.get(name, ()) for name in fields))
+            row = {
+                name: value if name in given else _nothing(name, value, now)
+                for name, value in made.row.items()
+            }
+            self._insert(resource, Made(row, made.links))
+            self._touch_whole(resource, made.links)
+            return row
+
+    def update(self, resource: str, key: str, /, **fields: Any) -> Row:
+        """Change fields of a row, or whom it belongs to where that can change, and stamp it."""
+        if resource in HIDDEN_LINKS and fields.keys() & LINK_FIELDS:
+            msg = f"{resource} keep the links they were created with"
+            raise ValueError(msg)
+        with self.lock:
+            return self._change(resource, key, self.linked(resource, fields))
+
+    def archive(self, resource: str, key: str) -> Row:
+        """Delete a row softly: it stays readable, with ``archivedAt`` set."""
+        return self.update(resource, key, archivedAt=iso(self.clock.now()))
+
+    def unarchive(self, resource: str, key: str) -> Row:
+        """Take an `archive` back."""
+        return self.update(resource, key, archivedAt=None)
+
+    def churn(self, account: str) -> Row:
+        """Lose a customer: the account leaves the default list."""
+        return self.update("accounts", account, churnedAt=iso(self.clock.now()))
+
+    def deactivate(self, user: str) -> Row:
+        """Deactivate a user, who stays in the lists."""
+        return self.update("users", user, deactivatedAt=iso(self.clock.now()))
+
+    def complete(self, task: str) -> Row:
+        """Complete a task, by whomever it is assigned to."""
+        by = {"completedById": "assignedToId", "completedBy": "assignedTo"}
+        with self.lock:
+            row = self.row("tasks", task)
+            done = {field: row[source] for field, source in by.items()}
+            return self.update("tasks", task, completedAt=iso(self.clock.now()), **done)
+
+    def add_message(self, conversation: str, /, **fields: Any) -> Row:
+        """Add a message, which also counts as an update of its conversation."""
+        fields.setdefault("timestamp", iso(self.clock.now()))
+        return self.create("messages", conversationId=conversation, **fields)
+
+    def set_health(self, account: str, score: float | None) -> Row:
+        """Recompute a health score. It is the one change that ``updatedAt`` says nothing of."""
+        with self.lock:
+            row = {**self.row("accounts", account), "healthScore": score}
+            self.put("accounts", account, row)
+            return row
+
+    def delete(self, resource: str, key: str) -> None:
+        """Delete a row for good, with its parts; rows that belonged to it lose the link."""
+        with self.lock:
+            links = self.tables[resource].links(key)
+            for part in PARTS.get(resource, ()):
+                for child in self.tables[part].listed(key):
+                    self.tables[part].drop(child)
+            self.tables[resource].drop(key)
+            self._touch_whole(resource, links)
+            for name, table in self.tables.items():
+                for child in table.listed(key):
+                    rest = tuple(link for link in table.links(child) if link != key)
+                    row = _without(table.rows[child], key)
+                    self.put(name, child, self.stamped(row), rest)
+
+    def _insert(self, resource: str, made: Made) -> None:
+        row = made.row
+        key = f"{made.links[0]}/{row['path']}" if resource == "customFields" else row["id"]
+        self.put(resource, key, row, made.links)
+
+    def _change(self, resource: str, key: str, fields: Row) -> Row:
+        row = self.stamped({**self.row(resource, key), **fields})
+        self.put(resource, key, row)
+        self._touch_whole(resource, self.tables[resource].links(key))
+        return row
+
+    def _touch_whole(self, resource: str, links: Links) -> None:
+        """Let a change of a message count for its conversation (API notes: messages)."""
+        if resource == "messages":
+            self._change("conversations", links[0], {})
+
+
+def _nothing(name: str, value: Any, now: str) -> Any:
+    """What stands in a new row where nothing was given."""
+    if name in SEEN_FIELDS:
+        return now
+    if name.endswith("Count"):
+        return 0
+    if name == "traits":
+        return {}
+    return type(value)() if isinstance(value, bool | list) else None
+
+
+def _without(row: Row, gone: str) -> Row:
+    """Cut every mention of a deleted parent out of a row."""
+
+    def mentions(value: Any) -> bool:
+        return value == gone or (isinstance(value, dict) and value.get("id") == gone)
+
+    return {
+        field: [item for item in value if not mentions(item)]
+        if isinstance(value, list)
+        else (None if mentions(value) else value)
+        for field, value in row.items()
+    }

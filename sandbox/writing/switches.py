@@ -1,0 +1,67 @@
+"""What nobody knows of how the live API writes, each thing a switch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+
+Known: TypeAlias = Literal["update", "409", "400", "duplicate"]
+Archived: TypeAlias = Literal["update", "revive", "new", "400", "409"]
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """How the sandbox writes where the documentation is silent or speaks with two voices."""
+
+    on_known: Known = "update"
+    """What a POST does with an external id that there is."""
+    on_known_of: Mapping[str, Known] = field(default_factory=dict)
+    """The same for single resources."""
+    on_archived: Archived = "update"
+    """... with one that only an archived row has; ``update`` leaves it archived."""
+    links: Literal["replace", "add"] = "replace"
+    """What ``accountIds`` and ``organizationIds`` do to those that a user has."""
+    extra: Literal["ignore", "refuse"] = "ignore"
+    """What becomes of properties that a resource does not have."""
+    project_parent: Literal["either", "accountId", "customerId"] = "either"
+    """What a project wants its account to be called."""
+    cost: int = 1
+    """Units of the request budget that a write takes."""
+    errors_as_200: bool = False
+    """Whether a refusal comes with status 200."""
+    all_errors: bool = True
+    """Whether a refusal names everything that is wrong, or the first thing."""
+    strip_html: bool = True
+    """Whether tags and attributes that are not on Vitally's list vanish."""
+    fill_braces: bool = True
+    """Whether ``{{account.traits.key}}`` in a note is replaced."""
+    absent_tags: Literal["drop", "keep"] = "drop"
+    """What a PUT without ``tags`` does to those of a note or a task."""
+    users_deleted: Literal["now", "later"] = "now"
+    """``later`` keeps a deleted user in sight for a day, with no mark but ``updatedAt``."""
+    touched_after: float | None = None
+    """Seconds after which a new account is updated once more; about 600 at Vitally."""
+    archived_meeting: Literal["refuse", "update"] = "refuse"
+    """What a PUT does to an archived meeting."""
+    bare_external_ids: bool = False
+    """Whether notes and tasks can be put by external id without ``source``."""
+    delete_custom_objects: bool = False
+    """Whether there is a DELETE for custom objects at all."""
+    unknown_traits: Literal["store", "drop", "refuse"] = "store"
+    """What becomes of a ``vitally.custom`` trait that no custom field stands behind."""
+    deleted_status: Literal[200, 204] = 204
+    """Whether a DELETE answers without a body, or with one."""
+
+    def known(self, resource: str) -> Known:
+        """Say what a POST does with a known external id of a resource."""
+        return self.on_known_of.get(resource, self.on_known)
+
+    def but(self, changes: Mapping[str, Any]) -> Writing:
+        """Turn some switches; a name or a value that does not exist is refused."""
+        if unknown := changes.keys() - asdict(self).keys():
+            msg = f"no such switch: {', '.join(sorted(unknown))} (there are {', '.join(asdict(self))})"
+            raise ValueError(msg)
+        return msgspec.convert({**asdict(self), **changes}, Writing)

@@ -1,0 +1,80 @@
+"""What the environment and the working folder's ``.env`` say, checked before the SDK reads it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from dotenv import find_dotenv
+from dotenv.main import DotEnv
+
+WORDS = ("true", "false", "1", "0", "yes", "no", "on", "off")
+
+
+def load_env_file() -> None:
+    """Take over the ``.env`` of the working folder, or of one above it.
+
+    The SDK looks for one from its own folder upwards. What the environment has already stays.
+    """
+    if found := find_dotenv(usecwd=True):
+        DotEnv(found, override=False).set_as_environment_variables()
+
+
+def problems_in_environment(name: str, schema: Mapping[str, Any]) -> list[str]:
+    """Find the variables of a program that the SDK would fail on, or take for something else."""
+    problems = []
+    for setting, declared in schema["properties"].items():
+        variable = f"{name.upper().replace('-', '_')}_{setting.upper()}"
+        value = os.environ.get(variable)
+        if value is None:
+            continue
+        types = declared.get("type") or ()
+        if "boolean" in types:
+            if value.lower() not in WORDS:
+                problems.append(
+                    f"{variable} is {value!r}, which is neither yes nor no: write true or false, "
+                    "or leave it unset"
+                )
+        elif any(_fails(read, value) for kind, read in READERS.items() if kind in types):
+            problems.append(
+                f"{variable} cannot be read: write whole numbers in digits, lists and objects as "
+                "JSON, or leave it unset"
+            )
+    return problems
+
+
+def unknown_settings(config: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
+    """Name the settings that nothing knows, with what may have been meant."""
+    known = list(schema["properties"])
+    told = []
+    for name in config:
+        if name not in known:
+            near = get_close_matches(str(name), known, n=1)
+            hint = f": did you mean {near[0]}?" if near else "."
+            told.append(f"There is no setting {str(name)[:60]!r}, and it has no effect{hint}")
+    return told
+
+
+def _fails(read: Callable[[str], object], value: str) -> bool:
+    try:
+        read(value)
+    except ValueError:
+        return True
+    return False
+
+
+def _list(value: str) -> object:
+    # Names between commas are what the SDK also takes for a list.
+    if not value.strip():
+        raise ValueError
+    return json.loads(value) if value.lstrip().startswith("[") else value.split(",")
+
+
+READERS: Mapping[str, Callable[[str], object]] = {
+    "integer": int,
+    "object": json.loads,
+    "array": _list,
+}

@@ -1,0 +1,50 @@
+"""What a catalog or a stream map says of streams and properties that there are not.
+
+The SDK takes it without a word, and a mask that hits nothing masks nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import Any
+
+from tap_vitally.stream import VitallyStream
+from vitally_api import printable
+
+REMOVED = (None, "__NULL__")
+
+
+def catalog_misses(catalog: Mapping[str, Any], streams: Container[str]) -> Iterator[str]:
+    """Name the streams that a catalog selects and that do not exist."""
+    for name, entry in catalog.items():
+        root = entry.metadata.get(())
+        if name not in streams and root and root.selected:
+            yield f"The catalog selects {printable(name)!r}, which is no stream."
+
+
+def map_misses(maps: Mapping[str, Any], streams: Sequence[VitallyStream]) -> Iterator[str]:
+    """Name what stream maps are about and do not hit."""
+    for pattern, mapped in maps.items():
+        hit = [stream for stream in streams if fnmatchcase(stream.name, pattern)]
+        if not hit and not pattern.startswith("__"):
+            yield f"stream_maps names {printable(pattern)!r}, which is no stream."
+        for stream in hit:
+            if isinstance(mapped, Mapping):
+                yield from _property_misses(stream, mapped)
+
+
+def _property_misses(stream: VitallyStream, mapped: Mapping[str, Any]) -> Iterator[str]:
+    columns = stream.schema["properties"]
+    alike = {column.lower() for column in columns}
+    for column, how in mapped.items():
+        if column in columns or column.startswith("__"):
+            continue
+        told = f"{stream.name}.{printable(column)}"
+        if how in REMOVED:
+            yield f"stream_maps removes {told}, which is no property."
+        elif column.lower() in alike:
+            yield (
+                f"stream_maps adds {told} beside a property of the same name in other letters, "
+                "which stays as it is."
+            )

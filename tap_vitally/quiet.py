@@ -1,0 +1,31 @@
+"""What of the SDK's own talk a person wants to read: its warnings, and the rest when asked for."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+
+import singer_sdk
+from singer_sdk.metrics import METRICS_LOGGER_NAME
+from typing_extensions import override
+
+SDK = str(Path(singer_sdk.__file__).parent)
+
+
+class Quiet(logging.Filter):
+    """Lets pass from the SDK what is worth a warning; all of it at DEBUG."""
+
+    @override
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno != logging.INFO or not record.pathname.startswith(SDK):
+            return True
+        # Runners such as Meltano ask for the metrics, by a configuration of their own.
+        asked = record.name == METRICS_LOGGER_NAME and "SINGER_SDK_LOG_CONFIG" in os.environ
+        return asked or logging.getLogger(record.name).isEnabledFor(logging.DEBUG)
+
+
+def be_quiet() -> None:
+    """Make the log one for people, wherever it goes."""
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(Quiet())

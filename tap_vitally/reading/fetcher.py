@@ -1,0 +1,226 @@
+"""How one stream is fetched: chains of pages, on any thread."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from typing import Any, ClassVar
+
+from tap_vitally.reading.declaration import Resource
+from tap_vitally.reading.listing import Listing
+from tap_vitally.reading.page import WEIGHT, Context, Page, Step
+from tap_vitally.reading.readahead import Last
+from tap_vitally.reading.shaping import Shaper
+from tap_vitally.reading.summary import Tally
+from tap_vitally.reading.workspace import Workspace
+from tap_vitally.replication.parents import Parent
+from tap_vitally.replication.passes import FIRST_PASS
+from tap_vitally.replication.place import Place
+from vitally_api import CursorRefused, Odd, Refused, Unavailable, Unreadable
+
+BAD_REQUEST = 400
+MOST_SECOND_LOOKS = 5
+"""How often the front of a list is read again while it takes more than a page."""
+
+
+class Fetcher:
+    """Fetches a stream that is made of one list or a few.
+
+    ``place`` is the stream's place in STATE and ``plan`` how it is read, both set before the first
+    chain is started.
+    """
+
+    whole_parents: ClassVar[bool] = False
+
+    def __init__(  # noqa: PLR0913, PLR0917 - what the seam knows of a stream
+        self,
+        resource: Resource,
+        workspace: Workspace,
+        name: str,
+        schema: Mapping[str, Any],
+        logger: logging.Logger,
+        incremental: bool,  # noqa: FBT001
+        fixed: Mapping[str, str] | None = None,
+    ) -> None:
+        """Prepare to read a stream; its ``name`` may differ from the resource's."""
+        self.resource = resource
+        self.workspace = workspace
+        self.name = name
+        self.logger = logger
+        self.incremental = incremental
+        self.listing = Listing(
+            resource,
+            workspace.api,
+            workspace.settings,
+            skip=self.skip,
+            fixed=fixed,
+            whole_parents=self.whole_parents,
+        )
+        embedded = workspace.settings.embedded_objects
+        self.shaper = Shaper(resource, schema, embedded, logger, self.skip, self.tally)
+        self.place = Place(None)
+        self.plan = FIRST_PASS
+        self._long_lists: list[Parent | None] = []
+        self._unusable: set[str] = set()
+        self._told: set[tuple[str, str]] = set()
+
+    @property
+    def tally(self) -> Tally:
+        """The stream's counts."""
+        return self.listing.tally
+
+    def contexts(self) -> Iterator[Context]:
+        """Find the lists to read, in their order."""
+        resume = self.place.resume
+        skipped = self.listing.labels.index(resume.context) if resume else 0
+        for context in list(self.listing.contexts())[skipped:]:
+            going_on = resume and resume.context == context.label
+            yield replace(context, cursor=resume.cursor) if resume and going_on else context
+
+    def chains(self) -> Iterator[Callable[[], Iterator[Page]]]:
+        """Find the chains of pages that make up this stream, in the order of their records."""
+        for context in self.contexts():
+            yield partial(self.pages_or_failure, context)
+        if self.place.signpost and self._may_miss_changes:
+            yield Last(partial(self._second_look, self.place.signpost))
+
+    @property
+    def _may_miss_changes(self) -> bool:
+        """Whether a record that changes during the pass may slip through it.
+
+        Not in a first pass of one list: it goes by ``createdAt``, which no change can move.
+        """
+        if self.place.resume:
+            return self.resource.sortable
+        return self.incremental and (
+            self.plan.sort_by == "updatedAt" or len(self.listing.labels) > 1
+        )
+
+    def pages_or_failure(self, context: Context) -> Iterator[Page]:
+        """Read one list; a refusal becomes a page, to be judged where it would have been written."""
+        began = False
+        try:
+            for page in self.pages(context):
+                began = True
+                yield page
+        except Refused as refusal:
+            yield Page(context, failure=refusal, ends=True)
+        except Unreadable as failure:
+            # What breaks off in the middle is no list that may be missing.
+            odd = isinstance(failure, Odd) and len(self.listing.labels) > 1 and not began
+            if not (odd or self.resource.optional):
+                raise
+            self._unusable.add(context.label)
+            yield Page(context, failure=failure, ends=True)
+
+    def start_for(self, context: Context) -> datetime | None:
+        """Decide from which moment on a list's records are wanted; None for all of them.
+
+        A list this stream has not read before may hold records older than the bookmark.
+        """
+        if context.since:
+            return context.since
+        start, place = self.plan.start, self.place
+        if start is None or place.bookmark is None:
+            return start
+        known = not context.label or place.contexts is None or context.label in place.contexts
+        return start if known else self.workspace.settings.start_date
+
+    def pages(self, context: Context) -> Iterator[Page]:
+        """Read one list, from its start again if the cursor of an earlier run is not taken."""
+        start = self.start_for(context)
+        began = False
+        try:
+            for page in self._pages_from(context, start):
+                began = True
+                yield page
+        except (CursorRefused, Unavailable, Unreadable) as failure:
+            if not isinstance(failure, CursorRefused) and (began or not context.cursor):
+                raise
+            self.logger.warning(
+                "%s is read again from its start: Vitally no longer takes the cursor.",
+                context.path,
+            )
+            yield from self._pages_from(replace(context, cursor=None), start)
+
+    def _pages_from(self, context: Context, start: datetime | None) -> Iterator[Page]:
+        sort_by = "updatedAt" if context.since else self.plan.sort_by
+        for number, step in enumerate(self.listing.walk(context, sort_by, start)):
+            if step.ends and number:
+                self._long_lists.append(context.parent)
+            self._note(context, step)
+            yield self._page(context, step)
+
+    def _page(self, context: Context, step: Step, *, again: bool = False) -> Page:
+        return Page(
+            context,
+            self.shaper.records(step.rows, context),
+            WEIGHT * step.size,
+            step.cursor,
+            step.newest,
+            step.ends and not again,
+            again,
+        )
+
+    def _note(self, context: Context, step: Step) -> None:
+        """Count how a list was read, and say once if its order did not hold."""
+        if not step.ordered and self.plan.sort_by == "updatedAt":
+            if self._tell("order", context.label):
+                self.logger.warning(
+                    "%s is not in the order of updatedAt: it is read to its end, so that no "
+                    "change is missed.",
+                    context.path,
+                )
+            self.tally.add(out_of_order=step.ends)
+        self.tally.add(stopped_early=step.ends and step.cursor is not None)
+
+    def _second_look(self, signpost: datetime) -> Iterator[Page]:
+        """Read the front of every list that took several pages once more, when all have been read.
+
+        A record that changes while its list is paged moves to the front, and one that is archived
+        moves to another list. Either way it now stands before everything changed earlier.
+        """
+        for context in self.lists_to_look_at():
+            if context.label in self._unusable:
+                continue
+            try:
+                yield from self._looks(context, signpost)
+            except Refused as refusal:
+                # It was so before, and said; or what the list is of has gone since.
+                passes = refusal.missing or refusal.status == BAD_REQUEST
+                if isinstance(refusal, CursorRefused) or not passes:
+                    raise
+
+    def _looks(self, context: Context, start: datetime) -> Iterator[Page]:
+        """Look at the front of a list until one page shows all that has changed since."""
+        for _ in range(MOST_SECOND_LOOKS):
+            newest = []
+            for step in self.listing.walk(context, "updatedAt", start):
+                newest.append(step.newest)
+                yield self._page(context, step, again=True)
+            if len(newest) == 1:
+                break
+            # What changes from now on comes before the first row of this look.
+            start = newest[0] or start
+
+    def lists_to_look_at(self) -> Iterator[Context]:
+        """Find the lists that took long enough to change: all of them, in an interrupted pass."""
+        if self._long_lists or self.place.resume:
+            yield from self.listing.contexts()
+
+    # What is left out
+
+    def skip(self, reason: str, context: Context | None = None) -> None:
+        """Leave something out, and say in one line what and why."""
+        where = f" ({context.label})" if context and context.label else ""
+        if self.tally.leave_out(f"{reason}{where}") and self._tell("skip", reason):
+            self.logger.warning("Skipped in '%s'%s: %s", self.name, where, reason)
+
+    def _tell(self, *what: str) -> bool:
+        """Whether something is to be said for the first time in this run."""
+        first = what not in self._told
+        self._told.add(what)  # type: ignore[arg-type]
+        return first

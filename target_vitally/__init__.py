@@ -1,0 +1,1 @@
+"""The Singer target for Vitally: rows become records, with the least writes and never twice."""

@@ -1,0 +1,1 @@
+"""Decisions about rows, as values: what a stream means, what a row says, what has to be written."""

@@ -1,0 +1,48 @@
+"""What of a row a record does not say yet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from target_vitally.planning.resource import Property, Record, Resource
+from target_vitally.planning.values import same, same_json
+
+Changes = dict[str, tuple[Any, Any]]
+"""By property or ``traits.<path>``: what the record says, and what the row does."""
+
+
+def shown(prop: Property, record: Mapping[str, Any]) -> Any:
+    """Find what a record says of a property, which may stand elsewhere in it."""
+    if prop.shown:
+        value = record.get(prop.shown)
+        if isinstance(value, list):
+            return [item.get("id") for item in value if isinstance(item, dict)]
+    value = record.get(prop.name)
+    if value is None and prop.name.endswith("Id"):
+        inner = record.get(prop.name.removesuffix("Id"))
+        return inner.get("id") if isinstance(inner, dict) else None
+    return value
+
+
+def changes(
+    resource: Resource,
+    body: Mapping[str, Any],
+    traits: Mapping[str, Any],
+    record: Mapping[str, Any],
+) -> Changes:
+    """Find the properties and traits in which a record differs from what a row says."""
+    found: Changes = {}
+    for name, wanted in body.items():
+        prop = resource.by_name.get(name)
+        if prop is None or prop.fixed or prop.hidden:
+            continue
+        present = shown(prop, record)
+        if not same(prop.kind, wanted, present):
+            found[name] = (present, wanted)
+    has = record.get("traits")
+    held: Record = has if isinstance(has, dict) else {}
+    for path, wanted in traits.items():
+        if not same_json(wanted, held.get(path)):
+            found[f"traits.{path}"] = (held.get(path), wanted)
+    return found

@@ -1,0 +1,252 @@
+"""What a row says: its key, properties, traits and references, as its resource takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any, Literal
+
+from target_vitally.planning.meaning import DELETED, Meaning
+from target_vitally.planning.resource import Property, Record, Reference, Way
+from target_vitally.planning.values import Unfit, fitted, listed, mapped, trait
+
+Nulls = Literal["omit", "clear"]
+
+
+class Rejection(Exception):
+    """A row that cannot be written; the message says why, without any of its values."""
+
+
+@dataclass(frozen=True)
+class Key:
+    """What a record is found by: ``id``, ``externalId``, ``email``, ``name`` or ``trait:<path>``."""
+
+    by: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Named:
+    """A record that a row refers to; ``by`` is ``source`` for an id of the workspace it came from."""
+
+    resource: str
+    by: str
+    value: str
+
+
+@dataclass
+class Fitted:
+    """A row as its resource takes it.
+
+    ``references`` has the records that a property refers to, or None where it is to be emptied;
+    ``people`` the properties that hold people; ``protected`` the traits that were left out.
+    """
+
+    key: Key | None
+    properties: Record = field(default_factory=dict)
+    traits: Record = field(default_factory=dict)
+    references: dict[str, tuple[Named, ...] | None] = field(default_factory=dict)
+    people: dict[str, list[Record]] = field(default_factory=dict)
+    delete: bool = False
+    archived: bool = False
+    copy: bool = False
+    protected: frozenset[str] = frozenset()
+
+
+def is_delete(meaning: Meaning, record: Mapping[str, Any]) -> bool:
+    """Tell whether a row says that its record is gone."""
+    marked = record.get("_sdc_deleted_at") or record.get("__sdc_deleted_at")
+    deleted = record.get(DELETED)
+    said = deleted is True or (isinstance(deleted, str) and deleted.lower() in {"true", "t", "1"})
+    return meaning.mode == "delete" or bool(marked) or said
+
+
+def fit(meaning: Meaning, record: Record, nulls: Nulls, protected: Sequence[str] = ()) -> Fitted:
+    """Read a row; `Rejection` is raised for one that cannot be written."""
+    delete = is_delete(meaning, record)
+    properties = dict(_properties(meaning, record, nulls, keys_only=delete))
+    found = Fitted(
+        key=_key(meaning, record, properties),
+        properties=properties,
+        delete=delete,
+        copy=meaning.copy,
+        archived=meaning.copy and bool(record.get("archivedAt")),
+    )
+    nothing = {
+        name
+        for name, ways in meaning.ways.items()
+        if (not delete or meaning.resource.reference[name].in_path)
+        and not _refer(found, meaning.resource.reference[name], ways, record)
+    }
+    _fixed_references(meaning, found)
+    if nulls == "clear" and not delete and not meaning.copy:
+        _clear_references(meaning, found, nothing, record)
+    if delete:
+        return found
+    if meaning.unknown == "fail" and (stray := meaning.stray(record)):
+        msg = f"{', '.join(sorted(stray))}: not in the SCHEMA, and nothing that is taken"
+        raise Rejection(msg)
+    for name, prop in meaning.resource.by_name.items():
+        if prop.kind == "people" and name in found.properties:
+            found.people[name] = found.properties.pop(name) or []
+    _traits(meaning, record, found, nulls, () if meaning.all_traits else protected)
+    return found
+
+
+def _properties(
+    meaning: Meaning, record: Record, nulls: Nulls, *, keys_only: bool
+) -> Iterator[tuple[str, Any]]:
+    """Read the columns that are properties."""
+    wanted = {"deleteOn", *meaning.resource.keys} if keys_only else None
+    for name, column in meaning.properties.items():
+        if column not in record or (wanted is not None and name not in wanted):
+            continue
+        prop = meaning.resource.by_name.get(name) or Property(name, clears=False)
+        value = record[column]
+        if name in {"id", "externalId"} and value == "":
+            value = None
+        if value is None:
+            if nulls == "clear" and not meaning.copy and name not in meaning.resource.keys:
+                _check_clears(prop)
+                yield name, None
+            continue
+        try:
+            yield name, fitted(prop.kind, value)
+        except Unfit as unfit:
+            msg = f"{name}: {unfit}"
+            raise Rejection(msg) from None
+
+
+def _check_clears(prop: Property) -> None:
+    if prop.needed or not prop.clears:
+        msg = f"{prop.name}: it cannot be emptied, and the row has a null there (nulls: clear)"
+        raise Rejection(msg)
+
+
+def _key(meaning: Meaning, record: Record, properties: Record) -> Key | None:
+    """Choose what the row's record is found by."""
+    match, resource = meaning.match, meaning.resource
+    if match and match.startswith("trait:"):
+        path = match.removeprefix("trait:")
+        found = _trait_value(meaning, record, path)
+        return Key(match, str(found)) if found not in {None, ""} else None
+    usual = (*((resource.key,) if resource.key else ()), "id")
+    for by in (match,) if match else usual:
+        if properties.get(by):
+            return Key(by, str(properties[by]))
+    return None
+
+
+def _trait_value(meaning: Meaning, record: Record, path: str) -> Any:
+    if path in meaning.traits:
+        return record.get(meaning.traits[path])
+    traits = record.get(meaning.trait_map or "")
+    return traits.get(path) if isinstance(traits, dict) else None
+
+
+def _refer(
+    found: Fitted,
+    reference: Reference,
+    ways: Sequence[tuple[Way | None, str]],
+    record: Record,
+) -> bool:
+    """Read what a row refers to by the surest of its columns that says anything, if one does."""
+    for way, column in ways:
+        value = record.get(column)
+        if value in (None, ""):
+            continue
+        if way and way.by == "embedded":
+            names = tuple(_embedded(reference, value))
+        else:
+            names = tuple(_named(reference, way, value, copy=found.copy))
+        if not names and not found.copy:
+            msg = f"{column}: an empty list is never sent, since it would unlink everything"
+            raise Rejection(msg)
+        if names:
+            found.references[reference.name] = names
+            return True
+    return False
+
+
+def _clear_references(
+    meaning: Meaning, found: Fitted, nothing: Iterable[str], record: Record
+) -> None:
+    """Read nulls in the columns of references: of two parents, one may well be null."""
+    groups = meaning.resource.one_of
+    for name in nothing:
+        reference = meaning.resource.reference[name]
+        told = any(column in record for _, column in meaning.ways[name])
+        if not told or reference.in_path or name in found.references:
+            continue
+        group = next((group for group in groups if name in group), ())
+        if any(found.references.get(other) for other in group):
+            continue
+        if group or reference.many:
+            msg = f"{name}: it cannot be emptied, and the row has a null there (nulls: clear)"
+            raise Rejection(msg)
+        found.references[name] = None
+
+
+def _named(reference: Reference, way: Way | None, value: Any, *, copy: bool) -> Iterator[Named]:
+    try:
+        values = listed(value) if reference.many and not _is_one(value) else [value]
+        texts = [fitted("text", item) for item in values if item not in (None, "")]
+    except Unfit as unfit:
+        msg = f"{way.column if way else reference.name}: {unfit}"
+        raise Rejection(msg) from None
+    for text in dict.fromkeys(texts):
+        if way:
+            yield Named(way.resource, way.by, text)
+        else:
+            yield Named(reference.of, "source" if copy else "id", text)
+
+
+def _is_one(value: Any) -> bool:
+    """A single text stands for a list of one, unless it is a list written as text."""
+    return not isinstance(value, list) and not str(value).lstrip().startswith("[")
+
+
+def _embedded(reference: Reference, value: Any) -> Iterator[Named]:
+    """Name the records that travel inside a row of the tap."""
+    by = reference.ways[0].by if reference.ways else "externalId"
+    resource = reference.ways[0].resource if reference.ways else reference.of
+    try:
+        items = listed(value) if not isinstance(value, dict) else [value]
+    except Unfit:
+        items = []
+    for item in items:
+        if isinstance(item, dict) and item.get(by):
+            yield Named(resource, by, str(item[by]))
+        elif isinstance(item, dict) and item.get("id"):
+            yield Named(reference.of, "source", str(item["id"]))
+
+
+def _fixed_references(meaning: Meaning, found: Fitted) -> None:
+    """Add what ``streams`` says of all rows."""
+    for reference in meaning.resource.references:
+        for way in reference.ways:
+            if way.column in meaning.fixed:
+                named = Named(way.resource, way.by, meaning.fixed[way.column])
+                found.references.setdefault(reference.name, (named,))
+
+
+def _traits(
+    meaning: Meaning, record: Record, found: Fitted, nulls: Nulls, protected: Sequence[str]
+) -> None:
+    """Gather a row's traits, but for those that another system owns."""
+    traits: Record = {}
+    if meaning.trait_map and record.get(meaning.trait_map) is not None:
+        try:
+            traits |= mapped(record[meaning.trait_map])
+        except Unfit as unfit:
+            msg = f"traits: {unfit}"
+            raise Rejection(msg) from None
+    traits |= {path: record[c] for path, c in meaning.traits.items() if c in record}
+    if meaning.unknown == "traits" and meaning.resource.model:
+        traits |= {column: record[column] for column in meaning.stray(record)}
+    if nulls == "omit" or found.copy:
+        traits = {path: value for path, value in traits.items() if value is not None}
+    owned = {path for path in traits for pattern in protected if fnmatchcase(path, pattern)}
+    found.protected = frozenset(owned)
+    found.traits = {path: trait(value) for path, value in traits.items() if path not in owned}

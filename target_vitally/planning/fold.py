@@ -1,0 +1,55 @@
+"""Several rows of one key become one: what the last of them says, on top of those before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Generic, TypeVar
+
+from target_vitally.planning.fit import Fitted, Key
+
+Row = TypeVar("Row")
+
+
+@dataclass
+class Group(Generic[Row]):
+    """The rows of one key, in their order, and what they say together."""
+
+    fitted: Fitted
+    rows: list[Row] = field(default_factory=list)
+
+    @property
+    def key(self) -> Key | None:
+        """What the record is found by."""
+        return self.fitted.key
+
+
+def folded(rows: Iterable[tuple[Fitted, Row]]) -> list[Group[Row]]:
+    """Put the rows of each key together, in the order of the first; a row without a key is alone."""
+    groups: list[Group[Row]] = []
+    by_key: dict[Key, Group[Row]] = {}
+    for fitted, row in rows:
+        group = by_key.get(fitted.key) if fitted.key else None
+        if group is None:
+            group = Group(fitted, [row])
+            groups.append(group)
+            if fitted.key:
+                by_key[fitted.key] = group
+        else:
+            group.fitted = over(group.fitted, fitted)
+            group.rows.append(row)
+    return groups
+
+
+def over(first: Fitted, then: Fitted) -> Fitted:
+    """Say what is left of two rows of one key: a delete forgets what was before it, and is forgotten."""
+    if first.delete or then.delete or then.archived:
+        return then
+    return replace(
+        then,
+        properties={**first.properties, **then.properties},
+        traits={**first.traits, **then.traits},
+        references={**first.references, **then.references},
+        people={**first.people, **then.people},
+        protected=first.protected | then.protected,
+    )

@@ -1,0 +1,155 @@
+"""What has to be done for a row, given what Vitally holds now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from target_vitally.planning.compare import Changes, changes, shown
+from target_vitally.planning.fit import Fitted
+from target_vitally.planning.meaning import Mode
+from target_vitally.planning.resource import Record, Resource
+
+Word = Literal[
+    "created",
+    "updated",
+    "unchanged",
+    "deleted",
+    "ignored",
+    "rejected",
+    "uncertain",
+    "not reached",
+]
+"""What became of a row."""
+WORDS: tuple[Word, ...] = (
+    "created",
+    "updated",
+    "unchanged",
+    "deleted",
+    "ignored",
+    "rejected",
+    "uncertain",
+    "not reached",
+)
+ARCHIVED = "archived in Vitally, where nobody can say what a write would do to it"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be done, as the word for it once it is done.
+
+    ``body`` is what a create or update sends, ``record`` what is there now; ``reason`` says why
+    nothing is done.
+    """
+
+    word: Word
+    reason: str = ""
+    body: Record = field(default_factory=dict)
+    record: Record | None = None
+    changes: Changes = field(default_factory=dict)
+
+
+Compare = Callable[[Resource, Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]], Changes]
+
+
+def plan(  # noqa: PLR0911, PLR0913 - a table of cases
+    resource: Resource,
+    mode: Mode,
+    wanted: Fitted,
+    body: Mapping[str, Any],
+    present: Sequence[Record],
+    *,
+    only_changed: bool = True,
+    compare: Compare = changes,
+) -> Plan:
+    """Decide; ``body`` is what the row says with its references resolved, without traits."""
+    if len(present) > 1:
+        return Plan("rejected", f"{len(present)} records have this {_key_name(wanted)}")
+    record = present[0] if present else None
+    if wanted.delete:
+        return _deletion(record)
+    if record is None:
+        return _creation(resource, mode, wanted, body)
+    if mode == "create":
+        return Plan("ignored", "it exists already", record=record)
+    if record.get("archivedAt"):
+        return Plan("rejected", ARCHIVED, record=record)
+    found = compare(resource, body, wanted.traits, record)
+    if not found and only_changed:
+        return Plan("unchanged", record=record)
+    sent = _update(resource, wanted, body, record, found if only_changed else None)
+    if not sent:
+        return Plan("unchanged", record=record)
+    return Plan("updated", body=sent, record=record, changes=found)
+
+
+def _key_name(wanted: Fitted) -> str:
+    return wanted.key.by if wanted.key else "key"
+
+
+def _deletion(record: Record | None) -> Plan:
+    if record is None:
+        return Plan("unchanged", "it is not there")
+    if record.get("archivedAt"):
+        return Plan("unchanged", "it is archived already", record=record)
+    return Plan("deleted", record=record)
+
+
+def _creation(  # noqa: PLR0911 - a table of cases
+    resource: Resource, mode: Mode, wanted: Fitted, body: Mapping[str, Any]
+) -> Plan:
+    """Decide on a row whose record is not there."""
+    if mode == "update":
+        return Plan("ignored", "there is nothing to update")
+    if wanted.key and wanted.key.by == "id":
+        if wanted.copy:
+            return Plan("ignored", "a row without a key of its own cannot be copied")
+        return Plan("rejected", "no record has this id")
+    if wanted.key and wanted.key.by == "email" and not body.get(resource.key or ""):
+        return Plan("rejected", "no record has this email, and to create one takes an externalId")
+    if wanted.key is None and resource.key and (resource.key_needed or mode != "create"):
+        if wanted.copy:
+            return Plan("ignored", "a row without a key of its own cannot be copied")
+        return Plan("rejected", f"it has no {resource.key}, so that it could be created twice")
+    lacking = [
+        prop.name for prop in resource.properties if prop.needed and body.get(prop.name) is None
+    ]
+    lacking += [
+        " or ".join(group)
+        for group in resource.one_of
+        if not any(body.get(name) is not None for name in group)
+    ]
+    if lacking:
+        return Plan("rejected", f"to create it takes {', '.join(lacking)}")
+    sent = {name: value for name, value in body.items() if value is not None}
+    traits = {path: value for path, value in wanted.traits.items() if value is not None}
+    return Plan("created", body=sent | ({"traits": traits} if traits else {}))
+
+
+def _update(
+    resource: Resource,
+    wanted: Fitted,
+    body: Mapping[str, Any],
+    record: Record,
+    found: Changes | None,
+) -> Record:
+    """Say what an update sends: what differs, or everything where ``found`` is None."""
+    allowed = {
+        name for name in body if (prop := resource.by_name.get(name)) is None or not prop.fixed
+    } - {"id", "externalId"}
+    if found is None:
+        sent = {name: body[name] for name in allowed}
+        traits = dict(wanted.traits)
+    else:
+        sent = {name: body[name] for name in allowed if name in found}
+        prefix = "traits."
+        traits = {p: wanted.traits[p] for p in wanted.traits if f"{prefix}{p}" in found}
+    if not sent and not traits:
+        return {}
+    for prop in resource.properties:
+        if prop.always and prop.name not in sent:
+            value = body.get(prop.name, shown(prop, record))
+            if value is not None:
+                sent[prop.name] = value
+    return sent | ({"traits": traits} if traits else {})

@@ -1,0 +1,61 @@
+"""What Vitally takes: one declaration for each resource, and the streams that none takes."""
+
+from __future__ import annotations
+
+from target_vitally.planning.resource import Resource
+from target_vitally.resources.activity import NOTES, NPS_RESPONSES, PROJECTS, TASKS
+from target_vitally.resources.custom import CUSTOM_OBJECT_INSTANCES, CUSTOM_OBJECTS
+from target_vitally.resources.customers import ACCOUNTS, ORGANIZATIONS, USERS
+from target_vitally.resources.talks import (
+    CONVERSATIONS,
+    MEETING_TRANSCRIPTS,
+    MEETINGS,
+    MESSAGES,
+)
+
+RESOURCES: dict[str, Resource] = {
+    resource.name: resource
+    for resource in (
+        ORGANIZATIONS,
+        ACCOUNTS,
+        USERS,
+        CUSTOM_OBJECTS,
+        TASKS,
+        NOTES,
+        PROJECTS,
+        NPS_RESPONSES,
+        CONVERSATIONS,
+        CUSTOM_OBJECT_INSTANCES,
+        MEETINGS,
+        MESSAGES,
+        MEETING_TRANSCRIPTS,
+    )
+}
+
+NESTED = ("conversations", "meetings", "notes", "nps_responses", "projects", "tasks", "users")
+NAMED: dict[str, str] = {
+    "admins": "email",
+    "note_categories": "name",
+    "project_categories": "name",
+    "project_templates": "name",
+    "task_categories": "name",
+}
+"""Streams of the tap that are not written, but say what the ids in its other rows stand for."""
+IGNORED: frozenset[str] = frozenset(
+    {
+        *NAMED,
+        *(f"account_{name}" for name in NESTED),
+        *(f"organization_{name}" for name in (*NESTED, "accounts")),
+        "account_health_scores",
+        "custom_fields",
+        "custom_object_fields",
+        "inventory",
+        "inventory_runs",
+        "survey_questions",
+        "survey_responses",
+        "vitally_sync_runs",
+    }
+)
+"""Streams of the tap that nothing takes: lists seen from a parent, and what only the app edits."""
+
+__all__ = ["IGNORED", "NAMED", "RESOURCES"]

@@ -1,0 +1,54 @@
+"""Custom objects and their instances (API notes on writing, 3.8)."""
+
+from __future__ import annotations
+
+from target_vitally.planning.resource import Reference, Resource, Way
+from target_vitally.resources.parts import OWN_ID, STAMPS, account, admin, organization, prop
+
+CUSTOM_OBJECTS = Resource(
+    name="custom_objects",
+    path="customObjects",
+    rank=3,
+    properties=(
+        prop("name", needed=True, clears=False),
+        prop("label", needed=True, clears=False),
+        prop("writeMode", needed=True, clears=False),
+        prop("customFields", "json", clears=False),
+    ),
+    key="name",
+    keys=("id", "name"),
+    single={"id": "path"},
+    read_only=STAMPS | {"syncActive"},
+    door="custom_object",
+    needs_flag="delete_custom_objects",
+)
+
+CUSTOM_OBJECT_INSTANCES = Resource(
+    name="custom_object_instances",
+    path="customObjects/{customObjectId}/instances",
+    rank=4,
+    properties=(
+        OWN_ID,
+        prop("name", needed=True, clears=False),
+        prop("customerId", clears=False),
+        prop("organizationId", clears=False),
+        prop("ownedByVitallyUserId"),
+    ),
+    references=(
+        Reference(
+            "customObjectId",
+            "custom_objects",
+            (Way("customObjectName", "custom_objects", "name"),),
+            in_path=True,
+        ),
+        account("customerId", "customer"),
+        organization(),
+        admin("ownedByVitallyUserId", "ownerEmail"),
+    ),
+    key_needed=False,
+    single={"id": "search", "externalId": "search"},
+    one_of=(("customerId", "organizationId"),),
+    model="customObjects",
+    archives=True,
+    read_only=STAMPS | {"archivedAt", "createdByVitallyUserId", "customers", "descriptionBody"},
+)

@@ -1,0 +1,118 @@
+"""Conversations, messages, meetings and transcripts (API notes on writing, 3.7 and 3.9)."""
+
+from __future__ import annotations
+
+from target_vitally.planning.resource import Reference, Resource, Way
+from target_vitally.resources.parts import BY_EITHER, EXTERNAL_ID, STAMPS, prop
+
+CONVERSATIONS = Resource(
+    name="conversations",
+    path="conversations",
+    rank=4,
+    properties=(
+        EXTERNAL_ID,
+        prop("subject", needed=True, clears=False, always=True),
+        prop("messages", "json", clears=False),
+    ),
+    single={"id": "path"},
+    model="conversations",
+    read_only=STAMPS | {"accounts", "admins", "externalUrl", "rating", "source", "status", "users"},
+    door="conversation",
+)
+
+MESSAGES = Resource(
+    name="messages",
+    path="conversations/{conversationId}/messages",
+    rank=5,
+    properties=(
+        EXTERNAL_ID,
+        prop("message", "html", needed=True, clears=False, always=True),
+        prop("timestamp", "instant", clears=False, always=True),
+        prop("from", "people", needed=True, clears=False, always=True),
+        prop("to", "people", needed=True, clears=False, always=True),
+        prop("cc", "people", clears=False, always=True),
+        prop("bcc", "people", clears=False, always=True),
+    ),
+    references=(
+        Reference(
+            "conversationId",
+            "conversations",
+            (Way("conversationExternalId", "conversations", "externalId"),),
+            in_path=True,
+        ),
+    ),
+    read_only=STAMPS
+    | {
+        "conversationAccountIds",
+        "conversationAdminIds",
+        "conversationUpdatedAt",
+        "conversationUserIds",
+        "externalUrl",
+        "type",
+    },
+    door="message",
+)
+
+MEETINGS = Resource(
+    name="meetings",
+    path="meetings",
+    rank=4,
+    properties=(
+        EXTERNAL_ID,
+        prop("title", needed=True, clears=False),
+        prop("description"),
+        prop("location"),
+        prop("startDateTime", "instant"),
+        prop("endDateTime", "instant"),
+        prop("recordingUrl"),
+        prop("summary"),
+        prop("keyPoints", "json"),
+        prop("riskAssessment", "json"),
+        prop("participants", "people", needed=True, clears=False),
+    ),
+    single=BY_EITHER,
+    model="meetings",
+    archives=True,
+    read_only=STAMPS
+    | {
+        "accountIds",
+        "accounts",
+        "archivedAt",
+        "conferenceSolution",
+        "endDate",
+        "endTimeZone",
+        "externalStatus",
+        "joiningInstructionsUri",
+        "notes",
+        "organizationIds",
+        "organizations",
+        "phoneConferenceNumbers",
+        "recordingUrlFormatted",
+        "source",
+        "startDate",
+        "startTimeZone",
+        "tasks",
+        "videoConferenceUri",
+    },
+    door="meeting",
+)
+
+MEETING_TRANSCRIPTS = Resource(
+    name="meeting_transcripts",
+    path="meetings/{meetingId}/transcript",
+    rank=5,
+    properties=(prop("transcript", "json", needed=True, clears=False),),
+    references=(
+        Reference(
+            "meetingId",
+            "meetings",
+            (Way("meetingExternalId", "meetings", "externalId"),),
+            in_path=True,
+        ),
+    ),
+    key=None,
+    keys=("id",),
+    key_needed=False,
+    read_only=STAMPS,
+    door="transcript",
+)

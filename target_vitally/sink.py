@@ -1,0 +1,157 @@
+"""The one seam to the SDK: its messages in, our engine behind, nothing of its draining.
+
+The SDK's target validates with an exception, parses dates, takes `_sdc_` columns away, drains streams
+side by side and loses STATE when a row fails. All of that is replaced here, and here alone.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from abc import abstractmethod
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any, ClassVar, cast
+
+from singer_sdk import Target
+from singer_sdk.helpers.capabilities import PluginCapabilities
+from singer_sdk.io_base import SingerReader
+from singer_sdk.singerlib.exceptions import InvalidInputLine
+from singer_sdk.sinks import Sink
+from typing_extensions import override
+
+from target_vitally.planning.resource import Record
+from target_vitally.writing.outcomes import Origin
+from vitally_api import mended
+
+
+class Reader(SingerReader):
+    """Reads messages; of a line that is none it tells nothing, since it may hold anybody's data."""
+
+    @override
+    def deserialize_json(self, line: str) -> dict[str, Any]:
+        try:
+            message = json.loads(line, parse_float=Decimal, parse_constant=lambda _: None)
+        except (ValueError, RecursionError):
+            message = None
+        if not isinstance(message, dict):
+            msg = "not a message"
+            raise InvalidInputLine(msg)
+        # Halves of characters cannot be sent, and NUL not be stored.
+        return (
+            cast("dict[str, Any]", mended(message))
+            if "\\u0000" in line or "\\ud" in line.lower()
+            else message
+        )
+
+
+class VitallySink(Sink):
+    """A stream as the SDK knows it; it passes rows on and holds nothing."""
+
+    MAX_SIZE_DEFAULT = 1 << 62
+
+    def __init__(
+        self,
+        target: Target,
+        stream_name: str,
+        schema: dict[str, Any],
+        key_properties: Sequence[str] | None,
+    ) -> None:
+        """Take in what the stream's SCHEMA says; a stream that cannot be written ends the run."""
+        super().__init__(target, stream_name, schema, key_properties)
+        assert isinstance(target, SeamTarget)  # noqa: S101 - the SDK's type is wider
+        self._target = target
+        target.declare(stream_name, list(self.original_schema.get("properties", {})))
+
+    @override
+    def get_validator(self) -> None:
+        """Leave validation to the resource: the SDK's ends the run at the first bad row."""
+
+    @property
+    @override
+    def include_sdc_metadata_properties(self) -> bool:
+        return True
+
+    @override
+    def _add_sdc_metadata_to_schema(self) -> None:
+        """Leave the schema as it is."""
+
+    @override
+    def process_record(self, record: Record, context: Any) -> None:
+        self._target.take(self.stream_name, record, None, None)
+
+    @override
+    def process_batch(self, context: Any) -> None:
+        """Take rows that came in a file."""
+        for record in context.get("records", ()):
+            self._target.take(self.stream_name, record, None, None)
+
+
+class SeamTarget(Target):
+    """The SDK's target, with what it does between two messages taken out."""
+
+    default_sink_class = VitallySink
+    message_reader_class = Reader
+    capabilities: ClassVar[list[Any]] = [
+        PluginCapabilities.ABOUT,
+        PluginCapabilities.STREAM_MAPS,
+        PluginCapabilities.STRUCTURED_LOGGING,
+        PluginCapabilities.BATCH,
+    ]
+
+    @abstractmethod
+    def declare(self, stream: str, columns: list[str]) -> None:
+        """Learn of a stream, or of what has changed in it."""
+
+    @abstractmethod
+    def take(self, stream: str, record: Record, raw: Record | None, origin: Origin | None) -> None:
+        """Take in a row; ``raw`` and ``origin`` say what it was before stream maps."""
+
+    @abstractmethod
+    def take_state(self, value: Any) -> None:
+        """Take in a STATE."""
+
+    @abstractmethod
+    def finish(self) -> None:
+        """Write the rest: the input has ended."""
+
+    @override
+    def _process_record_message(self, message_dict: dict[str, Any]) -> None:
+        """Hand a row on as it came, but for stream maps."""
+        self._assert_line_requires(message_dict, requires={"stream", "record"})
+        stream = message_dict["stream"]
+        if stream not in self.mapper.stream_maps:
+            self._assert_sink_exists(stream)
+        raw = message_dict["record"]
+        for stream_map in self.mapper.stream_maps[stream]:
+            record = stream_map.transform(copy.copy(raw))
+            if record is None:
+                continue
+            self._assert_sink_exists(stream_map.stream_alias)
+            origin = Origin(
+                stream, stream_map.raw_schema, tuple(stream_map.raw_key_properties or ())
+            )
+            self.take(stream_map.stream_alias, record, raw, origin)
+
+    @override
+    def _process_state_message(self, message_dict: dict[str, Any]) -> None:
+        self._assert_line_requires(message_dict, requires={"value"})
+        self.take_state(message_dict["value"])
+
+    @override
+    def _process_activate_version_message(self, message_dict: dict[str, Any]) -> None:
+        """Delete nothing: what a full table does not have may be wanted in Vitally all the same."""
+
+    @override
+    def _handle_max_record_age(self) -> None:
+        """Leave it to the engine when to write."""
+
+    @override
+    def process_endofpipe(self) -> None:
+        self.finish()
+
+    @override
+    @classmethod
+    def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
+        """Add the settings of stream maps alone: the SDK's others would do nothing here."""
+        super(Target, cls).append_builtin_config(config_jsonschema)

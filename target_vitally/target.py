@@ -1,0 +1,267 @@
+"""The SDK's target: its settings, its streams, the run behind it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from types import FrameType
+from typing import IO, Any, ClassVar
+
+import click
+from singer_sdk import Target
+from typing_extensions import override
+
+from target_vitally.command import settings_problems_named
+from target_vitally.planning.meaning import (
+    Meaning,
+    Misunderstood,
+    meaning_of,
+    problems_with,
+    resource_named,
+)
+from target_vitally.planning.resource import Record
+from target_vitally.report import table, values
+from target_vitally.resources import IGNORED, NAMED, RESOURCES
+from target_vitally.settings import SCHEMA
+from target_vitally.sink import SeamTarget
+from target_vitally.writing.engine import Engine
+from target_vitally.writing.outcomes import Origin
+from target_vitally.writing.preflight import Preflight
+from target_vitally.writing.run import Run
+from target_vitally.writing.settings import Settings
+from vitally_api import (
+    Budget,
+    Endpoint,
+    Policy,
+    SettingsError,
+    Vitally,
+    VitallyError,
+    encoded,
+    read_timeout,
+)
+
+REPEATABLE = frozenset({"GET", "PUT", "DELETE"})
+LAST_RESORT = 8.0
+"""Seconds after a signal in which what is under way may come to its end."""
+
+
+class TargetVitally(SeamTarget):
+    """Writes rows into a Vitally workspace through its REST API.
+
+    ``policy`` is how patiently; a test that wants every try to be the last sets another one.
+    """
+
+    name = "target-vitally"
+    package_name = "tap-vitally"
+    config_jsonschema: ClassVar[dict[str, Any]] = SCHEMA
+    policy: ClassVar[Policy] = Policy(repeats=REPEATABLE)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Build the target and check its settings; nothing is sent yet."""
+        logging.getLogger("urllib3").setLevel(logging.INFO)
+        given = kwargs.get("config")
+        pasted = given.get("api_key") if isinstance(given, dict) else None
+        secrets = [str(pasted or ""), os.environ.get("TARGET_VITALLY_API_KEY", "")]
+        with settings_problems_named(secrets, self.name, self.config_jsonschema):
+            super().__init__(*args, **kwargs)
+            self._check_settings()
+        self._meanings: dict[str, Meaning | str] = {}
+        self._origins: dict[str, Origin] = {}
+
+    def _check_settings(self) -> None:
+        """Raise a `SettingsError` with every problem of the settings."""
+        known = self.config_jsonschema["properties"]
+        problems = [
+            f"{name} is no setting of {self.name}" for name in self.config if name not in known
+        ]
+        streams = self.config.get("streams") or {}
+        problems += problems_with(streams, RESOURCES)
+        for check in (lambda: self.endpoint, lambda: self.settings):
+            try:
+                check()
+            except SettingsError as error:
+                problems += error.problems
+        if problems:
+            raise SettingsError(problems)
+
+    @cached_property
+    def settings(self) -> Settings:
+        """What the writer goes by."""
+        return Settings.from_config(self.config)
+
+    @cached_property
+    def endpoint(self) -> Endpoint:
+        """Which host is asked, with which key."""
+        return Endpoint.from_config(self.config, f"{self.name}/{self.plugin_version}")
+
+    @cached_property
+    def run(self) -> Run:
+        """What all parts of the run share."""
+        timeout = read_timeout(self.config, self.policy.request_timeout)
+        policy = replace(self.policy, request_timeout=timeout)
+        budget = Budget(self.config.get("max_requests_per_minute"))
+        vitally = Vitally(self.endpoint, budget, policy, self.settings.concurrency)
+        return Run(self.settings, vitally, budget, RESOURCES, _emit)
+
+    @cached_property
+    def engine(self) -> Engine:
+        """What takes the rows."""
+        return Engine(self.run, NAMED)
+
+    @override
+    def declare(self, stream: str, columns: list[str]) -> None:
+        entry: Mapping[str, Any] = self.settings.streams.get(stream) or {}
+        name = entry.get("resource") or resource_named(stream, RESOURCES, IGNORED)
+        if name in IGNORED:
+            self.logger.info("%s: Vitally takes no such rows; they are ignored.", stream)
+            self._meanings[stream] = name
+            return
+        if name not in RESOURCES:
+            msg = (
+                f"{stream} is named like no resource of Vitally: say under streams which it is (one of "
+                f"{', '.join(RESOURCES)}), or leave it out of the tap's selection"
+            )
+            raise Misunderstood([msg])
+        meaning = meaning_of(stream, columns, entry, RESOURCES[name], self.settings.mode)
+        self._meanings[stream] = meaning
+        self.engine.declare(meaning)
+
+    @override
+    def take(self, stream: str, record: Record, raw: Record | None, origin: Origin | None) -> None:
+        meaning = self._meanings[stream]
+        if isinstance(meaning, str):
+            self.engine.ignore(meaning, stream, record)
+            return
+        if origin is None:
+            origin = self._origins.get(stream) or Origin(stream, {"properties": {}}, ())
+        elif self._origins.get(stream) != origin:
+            self._origins[stream] = origin
+        else:
+            origin = self._origins[stream]
+        self.engine.take(meaning, origin, record, None if raw == record else raw)
+
+    @override
+    def take_state(self, value: Any) -> None:
+        self.engine.state(value)
+
+    @override
+    def finish(self) -> None:
+        problem = self.engine.finish()
+        if problem:
+            raise VitallyError(problem)
+
+    def write_all(self, file_input: IO[str] | None = None) -> None:
+        """Read the input to its end, and end well whatever happens."""
+        try:
+            self.listen(file_input)
+        finally:
+            self.engine.end()
+            self._log_summary()
+        if self.run.outcomes.failing:
+            total = self.run.outcomes.total
+            msg = (
+                f"{total['rejected']:,} rows were rejected and {total['uncertain']:,} are uncertain: see "
+                "the summary above, results_file and rejects_file."
+            )
+            raise VitallyError(msg)
+
+    def _log_summary(self) -> None:
+        outcomes, settings = self.run.outcomes, self.settings
+        told = table(outcomes.streams, limit=settings.plan_limit, dry_run=settings.dry_run)
+        what = "The plan; nothing was written" if settings.dry_run else "The summary of this run"
+        summary = values(outcomes.streams, self.run.totals.values)
+        self.logger.info("%s:\n%s", what, told, extra={"summary": summary})
+
+    @override
+    def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
+        """Acknowledge what has ended, and end with the code that shells know a signal by."""
+        timer = threading.Timer(LAST_RESORT, self._give_up, (128 + signum,))
+        timer.daemon = True
+        timer.start()
+        self.engine.interrupt(signum)
+        if not self.engine.busy:
+            self.run.check()
+
+    def _give_up(self, code: int) -> None:
+        try:
+            self.run.ledger.emit()
+            self.run.outcomes.flush()
+        finally:
+            os._exit(code)
+
+    def check(self) -> None:
+        """Print whether a run would work: key, resources, custom objects, trait paths."""
+        host = self.endpoint.base_url
+        try:
+            preflight = Preflight(self.run, self.settings.streams, RESOURCES, IGNORED)
+            preflight.probe()
+            sys.stdout.write(f"The connection to {host} works, and the key is accepted.\n")
+            for line in preflight.lines():
+                sys.stdout.write(f"{line}\n")
+        finally:
+            self.run.close()
+        if preflight.problems:
+            msg = f"{preflight.problems} of these would not be taken: see above."
+            raise VitallyError(msg)
+
+    @override
+    @classmethod
+    def get_singer_command(cls) -> click.Command:
+        """Add ``--test`` to the SDK's options."""
+        command = super().get_singer_command()
+        command.params.append(
+            click.Option(
+                ["--test"],
+                is_flag=True,
+                help="Check the key, and whether Vitally has what streams names; write nothing.",
+            )
+        )
+        return command
+
+    @override
+    @classmethod
+    def invoke(  # type: ignore[override]
+        cls,
+        *,
+        about: bool = False,
+        about_format: str | None = None,
+        config: Any = None,
+        file_input: IO[str] | None = None,
+        test: bool = False,
+    ) -> None:
+        """Run the target from the command line."""
+        super(Target, cls).invoke(about=about, about_format=about_format)
+        cls.print_version(print_fn=cls.logger.info)
+        target = cls(
+            config=config.config if config else {},
+            parse_env_config=bool(config and config.parse_env),
+        )
+        if test:
+            target.check()
+            return
+        rejects = target.settings.rejects_file
+        if rejects and file_input is not None and _same_file(rejects, file_input.name):
+            msg = (
+                "rejects_file is the file given with --input: it would be emptied before it is read"
+            )
+            raise VitallyError(msg)
+        target.write_all(file_input)
+
+
+def _same_file(path: str, name: str) -> bool:
+    try:
+        return Path(path).samefile(name)
+    except OSError:
+        return Path(path).resolve() == Path(name).resolve()
+
+
+def _emit(value: Any) -> None:
+    """Send out a STATE, which the next run begins from."""
+    sys.stdout.write(f"{encoded(value).decode()}\n")
+    sys.stdout.flush()

@@ -1,0 +1,1 @@
+"""Rows become writes: looked up first, sent once, told for each row what became of it."""

@@ -1,0 +1,163 @@
+"""Rows of one resource, compared with what Vitally holds and written where they differ."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from target_vitally.planning.fit import Fitted, Key, Named, Rejection, fit
+from target_vitally.planning.fold import Group, folded
+from target_vitally.planning.plan import Word
+from target_vitally.planning.resource import Resource
+from target_vitally.writing.deletes import Deletes
+from target_vitally.writing.outcomes import Row
+from target_vitally.writing.references import Unresolved
+from target_vitally.writing.run import Run
+from target_vitally.writing.work import Work, work_of
+from target_vitally.writing.writer import Writer
+from vitally_api import Refused
+
+
+class Batches:
+    """Takes rows of one resource after the other through look-ups, plans and writes."""
+
+    def __init__(self, run: Run, deletes: Deletes, defer: Callable[[Row], None]) -> None:
+        self._run = run
+        self._deletes = deletes
+        self._defer = defer
+        self._waiting: set[tuple[str, Key]] = set()
+        self._writer = Writer(run)
+
+    def process(self, resource: Resource, rows: Iterable[Row], *, last: bool) -> None:
+        """Take rows to their end; those whose parents may still come wait, unless it is the last time."""
+        groups = self._groups(resource, rows, last=last)
+        works: list[Work] = []
+        try:
+            self._run.references.prefetch(
+                named for group in groups for named in self._names(resource, group.fitted)
+            )
+            works = [w for group in groups if (w := self._work(resource, group, last=last))]
+            self._run.doors[resource.name].find(works)
+        except Refused as refused:
+            # Not in the plan, or not for this key: that is no reason to stop the other resources.
+            if refused.key:
+                raise
+            self._run.recover(refused)
+            for group in groups:
+                self.end(group.rows, "rejected", str(refused), group.key)
+            return
+        self.write(works)
+
+    def write(self, works: Sequence[Work]) -> None:
+        """Write, side by side but for what belongs together."""
+        lanes: dict[str, list[Work]] = {}
+        for work in works:
+            lanes.setdefault(self._run.doors[work.resource.name].lane(work), []).append(work)
+        # Most rows of a nightly push have nothing to write: a worker for each would cost 50 µs.
+        busy = [
+            lane for lane in lanes.values() if len(lane) > 1 or not self._writer.settle(lane[0])
+        ]
+
+        def follow(lane: Sequence[Work]) -> None:
+            for work in lane:
+                if self._run.failure is None:
+                    self._writer.write(work)
+
+        self._run.each(follow, busy)
+
+    def _groups(self, resource: Resource, rows: Iterable[Row], *, last: bool) -> list[Group[Row]]:
+        """Fit and fold rows; what needs no look-up ends here."""
+        settings = self._run.settings
+        fit_rows: list[tuple[Fitted, Row]] = []
+        for row in rows:
+            try:
+                fitted = fit(row.meaning, row.record, settings.nulls, settings.protected_traits)
+            except Rejection as rejection:
+                self.end([row], "rejected", str(rejection))
+                continue
+            self._tell_protected(row, fitted)
+            fit_rows.append((fitted, row))
+        groups = []
+        for group in folded(fit_rows):
+            if not last and group.key and (resource.name, group.key) in self._waiting:
+                self._wait(resource, group)
+            elif group.fitted.archived:
+                self.end(group.rows, "ignored", "an archived row of a copy", group.key)
+            elif group.fitted.delete:
+                self._delete(resource, group)
+            else:
+                group.rows[:0] = self._deletes.recalled(resource.name, group.key)
+                groups.append(group)
+        return groups
+
+    def _delete(self, resource: Resource, group: Group[Row]) -> None:
+        settings = self._run.settings
+        if not settings.deletes:
+            self.end(group.rows, "ignored", "deletes are off", group.key)
+        elif resource.needs_flag and not settings.delete_custom_objects:
+            self.end(group.rows, "ignored", f"{resource.needs_flag} is off", group.key)
+        elif group.key is None and resource.door != "transcript":
+            self.end(group.rows, "rejected", "it has no key to delete by")
+        else:
+            self._deletes.put(resource.name, group)
+
+    def _tell_protected(self, row: Row, fitted: Fitted) -> None:
+        for path in fitted.protected:
+            self._run.outcomes.tell_once(
+                row.meaning.stream,
+                f"protected {path}",
+                "%s: the trait %s belongs to another system and was left out (protected_traits).",
+                row.meaning.stream,
+                path,
+            )
+
+    def _names(self, resource: Resource, fitted: Fitted) -> Iterable[Named]:
+        for names in fitted.references.values():
+            yield from names or ()
+        yield from self._run.doors[resource.name].wanted(fitted)
+
+    def _work(self, resource: Resource, group: Group[Row], *, last: bool) -> Work | None:
+        """Resolve what a group refers to, or let it wait, or reject it."""
+        references = self._run.references
+        try:
+            work = work_of(group, references, self._run.totals)
+        except Rejection as rejection:
+            self.end(group.rows, "rejected", str(rejection), group.key)
+            return None
+        except Unresolved as unresolved:
+            if not last and not unresolved.count and references.can_come(unresolved.named):
+                self._wait(resource, group)
+            else:
+                self.end(group.rows, "rejected", str(unresolved), group.key)
+            return None
+        if not last and any(references.can_come(named) for _, named in work.left_out):
+            self._wait(resource, group)
+            return None
+        for name, _ in work.left_out:
+            stream = work.meaning.stream
+            self._run.outcomes.tell_once(
+                stream,
+                f"left out {name}",
+                "%s: some of %s cannot be found in this workspace and were left out.",
+                stream,
+                name,
+            )
+        return work
+
+    def _wait(self, resource: Resource, group: Group[Row]) -> None:
+        if group.key:
+            self._waiting.add((resource.name, group.key))
+        for row in group.rows:
+            self._defer(row)
+
+    def end(
+        self, rows: Iterable[Row], word: Word, reason: str = "", key: Key | None = None
+    ) -> None:
+        """Let rows end without a write."""
+        for row in rows:
+            self._run.outcomes.end(row, word, reason, key=key)
+        self._writer.stop_if_rejected(word)
+
+    @property
+    def writer(self) -> Writer:
+        """What writes single records."""
+        return self._writer

@@ -1,0 +1,98 @@
+"""Rows to delete, which wait for the end of the input, so that their number is known before the first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from target_vitally.planning.fit import Key, Rejection
+from target_vitally.planning.fold import Group
+from target_vitally.planning.plan import Plan, plan
+from target_vitally.planning.resource import Record
+from target_vitally.writing.outcomes import Row
+from target_vitally.writing.references import Unresolved
+from target_vitally.writing.run import Run
+from target_vitally.writing.work import Work, work_of
+from target_vitally.writing.writer import Writer
+
+
+class Deletes:
+    """What is to be deleted at the end."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._groups: dict[str, dict[Key | None, Group[Row]]] = {}
+
+    def put(self, resource: str, group: Group[Row]) -> None:
+        """Let a group wait to be deleted."""
+        key = group.key
+        waiting = self._groups.setdefault(resource, {})
+        if key in waiting:
+            group.rows[:0] = waiting[key].rows
+        waiting[key] = group
+
+    def recalled(self, resource: str, key: Key | None) -> list[Row]:
+        """Take back what was to be deleted, because a later row wants it."""
+        group = self._groups.get(resource, {}).pop(key, None) if key else None
+        return group.rows if group else []
+
+    def carry_out(self, writer: Writer) -> str:
+        """Delete, if it is not too much; return what is wrong, or nothing."""
+        doomed: list[tuple[Work, Record]] = []
+        ranks = sorted(self._groups, key=lambda name: -self._run.resources[name].rank)
+        for name in ranks:
+            doomed += self._found(name, list(self._groups[name].values()))
+        self._groups = {}
+        most = self._run.settings.max_deletes
+        if len(doomed) > most:
+            reason = f"more than max_deletes ({most:,}) would be deleted, so that nothing was"
+            for work, record in doomed:
+                for row in work.rows:
+                    self._run.outcomes.end(
+                        row, "rejected", reason, key=work.key, id_=str(record["id"])
+                    )
+            return (
+                f"{len(doomed):,} records would be deleted, and max_deletes is {most:,}: nothing was "
+                "deleted."
+            )
+        for name in ranks:
+            mine = [pair for pair in doomed if pair[0].resource.name == name]
+            self._run.each(lambda pair: writer.delete(*pair), mine)
+        return ""
+
+    def _found(self, name: str, groups: Sequence[Group[Row]]) -> list[tuple[Work, Record]]:
+        """Look up what is there to be deleted; the rest ends here."""
+        door = self._run.doors[name]
+        self._run.references.prefetch(
+            named
+            for group in groups
+            for names in group.fitted.references.values()
+            for named in names or ()
+        )
+        works = [work for group in groups if (work := self._work(group))]
+        door.find(works)
+        found = []
+        for work in works:
+            made = plan(work.resource, "delete", work.fitted, {}, door.present(work))
+            if made.word == "deleted" and made.record:
+                found.append((work, made.record))
+            else:
+                self._end(work.rows, made, work.key)
+        return found
+
+    def _work(self, group: Group[Row]) -> Work | None:
+        try:
+            return work_of(group, self._run.references, self._run.totals)
+        except Rejection as rejection:
+            self._end(group.rows, Plan("rejected", str(rejection)), group.key)
+        except Unresolved as unresolved:
+            gone = not unresolved.count
+            made = (
+                Plan("unchanged", "it is not there") if gone else Plan("rejected", str(unresolved))
+            )
+            self._end(group.rows, made, group.key)
+        return None
+
+    def _end(self, rows: Sequence[Row], made: Plan, key: Key | None) -> None:
+        for row in rows:
+            id_ = str((made.record or {}).get("id") or "")
+            self._run.outcomes.end(row, made.word, made.reason, key=key, id_=id_)

@@ -1,0 +1,199 @@
+"""How the records of a resource are found, made, changed and deleted: the usual way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from target_vitally.planning.compare import Changes, changes
+from target_vitally.planning.fit import Fitted
+from target_vitally.planning.plan import Plan
+from target_vitally.planning.resource import Record, Resource
+from target_vitally.writing.index import Index
+from target_vitally.writing.references import References
+from target_vitally.writing.wire import Declined, Wire, segment
+from target_vitally.writing.work import Work
+
+DOUBLE = frozenset({400, 409, 422})
+
+
+class Door:
+    """The way in for one resource; those that go their own way replace parts of it."""
+
+    asks = False
+    """Whether to know what is present takes a request of its own."""
+
+    def __init__(self, resource: Resource, references: References, wire: Wire) -> None:
+        self.resource = resource
+        self.references = references
+        self.wire = wire
+
+    def index(self, work: Work) -> Index:
+        """Give the index that the record belongs into."""
+        return self.references.index(self.resource.name, work.inside)
+
+    def find(self, works: Sequence[Work]) -> None:
+        """Make sure that what Vitally holds of these is known."""
+        wanted: dict[tuple[int, str], tuple[Index, set[str]]] = {}
+        for work in works:
+            if work.key and not _is_pretended(work):
+                index = self.index(work)
+                _, values = wanted.setdefault((id(index), work.key.by), (index, set()))
+                values.add(work.key.value)
+        for (_, by), (index, values) in wanted.items():
+            index.find(by, values)
+
+    def present(self, work: Work) -> list[Record]:
+        """Give the records that have the key."""
+        return self.index(work).get(work.key.by, work.key.value) if work.key else []
+
+    def again(self, work: Work) -> list[Record] | None:
+        """Look once more, after a write that may have been carried out; None where there is no way."""
+        if work.key is None:
+            return None
+        return self.index(work).fresh(work.key.by, work.key.value, work.tally)
+
+    def lane(self, work: Work) -> str:
+        """Name what must be written one after the other."""
+        present = self.present(work)
+        if present:
+            return str(present[0]["id"])
+        return f"{work.key.by}:{work.key.value}" if work.key else f"row {work.last.number}"
+
+    def compare(
+        self,
+        resource: Resource,
+        body: Mapping[str, Any],
+        traits: Mapping[str, Any],
+        record: Mapping[str, Any],
+    ) -> Changes:
+        """Find what a record does not say yet."""
+        return changes(resource, body, traits, record)
+
+    def create(self, work: Work, plan: Plan) -> Record:
+        """Make the record."""
+        answer = self.send(work, "POST", self.path(work), plan.body)
+        return self.kept(work, answer, plan.body)
+
+    def update(self, work: Work, plan: Plan) -> Record:
+        """Change the record."""
+        record = plan.record or {}
+        answer = self.send(work, "PUT", self.path_of(work, record), plan.body)
+        return self.kept(work, answer, plan.body, record)
+
+    def delete(self, work: Work, record: Mapping[str, Any]) -> bool:
+        """Delete the record; tell whether it was there."""
+        query = {}
+        if work.fitted.properties.get("deleteOn"):
+            query = {"deleteOn": str(work.fitted.properties["deleteOn"])[:10]}
+        return self.remove(work, self.path_of(work, record), str(record["id"]), query)
+
+    def remove(self, work: Work, path: str, id_: str, query: Mapping[str, str]) -> bool:
+        """Send a delete; what is not there any more is deleted already."""
+        try:
+            self.wire.write("DELETE", path, self.label, None, query, work.tally)
+        except Declined as declined:
+            if declined.status not in {404, 410}:
+                raise
+            return False
+        finally:
+            self.index(work).drop(id_)
+        return True
+
+    def send(self, work: Work, method: str, path: str, body: Any) -> Record:
+        """Send a write of this resource."""
+        return self.wire.write(method, path, self.label, body, None, work.tally)
+
+    def kept(
+        self, work: Work, answer: Record, sent: Mapping[str, Any], record: Record | None = None
+    ) -> Record:
+        """Take in what a record is after a write: what was there, what was sent, what was answered."""
+        before = record or {}
+        traits = {**_traits(before), **_traits(sent)}
+        now = {**before, **{n: v for n, v in sent.items() if n != "traits"}, "traits": traits}
+        now |= answer
+        if not now.get("id"):
+            found = self.again(work) or []
+            now |= found[0] if found else {}
+        self.index(work).put(now)
+        return now
+
+    def path(self, work: Work) -> str:
+        """Give the address of the list."""
+        inside = {name: segment(value) for name, value in work.inside.items()}
+        return "/" + self.resource.path.format(**inside)
+
+    def path_of(self, work: Work, record: Mapping[str, Any]) -> str:
+        """Give the address of a record, by Vitally's own id."""
+        return f"{self.path(work)}/{segment(str(record['id']))}"
+
+    @property
+    def label(self) -> str:
+        """What messages call the address."""
+        return f"/resources/{self.resource.path}"
+
+    def untaken(self, plan: Plan, now: Record) -> list[str]:
+        """Name what was sent and is not what the answer says."""
+        sent = {n: v for n, v in plan.body.items() if n != "traits" and not _templated(v)}
+        return list(self.compare(self.resource, sent, _traits(plan.body), now))
+
+    def is_double(self, declined: Declined) -> bool:
+        """Tell whether a create was refused because there is such a record."""
+        words = str(declined).lower()
+        told = any(word in words for word in ("exist", "duplicate", "unique", "already"))
+        return declined.status in DOUBLE and (declined.status == 409 or told)  # noqa: PLR2004
+
+    def wanted(self, fitted: Fitted) -> list[Any]:
+        """Name what else has to be looked up for a row."""
+        _ = fitted
+        return []
+
+
+def with_body(plan: Plan, body: Record) -> Plan:
+    """Give a plan that sends something else."""
+    return Plan(plan.word, plan.reason, body, plan.record, plan.changes)
+
+
+def _is_pretended(work: Work) -> bool:
+    """In a dry run, what would lie inside something new cannot be there yet."""
+    return any(value.startswith("new:") for value in work.inside.values())
+
+
+def _traits(record: Mapping[str, Any]) -> Record:
+    traits = record.get("traits")
+    return dict(traits) if isinstance(traits, dict) else {}
+
+
+def _templated(value: Any) -> bool:
+    return isinstance(value, str) and "{{" in value
+
+
+class UserDoor(Door):
+    """Users, whose links may only be added to: nobody knows, so that the first answer tells."""
+
+    def __init__(self, resource: Resource, references: References, wire: Wire) -> None:
+        super().__init__(resource, references, wire)
+        self.adds = False
+
+    def compare(  # noqa: D102
+        self,
+        resource: Resource,
+        body: Mapping[str, Any],
+        traits: Mapping[str, Any],
+        record: Mapping[str, Any],
+    ) -> Changes:
+        found = super().compare(resource, body, traits, record)
+        if self.adds:
+            for name in ("accountIds", "organizationIds"):
+                if name in found and set(found[name][1] or ()) <= set(found[name][0] or ()):
+                    del found[name]
+        return found
+
+    def update(self, work: Work, plan: Plan) -> Record:  # noqa: D102
+        now = super().update(work, plan)
+        for name, shown in (("accountIds", "accounts"), ("organizationIds", "organizations")):
+            sent = plan.body.get(name)
+            linked = {item.get("id") for item in now.get(shown) or () if isinstance(item, dict)}
+            if sent is not None and linked > set(sent):
+                self.adds = True
+        return now

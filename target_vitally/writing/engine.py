@@ -1,0 +1,137 @@
+"""The flow of a run: rows in, batches, rows that wait, deletes, STATE, the end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from target_vitally.planning.meaning import Meaning
+from target_vitally.planning.resource import Record
+from target_vitally.writing.batch import Batches
+from target_vitally.writing.deletes import Deletes
+from target_vitally.writing.ledger import SECONDS
+from target_vitally.writing.outcomes import Origin, Row
+from target_vitally.writing.run import Halted, Run
+from target_vitally.writing.spool import Spool
+from vitally_api import Cancelled
+
+
+class Engine:
+    """Takes rows as they come, and writes them parents first."""
+
+    def __init__(self, run: Run, named: Mapping[str, str]) -> None:
+        """``named`` are the streams that only say what ids stand for, and by which column."""
+        self.run = run
+        self._named = named
+        self._buffers: dict[str, list[Row]] = {}
+        self._spools: dict[str, Spool] = {}
+        self._deletes = Deletes(run)
+        self.batches = Batches(run, self._deletes, self._defer)
+        self._ranked = sorted(run.resources.values(), key=lambda resource: resource.rank)
+        self._flushed_at = time.monotonic()
+        self.busy = False
+
+    def declare(self, meaning: Meaning) -> None:
+        """Prepare for rows of a stream."""
+        paths = set(meaning.traits)
+        if meaning.match and meaning.match.startswith("trait:"):
+            paths.add(meaning.match.removeprefix("trait:"))
+        everything = meaning.trait_map is not None or meaning.unknown == "traits"
+        self.run.references.want(meaning.resource.name, None if everything else paths)
+
+    def take(self, meaning: Meaning, origin: Origin, record: Record, raw: Record | None) -> None:
+        """Take in a row."""
+        row = Row(self.run.ledger.row(), meaning, origin, record, raw)
+        self.run.outcomes.read(row)
+        resource = meaning.resource
+        if meaning.copy and resource.key:
+            key = record.get(resource.key)
+            if record.get("id") and key:
+                self.run.references.remember_source(resource.name, str(record["id"]), str(key))
+        buffer = self._buffers.setdefault(resource.name, [])
+        buffer.append(row)
+        if len(buffer) >= self.run.settings.batch_size_rows:
+            self.flush(resource.rank)
+        elif time.monotonic() - self._flushed_at >= SECONDS:
+            self.flush()
+
+    def ignore(self, name: str, stream: str, record: Record) -> None:
+        """Take in a row of a stream that is not written; ``name`` is what the tap calls it."""
+        self.run.outcomes.ignore(stream, self.run.ledger.row(), "a stream that nothing takes")
+        by = self._named.get(name)
+        if by and record.get("id") and record.get(by):
+            self.run.references.remember_source(name, str(record["id"]), str(record[by]))
+
+    def state(self, value: Any) -> None:
+        """Take in a STATE."""
+        self.run.ledger.state(value)
+
+    def flush(self, rank: int | None = None) -> None:
+        """Write what has come so far, up to a rank: parents before their children."""
+        with self._working():
+            for resource in self._ranked:
+                if rank is None or resource.rank <= rank:
+                    rows = self._buffers.pop(resource.name, [])
+                    if rows:
+                        self.batches.process(resource, rows, last=False)
+            self._flushed_at = time.monotonic()
+            self.run.outcomes.flush()
+            self.run.ledger.emit()
+
+    def finish(self) -> str:
+        """Write the rest, the rows that waited and the deletes; return what is wrong, or nothing."""
+        with self._working():
+            for resource in self._ranked:
+                for rows in self._rest(resource.name):
+                    self.batches.process(resource, rows, last=True)
+                self.run.ledger.emit()
+            problem = self._deletes.carry_out(self.batches.writer)
+            self.run.ledger.emit()
+        return problem
+
+    def _rest(self, resource: str) -> Iterator[list[Row]]:
+        """Give the rows of a resource that have waited, then those that came last, batch by batch."""
+        spool = self._spools.pop(resource, None)
+        rows: list[Row] = []
+        for row in spool.taken() if spool else ():
+            rows.append(row)
+            if len(rows) >= self.run.settings.batch_size_rows:
+                yield rows
+                rows = []
+        rows += self._buffers.pop(resource, [])
+        if rows:
+            yield rows
+
+    @contextmanager
+    def _working(self) -> Iterator[None]:
+        """Let a signal wait for the end of what is under way, and be what ends the run."""
+        self.busy = True
+        try:
+            yield
+        except Cancelled:
+            self.run.check()
+            raise
+        finally:
+            self.busy = False
+        self.run.check()
+
+    def _defer(self, row: Row) -> None:
+        """Let a row wait for the end of the input."""
+        name = row.meaning.resource.name
+        if name not in self._spools:
+            self._spools[name] = Spool(self.run.settings.batch_size_rows)
+        self._spools[name].put(row)
+
+    def end(self) -> None:
+        """Say of every row that has not ended that it was not reached; send out STATE as far as it is."""
+        self.run.ledger.emit()
+        self.run.outcomes.not_reached()
+        for spool in self._spools.values():
+            spool.close()
+        self.run.close()
+
+    def interrupt(self, signal: int) -> None:
+        """Stop for a signal: what is under way comes to its end, nothing new begins."""
+        self.run.halt(Halted("Ended by a signal: what was written so far is acknowledged.", signal))

@@ -1,0 +1,138 @@
+"""Meetings and their transcripts, which are written in a way of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from typing_extensions import override
+
+from target_vitally.planning.compare import Changes
+from target_vitally.planning.fit import Fitted, Named
+from target_vitally.planning.plan import Plan
+from target_vitally.planning.resource import Record, Resource
+from target_vitally.planning.values import same_json
+from target_vitally.writing.doors import Door, with_body
+from target_vitally.writing.references import participants_named
+from target_vitally.writing.wire import Declined, segment
+from target_vitally.writing.work import Work
+
+
+class MeetingDoor(Door):
+    """Meetings: an update does not take participants, who come and go one by one."""
+
+    @override
+    def compare(
+        self,
+        resource: Resource,
+        body: Mapping[str, Any],
+        traits: Mapping[str, Any],
+        record: Mapping[str, Any],
+    ) -> Changes:
+        plain = {name: value for name, value in body.items() if name != "participants"}
+        found = super().compare(resource, plain, traits, record)
+        if "participants" in body:
+            new, gone = self._difference(body["participants"], record)
+            if new or gone:
+                found["participants"] = (record.get("participants"), body["participants"])
+        return found
+
+    @override
+    def update(self, work: Work, plan: Plan) -> Record:
+        record = dict(plan.record or {})
+        body = {n: v for n, v in plan.body.items() if n != "participants"}
+        now = super().update(work, with_body(plan, body)) if body else record
+        if "participants" not in plan.body:
+            return now
+        new, gone = self._difference(plan.body["participants"], record)
+        path = f"{self.path_of(work, record)}/participants"
+        for person in new:
+            self.send(work, "POST", path, person)
+        for person in gone:
+            if person.get("id"):
+                self.remove(work, f"{path}/{segment(str(person['id']))}", str(record["id"]), {})
+        for fresh in self.wire.records(
+            self.path_of(work, record), f"{self.label}/...", None, work.tally
+        ):
+            now = fresh
+        self.index(work).put(now)
+        return now
+
+    @override
+    def untaken(self, plan: Plan, now: Record) -> list[str]:
+        body = {n: v for n, v in plan.body.items() if n != "participants"}
+        return super().untaken(with_body(plan, body), now)
+
+    @staticmethod
+    def _difference(
+        wanted: Sequence[Record], record: Mapping[str, Any]
+    ) -> tuple[list[Record], list[Record]]:
+        """Say who is to come and who is to go; somebody may be known by an id or an e-mail."""
+        present = [p for p in record.get("participants") or () if isinstance(p, dict)]
+        stay: list[int] = []
+        new = []
+        for person in wanted:
+            marks = _marks(person)
+            place = next(
+                (i for i, p in enumerate(present) if i not in stay and _marks(p) & marks), None
+            )
+            if place is None:
+                new.append(person)
+            else:
+                stay.append(place)
+        return new, [p for i, p in enumerate(present) if i not in stay]
+
+    @override
+    def wanted(self, fitted: Fitted) -> list[Named]:
+        people = fitted.people.get("participants", [])
+        return participants_named(people, copy=fitted.copy)
+
+
+def _marks(person: Mapping[str, Any]) -> set[tuple[str, str]]:
+    marks = {(n, str(person[n])) for n in ("userId", "vitallyUserId") if person.get(n)}
+    if person.get("email"):
+        marks.add(("email", str(person["email"]).lower()))
+    return marks
+
+
+class TranscriptDoor(Door):
+    """Transcripts: one for each meeting, replaced as a whole; nothing deletes them."""
+
+    asks = True
+
+    @override
+    def find(self, works: Sequence[Work]) -> None:
+        """Leave it to `present`: each is a request of its own."""
+
+    @override
+    def present(self, work: Work) -> list[Record]:
+        if work.inside["meetingId"].startswith("new:"):
+            return []
+        path = self.path(work)
+        found = self.wire.records(path, self.label, None, work.tally)
+        return [{"id": work.inside["meetingId"], **record} for record in found[:1]]
+
+    @override
+    def again(self, work: Work) -> list[Record] | None:
+        found = self.present(work)
+        wanted = work.body.get("transcript")
+        return [r for r in found if same_json(wanted, r.get("transcript"))]
+
+    @override
+    def lane(self, work: Work) -> str:
+        return work.inside["meetingId"]
+
+    @override
+    def update(self, work: Work, plan: Plan) -> Record:
+        return self.create(work, plan)
+
+    @override
+    def kept(
+        self, work: Work, answer: Record, sent: Mapping[str, Any], record: Record | None = None
+    ) -> Record:
+        return {"id": work.inside["meetingId"], **sent, **answer}
+
+    @override
+    def delete(self, work: Work, record: Mapping[str, Any]) -> bool:
+        msg = "a transcript cannot be deleted by the API, only replaced"
+        raise Declined(msg, 405)

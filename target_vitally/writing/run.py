@@ -1,0 +1,118 @@
+"""What all parts of a run share: the wire, what is known, what became of rows, and its end."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from functools import cached_property
+from typing import Any
+
+from target_vitally.planning.resource import Resource
+from target_vitally.writing.doors import Door
+from target_vitally.writing.ledger import Ledger
+from target_vitally.writing.outcomes import Outcomes
+from target_vitally.writing.own_doors import DOORS
+from target_vitally.writing.references import References
+from target_vitally.writing.settings import Settings
+from target_vitally.writing.wire import Totals, Wire
+from vitally_api import Budget, Cancelled, Vitally
+
+GLANCE = 1.0
+"""Seconds between two looks of the main thread at what the workers have done."""
+
+
+class Halted(Exception):
+    """The run has to end: a signal, or a row that was rejected under ``on_reject: stop``."""
+
+    def __init__(self, message: str, signal: int = 0) -> None:
+        super().__init__(message)
+        self.signal = signal
+
+
+class Run:
+    """One run of the target. Nothing is sent before the first row is written."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        vitally: Vitally,
+        budget: Budget,
+        resources: Mapping[str, Resource],
+        emit: Callable[[Any], None],
+    ) -> None:
+        self.settings = settings
+        self.budget = budget
+        self.resources = resources
+        self.totals = Totals()
+        self.wire = Wire(vitally, self.totals)
+        self._emit = emit
+        self.ledger = Ledger(self._acknowledge)
+        self.outcomes = Outcomes(settings, self.ledger)
+        self.references = References(self.wire, resources, self.spread)
+        self.doors: dict[str, Door] = {
+            name: DOORS[resource.door](resource, self.references, self.wire)
+            for name, resource in resources.items()
+        }
+        self.failure: BaseException | None = None
+        self._lock = threading.Lock()
+
+    def _acknowledge(self, state: Any) -> None:
+        """Send out a STATE, after the lines on the rows before it; a plan acknowledges nothing."""
+        self.outcomes.flush()
+        if not self.settings.dry_run:
+            self._emit(state)
+
+    @cached_property
+    def pool(self) -> ThreadPoolExecutor:
+        """The workers: as many as may have a request under way."""
+        return ThreadPoolExecutor(self.settings.concurrency, "write")
+
+    def halt(self, failure: BaseException) -> None:
+        """Let nothing new begin; the first reason counts."""
+        with self._lock:
+            # What was cancelled was so because of something else, which is told by itself.
+            if self.failure is None or isinstance(self.failure, Cancelled):
+                self.failure = failure
+        if isinstance(failure, Halted) and failure.signal:
+            self.budget.stop()
+
+    def recover(self, failure: BaseException) -> None:
+        """Go on after a failure that concerns one resource alone."""
+        with self._lock:
+            if self.failure is failure:
+                self.failure = None
+
+    def check(self) -> None:
+        """Raise what ends the run, if something does."""
+        if self.failure is not None:
+            raise self.failure
+
+    def each(self, do: Callable[[Any], None], items: Sequence[Any]) -> None:
+        """Do something for each of many, on the workers; the first failure ends all."""
+
+        def guarded(item: Any) -> None:
+            if self.failure is None:
+                try:
+                    do(item)
+                except BaseException as failure:
+                    self.halt(failure)
+                    raise
+
+        futures = {self.pool.submit(guarded, item) for item in items}
+        while futures:
+            done, futures = wait(futures, GLANCE, FIRST_EXCEPTION)
+            self.ledger.emit(only_if_due=True)
+            for future in done:
+                future.exception()
+        self.check()
+
+    def spread(self, do: Callable[[str], None], values: Iterable[str]) -> None:
+        """Do something for each of many values."""
+        self.each(do, list(values))
+
+    def close(self) -> None:
+        """Let the workers go, and close the files."""
+        if "pool" in self.__dict__:
+            self.pool.shutdown(wait=True, cancel_futures=True)
+        self.outcomes.close()

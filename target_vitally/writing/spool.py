@@ -1,0 +1,56 @@
+"""Rows that wait: in memory, and beyond a number of them in a temporary file."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import IO
+
+from target_vitally.planning.meaning import Meaning
+from target_vitally.writing.outcomes import Origin, Row
+from vitally_api import encoded
+
+
+class Spool:
+    """Rows in the order in which they came, of which only so many are in memory."""
+
+    def __init__(self, in_memory: int) -> None:
+        self._in_memory = in_memory
+        self._rows: list[Row] = []
+        self._file: IO[bytes] | None = None
+        self._about: list[tuple[Meaning, Origin]] = []
+
+    def put(self, row: Row) -> None:
+        """Let a row wait."""
+        if len(self._rows) < self._in_memory and self._file is None:
+            self._rows.append(row)
+            return
+        if self._file is None:
+            self._file = tempfile.TemporaryFile(prefix="target-vitally-")  # noqa: SIM115 - taken() closes it
+        about = (row.meaning, row.origin)
+        place = next((i for i, known in enumerate(self._about) if known[0] is about[0]), None)
+        if place is None:
+            place = len(self._about)
+            self._about.append(about)
+        self._file.write(encoded([row.number, place, row.record, row.raw]) + b"\n")
+
+    def close(self) -> None:
+        """Let go of what still waits."""
+        if self._file is not None:
+            self._file.close()
+
+    def taken(self) -> Iterator[Row]:
+        """Give all rows, and have none any more."""
+        yield from self._rows
+        self._rows = []
+        if self._file is None:
+            return
+        file, self._file = self._file, None
+        with file:
+            file.seek(0)
+            for line in file:
+                number, place, record, raw = json.loads(line, parse_float=Decimal)
+                meaning, origin = self._about[place]
+                yield Row(number, meaning, origin, record, raw)

@@ -1,0 +1,163 @@
+"""Requests as the writer needs them: one record, a page of a list, one write."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+from target_vitally.planning.resource import Record
+from vitally_api import (
+    Answer,
+    Counts,
+    Cursors,
+    Refused,
+    Uncounted,
+    Vitally,
+    VitallyError,
+    error_text,
+    objects_at,
+    single,
+)
+
+PAGE = 100
+"""Records of a page, the most that Vitally gives."""
+GONE = frozenset({404, 410})
+
+
+class Declined(VitallyError):
+    """Vitally did not take a write; the message says why."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Tally:
+    """Counts the requests of one row, and passes them on to those of the run."""
+
+    def __init__(self, of: Counts | None = None) -> None:
+        self.requests = 0
+        self._of = of or Uncounted()
+
+    def add(self, **counts: float) -> None:
+        """Count requests, retries and seconds waited."""
+        self.requests += int(counts.get("requests", 0))
+        self._of.add(**counts)
+
+
+class Totals:
+    """Counts what all threads of a run send."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.values: dict[str, float] = {"requests": 0, "retries": 0, "waited": 0.0}
+
+    def add(self, **counts: float) -> None:
+        """Count requests, retries and seconds waited."""
+        with self._lock:
+            for name, value in counts.items():
+                self.values[name] = self.values.get(name, 0) + value
+
+
+def segment(text: str) -> str:
+    """Make one part of a path of any text; dots alone would climb to another one."""
+    return quote(text, safe="").replace(".", "%2E") if set(text) <= {"."} else quote(text, safe="")
+
+
+class Wire:
+    """Reads and writes records of one workspace."""
+
+    def __init__(self, vitally: Vitally, totals: Totals) -> None:
+        self._vitally = vitally
+        self.totals = totals
+        self.clock: datetime | None = None
+        self.writes = 0
+
+    def records(
+        self, path: str, label: str, query: Mapping[str, str] | None = None, counts: Any = None
+    ) -> list[Record]:
+        """Read what is at an address: one record, or those that a search finds; none if there is none."""
+        try:
+            answer = self._vitally.get(
+                path, query or {}, _found, counts or self.totals, label=label
+            )
+        except Refused as refused:
+            if refused.status in GONE:
+                return []
+            raise
+        self._clock(answer.date)
+        return answer.data
+
+    def pages(
+        self, path: str, label: str, query: Mapping[str, str] | None = None, counts: Any = None
+    ) -> Iterator[list[Record]]:
+        """Read a list page by page."""
+        cursors = Cursors()
+        while not cursors.finished and not cursors.endless:
+            asked = {"limit": str(PAGE), **(query or {})}
+            if cursors.current is not None:
+                asked["from"] = cursors.current
+
+            def parse(body: Any) -> tuple[list[Record], str | None]:
+                rows = objects_at(body, "$.results[*]")
+                return rows, cursors.following(body)
+
+            answer = self._vitally.get(path, asked, parse, counts or self.totals, label=label)
+            self._clock(answer.date)
+            rows, following = answer.data
+            cursors.advance(following, len(rows))
+            yield rows
+
+    def rows(self, path: str, label: str, query: Mapping[str, str]) -> list[Record]:
+        """Read a list that comes whole."""
+
+        def parse(body: Any) -> list[Record]:
+            return objects_at(body, "$[*]")
+
+        return self._vitally.get(path, query, parse, self.totals, label=label).data
+
+    def write(  # noqa: PLR0913, PLR0917 - one request, described by its parts
+        self,
+        method: str,
+        path: str,
+        label: str,
+        body: Any = None,
+        query: Mapping[str, str] | None = None,
+        counts: Any = None,
+    ) -> Record:
+        """Write; the answer is the record as it is now, as far as Vitally tells.
+
+        `Declined` is raised where Vitally does not take it, `Uncertain` where nobody knows.
+        """
+        self.writes += 1
+        try:
+            answer: Answer[Any] = self._vitally.send(
+                method, path, query, body, counts=counts or self.totals, label=label
+            )
+        except Refused as refused:
+            if refused.key:
+                raise
+            raise Declined(str(refused), refused.status) from None
+        self._clock(answer.date)
+        data = answer.data
+        if isinstance(data, dict) and data.get("error") and "id" not in data:
+            text = error_text(data) or "an error, without a word why"
+            msg = f"Vitally did not take it: {text}"
+            raise Declined(msg, 400)
+        if isinstance(data, dict) and isinstance(data.get("data"), dict) and "id" not in data:
+            data = data["data"]
+        return data if isinstance(data, dict) else {}
+
+    def _clock(self, date: datetime | None) -> None:
+        if self.clock is None:
+            self.clock = date
+
+
+def _found(body: Any) -> list[Record]:
+    """Take an error in place of a record for none, as one client of many years does."""
+    if isinstance(body, dict) and body.get("error") and "id" not in body:
+        return []
+    return single(body)

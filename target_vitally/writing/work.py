@@ -1,0 +1,168 @@
+"""One record to be written: the rows that speak of it, and what they refer to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from target_vitally.planning.fit import Fitted, Key, Named, Rejection
+from target_vitally.planning.fold import Group
+from target_vitally.planning.meaning import Meaning
+from target_vitally.planning.resource import Record, Resource
+from target_vitally.writing.outcomes import Row
+from target_vitally.writing.references import (
+    References,
+    Unresolved,
+    as_participant,
+    as_sender,
+)
+from target_vitally.writing.wire import Tally
+
+Make = Callable[..., Record]
+
+
+@dataclass
+class Work:
+    """A group of rows with one key; ``inside`` has the ids that stand in the address of its resource.
+
+    ``body`` is what the rows say, with Vitally's ids in the place of references.
+    """
+
+    fitted: Fitted
+    rows: list[Row]
+    body: Record = field(default_factory=dict)
+    inside: dict[str, str] = field(default_factory=dict)
+    left_out: list[tuple[str, Named]] = field(default_factory=list)
+    tally: Tally = field(default_factory=Tally)
+
+    @property
+    def key(self) -> Key | None:
+        """What the record is found by."""
+        return self.fitted.key
+
+    @property
+    def last(self) -> Row:
+        """The row that came last."""
+        return self.rows[-1]
+
+    @property
+    def meaning(self) -> Meaning:
+        """What the stream of the last row means."""
+        return self.rows[-1].meaning
+
+    @property
+    def resource(self) -> Resource:
+        """What the record is."""
+        return self.meaning.resource
+
+
+def work_of(group: Group[Row], references: References, totals: Any) -> Work:
+    """Resolve what rows refer to; `Unresolved` is raised for what is not there.
+
+    In a copy, what cannot be resolved is left out, unless the address takes it; the caller decides
+    whether it may still come.
+    """
+    fitted = group.fitted
+    resource = group.rows[-1].meaning.resource
+    work = Work(fitted, group.rows, tally=Tally(totals))
+    work.body = {n: v for n, v in fitted.properties.items() if n not in {"id", "deleteOn"}}
+    for name, names in fitted.references.items():
+        reference = resource.reference[name]
+        if names is None:
+            _check_cleared(resource, name)
+            work.body[name] = None
+            continue
+        ids = []
+        for named in names:
+            try:
+                ids.append(references.resolve(named))
+            except Unresolved as unresolved:
+                if not fitted.copy or reference.in_path or unresolved.count:
+                    raise
+                work.left_out.append((name, named))
+        if reference.in_path:
+            work.inside[name] = ids[0]
+        elif ids:
+            work.body[name] = ids if reference.many else ids[0]
+    _check_inside(work)
+    if not fitted.delete:
+        _people(work, references)
+    return work
+
+
+def _check_inside(work: Work) -> None:
+    for reference in work.resource.references:
+        if reference.in_path and reference.name not in work.inside:
+            column = reference.ways[0].column
+            msg = f"it takes {reference.name} or {column}"
+            raise Rejection(msg)
+
+
+def _check_cleared(resource: Resource, name: str) -> None:
+    prop = resource.by_name.get(name)
+    if prop is None or prop.needed or not prop.clears:
+        msg = f"{name}: it cannot be emptied, and the row has a null there (nulls: clear)"
+        raise Rejection(msg)
+
+
+def _people(work: Work, references: References) -> None:
+    copy = work.fitted.copy
+    for name, people in work.fitted.people.items():
+        if name == "from":
+            if len(people) != 1:
+                msg = "from: it takes one person"
+                raise Rejection(msg)
+            work.body[name] = as_sender(people[0], references.resolve, copy=copy)
+        else:
+            make = as_participant if name == "participants" else as_sender
+            work.body[name] = list(_each(work, name, people, make, references))
+    messages = work.body.get("messages")
+    if work.resource.door == "conversation" and isinstance(messages, list):
+        work.body["messages"] = [_message(m, references, copy=copy) for m in messages]
+
+
+def _each(
+    work: Work, name: str, people: list[Record], make: Make, references: References
+) -> Iterator[Record]:
+    """Write people as Vitally takes them; in a copy, who is not known there is left out."""
+    for person in people:
+        try:
+            yield make(person, references.resolve, copy=work.fitted.copy)
+        except Unresolved as unresolved:
+            if not work.fitted.copy:
+                raise
+            work.left_out.append((name, unresolved.named))
+
+
+def _message(message: Any, references: References, *, copy: bool) -> Record:
+    """Write a message inside a conversation as Vitally takes it."""
+    if not isinstance(message, dict) or not message.get("externalId"):
+        msg = "messages: each takes an externalId"
+        raise Rejection(msg)
+    taken = ("externalId", "message", "timestamp", "from", "to", "cc", "bcc")
+    made = {name: message[name] for name in taken if message.get(name) is not None}
+    made["externalId"] = str(made["externalId"])
+    for name in ("from", "to", "cc", "bcc"):
+        value = made.get(name)
+        if isinstance(value, dict):
+            sender = as_sender(value, references.resolve, copy=copy)
+            made[name] = sender if name == "from" else [sender]
+        elif isinstance(value, list):
+            made[name] = [
+                as_sender(p, references.resolve, copy=copy) for p in value if isinstance(p, dict)
+            ]
+    return made
+
+
+def inside_messages(fitted: Fitted) -> list[Mapping[str, Any]]:
+    """Give the people in the messages of a conversation's row."""
+    found: list[Mapping[str, Any]] = []
+    messages = fitted.properties.get("messages")
+    for message in messages if isinstance(messages, list) else []:
+        for name in ("from", "to", "cc", "bcc"):
+            value = message.get(name) if isinstance(message, dict) else None
+            found += [
+                p for p in (value if isinstance(value, list) else [value]) if isinstance(p, dict)
+            ]
+    return found

@@ -1,0 +1,67 @@
+"""A moment is the same however it is spelt, and what is no moment is none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tap_vitally.replication.instants import format_instant, latest, parse_instant
+from tap_vitally.replication.passes import Window
+from tests.replication.simulation import SPELLINGS, json_values, maybe, moments, sometimes
+
+
+@sometimes
+@given(moments, st.sampled_from(SPELLINGS))
+def test_a_moment_is_the_same_however_it_is_spelt(
+    moment: datetime, spell: Callable[[datetime], str]
+) -> None:
+    assert parse_instant(spell(moment)) == moment
+
+
+def test_spellings_are_compared_as_instants() -> None:
+    window = Window(parse_instant("2026-03-04T05:06:07Z"))
+    falling = [
+        "2026-03-04T10:36:07.002+05:30",
+        "2026-03-04T05:06:07.001Z",
+        "2026-03-04T00:06:07-05:00",
+        "2026-03-04T05:06:07+00:00",
+    ]
+    rows = [{"updatedAt": text} for text in falling]
+    assert window.keep(rows) == rows
+    assert window.ordered
+    assert not window.finished
+
+
+@pytest.mark.parametrize("value", [None, "", "soon", 5, 1.5, True, {}, [], "2026-13-01", "24:00"])
+def test_what_is_no_moment_is_none(value: Any) -> None:
+    assert parse_instant(value) is None
+
+
+@sometimes
+@given(json_values)
+def test_no_value_breaks_the_reading_of_moments(value: Any) -> None:
+    moment = parse_instant(value)
+    assert moment is None or moment.utcoffset() == timedelta(0)
+
+
+@sometimes
+@given(st.datetimes(timezones=st.just(UTC)))
+def test_a_moment_is_never_written_later_than_it_is(moment: datetime) -> None:
+    written = parse_instant(format_instant(moment))
+    assert written is not None
+    assert moment - timedelta(milliseconds=1) < written <= moment
+
+
+@sometimes
+@given(st.lists(maybe))
+def test_the_latest_of_moments_some_of_which_are_missing(moments: list[datetime | None]) -> None:
+    found = latest(moments)
+    told = [moment for moment in moments if moment]
+    assert (found is None) == (not told)
+    assert all(found is not None and found >= moment for moment in told)
+    assert found is None or found in told

@@ -1,0 +1,39 @@
+"""One sandbox is copied into another by tap and target; copied again, there is nothing to write."""
+
+from __future__ import annotations
+
+import io
+import json
+from contextlib import redirect_stdout
+
+from harness.support import config_for, read
+from sandbox import Clock, Sandbox, World, serve
+from target_vitally.target import TargetVitally
+from tests.sandbox.client import START
+
+STREAMS = ("organizations", "accounts", "users", "tasks")
+
+
+def copied(rows: str, into: Sandbox) -> dict[str, int]:
+    """Write what a tap read, and say which requests that took."""
+    into.requests.clear()
+    with redirect_stdout(io.StringIO()):
+        TargetVitally(config=config_for(into.url)).write_all(io.StringIO(rows))
+    return into.requests.by_method()
+
+
+def test_a_workspace_is_copied_once() -> None:
+    clock = Clock(START)
+    empty = World.empty(seed=9, clock=clock)
+    with serve(World(accounts=4, clock=clock)) as full, serve(empty) as other:
+        said = read(config_for(full.url), select=STREAMS)
+        rows = "\n".join(json.dumps(message, default=float) for message in said)
+        first, second = copied(rows, other), copied(rows, other)
+    assert first["POST"] == sum(len(other.world.tables[name]) for name in STREAMS) > len(STREAMS)
+    assert second.keys() == {"GET"}
+    for stream in STREAMS[:3]:
+        names, copies = (
+            {row["externalId"]: row["name"] for row in world.tables[stream].rows.values()}
+            for world in (full.world, other.world)
+        )
+        assert {name: value for name, value in names.items() if name} == copies

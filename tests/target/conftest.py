@@ -1,0 +1,39 @@
+"""A workspace that takes writes, and a target that writes there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from harness.workspace import Workspace, workspace
+
+
+@pytest.fixture
+def open_workspace() -> Iterator[Callable[..., Workspace]]:
+    """Open workspaces that end with the test: ``open_workspace(links="add")``."""
+    with ExitStack() as running:
+        yield lambda **switches: running.enter_context(workspace(**switches))
+
+
+@pytest.fixture
+def here(open_workspace: Callable[..., Workspace]) -> Workspace:
+    """An empty workspace, but for what only the app edits."""
+    made = open_workspace()
+    made.put("admins", name="Ada", email="ada@example.com")
+    for name in ("taskCategories", "noteCategories", "projectTemplates", "projectCategories"):
+        made.put(name, name="Usual")
+    return made
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Try again at once: what is waited for has its own tests."""
+    monkeypatch.setattr("vitally_api.retrying.LONGEST_PAUSE", 0.05)
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_around(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep settings in the environment out of the tests."""
+    monkeypatch.delenv("TARGET_VITALLY_API_KEY", raising=False)

@@ -1,0 +1,260 @@
+"""The decisions about rows, as values."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from target_vitally.planning.compare import changes
+from target_vitally.planning.fit import Fitted, Key, Rejection, fit
+from target_vitally.planning.fold import folded, over
+from target_vitally.planning.meaning import (
+    Meaning,
+    Misunderstood,
+    camel,
+    meaning_of,
+    resource_named,
+)
+from target_vitally.planning.plan import plan
+from target_vitally.planning.values import Unfit, fitted, same, same_json
+from target_vitally.resources import IGNORED, RESOURCES
+
+ACCOUNTS = RESOURCES["accounts"]
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+ZONES = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
+MOMENTS = st.integers(10**9, 7 * 10**9).flatmap(
+    lambda seconds: ZONES.map(lambda zone: datetime.fromtimestamp(seconds, zone))
+)
+
+
+def meaning(resource: str, *columns: str, **entry: Any) -> Meaning:
+    return meaning_of(resource, columns, entry, RESOURCES[resource], "upsert")
+
+
+@given(MOMENTS, ZONES)
+def test_an_instant_says_the_same_in_every_zone(moment: datetime, zone: timezone) -> None:
+    here, there = moment.isoformat(), moment.astimezone(zone).isoformat()
+    assert same("instant", fitted("instant", here), there)
+    assert fitted("instant", here) == fitted("instant", there)
+    assert datetime.fromisoformat(fitted("instant", here)) == moment
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False, places=4))
+def test_a_number_is_a_number_however_it_is_written(number: Decimal) -> None:
+    assert same_json(number, Decimal(f"{number:f}00"))
+    assert same("number", fitted("number", str(number)), number)
+
+
+@given(JSON)
+def test_a_value_is_like_itself(value: Any) -> None:
+    assert same_json(value, value)
+
+
+@given(st.integers(0, 10**30))
+def test_an_external_id_is_text_of_all_its_digits(number: int) -> None:
+    assert fitted("text", number) == str(number)
+    assert fitted("text", Decimal(number)) == str(number)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("text", {"a": 1}),
+        ("text", True),
+        ("number", "many"),
+        ("number", float("nan")),
+        ("integer", "9.5"),
+        ("boolean", "maybe"),
+        ("instant", "2026-02-31"),
+        ("instant", 1700000000),
+        ("date", "soon"),
+        ("tags", "a"),
+    ],
+)
+def test_what_does_not_fit_is_refused(kind: Any, value: Any) -> None:
+    with pytest.raises(Unfit):
+        fitted(kind, value)
+
+
+def test_html_is_compared_by_its_text() -> None:
+    assert same("html", "<p>Hi <b>you</b> &amp; me</p>", "Hi <span>you</span> & me")
+    assert same("html", "<p>Plan {{account.traits.plan}}!</p>", "<p>Plan gold!</p>")
+    assert not same("html", "<p>Hi</p>", "<p>Ho</p>")
+
+
+def test_tags_are_a_set() -> None:
+    assert same("tags", ["a", "b"], ["b", "a"])
+    assert not same("tags", [], ["a"])
+
+
+@pytest.mark.parametrize(
+    ("column", "name"),
+    [
+        ("external_id", "externalId"),
+        ("externalId", "externalId"),
+        ("EXTERNAL_ID", "externalId"),
+        ("NAME", "name"),
+    ],
+)
+def test_columns_are_named_as_warehouses_do(column: str, name: str) -> None:
+    assert camel(column) == name
+    assert meaning("accounts", column).properties == {name: column}
+
+
+@pytest.mark.parametrize(
+    ("stream", "name"),
+    [
+        ("accounts", "accounts"),
+        ("crm-accounts", "accounts"),
+        ("public-nps_responses", "nps_responses"),
+        ("account_notes", "account_notes"),
+        ("admins", "admins"),
+        ("my_accounts", ""),
+    ],
+)
+def test_a_stream_is_named_like_its_resource(stream: str, name: str) -> None:
+    assert resource_named(stream, RESOURCES, IGNORED) == name
+
+
+def test_unknown_columns_are_named_at_once() -> None:
+    with pytest.raises(Misunderstood, match="colour, size"):
+        meaning("accounts", "externalId", "colour", "size")
+    assert meaning("accounts", "externalId", "colour", unknown="ignore").stray(["colour"]) == [
+        "colour"
+    ]
+
+
+def test_every_column_of_the_tap_is_taken_or_left_out() -> None:
+    row = {"id": "x", "externalId": "a1", "name": "A", "createdAt": "", "updatedAt": "", "mrr": 4}
+    found = fit(meaning("accounts", *row), row, "omit")
+    assert (found.key, found.copy) == (Key("externalId", "a1"), True)
+    assert found.properties == {"id": "x", "externalId": "a1", "name": "A"}
+
+
+ROWS = st.builds(
+    Fitted,
+    key=st.just(Key("externalId", "a")),
+    properties=st.dictionaries(st.sampled_from("abc"), st.integers(), max_size=3),
+    traits=st.dictionaries(st.sampled_from("xyz"), st.integers(), max_size=3),
+    delete=st.booleans(),
+)
+
+
+@given(st.lists(ROWS, min_size=1, max_size=6))
+def test_the_last_row_of_a_key_wins(rows: list[Fitted]) -> None:
+    groups = folded((row, number) for number, row in enumerate(rows))
+    assert len(groups) == 1
+    assert groups[0].rows == list(range(len(rows)))
+    said = groups[0].fitted
+    assert said.delete is rows[-1].delete
+    for name, value in rows[-1].properties.items():
+        assert said.properties[name] == value
+    for name, value in said.properties.items():
+        assert value in [row.properties.get(name) for row in rows]
+
+
+@given(ROWS, ROWS, ROWS)
+def test_folding_does_not_depend_on_where_a_batch_ends(a: Fitted, b: Fitted, c: Fitted) -> None:
+    left, right = over(over(a, b), c), over(a, over(b, c))
+    if not (a.delete or b.delete or c.delete):
+        assert left == right
+    assert left.delete is right.delete is c.delete
+
+
+@given(st.dictionaries(st.sampled_from("xyz"), JSON, max_size=3))
+def test_what_was_written_is_not_written_again(traits: dict[str, Any]) -> None:
+    record = {"id": "1", "name": "A", "traits": traits}
+    assert changes(ACCOUNTS, {"name": "A"}, traits, record) == {}
+    wanted = Fitted(Key("externalId", "a"), traits=traits)
+    assert plan(ACCOUNTS, "upsert", wanted, {"name": "A"}, [record]).word == "unchanged"
+
+
+@given(st.sampled_from(["upsert", "create", "update"]), st.booleans())
+def test_a_mode_never_does_what_it_must_not(mode: Any, there: bool) -> None:
+    wanted = Fitted(Key("externalId", "a"))
+    present = [{"id": "1", "name": "old", "traits": {}}] if there else []
+    made = plan(ACCOUNTS, mode, wanted, {"name": "new", "externalId": "a"}, present)
+    expected = {
+        ("upsert", True): "updated",
+        ("upsert", False): "created",
+        ("create", True): "ignored",
+        ("create", False): "created",
+        ("update", True): "updated",
+        ("update", False): "ignored",
+    }
+    assert made.word == expected[mode, there]
+
+
+def test_several_matches_and_archived_records_are_refused() -> None:
+    wanted = Fitted(Key("externalId", "t"))
+    tasks = RESOURCES["tasks"]
+    twins = [{"id": "1"}, {"id": "2"}]
+    assert plan(tasks, "upsert", wanted, {}, twins).word == "rejected"
+    gone = {"id": "1", "name": "x", "archivedAt": "2026-01-01T00:00:00.000Z"}
+    assert "archived" in plan(tasks, "upsert", wanted, {"name": "y"}, [gone]).reason
+
+
+def test_tags_that_a_row_does_not_name_are_sent_back() -> None:
+    record = {"id": "1", "name": "old", "tags": ["keep"], "traits": {}}
+    made = plan(
+        RESOURCES["tasks"], "upsert", Fitted(Key("externalId", "t")), {"name": "new"}, [record]
+    )
+    assert made.body == {"name": "new", "tags": ["keep"]}
+
+
+def test_nulls_say_nothing_or_empty() -> None:
+    row = {"externalId": "t", "description": None, "traits": {"x": None}}
+    tasks = meaning("tasks", *row)
+    assert fit(tasks, row, "omit").properties == {"externalId": "t"}
+    cleared = fit(tasks, row, "clear")
+    assert (cleared.properties["description"], cleared.traits) == (None, {"x": None})
+    with pytest.raises(Rejection, match="name"):
+        fit(meaning("tasks", "externalId", "name"), {"externalId": "t", "name": None}, "clear")
+
+
+def test_one_of_two_parents_may_be_null() -> None:
+    row: dict[str, Any] = {
+        "externalId": "t",
+        "accountExternalId": "a",
+        "organizationExternalId": None,
+    }
+    tasks = meaning("tasks", *row)
+    assert fit(tasks, row, "clear").references.keys() == {"accountId"}
+    with pytest.raises(Rejection, match="emptied"):
+        fit(tasks, {**row, "accountExternalId": None}, "clear")
+    accounts = meaning("accounts", "externalId", "organizationExternalId")
+    alone = {"externalId": "a", "organizationExternalId": None}
+    assert fit(accounts, alone, "clear").references == {"organizationId": None}
+
+
+def test_traits_of_others_are_left_out() -> None:
+    row = {"externalId": "a", "traits": {"hspot.x": 1, "plan": "gold"}}
+    found = fit(meaning("accounts", *row), row, "omit", ["hspot.*"])
+    assert found.traits == {"plan": "gold"}
+    assert found.protected == {"hspot.x"}
+    everything = meaning("accounts", *row, traits="all")
+    assert fit(everything, row, "omit", ["hspot.*"]).traits == row["traits"]
+
+
+def test_an_empty_list_of_accounts_is_never_sent() -> None:
+    with pytest.raises(Rejection, match="empty list"):
+        fit(
+            meaning("users", "externalId", "accountIds"),
+            {"externalId": "u", "accountIds": []},
+            "omit",
+        )
+
+
+def test_now_is_a_moment() -> None:
+    assert fitted("date", datetime(2026, 1, 31, 23, tzinfo=UTC)) == "2026-01-31"

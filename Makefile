@@ -19,6 +19,7 @@ TOOLS := meltano singer-tools $(LOADERS)
 BASELINES := airbyte-cdk dlt
 QUICK := tests/test_layers.py tests/vitally_api tests/replication tests/reading tests/target/test_planning.py
 PAGES := zensical
+DBT := dbt
 
 # The Python of the loaders and baselines. Not all of their pinned releases have wheels for the newest Pythons, and
 # they are separate programs anyway; where PYTHON is too new, uv looks for another one.
@@ -32,14 +33,22 @@ export TARGET_DUCKDB ?= $(CURDIR)/.venvs/target-duckdb/bin/target-duckdb
 export TARGET_JSONL ?= $(CURDIR)/.venvs/target-jsonl/bin/target-jsonl
 export TARGET_POSTGRES ?= $(CURDIR)/.venvs/target-postgres/bin/target-postgres
 
+# What dbt leaves behind stays out of the package; nothing is sent anywhere.
+export DBT_TARGET_PATH := $(CURDIR)/build/dbt
+export DBT_LOG_PATH := $(CURDIR)/build/dbt
+export DBT_SEND_ANONYMOUS_USAGE_STATS := false
+export VITALLY_DUCKDB_PATH ?= $(CURDIR)/output/warehouse.duckdb
+RUN_DBT := .venvs/dbt/bin/dbt
+
 INSTALLED := .venv/.installed
 TOOLS_INSTALLED := $(TOOLS:%=.venvs/%/.installed)
 BASELINES_INSTALLED := $(BASELINES:%=.venvs/%/.installed)
 PAGES_INSTALLED := $(PAGES:%=.venvs/%/.installed)
+DBT_INSTALLED := $(DBT:%=.venvs/%/.installed)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install tools lint style types dependencies workflows spelling format test quick demo bench soak \
+.PHONY: help install tools lint style types dependencies workflows spelling format test quick demo dbt sql bench soak \
 	audit docs site build pin clean
 
 help: ## list the targets
@@ -79,11 +88,17 @@ format: $(INSTALLED) ## mend what ruff can mend
 quick: lint ## lint, and test what needs neither the whole tap nor the loaders: under a minute
 	$(PY) -m pytest --numprocesses auto $(QUICK) $(ARGS)
 
-test: $(INSTALLED) $(TOOLS_INSTALLED) ## run the tests
+test: $(INSTALLED) $(TOOLS_INSTALLED) $(DBT_INSTALLED) ## run the tests
 	$(PY) -m pytest --numprocesses auto --dist loadfile $(ARGS)
 
 demo: $(INSTALLED) .venvs/meltano/.installed .venvs/target-duckdb/.installed ## run the tap against the sandbox and load what it reads
 	$(PY) -m demo $(ARGS)
+
+dbt: $(DBT_INSTALLED) ## build the dbt package on output/warehouse.duckdb, or on VITALLY_DUCKDB_PATH
+	$(RUN_DBT) build --project-dir dbt --profiles-dir dbt --vars '{vitally_schema: main}' $(ARGS)
+
+sql: $(DBT_INSTALLED) ## check the SQL of the dbt package
+	cd dbt && ../.venvs/dbt/bin/sqlfluff lint --disable-progress-bar models
 
 bench: $(INSTALLED) $(BASELINES_INSTALLED) ## measure
 	$(PY) -m benchmarks $(ARGS)
@@ -110,7 +125,7 @@ build: $(INSTALLED) ## build the distributions and run the wheel in an environme
 
 pin: .venv/.uv ## resolve requirements/*.txt anew
 	$(UV) pip compile $(PIN) --group dev pyproject.toml --output-file $(PINS)
-	for name in $(TOOLS) $(BASELINES) $(PAGES); do \
+	for name in $(TOOLS) $(BASELINES) $(PAGES) $(DBT); do \
 		$(UV) pip compile $(PIN) requirements/$$name.in --output-file requirements/$$name.txt || exit 1; \
 	done
 
@@ -135,7 +150,7 @@ $(INSTALLED): pyproject.toml $(PINS) | .venv/.uv
 		--editable . --group dev
 	@touch $@
 
-$(TOOLS_INSTALLED) $(BASELINES_INSTALLED) $(PAGES_INSTALLED): .venvs/%/.installed: requirements/%.txt | .venv/.uv
+$(TOOLS_INSTALLED) $(BASELINES_INSTALLED) $(PAGES_INSTALLED) $(DBT_INSTALLED): .venvs/%/.installed: requirements/%.txt | .venv/.uv
 	$(UV) venv --quiet --clear --python '$(LOADER_PYTHON)' .venvs/$*
 	$(UV) pip install --quiet --python .venvs/$*/bin/python --build-constraints $(PINS) --requirement $<
 	@touch $@

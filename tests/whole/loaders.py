@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
-import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -201,16 +199,6 @@ class Loaded:
             "target-postgres": {stream: self.postgres_table(stream).rows for stream in streams},
             "target-csv": {stream: dict(self.csv_rows[stream]) for stream in streams},
         }
-
-
-@contextmanager
-def ended_with_this_process(daemon: int | None) -> Iterator[None]:
-    """Let no daemon outlive the tests, even if they are killed: that too closes the pipe."""
-    command = ["/bin/sh", "-c", f"read -r _; kill -QUIT {daemon}"]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
-    ):
-        yield
 
 
 def loaders(loaded: Loaded) -> dict[str, Row]:

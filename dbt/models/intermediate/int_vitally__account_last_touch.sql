@@ -1,0 +1,18 @@
+with touches as (
+    select
+        account_id,
+        touch_type,
+        touched_at,
+        row_number() over (
+            partition by account_id
+            order by touched_at desc, touch_type asc
+        ) as touch_number
+    from {{ ref("int_vitally__account_touches") }}
+)
+
+select
+    account_id,
+    touch_type as last_touch_type,
+    touched_at as last_touch_at
+from touches
+where touch_number = 1

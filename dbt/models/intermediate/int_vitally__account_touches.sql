@@ -1,0 +1,61 @@
+{#- What counts as contact with a customer; planned meetings and cancelled ones do not. -#}
+with messages as (
+    select
+        account_id,
+        'message received' as touch_type,
+        last_inbound_message_at as touched_at
+    from {{ ref("stg_vitally__accounts") }}
+    union all
+    select
+        account_id,
+        'message sent' as touch_type,
+        last_outbound_message_at as touched_at
+    from {{ ref("stg_vitally__accounts") }}
+    union all
+    select
+        links.account_id,
+        case when messages.direction = 'outbound' then 'message sent' else 'message received' end as touch_type,
+        messages.sent_at as touched_at
+    from {{ ref("stg_vitally__messages") }} as messages
+    inner join {{ ref("stg_vitally__conversation_accounts") }} as links
+        on messages.conversation_id = links.conversation_id
+),
+
+notes as (
+    select
+        account_id,
+        'note' as touch_type,
+        coalesce(noted_at, created_at) as touched_at
+    from {{ ref("stg_vitally__notes") }}
+    where archived_at is null
+),
+
+meetings as (
+    select
+        links.account_id,
+        'meeting' as touch_type,
+        coalesce(meetings.start_at, cast(meetings.start_date as {{ dbt.type_timestamp() }})) as touched_at
+    from {{ ref("stg_vitally__meetings") }} as meetings
+    inner join {{ ref("stg_vitally__meeting_accounts") }} as links
+        on meetings.meeting_id = links.meeting_id
+    where
+        meetings.archived_at is null
+        and coalesce(meetings.external_status, '') <> 'cancelled'
+),
+
+touches as (
+    select * from messages
+    union all
+    select * from notes
+    union all
+    select * from meetings
+)
+
+select
+    account_id,
+    touch_type,
+    touched_at
+from touches
+where
+    account_id is not null
+    and touched_at <= {{ vitally.as_of() }}

@@ -1,0 +1,47 @@
+with responses as (
+    select * from {{ ref("stg_vitally__nps_responses") }}
+    where target = 'organization'
+),
+
+listed as (
+    select * from {{ ref("stg_vitally__organization_nps_responses") }}
+),
+
+links as (
+    select
+        listed.nps_response_id,
+        listed.organization_id,
+        'list' as linked_by
+    from listed
+    union all
+    select
+        responses.nps_response_id,
+        user_organizations.organization_id,
+        'user' as linked_by
+    from responses
+    inner join {{ ref("stg_vitally__user_organizations") }} as user_organizations
+        on responses.user_id = user_organizations.user_id
+    where not exists (
+        select 1 from listed
+        where listed.nps_response_id = responses.nps_response_id
+    )
+)
+
+select
+    links.organization_id,
+    responses.nps_response_id,
+    responses.user_id,
+    responses.score,
+    responses.feedback,
+    responses.responded_at,
+    links.linked_by,
+    count(*) over (partition by responses.nps_response_id) as organizations_of_response,
+    row_number() over (
+        partition by links.organization_id, responses.user_id
+        order by
+            case when responses.score is not null then 0 else 1 end asc,
+            responses.responded_at desc nulls last,
+            responses.nps_response_id asc
+    ) = 1 as is_latest_of_user
+from links
+inner join responses on links.nps_response_id = responses.nps_response_id

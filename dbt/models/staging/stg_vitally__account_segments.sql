@@ -1,0 +1,7 @@
+select
+    account_id,
+    {{ vitally.json_text(vitally.json_member("item", "id")) }} as segment_id,
+    {{ vitally.json_text(vitally.json_member("item", "name")) }} as segment_name
+from (
+    {{ vitally.elements_of(ref("stg_vitally__accounts"), ["account_id"], "segments") }}
+) as elements

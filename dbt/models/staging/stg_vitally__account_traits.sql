@@ -1,0 +1,30 @@
+{%- set text = vitally.json_text("traits.item") -%}
+{%- set type = vitally.json_type("traits.item") -%}
+with traits as (
+    {{ vitally.members_of(ref("stg_vitally__accounts"), ["account_id"], "traits") }}
+),
+
+fields as (
+    select
+        path,
+        label,
+        field_type
+    from {{ ref("stg_vitally__custom_fields") }}
+    where model = 'accounts'
+)
+
+select
+    traits.account_id,
+    traits.name as path,
+    fields.label,
+    fields.field_type,
+    {{ type }} as value_type,
+    {{ text }} as value_text,
+    case when {{ type }} = 'number' then cast({{ text }} as {{ vitally.type_of("double") }}) end as value_number,
+    case when {{ type }} = 'boolean' then cast({{ text }} as {{ vitally.type_of("boolean") }}) end as value_boolean,
+    case
+        when fields.field_type in ('date', 'datetime') then {{ vitally.trait_moment("traits.item") }}
+    end as value_at
+from traits
+left join fields on traits.name = fields.path
+where {{ type }} <> 'null'

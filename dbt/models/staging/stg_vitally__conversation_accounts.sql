@@ -1,0 +1,26 @@
+with from_messages as (
+    {{ vitally.links_of(
+        ref("stg_vitally__messages"), "conversation_id", "conversation_account_ids", "conversation_account_ids", "account_id"
+    ) }}
+),
+
+from_conversations as (
+    {{ vitally.links_of(
+        ref("stg_vitally__conversations"), "conversation_id", "account_ids", "account_ids", "account_id"
+    ) }}
+)
+
+select
+    conversation_id,
+    account_id
+from {{ ref("stg_vitally__account_conversations") }}
+union
+select
+    conversation_id,
+    account_id
+from from_messages
+union
+select
+    conversation_id,
+    account_id
+from from_conversations

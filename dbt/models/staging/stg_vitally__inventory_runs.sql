@@ -1,0 +1,8 @@
+{{
+    vitally.staged("inventory_runs", [
+        ("resource", "text", "stream_name"),
+        ("startedAt", "timestamp", "started_at"),
+        ("finishedAt", "timestamp", "finished_at"),
+        ("count", "integer", "record_count"),
+    ], ["resource", "startedAt"])
+}}

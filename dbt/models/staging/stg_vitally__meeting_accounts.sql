@@ -1,0 +1,1 @@
+{{ vitally.links_of(ref("stg_vitally__meetings"), "meeting_id", "account_ids", "accounts", "account_id") }}

@@ -1,0 +1,3 @@
+{{ vitally.links_of(
+    ref("stg_vitally__meetings"), "meeting_id", "organization_ids", "organizations", "organization_id"
+) }}

@@ -1,0 +1,1 @@
+{{ vitally.links_of(ref("stg_vitally__tasks"), "task_id", "project_ids", "projects", "project_id") }}

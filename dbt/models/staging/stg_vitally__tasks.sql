@@ -1,0 +1,25 @@
+{{
+    vitally.staged("tasks", [
+        ("id", "text", "task_id"),
+        ("createdAt", "timestamp", "created_at"),
+        ("updatedAt", "timestamp", "updated_at"),
+        ("archivedAt", "timestamp", "archived_at"),
+        ("externalId", "text", "external_id"),
+        ("accountId", "text", "account_id"),
+        ("organizationId", "text", "organization_id"),
+        ("name", "text", "name"),
+        ("description", "text", "description"),
+        ("dueDate", "date", "due_date"),
+        ("completedAt", "timestamp", "completed_at"),
+        ("completedById", "text", "completed_by_id"),
+        ("createdById", "text", "created_by_id"),
+        ("assignedToId", "text", "assigned_to_id"),
+        ("categoryId", "text", "task_category_id"),
+        ("tags", "json", "tags"),
+        ("projects", "json", "projects"),
+        ("meetingId", "text", "meeting_id"),
+        ("source", "text", "source"),
+        ("traits", "json", "traits"),
+        ("projectIds", "json", "project_ids"),
+    ])
+}}

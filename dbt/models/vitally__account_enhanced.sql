@@ -1,0 +1,106 @@
+with segments as (
+    select
+        account_id,
+        count(*) as segments_count,
+        {{ dbt.listagg("segment_name", "', '", "order by segment_name") }} as segment_names
+    from {{ ref("stg_vitally__account_segments") }}
+    group by account_id
+),
+
+users as (
+    select
+        links.account_id,
+        sum(case when users.deactivated_at is null then 1 else 0 end) as active_users_count
+    from {{ ref("stg_vitally__user_accounts") }} as links
+    inner join {{ ref("stg_vitally__users") }} as users on links.user_id = users.user_id
+    group by links.account_id
+),
+
+conversations as (
+    select
+        account_id,
+        count(*) as conversations_count
+    from {{ ref("stg_vitally__conversation_accounts") }}
+    group by account_id
+),
+
+projects as (
+    select
+        account_id,
+        count(*) as open_projects_count
+    from {{ ref("stg_vitally__projects") }}
+    where
+        archived_at is null
+        and actual_completion_date is null
+    group by account_id
+),
+
+deleted as (
+    select * from {{ ref("vitally__deleted_records") }}
+    where stream_name = 'accounts'
+)
+
+select
+    accounts.account_id,
+    accounts.external_id,
+    accounts.name,
+    accounts.created_at,
+    accounts.updated_at,
+    accounts.organization_id,
+    organizations.name as organization_name,
+    accounts.account_owner_id,
+    owners.name as account_owner_name,
+    accounts.csm_id,
+    csms.name as csm_name,
+    csms.email as csm_email,
+    accounts.account_executive_id,
+    executives.name as account_executive_name,
+    segments.segment_names,
+    coalesce(segments.segments_count, 0) as segments_count,
+    accounts.mrr,
+    accounts.mrr * 12 as arr,
+    accounts.first_paid_at,
+    accounts.trial_ends_at,
+    accounts.next_renewal_at,
+    {{ dbt.datediff(vitally.as_of(), "accounts.next_renewal_at", "day") }}
+        as days_until_renewal,
+    accounts.churned_at,
+    accounts.churned_at is not null as is_churned,
+    accounts.health_score,
+    {{ vitally.health_band("accounts.health_score") }} as health_band,
+    accounts.churned_at is null
+    and coalesce(accounts.health_score < {{ var("vitally__poor_health_below", 4) }}, false)
+    and deleted.record_id is null as is_at_risk,
+    accounts.nps_score as vitally_nps_score,
+    nps.nps,
+    coalesce(nps.answers_count, 0) as nps_answers_count,
+    nps.last_answered_at as nps_last_answered_at,
+    accounts.users_count,
+    coalesce(users.active_users_count, 0) as active_users_count,
+    coalesce(conversations.conversations_count, 0) as conversations_count,
+    coalesce(tasks.open_tasks_count, 0) as open_tasks_count,
+    coalesce(tasks.overdue_tasks_count, 0) as overdue_tasks_count,
+    coalesce(projects.open_projects_count, 0) as open_projects_count,
+    accounts.first_seen_at,
+    accounts.last_seen_at,
+    touches.last_touch_at,
+    touches.last_touch_type,
+    {{ dbt.datediff("touches.last_touch_at", vitally.as_of(), "day") }}
+        as days_since_last_touch,
+    deleted.record_id is not null as is_deleted,
+    deleted.missing_at as deleted_before
+{{ vitally.traits_of("accounts") }}
+from {{ ref("stg_vitally__accounts") }} as accounts
+left join {{ ref("stg_vitally__organizations") }} as organizations
+    on accounts.organization_id = organizations.organization_id
+left join {{ ref("stg_vitally__admins") }} as owners on accounts.account_owner_id = owners.admin_id
+left join {{ ref("stg_vitally__admins") }} as csms on accounts.csm_id = csms.admin_id
+left join {{ ref("stg_vitally__admins") }} as executives on accounts.account_executive_id = executives.admin_id
+left join segments on accounts.account_id = segments.account_id
+left join users on accounts.account_id = users.account_id
+left join conversations on accounts.account_id = conversations.account_id
+left join projects on accounts.account_id = projects.account_id
+left join {{ ref("int_vitally__account_tasks") }} as tasks on accounts.account_id = tasks.account_id
+left join {{ ref("vitally__account_nps") }} as nps on accounts.account_id = nps.account_id
+left join {{ ref("int_vitally__account_last_touch") }} as touches on accounts.account_id = touches.account_id
+left join deleted on accounts.account_id = deleted.record_id

@@ -1,0 +1,46 @@
+with accounts as (
+    select
+        links.conversation_id,
+        count(*) as accounts_count,
+        min(links.account_id) as an_account_id,
+        {{ dbt.listagg("accounts.name", "', '", "order by accounts.name") }} as account_names
+    from {{ ref("stg_vitally__conversation_accounts") }} as links
+    left join {{ ref("stg_vitally__accounts") }} as accounts on links.account_id = accounts.account_id
+    group by links.conversation_id
+),
+
+deleted as (
+    select * from {{ ref("vitally__deleted_records") }}
+    where stream_name = 'conversations'
+)
+
+select
+    conversations.conversation_id,
+    conversations.external_id,
+    conversations.external_url,
+    conversations.subject,
+    conversations.source,
+    nullif(conversations.status, '') as status,
+    conversations.status = 'Open' as is_open,
+    conversations.rating,
+    conversations.created_at,
+    conversations.updated_at,
+    coalesce(accounts.accounts_count, 0) as accounts_count,
+    case when accounts.accounts_count = 1 then accounts.an_account_id end as only_account_id,
+    accounts.account_names,
+    coalesce(messages.messages_count, 0) as messages_count,
+    coalesce(messages.inbound_messages_count, 0) as inbound_messages_count,
+    coalesce(messages.outbound_messages_count, 0) as outbound_messages_count,
+    messages.first_message_at,
+    messages.last_message_at,
+    messages.first_answer_at,
+    {{ dbt.datediff("messages.first_inbound_message_at", "messages.first_answer_at", "minute") }}
+        as minutes_to_first_answer,
+    deleted.record_id is not null as is_deleted,
+    deleted.missing_at as deleted_before
+{{ vitally.traits_of("conversations") }}
+from {{ ref("stg_vitally__conversations") }} as conversations
+left join accounts on conversations.conversation_id = accounts.conversation_id
+left join {{ ref("int_vitally__conversation_messages") }} as messages
+    on conversations.conversation_id = messages.conversation_id
+left join deleted on conversations.conversation_id = deleted.record_id

@@ -1,0 +1,1 @@
+{{ vitally.nps_of("organization", "int_vitally__organization_nps_responses", "organizations_of_response") }}

@@ -1,0 +1,53 @@
+with tasks as (
+    select
+        links.project_id,
+        count(*) as tasks_count,
+        sum(case when tasks.is_open then 1 else 0 end) as open_tasks_count,
+        sum(case when tasks.is_overdue then 1 else 0 end) as overdue_tasks_count
+    from {{ ref("stg_vitally__task_projects") }} as links
+    inner join {{ ref("vitally__task_enhanced") }} as tasks on links.task_id = tasks.task_id
+    where not tasks.is_archived
+    group by links.project_id
+)
+
+select
+    projects.project_id,
+    projects.name,
+    projects.created_at,
+    projects.updated_at,
+    projects.archived_at,
+    projects.archived_at is not null as is_archived,
+    projects.account_id,
+    accounts.name as account_name,
+    projects.organization_id,
+    organizations.name as organization_name,
+    projects.owned_by_id,
+    owners.name as owned_by_name,
+    categories.name as project_category_name,
+    templates.name as project_template_name,
+    projects.project_status_id,
+    case
+        when projects.actual_completion_date is not null then 'completed'
+        when projects.target_completion_date < cast({{ vitally.as_of() }} as date) then 'late'
+        when projects.actual_start_date is not null then 'in progress'
+        else 'not started'
+    end as status,
+    projects.target_start_date,
+    projects.target_completion_date,
+    projects.actual_start_date,
+    projects.actual_completion_date,
+    projects.duration_in_days,
+    coalesce(tasks.tasks_count, 0) as tasks_count,
+    coalesce(tasks.open_tasks_count, 0) as open_tasks_count,
+    coalesce(tasks.overdue_tasks_count, 0) as overdue_tasks_count
+{{ vitally.traits_of("projects") }}
+from {{ ref("stg_vitally__projects") }} as projects
+left join {{ ref("stg_vitally__accounts") }} as accounts on projects.account_id = accounts.account_id
+left join {{ ref("stg_vitally__organizations") }} as organizations
+    on projects.organization_id = organizations.organization_id
+left join {{ ref("stg_vitally__admins") }} as owners on projects.owned_by_id = owners.admin_id
+left join {{ ref("stg_vitally__project_categories") }} as categories
+    on projects.project_category_id = categories.project_category_id
+left join {{ ref("stg_vitally__project_templates") }} as templates
+    on projects.project_template_id = templates.project_template_id
+left join tasks on projects.project_id = tasks.project_id

@@ -1,0 +1,13 @@
+select
+    cast({{ dbt.date_trunc("month", "next_renewal_at") }} as date) as renewal_month,
+    count(*) as accounts_count,
+    coalesce(sum(arr), 0) as arr,
+    sum(case when is_at_risk then 1 else 0 end) as accounts_at_risk_count,
+    coalesce(sum(case when is_at_risk then arr end), 0) as arr_at_risk,
+    sum(case when health_band = 'unknown' then 1 else 0 end) as accounts_without_health_count
+from {{ ref("vitally__account_enhanced") }}
+where
+    next_renewal_at is not null
+    and not is_churned
+    and not is_deleted
+group by cast({{ dbt.date_trunc("month", "next_renewal_at") }} as date)

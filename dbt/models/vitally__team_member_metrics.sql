@@ -1,0 +1,86 @@
+with accounts as (
+    select
+        csm_id as admin_id,
+        count(*) as accounts_count,
+        sum(arr) as arr,
+        sum(case when is_at_risk then 1 else 0 end) as accounts_at_risk_count,
+        round(cast(avg(health_score) as {{ dbt.type_numeric() }}), 2) as average_health_score,
+        sum(case when days_until_renewal between 0 and 90 then 1 else 0 end) as renewals_within_90_days_count
+    from {{ ref("vitally__account_enhanced") }}
+    where
+        not is_churned
+        and not is_deleted
+    group by csm_id
+),
+
+assigned_tasks as (
+    select
+        assigned_to_id as admin_id,
+        sum(case when completed_at is null then 1 else 0 end) as open_tasks_count,
+        sum(case when completed_at is null and due_date < cast({{ vitally.as_of() }} as date) then 1 else 0 end)
+            as overdue_tasks_count
+    from {{ ref("stg_vitally__tasks") }}
+    where archived_at is null
+    group by assigned_to_id
+),
+
+completed_tasks as (
+    select
+        completed_by_id as admin_id,
+        count(*) as completed_tasks_count,
+        sum(case when cast(completed_at as date) <= due_date then 1 else 0 end) as tasks_completed_in_time_count,
+        sum(case when cast(completed_at as date) > due_date then 1 else 0 end) as tasks_completed_late_count,
+        round(
+            cast(avg({{ dbt.datediff("created_at", "completed_at", "day") }}) as {{ dbt.type_numeric() }}), 1
+        ) as average_days_to_complete
+    from {{ ref("stg_vitally__tasks") }}
+    where
+        archived_at is null
+        and completed_at is not null
+    group by completed_by_id
+),
+
+projects as (
+    select
+        owned_by_id as admin_id,
+        count(*) as open_projects_count
+    from {{ ref("stg_vitally__projects") }}
+    where
+        archived_at is null
+        and actual_completion_date is null
+    group by owned_by_id
+),
+
+notes as (
+    select
+        author_id as admin_id,
+        count(*) as notes_count
+    from {{ ref("stg_vitally__notes") }}
+    where archived_at is null
+    group by author_id
+)
+
+select
+    admins.admin_id,
+    admins.name,
+    admins.email,
+    admins.license_status,
+    coalesce(accounts.accounts_count, 0) as accounts_count,
+    coalesce(accounts.arr, 0) as arr,
+    coalesce(accounts.accounts_at_risk_count, 0) as accounts_at_risk_count,
+    accounts.average_health_score,
+    coalesce(accounts.renewals_within_90_days_count, 0) as renewals_within_90_days_count,
+    coalesce(assigned_tasks.open_tasks_count, 0) as open_tasks_count,
+    coalesce(assigned_tasks.overdue_tasks_count, 0) as overdue_tasks_count,
+    coalesce(completed_tasks.completed_tasks_count, 0) as completed_tasks_count,
+    coalesce(completed_tasks.tasks_completed_in_time_count, 0) as tasks_completed_in_time_count,
+    coalesce(completed_tasks.tasks_completed_late_count, 0) as tasks_completed_late_count,
+    completed_tasks.average_days_to_complete,
+    coalesce(projects.open_projects_count, 0) as open_projects_count,
+    coalesce(notes.notes_count, 0) as notes_count
+from {{ ref("stg_vitally__admins") }} as admins
+left join accounts on admins.admin_id = accounts.admin_id
+left join assigned_tasks on admins.admin_id = assigned_tasks.admin_id
+left join completed_tasks on admins.admin_id = completed_tasks.admin_id
+left join projects on admins.admin_id = projects.admin_id
+left join notes on admins.admin_id = notes.admin_id

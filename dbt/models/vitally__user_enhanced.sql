@@ -1,0 +1,98 @@
+with accounts as (
+    select
+        links.user_id,
+        count(*) as accounts_count,
+        min(links.account_id) as an_account_id,
+        {{ dbt.listagg("accounts.name", "', '", "order by accounts.name") }} as account_names
+    from {{ ref("stg_vitally__user_accounts") }} as links
+    left join {{ ref("stg_vitally__accounts") }} as accounts on links.account_id = accounts.account_id
+    group by links.user_id
+),
+
+organizations as (
+    select
+        links.user_id,
+        count(*) as organizations_count,
+        {{ dbt.listagg("organizations.name", "', '", "order by organizations.name") }} as organization_names
+    from {{ ref("stg_vitally__user_organizations") }} as links
+    left join {{ ref("stg_vitally__organizations") }} as organizations
+        on links.organization_id = organizations.organization_id
+    group by links.user_id
+),
+
+segments as (
+    select
+        user_id,
+        {{ dbt.listagg("segment_name", "', '", "order by segment_name") }} as segment_names
+    from {{ ref("stg_vitally__user_segments") }}
+    group by user_id
+),
+
+responses as (
+    select
+        user_id,
+        count(*) as nps_responses_count,
+        count(score) as nps_answers_count
+    from {{ ref("stg_vitally__nps_responses") }}
+    group by user_id
+),
+
+meetings as (
+    select
+        participants.user_id,
+        count(distinct meetings.meeting_id) as meetings_count,
+        max(meetings.start_at) as last_meeting_at
+    from {{ ref("stg_vitally__meeting_participants") }} as participants
+    inner join {{ ref("stg_vitally__meetings") }} as meetings
+        on participants.meeting_id = meetings.meeting_id
+    where
+        meetings.archived_at is null
+        and coalesce(meetings.start_at, cast(meetings.start_date as {{ dbt.type_timestamp() }}))
+        <= {{ vitally.as_of() }}
+    group by participants.user_id
+),
+
+deleted as (
+    select * from {{ ref("vitally__deleted_records") }}
+    where stream_name = 'users'
+)
+
+select
+    users.user_id,
+    users.external_id,
+    users.name,
+    users.email,
+    users.created_at,
+    users.updated_at,
+    users.joined_at,
+    users.first_known_at,
+    users.last_seen_at,
+    users.last_inbound_message_at,
+    users.last_outbound_message_at,
+    users.deactivated_at,
+    users.deactivated_at is null as is_active,
+    users.is_unsubscribed_from_conversations,
+    users.is_permanently_bounced,
+    coalesce(accounts.accounts_count, 0) as accounts_count,
+    case when accounts.accounts_count = 1 then accounts.an_account_id end as only_account_id,
+    accounts.account_names,
+    coalesce(organizations.organizations_count, 0) as organizations_count,
+    organizations.organization_names,
+    segments.segment_names,
+    users.nps_last_score,
+    users.nps_last_feedback,
+    users.nps_last_responded_at,
+    coalesce(responses.nps_responses_count, 0) as nps_responses_count,
+    coalesce(responses.nps_answers_count, 0) as nps_answers_count,
+    coalesce(meetings.meetings_count, 0) as meetings_count,
+    meetings.last_meeting_at,
+    deleted.record_id is not null as is_deleted,
+    deleted.missing_at as deleted_before
+{{ vitally.traits_of("users") }}
+from {{ ref("stg_vitally__users") }} as users
+left join accounts on users.user_id = accounts.user_id
+left join organizations on users.user_id = organizations.user_id
+left join segments on users.user_id = segments.user_id
+left join responses on users.user_id = responses.user_id
+left join meetings on users.user_id = meetings.user_id
+left join deleted on users.user_id = deleted.record_id

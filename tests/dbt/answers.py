@@ -1,0 +1,299 @@
+"""What the twelve questions have for answers, worked out from the sandbox's own truth."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
+from datetime import UTC, date, datetime
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+from harness.support import Row
+from sandbox import World
+
+Answer = list[tuple[Any, ...]]
+
+POOR, GOOD = 4, 7
+
+
+def moment(text: str | None) -> datetime | None:
+    """A moment of the API as the warehouses store it: in UTC, without a zone."""
+    return datetime.fromisoformat(text).astimezone(UTC).replace(tzinfo=None) if text else None
+
+
+def month(text: str) -> date:
+    """The first day of the month of a moment."""
+    return date.fromisoformat(text[:7] + "-01")
+
+
+def rate(scores: Iterable[int]) -> float | None:
+    """The net promoter score of some scores."""
+    votes = [(score >= 9) - (score <= 6) for score in scores]
+    return rounded(Decimal(100 * sum(votes)) / len(votes), "0.1") if votes else None
+
+
+def rounded(value: Decimal, places: str) -> float:
+    """A number rounded as databases do it, half up."""
+    return float(value.quantize(Decimal(places), ROUND_HALF_UP))
+
+
+class Truth:
+    """The rows of a world, and what follows from them."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.now = world.clock.now().replace(tzinfo=None, microsecond=0)
+        self.today = self.now.date()
+        self.accounts = {row["id"]: row for row in self.rows("accounts")}
+        self.names = {row["id"]: row["name"] for row in self.rows("admins")}
+
+    def rows(self, stream: str) -> list[Row]:
+        """The rows of a stream."""
+        return list(self._world.truth(stream).values())
+
+    def live(self, stream: str) -> list[Row]:
+        """The rows of a stream that are not archived."""
+        return [row for row in self.rows(stream) if not row["archivedAt"]]
+
+    def at_risk(self, account: Row) -> bool:
+        """Whether an account is at risk."""
+        health = account["healthScore"]
+        return not account["churnedAt"] and health is not None and health < POOR
+
+    def is_open(self, task: Row) -> bool:
+        """Whether a task that is not archived has yet to be done."""
+        return not task["completedAt"]
+
+    def is_overdue(self, task: Row) -> bool:
+        """Whether it should have been done."""
+        due = task["dueDate"]
+        return self.is_open(task) and bool(due) and date.fromisoformat(due[:10]) < self.today
+
+    def is_done(self, project: Row) -> bool:
+        """Whether a project has come to its end."""
+        return bool(project["actualCompletionDate"])
+
+    def touches(self) -> dict[str, tuple[datetime, str]]:
+        """The last contact with each account; of two at a time, the first in the alphabet."""
+        found: dict[str, list[tuple[datetime, str]]] = defaultdict(list)
+
+        def add(account: str | None, kind: str, text: str | None) -> None:
+            when = moment(text)
+            if account and account in self.accounts and when and when <= self.now:
+                found[account].append((when, kind))
+
+        for account in self.accounts.values():
+            add(account["id"], "message received", account["lastInboundMessageTimestamp"])
+            add(account["id"], "message sent", account["lastOutboundMessageTimestamp"])
+        for message in self.rows("messages"):
+            kind = "message sent" if message["type"] == "outbound" else "message received"
+            for key in message["conversationAccountIds"]:
+                add(key, kind, message["timestamp"])
+        for note in self.live("notes"):
+            add(note["accountId"], "note", note["noteDate"])
+        for meeting in self.live("meetings"):
+            if meeting["externalStatus"] != "cancelled":
+                start = meeting["startDateTime"] or f"{meeting['startDate']}T00:00:00Z"
+                for account in meeting["accounts"]:
+                    add(account["id"], "meeting", start)
+        return {
+            key: min(touches, key=lambda touch: (-touch[0].timestamp(), touch[1]))
+            for key, touches in found.items()
+        }
+
+
+def health_by_segment(truth: Truth) -> Answer:
+    groups = defaultdict(list)
+    for account in truth.accounts.values():
+        for segment in account["segments"]:
+            if not account["churnedAt"]:
+                groups[segment["name"]].append(account["healthScore"])
+    return [
+        (name, len(scores), mean(scores), sum(s is not None and s < POOR for s in scores))
+        for name, scores in groups.items()
+    ]
+
+
+def mean(values: Iterable[float | None]) -> float | None:
+    """The average of what is there."""
+    known = [Decimal(str(value)) for value in values if value is not None]
+    return rounded(sum(known) / Decimal(len(known)), "0.01") if known else None
+
+
+def renewals(truth: Truth) -> Answer:
+    groups = defaultdict(list)
+    for account in truth.accounts.values():
+        if account["nextRenewalDate"] and not account["churnedAt"]:
+            groups[month(account["nextRenewalDate"])].append(account)
+    return [
+        (
+            due,
+            len(accounts),
+            arr(accounts),
+            sum(map(truth.at_risk, accounts)),
+            arr(filter(truth.at_risk, accounts)),
+        )
+        for due, accounts in groups.items()
+    ]
+
+
+def arr(accounts: Iterable[Row]) -> float:
+    """The annual recurring revenue of some accounts."""
+    return round(sum(12 * float(account["mrr"] or 0) for account in accounts), 4)
+
+
+def nps_per_account(truth: Truth) -> Answer:
+    about = {row["id"]: row["target"] for row in truth.rows("nps_responses")}
+    groups = defaultdict(list)
+    for response in truth.rows("account_nps_responses"):
+        if about[response["id"]] == "accounts" and response["score"] is not None:
+            groups[response["parentAccountId"]].append(response["score"])
+    return [
+        (
+            truth.accounts[key]["name"],
+            len(scores),
+            sum(score >= 9 for score in scores),
+            sum(score in (7, 8) for score in scores),
+            sum(score <= 6 for score in scores),
+            rate(scores),
+        )
+        for key, scores in groups.items()
+    ]
+
+
+def last_touch(truth: Truth) -> Answer:
+    touches = truth.touches()
+    return [
+        (
+            account["name"],
+            truth.names.get(account["csmId"]),
+            touches[key][1] if key in touches else None,
+            touches[key][0] if key in touches else None,
+            (truth.today - touches[key][0].date()).days if key in touches else None,
+        )
+        for key, account in truth.accounts.items()
+        if not account["churnedAt"]
+    ]
+
+
+def workload(truth: Truth) -> Answer:
+    answer = []
+    for key, name in truth.names.items():
+        accounts = [
+            account
+            for account in truth.accounts.values()
+            if account["csmId"] == key and not account["churnedAt"]
+        ]
+        tasks = [task for task in truth.live("tasks") if task["assignedToId"] == key]
+        projects = [p for p in truth.live("projects") if p["ownedByVitallyUserId"] == key]
+        figures = (
+            len(accounts),
+            arr(accounts),
+            sum(map(truth.at_risk, accounts)),
+            sum(map(truth.is_open, tasks)),
+            sum(map(truth.is_overdue, tasks)),
+            sum(not truth.is_done(project) for project in projects),
+        )
+        if accounts:
+            answer.append((name, *figures))
+    return answer
+
+
+def overdue_tasks(truth: Truth) -> Answer:
+    return [
+        (
+            task["name"],
+            truth.accounts.get(task["accountId"], {}).get("name"),
+            truth.names.get(task["assignedToId"]),
+            due,
+            (truth.today - due).days,
+        )
+        for task in truth.live("tasks")
+        if truth.is_overdue(task)
+        for due in [date.fromisoformat(task["dueDate"][:10])]
+    ]
+
+
+def notes_per_month(truth: Truth) -> Answer:
+    counts = Counter(
+        (note["accountId"], month(note["noteDate"]))
+        for note in truth.live("notes")
+        if note["accountId"] in truth.accounts
+    )
+    return [(truth.accounts[key]["name"], when, count) for (key, when), count in counts.items()]
+
+
+def conversations_per_account(truth: Truth) -> Answer:
+    counts = Counter(row["parentAccountId"] for row in truth.rows("account_conversations"))
+    return [(truth.accounts[key]["name"], count) for key, count in counts.items()]
+
+
+def message_volume(truth: Truth) -> Answer:
+    counts = Counter((month(m["timestamp"]), m["type"]) for m in truth.rows("messages"))
+    return [
+        (when, counts[when, "inbound"], counts[when, "outbound"])
+        for when in {when for when, _ in counts}
+    ]
+
+
+def trait_as_column(truth: Truth) -> Answer:
+    return [
+        (
+            account["name"],
+            account["traits"].get("vitally.custom.tier"),
+            moment(account["traits"].get("sfdc.Renew_Date__c")),
+        )
+        for account in truth.accounts.values()
+    ]
+
+
+def projects_by_status(truth: Truth) -> Answer:
+    late = Counter(
+        project["id"]
+        for task in truth.live("tasks")
+        if truth.is_overdue(task)
+        for project in task["projects"]
+    )
+
+    def status(project: Row) -> str:
+        target = project["targetCompletionDate"]
+        if truth.is_done(project):
+            return "completed"
+        if target and date.fromisoformat(target) < truth.today:
+            return "late"
+        return "in progress" if project["actualStartDate"] else "not started"
+
+    groups = defaultdict(list)
+    for project in truth.live("projects"):
+        groups[status(project)].append(late[project["id"]])
+    return [(name, len(overdue), sum(overdue)) for name, overdue in groups.items()]
+
+
+def churned(truth: Truth) -> Answer:
+    return [
+        (
+            account["name"],
+            moment(account["churnedAt"]),
+            truth.names.get(account["csmId"]),
+            None if account["mrr"] is None else arr([account]),
+        )
+        for account in truth.accounts.values()
+        if account["churnedAt"]
+    ]
+
+
+ANSWERS: list[Callable[[Truth], Answer]] = [
+    health_by_segment,
+    renewals,
+    nps_per_account,
+    last_touch,
+    workload,
+    overdue_tasks,
+    notes_per_month,
+    conversations_per_account,
+    message_volume,
+    trait_as_column,
+    projects_by_status,
+    churned,
+]
+"""In the order of docs/questions.md."""

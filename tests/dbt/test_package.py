@@ -1,0 +1,306 @@
+"""The dbt package, from the sandbox over tap and loader to its models, on both databases."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import yaml
+
+from harness.support import ROOT, Row, catalog
+from tests.dbt.answers import ANSWERS, GOOD, POOR, Truth, moment, rate
+from tests.dbt.conftest import BARE, START, Built, Models
+from tests.dbt.warehouses import DBT, by_sort, even
+
+
+def questions() -> list[str]:
+    """The queries of the page, in their order."""
+    page = (ROOT / "docs" / "questions.md").read_text(encoding="utf-8")
+    return re.findall(r"^```sql\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("number", "answer"), list(enumerate(ANSWERS)), ids=[answer.__name__ for answer in ANSWERS]
+)
+def test_a_question_has_the_answer_of_the_truth(
+    models: Models,
+    number: int,
+    answer: Callable[[Truth], list[tuple[Any, ...]]],
+    built: Built,
+) -> None:
+    found = models.query(questions()[number])
+    wanted = [tuple(map(even, row)) for row in answer(built.truth)]
+    assert wanted
+    assert by_sort(found) == by_sort(wanted)
+
+
+def test_there_is_an_answer_to_each_question() -> None:
+    assert len(questions()) == len(ANSWERS)
+
+
+# What the models are
+
+
+def described() -> dict[str, list[str]]:
+    """The columns that are described, by model, in their order."""
+    return {
+        model["name"]: [column["name"] for column in model["columns"] if column["description"]]
+        for file in (DBT / "models").rglob("*.yml")
+        for model in yaml.safe_load(file.read_text(encoding="utf-8")).get("models", ())
+        if model["description"]
+    }
+
+
+def test_every_model_and_column_is_described(bare: Models) -> None:
+    columns = """
+        SELECT table_name, column_name FROM information_schema.columns
+        WHERE table_schema LIKE 'dbt_bare_%' ORDER BY table_name, ordinal_position
+    """
+    found: dict[str, list[str]] = {}
+    for table, column in bare.query(columns):
+        found.setdefault(table, []).append(column)
+    assert found == described()
+
+
+def test_staging_has_every_row(all_models: Models, built: Built) -> None:
+    selected = {
+        entry["stream"]
+        for entry in catalog()["streams"]
+        for item in entry["metadata"]
+        if item["metadata"].get("selected-by-default")
+    }
+    if all_models.schema == BARE:
+        selected -= {"survey_responses", "survey_questions"}
+    counts = {
+        stream: all_models.query(f"SELECT count(*) FROM stg_vitally__{stream}")[0][0]  # noqa: S608
+        for stream in selected
+    }
+    assert counts == {stream: len(built.truth.rows(stream)) for stream in selected}
+
+
+# What hides in arrays
+
+
+def pairs(rows: list[Row], key: str) -> set[tuple[str, str]]:
+    """Each row with each of the records embedded in it."""
+    return {(row["id"], each["id"]) for row in rows for each in row[key]}
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        ("account_segments", "accounts", "segments"),
+        ("account_key_roles", "accounts", "keyRoles"),
+        ("user_accounts", "users", "accounts"),
+        ("user_organizations", "users", "organizations"),
+        ("user_segments", "users", "segments"),
+        ("meeting_accounts", "meetings", "accounts"),
+        ("meeting_organizations", "meetings", "organizations"),
+        ("task_projects", "tasks", "projects"),
+        ("custom_object_instance_accounts", "custom_object_instances", "customers"),
+    ],
+)
+def test_links(all_models: Models, link: tuple[str, str, str], built: Built) -> None:
+    table, stream, key = link
+    found = all_models.query(f"SELECT * FROM stg_vitally__{table}")  # noqa: S608
+    wanted = pairs(built.truth.rows(stream), key)
+    assert wanted
+    assert len(found) == len(wanted)
+    assert {row[:2] for row in found} == wanted
+
+
+def test_participants_of_meetings(models: Models, built: Built) -> None:
+    found = models.query(
+        "SELECT meeting_id, participant_id, user_id, admin_id, email, participant_type"
+        " FROM stg_vitally__meeting_participants"
+    )
+    fields = ("id", "userId", "vitallyUserId", "email", "type")
+    wanted = [
+        (meeting["id"], *(person.get(each) for each in fields))
+        for meeting in built.truth.rows("meetings")
+        for person in meeting["participants"]
+    ]
+    assert by_sort(found) == by_sort(wanted)
+
+
+def test_traits_are_unpivoted_with_their_labels(models: Models, built: Built) -> None:
+    found = models.query(
+        "SELECT account_id, path, label, value_type, value_number FROM stg_vitally__account_traits"
+    )
+    labels = {
+        row["path"]: row["label"]
+        for row in built.truth.rows("custom_fields")
+        if row["model"] == "accounts"
+    }
+
+    def kind(value: Any) -> str:
+        kinds = {bool: "boolean", str: "text", list: "array"}
+        return kinds.get(type(value), "number")
+
+    wanted = [
+        (key, path, labels.get(path), kind(value), even(float(value)))
+        if kind(value) == "number"
+        else (key, path, labels.get(path), kind(value), None)
+        for key, account in built.truth.accounts.items()
+        for path, value in account["traits"].items()
+        if value is not None
+    ]
+    assert by_sort(found) == by_sort(wanted)
+
+
+# The models to work with
+
+
+def test_traits_that_are_chosen_are_columns(models: Models, built: Built) -> None:
+    found = models.query(
+        "SELECT account_id, trait_tier, renewal_date, contract_start_at, trait_usage_mrr, trait_beta"
+        " FROM vitally__account_enhanced"
+    )
+    wanted = []
+    for key, account in built.truth.accounts.items():
+        traits = account["traits"]
+        renewal = moment(traits.get("sfdc.Renew_Date__c"))
+        start = traits.get("hspot.contract_start_date")
+        wanted.append(
+            (
+                key,
+                traits.get("vitally.custom.tier"),
+                renewal.date() if renewal else None,
+                datetime.fromtimestamp(start / 1000, UTC).replace(tzinfo=None) if start else None,
+                even(traits.get("usage_mrr")),
+                traits.get("beta"),
+            )
+        )
+    assert by_sort(found) == by_sort(wanted)
+
+
+def test_accounts_know_who_and_how_much(models: Models, built: Built) -> None:
+    truth = built.truth
+    found = models.query(
+        "SELECT account_id, organization_name, csm_name, account_owner_name, arr, open_tasks_count,"
+        " overdue_tasks_count, active_users_count, health_band, is_at_risk, is_churned"
+        " FROM vitally__account_enhanced"
+    )
+    organizations = {row["id"]: row["name"] for row in truth.rows("organizations")}
+
+    def band(score: float | None) -> str:
+        if score is None:
+            return "unknown"
+        return "poor" if score < POOR else "average" if score < GOOD else "good"
+
+    wanted = []
+    for key, account in truth.accounts.items():
+        tasks = [task for task in truth.live("tasks") if task["accountId"] == key]
+        users = [
+            user
+            for user in truth.rows("users")
+            if not user["deactivatedAt"] and key in {each["id"] for each in user["accounts"]}
+        ]
+        wanted.append(
+            (
+                key,
+                organizations.get(account["organizationId"]),
+                truth.names.get(account["csmId"]),
+                truth.names.get(account["accountOwnerId"]),
+                None if account["mrr"] is None else even(12 * account["mrr"]),
+                sum(map(truth.is_open, tasks)),
+                sum(map(truth.is_overdue, tasks)),
+                len(users),
+                band(account["healthScore"]),
+                truth.at_risk(account),
+                bool(account["churnedAt"]),
+            )
+        )
+    assert by_sort(found) == by_sort(wanted)
+
+
+def test_without_lists_an_answer_counts_for_each_account_of_its_user(
+    bare: Models, built: Built
+) -> None:
+    found = bare.query(
+        "SELECT account_id, nps, shared_responses_count > 0 FROM vitally__account_nps"
+    )
+    users = {row["id"]: row for row in built.truth.rows("users")}
+    scores: dict[str, list[int | None]] = {}
+    shared = set()
+    for response in built.truth.rows("nps_responses"):
+        accounts = {each["id"] for each in users[response["userId"]]["accounts"]}
+        for key in accounts if response["target"] == "accounts" else ():
+            scores.setdefault(key, []).append(response["score"])
+            shared |= {key} if len(accounts) > 1 else set()
+    wanted = [
+        (key, even(rate(each for each in all_scores if each is not None)), key in shared)
+        for key, all_scores in scores.items()
+    ]
+    assert shared
+    assert by_sort(found) == by_sort(wanted)
+
+
+def test_nps_of_organizations(models: Models, built: Built) -> None:
+    found = models.query(
+        "SELECT organization_id, responses_count, nps FROM vitally__organization_nps"
+    )
+    scores: dict[str, list[int | None]] = {}
+    for response in built.truth.rows("organization_nps_responses"):
+        scores.setdefault(response["parentOrganizationId"], []).append(response["score"])
+    wanted = [
+        (key, len(every), even(rate(each for each in every if each is not None)))
+        for key, every in scores.items()
+    ]
+    assert wanted
+    assert by_sort(found) == by_sort(wanted)
+
+
+def test_conversations_count_their_messages_and_the_time_to_an_answer(
+    models: Models, built: Built
+) -> None:
+    found = models.query(
+        "SELECT conversation_id, accounts_count, messages_count, minutes_to_first_answer"
+        " FROM vitally__conversation_enhanced"
+    )
+    links = [row["id"] for row in built.truth.rows("account_conversations")]
+    wanted = []
+    for conversation in built.truth.rows("conversations"):
+        key = conversation["id"]
+        messages = [m for m in built.truth.rows("messages") if m["conversationId"] == key]
+        asked = min((m["timestamp"] for m in messages if m["type"] == "inbound"), default="~")
+        answered = [
+            m["timestamp"] for m in messages if m["type"] == "outbound" and m["timestamp"] > asked
+        ]
+        minutes = None
+        if answered:
+            first, then = (
+                datetime.fromisoformat(each).replace(second=0, microsecond=0)
+                for each in (asked, min(answered))
+            )
+            minutes = int((then - first).total_seconds() // 60)
+        wanted.append((key, links.count(key), len(messages), minutes))
+    assert any(row[3] for row in wanted)
+    assert by_sort(found) == by_sort(wanted)
+
+
+def test_what_is_gone_is_flagged(models: Models, built: Built) -> None:
+    listed = models.query("SELECT stream_name, record_id FROM vitally__deleted_records")
+    assert dict(listed) == built.gone
+    flagged = models.query("SELECT user_id FROM vitally__user_enhanced WHERE is_deleted")
+    assert flagged == [(built.gone["users"],)]
+
+
+def test_a_stream_that_has_just_run_is_fresh(models: Models) -> None:
+    found = models.query("SELECT stream_name, status FROM vitally__sync_health")
+    assert dict(found).keys() > {"accounts", "tasks"}
+    assert {status for _, status in found} == {"fresh"}
+
+
+def test_health_has_a_row_for_the_day(models: Models, built: Built) -> None:
+    found = models.query(
+        "SELECT account_id, observed_on, health_score FROM vitally__account_health_daily"
+    )
+    wanted = [
+        (key, START.date(), even(account["healthScore"]))
+        for key, account in built.truth.accounts.items()
+    ]
+    assert by_sort(found) == by_sort(wanted)

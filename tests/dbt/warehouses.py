@@ -1,0 +1,143 @@
+"""Warehouses with the sandbox's tables in them, and with what dbt makes of those."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import duckdb
+import psycopg
+
+from harness.programs import program
+from harness.support import ROOT
+
+SCHEMAS = ("vitally", "stg_vitally", "int_vitally")
+DBT = ROOT / "dbt"
+
+
+def even(value: Any) -> Any:
+    """A value in the form that both databases have in common."""
+    if isinstance(value, float | Decimal):
+        return round(float(value), 4)
+    return value
+
+
+@dataclass
+class Warehouse:
+    """A database that a loader fills, dbt builds on and queries are put to."""
+
+    name: str
+    loader: str
+    settings: dict[str, Any]
+    environment: dict[str, str]
+    fetch: Callable[[str, list[str]], list[tuple[Any, ...]]]
+    folder: Path
+
+    def load(self, messages: str, schema: str) -> None:
+        """Load what the tap has written."""
+        config = self.folder / f"{self.name}-{schema}.json"
+        config.write_text(json.dumps({**self.settings, "default_target_schema": schema}))
+        done = subprocess.run(
+            [program(self.loader), "--config", config],
+            input=messages,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+
+    def dbt(self, *arguments: str, schema: str, variables: Mapping[str, Any]) -> str:
+        """Run dbt into schemas of this name, and return what it said."""
+        known = {"vitally_schema": schema, **variables}
+        done = subprocess.run(
+            [
+                program("dbt"),
+                *arguments,
+                "--project-dir",
+                DBT,
+                "--profiles-dir",
+                DBT,
+                "--vars",
+                json.dumps(known),
+            ],
+            env={
+                **os.environ,
+                **self.environment,
+                "VITALLY_DBT_TARGET": self.name,
+                "VITALLY_DBT_SCHEMA": f"dbt_{schema}",
+                "DBT_TARGET_PATH": str(self.folder / f"target-{self.name}"),
+                "DBT_LOG_PATH": str(self.folder / f"logs-{self.name}"),
+                "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+                "DBT_USE_COLORS": "false",
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def query(self, sql: str, schema: str) -> list[tuple[Any, ...]]:
+        """Put a query to the models, and return the rows in the form that all have in common."""
+        rows = self.fetch(sql, [f"dbt_{schema}_{name}" for name in SCHEMAS])
+        return [tuple(map(even, row)) for row in rows]
+
+
+def duckdb_warehouse(folder: Path) -> Warehouse:
+    """A DuckDB file."""
+    path = folder / "warehouse.duckdb"
+
+    def fetch(sql: str, schemas: list[str]) -> list[tuple[Any, ...]]:
+        with duckdb.connect(path, read_only=True) as connection:
+            connection.execute(f"SET search_path = '{','.join(schemas)}'")
+            return connection.execute(sql).fetchall()
+
+    return Warehouse(
+        "duckdb",
+        "target-duckdb",
+        {"path": str(path), "add_metadata_columns": True},
+        {"VITALLY_DUCKDB_PATH": str(path)},
+        fetch,
+        folder,
+    )
+
+
+def postgres_warehouse(folder: Path, address: str) -> Warehouse:
+    """A PostgreSQL server."""
+
+    def fetch(sql: str, schemas: list[str]) -> list[tuple[Any, ...]]:
+        options = f"-c search_path={','.join(schemas)}"
+        with psycopg.connect(address, options=options) as connection:
+            return connection.execute(sql.encode()).fetchall()
+
+    parts = urlsplit(address)
+    return Warehouse(
+        "postgres",
+        "target-postgres",
+        {"sqlalchemy_url": address.replace("postgresql://", "postgresql+psycopg://")},
+        {
+            "PGHOST": parse_qs(parts.query)["host"][0],
+            "PGUSER": parts.username or "",
+            "PGDATABASE": parts.path.strip("/"),
+        },
+        fetch,
+        folder,
+    )
+
+
+def by_sort(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Rows in an order that does not depend on a database's idea of the alphabet."""
+    return sorted(rows, key=repr)
+
+
+def as_of(now: datetime) -> dict[str, str]:
+    """The var that moves "today" to the sandbox's day."""
+    return {"vitally__as_of": now.strftime("%Y-%m-%d %H:%M:%S")}

@@ -77,9 +77,9 @@ _MORE: dict[str, dict[str, Any]] = {
         "Embedded objects",
         (
             "reference cuts accounts, organizations and users that are embedded in other "
-            "records down to id, externalId and name."
+            "records down to id, externalId and name; none leaves them out. Their ids stay."
         ),
-        enum=["full", "reference"],
+        enum=["full", "reference", "none"],
         default="full",
     ),
     "custom_object_streams": _setting(

@@ -125,6 +125,7 @@ class CustomObjectInstancesStream(VitallyStream):
         f.objects(
             "customers", "All accounts of the record (accounts.id), as copies with their traits."
         ),
+        f.texts("accountIds", "Ids of those accounts (accounts.id)."),
         f.ORGANIZATION_ID,
         f.ORGANIZATION,
         f.text("createdByVitallyUserId", "Team member who created the record (admins.id)."),

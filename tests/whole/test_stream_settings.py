@@ -168,3 +168,19 @@ def test_embedded_objects_can_be_cut_down_to_references(stream: str) -> None:
             }
             for key, row in table.items()
         }
+
+
+@pytest.mark.parametrize("stream", EMBEDDED)
+def test_embedded_objects_can_be_left_out_and_their_ids_stay(stream: str) -> None:
+    with frozen(accounts=12) as sandbox:
+        table = expected(sandbox.world, stream)
+        config = config_for(sandbox.url, embedded_objects="none")
+        warehouse = loaded(run_in_process(config, select=[stream]))
+        assert not warehouse.schemas[stream]["properties"].keys() & set(EMBEDDED[stream])
+        wanted = {
+            key: {name: value for name, value in row.items() if name not in EMBEDDED[stream]}
+            for key, row in table.items()
+        }
+        assert warehouse.tables[stream] == wanted
+        links = {name for name in wanted[next(iter(wanted))] if name.endswith(("Id", "Ids"))}
+        assert links

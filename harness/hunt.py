@@ -40,8 +40,13 @@ STREAMS = (
     "meeting_transcripts",
     "messages",
     "account_users",
+    "account_conversations",
     "account_notes",
+    "account_nps_responses",
+    "account_meetings",
+    "organization_accounts",
     "organization_tasks",
+    "organization_projects",
 )
 """One of each kind: plain lists, variants, two targets, whole tables, children, details."""
 RESOURCES = {
@@ -58,8 +63,13 @@ RESOURCES = {
     "meeting_transcripts": ("meetingTranscripts",),
     "messages": ("conversations",),
     "account_users": ("users", "users", "accounts"),
+    "account_conversations": ("conversations", "conversations", "accounts"),
     "account_notes": ("notes", "notes", "accounts"),
+    "account_nps_responses": ("npsResponses", "npsResponses", "users"),
+    "account_meetings": ("meetings", "meetings", "accounts"),
+    "organization_accounts": ("accounts", "accounts", "organizations"),
     "organization_tasks": ("tasks", "tasks", "organizations"),
+    "organization_projects": ("projects", "projects", "accounts"),
 }
 """What has to change for a stream to change."""
 INVENTORIED = ("accounts", "notes", "nps_responses")
@@ -134,6 +144,7 @@ class Hunt:
         page_size: int = 3,
         lookback: int = 0,
         start_days: int | None = None,
+        full_walk_days: int = 7,
         inventory: tuple[str, ...] = INVENTORIED,
     ) -> None:
         """Open a workspace, in front of whose clock this machine's is ``clock_off`` seconds late.
@@ -151,6 +162,7 @@ class Hunt:
             self.sandbox.url,
             page_size=page_size,
             lookback_seconds=lookback,
+            full_walk_days=full_walk_days,
             inventory_resources=list(inventory),
         )
         self.start: str | None = None

@@ -61,6 +61,7 @@ def invented(random: Random) -> History:
         "page_size": random.randrange(1, 8),
         "lookback": random.choice((0, 0, 0, 1, 300)),
         "start_days": random.choice((None, None, None, 300)),
+        "full_walk_days": random.choice((0, 1, 7, 7, 7)),
         "inventory": random.choice(((), (), INVENTORIED)),
     }
     return History(setup, tuple(step(random) for _ in range(random.randrange(2, 9))))
@@ -68,7 +69,7 @@ def invented(random: Random) -> History:
 
 def step(random: Random) -> Step:
     """Think of one run and what comes before it."""
-    seconds = random.choice((0.0, 0.5, 5.0, 3600.0))
+    seconds = random.choice((0.0, 0.5, 5.0, 3600.0, 3600.0, 100_000.0))
     changes = tuple(seed(random) for _ in range(random.choice((0, 1, 3, 6, 10))))
     attempt = Attempt(
         concurrency=random.choice((1, 1, 1, 2, 8)),

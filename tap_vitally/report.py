@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime
 
 from tap_vitally.reading.summary import Tally
@@ -54,6 +54,12 @@ def table(tallies: Mapping[str, Tally], probe: Tally | None = None) -> str:
         ).rstrip()
         for row in rows
     ]
+    lines += [
+        line
+        for name, tally in tallies.items()
+        if tally.walked
+        for line in textwrap.wrap(_walked(name, tally), WIDTH)
+    ]
     for name, tally in tallies.items():
         lines += [line for told in _left_out(name, tally) for line in textwrap.wrap(told, WIDTH)]
     every = [*tallies.values(), *([probe] if probe else [])]
@@ -62,6 +68,25 @@ def table(tallies: Mapping[str, Tally], probe: Tally | None = None) -> str:
         f"them repeated, and {sum(t.waited for t in every):,.1f} s waited."
     )
     return "\n".join(lines)
+
+
+def _walked(name: str, tally: Tally) -> str:
+    """Say which parents of a stream were walked, and why."""
+    reasons = ", ".join(f"{count:,} {reason}" for reason, count in tally.walked.most_common())
+    last = tally.full_walk_at
+    return (
+        f"parents walked in {name}: {tally.walked.total():,} of {tally.parents_known or 0:,} "
+        f"({reasons}), all of them last {f'on {last[:10]}' if last else 'never'}"
+    )
+
+
+def left_out(tallies: Collection[Tally]) -> str:
+    """Say in a few words how much of a run was left out; empty if nothing was."""
+    counts = {
+        "skipped": sum(tally.skipped for tally in tallies),
+        "values made null": sum(tally.made_null.total() for tally in tallies),
+    }
+    return " and ".join(f"{count:,} {what}" for what, count in counts.items() if count)
 
 
 def _left_out(name: str, tally: Tally) -> list[str]:

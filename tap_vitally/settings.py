@@ -64,6 +64,17 @@ _READING: dict[str, dict[str, Any]] = {
         maximum=TEN_YEARS,
         default=300,
     ),
+    "full_walk_days": _setting(
+        "integer",
+        "Full walk days",
+        (
+            "Days after which streams below accounts and organizations read the lists of all of them "
+            "again; in between, only of those that a change points at. 0: in every run."
+        ),
+        minimum=0,
+        maximum=3650,
+        default=7,
+    ),
 }
 _MORE: dict[str, dict[str, Any]] = {
     "fail_on_skipped": _setting(

@@ -12,7 +12,7 @@ from functools import cached_property
 from types import FrameType
 from typing import IO, Any, ClassVar, cast
 
-from singer_sdk import Tap
+from singer_sdk import Stream, Tap
 from singer_sdk.exceptions import ConfigValidationError, StreamMapConfigError
 from singer_sdk.singerlib.catalog import Catalog
 from singer_sdk.tap_base import CliTestOptionValue
@@ -31,10 +31,11 @@ from tap_vitally.reading.lookups import problems_with, streams_of
 from tap_vitally.reading.reader import Reader
 from tap_vitally.reading.run import Run
 from tap_vitally.reading.settings import Settings
-from tap_vitally.report import Progress, table, told_by_check
+from tap_vitally.report import Progress, left_out, table, told_by_check
 from tap_vitally.settings import SCHEMA
 from tap_vitally.stream import VitallyStream
 from tap_vitally.streams import STREAMS
+from tap_vitally.streams.bookkeeping import SyncRunsStream
 from tap_vitally.streams.custom import (
     CustomObjectInstancesStream,
     CustomObjectsStream,
@@ -176,6 +177,12 @@ class TapVitally(Tap):
                 if name in streams and streams[name].selected:
                     raise
 
+    @property
+    @override
+    def streams(self) -> dict[str, Stream]:
+        """The streams by name, those last that others tell what to read, or what was read."""
+        return dict(sorted(super().streams.items(), key=lambda item: _rank(item[1])))
+
     @override
     def discover_streams(self) -> Sequence[VitallyStream]:
         """Build one stream of each in the registry; with custom_object_streams, one per object."""
@@ -241,12 +248,7 @@ class TapVitally(Tap):
 
     def fail_if_skipped(self) -> None:
         """Raise a `VitallyError` for a run that skipped something and may not."""
-        tallies = self.run.tallies().values()
-        counts = {
-            "skipped": sum(tally.skipped for tally in tallies),
-            "values made null": sum(tally.made_null.total() for tally in tallies),
-        }
-        told = " and ".join(f"{count:,} {what}" for what, count in counts.items() if count)
+        told = left_out(self.run.tallies().values())
         if told and self.settings.fail_on_skipped:
             msg = f"{told}, which fail_on_skipped does not allow: see the summary above."
             raise VitallyError(msg)
@@ -301,6 +303,12 @@ class TapVitally(Tap):
             with tap.ending:
                 tap.sync_all()
             tap.fail_if_skipped()
+
+
+def _rank(stream: Stream) -> int:
+    if stream.name == SyncRunsStream.name:
+        return 2
+    return int(cast("VitallyStream", stream).resource.of is not None)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -15,7 +16,6 @@ from typing_extensions import override
 
 from tap_vitally.reading.conform import identity_of
 from tap_vitally.reading.declaration import Record
-from tap_vitally.reading.links import ids_named
 from tap_vitally.reading.listing import Listing
 from tap_vitally.reading.page import WEIGHT, Context, Page
 from tap_vitally.reading.reader import Reader
@@ -219,10 +219,24 @@ class DetailReader(ChildReader):
     @override
     def pages(self, context: Context) -> Iterator[Page]:
         """Read one parent's records, which are as new as their parent."""
-        answer = self.listing.ask(context)
+        answer = self.listing.ask(context, partial(self.rows, context))
         newest = parse_instant(context.parent.updated_at) if context.parent else None
         records = self.shaper.records(self.dated(answer.data, answer.date), context)
         yield Page(context, records, WEIGHT * answer.size, newest=newest, ends=True)
+
+    def rows(self, context: Context, body: Any) -> list[Record]:  # noqa: ARG002 - for a subclass
+        """Find the rows in an answer, on any thread."""
+        return self.resource.rows(body)
+
+
+class MessageReader(DetailReader):
+    """Reads conversations for their messages, and tells those who ask whom they name."""
+
+    @override
+    def rows(self, context: Context, body: Any) -> list[Record]:
+        rows = super().rows(context, body)
+        self.workspace.note_whom(context.path, body)
+        return rows
 
 
 class SnapshotReader(DetailReader):
@@ -244,30 +258,6 @@ class SnapshotReader(DetailReader):
     def dated(self, rows: list[Record], moment: datetime | None) -> list[Record]:
         told = format_instant(moment or self.workspace.clock())
         return [{"observedOn": told[:10], "observedAt": told, **row} for row in rows]
-
-
-class NestedReader(ChildReader):
-    """Reads below each parent what a list of the whole workspace holds, too."""
-
-    @override
-    def changed_meanwhile(self, done: list[Parent]) -> Iterable[Parent]:
-        """Ask the list of the whole workspace which parents' records have changed.
-
-        All are found, if a changed record names none.
-        """
-        assert self.resource.of  # noqa: S101 - the table of nested lists says of what each is
-        changed: set[str] = set()
-        kind = self.parents_called.removesuffix("s")
-        try:
-            listing = self.workspace.listing(self.resource.of.name)
-            for record in listing.rows_changed_since(self.place.signpost):
-                owners = ids_named(record, kind)
-                if not owners:
-                    return done
-                changed.update(owners)
-        except Refused:
-            return done
-        return [parent for parent in done if parent.id in changed]
 
 
 class SurveyReader(ChildReader):

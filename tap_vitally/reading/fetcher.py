@@ -17,7 +17,7 @@ from tap_vitally.reading.shaping import Shaper
 from tap_vitally.reading.summary import Tally
 from tap_vitally.reading.workspace import Workspace
 from tap_vitally.replication.parents import Parent
-from tap_vitally.replication.passes import FIRST_PASS
+from tap_vitally.replication.passes import FIRST_PASS, SortKey, Window
 from tap_vitally.replication.place import Place
 from vitally_api import CursorRefused, Odd, Refused, Unavailable, Unreadable
 
@@ -148,11 +148,26 @@ class Fetcher:
 
     def _pages_from(self, context: Context, start: datetime | None) -> Iterator[Page]:
         sort_by = "updatedAt" if context.since else self.plan.sort_by
-        for number, step in enumerate(self.listing.walk(context, sort_by, start)):
+        for number, step in enumerate(self._steps(context, sort_by, start)):
             if step.ends and number:
                 self._long_lists.append(context.parent)
             self._note(context, step)
             yield self._page(context, step)
+
+    def _steps(
+        self, context: Context, sort_by: SortKey | None, start: datetime | None
+    ) -> Iterator[Step]:
+        """Follow a list, and let the streams below others hear of what it says has changed."""
+        changes = (
+            None if context.parent or context.cursor else self.workspace.changes.get(self.name)
+        )
+        if changes is None:
+            yield from self.listing.walk(context, sort_by, start)
+            return
+        own = Window(start, self.resource.replication_key or "updatedAt")
+        for step in self.listing.walk(context, sort_by, changes.reach(start)):
+            changes.note(context.label, step)
+            yield replace(step, rows=own.keep(step.rows))
 
     def _page(self, context: Context, step: Step, *, again: bool = False) -> Page:
         return Page(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from tap_vitally.reading.conform import identity_of
@@ -24,6 +25,42 @@ def _ids_in(value: Any) -> Iterator[str]:
         identity = identity_of(item.get("id") if isinstance(item, dict) else item)
         if identity:
             yield identity
+
+
+@dataclass(frozen=True)
+class Whom:
+    """Whom a record names: accounts, each with its organizations where they are told, else None."""
+
+    accounts: Mapping[str, tuple[str, ...] | None] = field(default_factory=dict)
+    organizations: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        """Whether it names anybody."""
+        return bool(self.accounts or self.organizations)
+
+    @property
+    def organizations_alone(self) -> list[str]:
+        """The organizations that it names for their own sake, and not as those of its accounts."""
+        own = {identity for told in self.accounts.values() for identity in told or ()}
+        return [identity for identity in self.organizations if identity not in own]
+
+
+def whom(record: Mapping[str, Any]) -> Whom:
+    """Find the accounts and organizations that a record names, in whatever shape."""
+    accounts: dict[str, tuple[str, ...] | None] = dict.fromkeys(ids_named(record, "account"))
+    for place in ("account", "accounts"):
+        copies = record.get(place)
+        for copy in copies if isinstance(copies, list) else [copies]:
+            if isinstance(copy, dict) and (identity := identity_of(copy.get("id"))):
+                accounts[identity] = organizations_of(copy)
+    return Whom(accounts, tuple(ids_named(record, "organization")))
+
+
+def organizations_of(account: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """Find the organizations of an account; None if it does not say whether it has any."""
+    found = tuple(ids_named(account, "organization"))
+    told = found or account.keys() & {f"organization{end}" for end in ("", "s", "Id", "Ids")}
+    return found if told else None
 
 
 LINKS: Mapping[str, tuple[str, ...]] = {

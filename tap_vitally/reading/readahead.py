@@ -14,7 +14,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Generic, Protocol, Self, TypeVar
 
@@ -93,11 +93,13 @@ class _Stream(Generic[Item]):
 
     ``lanes`` are those nobody has asked for yet, in order, ``idle`` those among them that a worker
     may take; ``last`` is the one that waits for all others to end. ``unfinished`` counts those that
-    have not come to their end; ``complete`` says that all are known.
+    have not come to their end; ``complete`` says that all are known. Those it comes ``after`` are
+    fetched before its own are looked for.
     """
 
-    def __init__(self, chains: Iterable[Chain[Item]]) -> None:
+    def __init__(self, chains: Iterable[Chain[Item]], after: Iterable[_Stream[Item]] = ()) -> None:
         self.chains = iter(chains)
+        self.after = tuple(after)
         self.lanes: deque[_Lane[Item]] = deque()
         self.idle: deque[_Lane[Item]] = deque()
         self.last: _Lane[Item] | None = None
@@ -112,30 +114,41 @@ class _Stream(Generic[Item]):
         """Whether nothing of it is left to fetch."""
         return self.dropped or (self.complete and not self.unfinished)
 
+    @property
+    def may_be_planned(self) -> bool:
+        """Whether one more of its chains is wanted, and can be known."""
+        room = not self.being_planned and len(self.lanes) < MAX_LANES
+        return room and all(stream.over for stream in self.after)
+
 
 class ReadAhead(Generic[Item]):
     """Runs the chains of a plan on worker threads and hands out their items in order."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all but the first two are optional
         self,
         plan: Plan[Item],
         workers: int,
         alive: Callable[[], None] = lambda: None,
         *,
+        waits: Mapping[str, Collection[str]] | None = None,
         max_bytes: int = MAX_BYTES,
         max_waiting: int = MAX_WAITING,
     ) -> None:
         """Start as many workers, which fetch what the plan says.
 
         ``alive`` is called about once a second while the main thread waits, and may raise to end
-        it. ``max_bytes`` is how much fetched and not taken data may be held, ``max_waiting`` how
-        much of it before more is fetched than is asked for.
+        it. ``waits`` says which streams wait for which of those before them. ``max_bytes`` is how
+        much fetched and not taken data may be held, ``max_waiting`` how much of it before more is
+        fetched than is asked for.
         """
         self._max_bytes = max_bytes
         self._max_waiting = max_waiting
         self._alive = alive
         self._changed = threading.Condition()
-        self._streams: dict[str, _Stream[Item]] = {n: _Stream(c) for n, c in plan.items()}
+        self._streams: dict[str, _Stream[Item]] = {}
+        for name, chains in plan.items():
+            after = [self._streams[other] for other in (waits or {}).get(name, ())]
+            self._streams[name] = _Stream(chains, after)
         self._turns = deque(self._streams.values())
         self._head: _Lane[Item] | None = None
         self._held = 0
@@ -256,11 +269,7 @@ class ReadAhead(Generic[Item]):
                 unknown = [stream for stream in self._streams.values() if not stream.complete]
                 if not unknown:
                     return None
-                ready = [
-                    stream
-                    for stream in unknown
-                    if not stream.being_planned and len(stream.lanes) < MAX_LANES
-                ]
+                ready = [stream for stream in unknown if stream.may_be_planned]
                 if ready:
                     stream = min(ready, key=lambda each: len(each.lanes))
                     stream.being_planned = True

@@ -6,14 +6,14 @@ it when the records of a page have been written.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
 from tap_vitally.reading.declaration import Record
 from tap_vitally.reading.fetcher import BAD_REQUEST, Fetcher
 from tap_vitally.reading.page import Context, Page
-from tap_vitally.replication.instants import format_instant
+from tap_vitally.replication.instants import format_instant, latest
 from tap_vitally.replication.passes import FIRST_PASS, Pass, plan_pass
 from tap_vitally.replication.place import Place, Resume, distrust
 from vitally_api import CursorRefused, Refused, Unreadable, VitallyError
@@ -103,6 +103,10 @@ class Reader(Fetcher):
         )
         return place.unfinished(resume)
 
+    def waits_for(self) -> Collection[str]:
+        """Name the streams that have to be read before it is known what to read."""
+        return ()
+
     # Writing, on the main thread
 
     def taken(self, page: Page) -> dict[str, Any]:
@@ -111,6 +115,7 @@ class Reader(Fetcher):
             return self.left_out(page, page.failure)
         self.tally.add(pages=1, records=len(page.records))
         self.place.take(page.newest)
+        self.workspace.newest = latest((self.workspace.newest, page.newest))
         if page.ends:
             self.place.finished.update(self.covers(page.context))
         if page.again or self.workspace.settings.lookups:

@@ -97,7 +97,8 @@ class Run:
         self._tell_begun()
         if self.settings.concurrency > 1 and ahead:
             plan = {reader.name: self._chains(reader) for reader in selected}
-            self._ahead = ReadAhead(plan, self.settings.concurrency, self._waiting)
+            waits = {reader.name: reader.waits_for() for reader in selected}
+            self._ahead = ReadAhead(plan, self.settings.concurrency, self._waiting, waits=waits)
 
     def _chains(self, reader: Reader) -> Iterator[Chain[Page]]:
         if self.settings.lookups:

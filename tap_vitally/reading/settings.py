@@ -24,6 +24,7 @@ class Settings:
     survey_ids: tuple[str, ...] = ()
     page_size: int = 100
     lookback: timedelta = timedelta(seconds=300)
+    full_walk_days: int = 7
     concurrency: int = 8
     fail_on_skipped: bool = False
     embedded_objects: str = "full"
@@ -39,6 +40,7 @@ class Settings:
                 "account_status",
                 "include_archived",
                 "page_size",
+                "full_walk_days",
                 "concurrency",
                 "fail_on_skipped",
                 "embedded_objects",

@@ -19,7 +19,9 @@ class Tally:
     ``waited`` seconds for the budget and between tries. ``stopped_early`` counts lists left before
     their end because the rest was older than the start, ``out_of_order`` lists whose order did not
     hold; ``skipped`` is how much was left out and ``reasons`` what and why, the first of them. The
-    bookmarks are those that the run started from and left.
+    bookmarks are those that the run started from and left. Of a stream below others, ``walked``
+    counts the parents read, by the reason, of ``parents_known``; ``full_walk_at`` is when the last
+    walk of all began.
     """
 
     records: int = 0
@@ -35,6 +37,9 @@ class Tally:
     made_null: Counter[str] = field(default_factory=Counter)
     bookmark_before: str | None = None
     bookmark_after: str | None = None
+    walked: Counter[str] = field(default_factory=Counter)
+    parents_known: int | None = None
+    full_walk_at: str | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def add(self, **counts: float) -> None:
@@ -73,4 +78,7 @@ class Tally:
             "madeNullProperties": dict(self.made_null),
             "bookmarkBefore": self.bookmark_before,
             "bookmarkAfter": self.bookmark_after,
+            "parentsWalked": None if self.parents_known is None else self.walked.total(),
+            "parentsKnown": self.parents_known,
+            "fullWalkAt": self.full_walk_at,
         }

@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any, Generic, Protocol, TypeVar
 
+from tap_vitally.reading.changes import Changes
+from tap_vitally.reading.links import Whom, whom
 from tap_vitally.reading.listing import Listing
 from tap_vitally.reading.settings import Settings
 from tap_vitally.reading.summary import Tally
@@ -34,7 +36,9 @@ class Workspace:
 
     ``signpost`` is the server's clock before the first record was asked for, None if it told none;
     ``started_at`` the same, or this machine's clock; ``inventoried`` the lists of ids that came to
-    their end, as records of `inventory_runs`; ``tally`` what was asked for no stream.
+    their end, as records of `inventory_runs`; ``changes`` the lists whose changed rows streams
+    below others ask for; ``newest`` the latest change that was seen in anything; ``tally`` what was
+    asked for no stream.
     """
 
     def __init__(self, settings: Settings, api: Vitally) -> None:
@@ -45,7 +49,10 @@ class Workspace:
         self.started_at = datetime.now(UTC)
         self.inventoried: list[dict[str, Any]] = []
         self.selected: list[Counted] = []
+        self.changes: dict[str, Changes] = {}
+        self.newest: datetime | None = None
         self.tally = Tally()
+        self._whom: dict[str, Whom | None] = {}
         self._began = time.monotonic()
         self._parents: dict[str, SharedList[Parent]] = {}
         self._sharing = threading.Lock()
@@ -93,6 +100,31 @@ class Workspace:
             if name not in self._parents:
                 self._parents[name] = SharedList(self.listing(name).parents())
             return self._parents[name]
+
+    def lists_parents(self, name: str) -> bool:
+        """Whether all records of a stream are listed anyway, as parents of others."""
+        resources = [reader.listing.resource for reader in self.selected]
+        return any(r.parent and r.parent.name == name and not r.only_changed for r in resources)
+
+    def changed(self, name: str) -> Changes:
+        """Find the changes in the list of a stream, which from now on are listened to."""
+        return self.changes.setdefault(name, Changes(self.listing(name)))
+
+    def note_whom(self, path: str, record: Any) -> None:
+        """Remember whom a record names that has been looked up; None is one that there is not.
+
+        Only if anybody is to ask: a first pass would fill the memory.
+        """
+        if self.changes:
+            self._whom[path] = whom(record) if isinstance(record, dict) else None
+
+    def unknown(self, paths: Iterable[str]) -> list[str]:
+        """Find which records would have to be looked up to know whom they name."""
+        return sorted(set(paths) - self._whom.keys())
+
+    def whom(self, path: str) -> Whom | None:
+        """Say whom a record names that was looked up; None if there is none."""
+        return self._whom[path]
 
 
 def _a_page(body: Any) -> None:

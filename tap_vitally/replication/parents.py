@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from tap_vitally.replication.instants import LATEST, parse_instant
+from tap_vitally.replication.marks import Watch
 from tap_vitally.replication.passes import SortKey
 from tap_vitally.replication.place import Place, Resume
 
@@ -26,13 +27,14 @@ MAY_RETURN = ("status=active", "status=churned")
 class Parent:
     """A record whose own records a child stream reads.
 
-    ``updated_at`` is spelled as the API does; ``record`` is the record itself, where it is to be
-    completed.
+    ``updated_at`` is spelled as the API does; ``organizations`` are those it names, None if
+    it does not say; ``record`` is the record itself, where it is to be completed.
     """
 
     id: str
     created_at: datetime | None = None
     updated_at: str | None = None
+    organizations: tuple[str, ...] | None = ()
     record: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def moment(self, order: SortKey | None) -> datetime | None:
@@ -68,6 +70,11 @@ class Walk:
     def fingerprint(self) -> str:
         """What is read of which parents: the settings may change it from run to run."""
         return ",".join(filter(None, [*self.labels, *self.parent_filter]))
+
+    @property
+    def may_return(self) -> bool:
+        """Whether a parent may have been left out before, and be back now that it changed."""
+        return len(self.parent_filter) == 1 and self.parent_filter[0] in MAY_RETURN
 
     def can_go_on(self, resume: Resume) -> bool:
         """Whether an interrupted walk went the way this one would."""
@@ -117,8 +124,7 @@ class Walk:
             return start
         changed = parse_instant(parent.updated_at)
         appeared = parent.created_at is None or parent.created_at >= start
-        may_return = len(self.parent_filter) == 1 and self.parent_filter[0] in MAY_RETURN
-        returned = may_return and (changed is None or changed >= start)
+        returned = self.may_return and (changed is None or changed >= start)
         widened = not set(self.parent_filter).issubset(place.contexts or self.parent_filter)
         if appeared or returned or widened or parent.id in place.to_retry:
             return self.start_date
@@ -137,6 +143,65 @@ class Walk:
             parents_after=moment,
             start=self.start,
         )
+
+
+Reason = Literal["new", "named", "organization named", "changed", "retry", "returned", "full walk"]
+"""Why a parent is walked; the same words stand in the summary."""
+ALL_LISTS = ""
+"""The label that stands for all lists of a parent."""
+
+
+@dataclass
+class Pointers:
+    """Whom the changed rows of a list point at: parents, and organizations for the parents of theirs.
+
+    Each is told with the lists that the row may be in, by their labels. ``everybody`` says that
+    nobody can be left out.
+    """
+
+    parents: dict[str, set[str]] = field(default_factory=dict)
+    organizations: dict[str, set[str]] = field(default_factory=dict)
+    everybody: bool = False
+
+    def to(self, label: str, parents: Iterable[str], organizations: Iterable[str] = ()) -> None:
+        """Point at those that a row of a list names."""
+        for named, ids in ((self.parents, parents), (self.organizations, organizations)):
+            for identity in ids:
+                named.setdefault(identity, set()).add(label)
+
+    def lists_of(self, parent: Parent) -> tuple[Reason, set[str]] | None:
+        """Find which lists of a parent are pointed at, and why; None if nothing points at it."""
+        labels = set(self.parents.get(parent.id, ()))
+        reason: Reason = "named" if labels else "organization named"
+        own = self.organizations if parent.organizations is None else parent.organizations
+        for organization in own:
+            labels |= self.organizations.get(organization, set())
+        return (reason, labels) if labels else None
+
+
+def pointed_at(
+    parents: Iterable[Parent], watch: Watch, pointers: Pointers, walk: Walk, place: Place
+) -> Iterator[tuple[Parent, Reason, set[str]]]:
+    """Find the parents to walk between two walks of all, why, and which of their lists.
+
+    All parents pass by; ``watch`` tells which of them changed.
+    """
+    since = watch.since
+    for parent in parents:
+        changed_at = parse_instant(parent.updated_at)
+        changed = watch.has_changed(parent.id, changed_at)
+        created = parent.created_at
+        own: Reason | None = None
+        if parent.id in place.to_retry:
+            own = "retry"
+        elif changed and created and (since is None or created >= since):
+            own = "new"
+        elif changed and changed_at:
+            own = "returned" if walk.may_return else "changed"
+        if own:
+            yield parent, own, {ALL_LISTS}
+        elif found := pointers.lists_of(parent):
+            yield parent, *found
 
 
 class Descent:

@@ -2,7 +2,8 @@
 
 An entry under ``bookmarks`` holds ``replication_key`` and ``replication_key_value``, the bookmark;
 ``contexts``, the lists it stands for, where a stream has several; ``skipped``, the parents that
-could not be read and are tried again; and, only while a pass is unfinished, ``resume``.
+could not be read and are tried again; ``walk``, what the walks of parents left; and, only while a
+pass is unfinished, ``resume``.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from tap_vitally.replication.instants import format_instant, latest, parse_instant
+from tap_vitally.replication.marks import Walked
 from tap_vitally.replication.passes import FIRST_PASS, SORT_KEYS, Pass, SortKey, next_bookmark
 
 
@@ -122,7 +124,9 @@ def distrust(state: Mapping[str, Any], signpost: datetime | None, host: str | No
     if host and isinstance(written_for, str) and written_for != host:
         return "it was written for another workspace"
     resume = Resume.from_state(state.get("resume"))
-    moments = (parse_instant(state.get("replication_key_value")), resume and resume.signpost)
+    walked = Walked.from_state(state.get("walk"))
+    bookmark = parse_instant(state.get("replication_key_value"))
+    moments = (bookmark, resume and resume.signpost, *walked.moments)
     if signpost and any(moment > signpost for moment in moments if moment):
         return "it is ahead of the server's clock"
     return ""
@@ -136,7 +140,8 @@ class Place:
     stands for, None if the state does not say; ``to_retry``, the ids of parents that an earlier run
     could not read; ``resume``, where an interrupted run left off. This run learns ``newest``, the
     latest change delivered; ``finished``, the lists read to their end; ``skipped``, the parents it
-    could not read. ``host`` is the fingerprint of the workspace that the entry is written for.
+    could not read. ``host`` is the fingerprint of the workspace that the entry is written for, and
+    ``walked`` what complete runs left of the walks of its parents.
     """
 
     signpost: datetime | None
@@ -148,6 +153,7 @@ class Place:
     finished: set[str] = field(default_factory=set)
     skipped: list[str] = field(default_factory=list)
     host: str | None = None
+    walked: Walked = field(default_factory=Walked)
 
     @classmethod
     def from_state(
@@ -178,6 +184,7 @@ class Place:
             ),
             resume=Resume.from_state(state.get("resume")),
             host=host,
+            walked=Walked.from_state(state.get("walk")),
         )
 
     def go_on(self, labels: list[str]) -> None:

@@ -8,8 +8,8 @@ API: GET /accounts/:accountId/..., GET /organizations/:organizationId/...
 
 from __future__ import annotations
 
-from tap_vitally.reading.children import NestedReader
 from tap_vitally.reading.declaration import ACCOUNT_STATUS, ARCHIVED, ONE, Variants
+from tap_vitally.reading.nested import NestedReader
 from tap_vitally.stream import VitallyStream
 from tap_vitally.streams import fields as f
 from tap_vitally.streams.conversations import ConversationsStream

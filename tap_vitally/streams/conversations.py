@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tap_vitally.reading.children import DetailReader
+from tap_vitally.reading.children import MessageReader
 from tap_vitally.reading.declaration import Record
 from tap_vitally.reading.links import ids_named
 from tap_vitally.stream import VitallyStream
@@ -75,7 +75,7 @@ class MessagesStream(VitallyStream):
     only_changed = True
     sortable = False
     paginated = False
-    reader = DetailReader
+    reader = MessageReader
     path = "/conversations/{conversationId}"
     records_jsonpath = MESSAGES
     parse = _messages_in

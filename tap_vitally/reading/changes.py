@@ -1,0 +1,62 @@
+"""What the list of the whole workspace says has changed, for the streams below each parent.
+
+It is read once a run for all that want it. Where its own stream is read too, they listen to that;
+else the first of them reads it, and no record of it is written.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import datetime
+
+from tap_vitally.reading.declaration import Record
+from tap_vitally.reading.listing import Listing
+from tap_vitally.reading.page import Step
+
+Take = Callable[[Record, str], None]
+"""Takes in a row and the label of the list that it is from; called on any thread."""
+
+
+class Changes:
+    """The changed rows of one resource, as they pass by."""
+
+    def __init__(self, listing: Listing) -> None:
+        self._listing = listing
+        self._start: datetime | None = None
+        self._takers: list[Take] = []
+        self._read: set[str] = set()
+        self._reading = threading.Lock()
+        self._taking = threading.Lock()
+
+    def ask_for(self, since: datetime | None, take: Take) -> None:
+        """Want all rows that changed since a moment, None for all, before anything is read."""
+        earliest = since if not self._takers else since and self._start and min(since, self._start)
+        self._start = earliest
+        self._takers.append(take)
+
+    def reach(self, start: datetime | None) -> datetime | None:
+        """Decide from when on the resource's own stream reads, which itself would from ``start`` on."""
+        return start and self._start and min(start, self._start)
+
+    def note(self, label: str, step: Step) -> None:
+        """Hand a page of a list on."""
+        with self._taking:
+            for take in self._takers:
+                for row in step.rows:
+                    take(row, label)
+        if step.ends:
+            self._read.add(label)
+
+    def read(self, most: int) -> bool:
+        """Read the lists that nobody has read, unless that takes more requests; return whether it did."""
+        with self._reading:
+            for context in self._listing.contexts():
+                if context.label in self._read:
+                    continue
+                for step in self._listing.walk(context, "updatedAt", self._start):
+                    self.note(context.label, step)
+                    most -= 1
+                    if most < 0 and not step.ends:
+                        return False
+        return True

@@ -1,0 +1,176 @@
+"""Which parents the changed rows of a list are of: what they say themselves, or what is looked up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
+from urllib.parse import quote
+
+from tap_vitally.reading.conform import identity_of
+from tap_vitally.reading.declaration import Record
+from tap_vitally.reading.links import Whom, ids_named, whom
+from tap_vitally.reading.listing import Listing
+from tap_vitally.reading.page import Context
+from tap_vitally.reading.workspace import Workspace
+from tap_vitally.replication.instants import as_moment, parse_instant
+from tap_vitally.replication.marks import Watch
+from tap_vitally.replication.parents import ALL_LISTS, Parent, Pointers
+from vitally_api import Refused, as_text, single
+
+LOOKED_UP: Mapping[str, tuple[str, str]] = {
+    "conversations": ("/conversations", "conversation"),
+    "nps_responses": ("/users", "user"),
+}
+"""Where to ask whom a row names that does not say so itself, and by the id of what."""
+GONE = (404, 410)
+ACCOUNTS = "accounts"
+
+
+class TooDear(Exception):
+    """To find out who is pointed at would cost more than to read all."""
+
+
+class Pointing:
+    """Finds whom the changed rows of a list point at; `take` is called on any thread.
+
+    ``whole`` is the stream of that list, ``listing`` the lists below each parent. ``watch`` tells
+    what has changed.
+    """
+
+    def __init__(self, workspace: Workspace, whole: str, listing: Listing, watch: Watch) -> None:
+        self.pointers = Pointers()
+        self._workspace = workspace
+        self._whole = whole
+        self._listing = listing
+        self._watch = watch
+        parent = listing.resource.parent
+        self._of_accounts = parent is not None and parent.name == ACCOUNTS
+        self._unsaid: dict[str, set[str]] = {}
+        self._accounts: dict[str, set[str]] = {}
+
+    def take(self, row: Record, label: str) -> None:
+        """Take in a row of the list of the whole workspace."""
+        identity = identity_of(row.get("id"))
+        moment = parse_instant(as_moment(row.get("updatedAt")))
+        content = "" if moment else digest(row)
+        if identity and not self._watch.has_changed(identity, moment, content):
+            return
+        self.point(row, label if label in self._listing.labels else ALL_LISTS)
+
+    def point(self, row: Record, label: str) -> None:
+        """Point at whom a changed row names; an account names itself."""
+        named = named_by(row, self._whole)
+        path, called = LOOKED_UP.get(self._whole, ("", ""))
+        ids = [row.get("id")] if called == "conversation" else ids_named(row, called)
+        asked = next(filter(None, map(identity_of, ids)), None)
+        if not named and path and asked:
+            self._unsaid.setdefault(f"{path}/{quote(asked, safe='')}", set()).add(label)
+        else:
+            self._point(named, label)
+
+    def _point(self, named: Whom, label: str) -> None:
+        pointers = self.pointers
+        if not named:
+            pointers.everybody = True
+        elif self._of_accounts:
+            pointers.to(label, named.accounts, named.organizations_alone)
+        else:
+            pointers.to(label, named.organizations)
+            for account, organizations in named.accounts.items():
+                if organizations is None:
+                    self._accounts.setdefault(account, set()).add(label)
+                else:
+                    pointers.to(label, organizations)
+
+    def settle(self, price: int) -> bool:
+        """Find whom all changed rows point at; False if nobody can be left out.
+
+        ``price`` is how many requests it takes to read all instead; `TooDear` is raised if this
+        would take more.
+        """
+        workspace = self._workspace
+        if workspace.lists_parents(self._whole):
+            for parent in workspace.parents(self._whole):
+                self._take_parent(parent)
+        elif not workspace.changed(self._whole).read(price):
+            msg = f"more than {price:,} pages have changed"
+            raise TooDear(msg)
+        if self.pointers.everybody:
+            return False
+        self._look_up(self._unsaid, price)
+        for path, labels in self._unsaid.items():
+            named = workspace.whom(path)
+            for label in labels if named is not None else ():
+                self._point(named or Whom(), label)
+        if self._accounts:
+            self._settle_organizations(price)
+        return not self.pointers.everybody
+
+    def _take_parent(self, parent: Parent) -> None:
+        row: Record = {"id": parent.id, "updatedAt": parent.updated_at}
+        told = parent.organizations
+        self.take(row if told is None else {**row, "organizationIds": list(told)}, ALL_LISTS)
+
+    def _settle_organizations(self, price: int) -> None:
+        """Find the organizations of the accounts that are named."""
+        workspace = self._workspace
+        known = {parent.id: parent.organizations for parent in workspace.parents(ACCOUNTS)}
+        paths = {
+            account: f"/accounts/{quote(account, safe='')}"
+            for account in self._accounts
+            if known.get(account) is None
+        }
+        self._look_up(paths.values(), price)
+        for account, labels in self._accounts.items():
+            own = known.get(account)
+            if own is None:
+                found = workspace.whom(paths[account])
+                own = found.organizations if found else ()
+            for label in labels:
+                self.pointers.to(label, own)
+
+    def _look_up(self, paths: Iterable[str], price: int) -> None:
+        """Look up whom records name, each once a run."""
+        unknown = self._workspace.unknown(paths)
+        if unknown and len(unknown) >= price:
+            msg = f"{len(unknown):,} records would have to be looked up"
+            raise TooDear(msg)
+        pool = ThreadPoolExecutor(self._workspace.settings.concurrency)
+        try:
+            list(pool.map(self._ask, unknown))
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _ask(self, path: str) -> None:
+        """Find whom one record names; one that is gone names nobody."""
+        try:
+            found = self._listing.look_up(Context(path), single, f"/resources{path}").data
+        except Refused as refusal:
+            if refusal.status not in GONE:
+                raise
+            found = []
+        self._workspace.note_whom(path, found[0] if found else None)
+
+    def parents_of(self, row: Record) -> set[str] | None:
+        """Find all parents that a row is below, by its own words; None if it does not tell."""
+        named = named_by(row, self._whole)
+        if self._of_accounts:
+            return None if named.organizations_alone else set(named.accounts) or None
+        told = list(named.accounts.values())
+        if None in told:
+            return None
+        return {*named.organizations, *(each for ids in told for each in ids or ())} or None
+
+
+def named_by(row: Record, whole: str) -> Whom:
+    """Find whom a row of a stream names; an account names itself, and a response may hold its user."""
+    if whole == ACCOUNTS:
+        return whom({"account": row})
+    user = row.get("user")
+    return whom(row) or whom(user if isinstance(user, dict) else {})
+
+
+def digest(row: Record) -> str:
+    """Make a few characters of a row, which differ if anything in it does."""
+    return sha256(as_text(row).encode()).hexdigest()[:12]

@@ -1,0 +1,155 @@
+"""How far a list was read that points at parents: what has changed since, and what was told before.
+
+A stream below others reads, between two walks of all parents, only those that something points at.
+A list points by what changed in it since the *mark* that the last complete run left for it. The
+mark is a bookmark as `replication.passes` has it, and reading starts ``lookback`` before it, so the
+rows in between come again: those that were seen in that very version point at nobody.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from tap_vitally.replication.instants import EARLIEST, format_instant, parse_instant
+from tap_vitally.replication.passes import next_bookmark
+
+MOST_SEEN = 200
+"""Rows of a list that STATE remembers; if more have changed since the mark, all of them point. Rows
+without a moment of change are as many again."""
+
+
+def before(moment: datetime, lookback: timedelta) -> datetime:
+    """Go back from a moment, but not to before all time."""
+    return EARLIEST + max(moment - EARLIEST - lookback, timedelta(0))
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Where a list was left: ``seen`` holds the id and version of rows at or after the mark's lookback."""
+
+    moment: datetime | None = None
+    seen: frozenset[tuple[str, str]] = frozenset()
+
+    def to_state(self) -> dict[str, Any]:
+        """Write it as a small, readable object, with no key left out: a runner may merge it."""
+        moment = format_instant(self.moment) if self.moment else None
+        return {"at": moment, "seen": [list(pair) for pair in sorted(self.seen)]}
+
+    @classmethod
+    def from_state(cls, state: Any) -> Mark:
+        """Read what `to_state` wrote; an empty mark if it is of no use."""
+        if not isinstance(state, Mapping):
+            return cls()
+        pairs = state.get("seen")
+        seen = set()
+        for pair in pairs if isinstance(pairs, list) else ():
+            match pair:
+                case [str(identity), str(version)]:
+                    seen.add((identity, version))
+        return cls(parse_instant(state.get("at")), frozenset(seen))
+
+
+@dataclass(frozen=True)
+class Walked:
+    """What complete runs left of a stream's walks, as STATE carries it under ``walk``.
+
+    ``full`` is when the last walk of all parents began, None if there was none; ``rows`` the mark
+    in the list of the whole workspace, ``parents`` that in the list of the parents.
+    """
+
+    full: datetime | None = None
+    rows: Mark = field(default_factory=Mark)
+    parents: Mark = field(default_factory=Mark)
+
+    def to_state(self) -> dict[str, Any]:
+        """Write it as a small, readable object."""
+        return {
+            "full": format_instant(self.full) if self.full else None,
+            "rows": self.rows.to_state(),
+            "parents": self.parents.to_state(),
+        }
+
+    @classmethod
+    def from_state(cls, state: Any) -> Walked:
+        """Read what any version of the tap wrote; nothing known where it is missing."""
+        if not isinstance(state, Mapping):
+            return cls()
+        marks = [Mark.from_state(state.get(name)) for name in ("rows", "parents")]
+        return cls(parse_instant(state.get("full")), *marks)
+
+    @property
+    def moments(self) -> tuple[datetime | None, ...]:
+        """All moments in it, none of which can be ahead of the server's clock."""
+        return (self.full, self.rows.moment, self.parents.moment)
+
+    def is_due(self, now: datetime, days: int) -> bool:
+        """Whether all parents are to be walked again; 0 ``days`` is in every run."""
+        if self.full is None or self.parents.moment is None:
+            return True
+        return now - self.full >= timedelta(days=days)
+
+
+class Watch:
+    """Sees the rows of a list pass by, and tells which of them the last complete run did not see.
+
+    ``newest`` is the latest change among them.
+    """
+
+    def __init__(self, mark: Mark, lookback: timedelta) -> None:
+        self._mark = mark
+        self._lookback = lookback
+        self.newest: datetime | None = None
+        self._latest: list[tuple[datetime, str]] = []
+        self._undated: set[tuple[str, str]] = set()
+
+    @property
+    def since(self) -> datetime | None:
+        """From when on rows are of interest; None for all."""
+        return before(self._mark.moment, self._lookback) if self._mark.moment else None
+
+    def has_changed(self, identity: str, moment: datetime | None, content: str = "") -> bool:
+        """Take in a row: whether it changed since the mark.
+
+        One without a moment did if its ``content`` did, of which a digest is given.
+        """
+        if moment is None:
+            if content and len(self._undated) <= MOST_SEEN:
+                self._undated.add((identity, content))
+            return (identity, content) not in self._mark.seen
+        self._remember(moment, identity)
+        if self.since is not None and moment < self.since:
+            return False
+        return (identity, format_instant(moment)) not in self._mark.seen
+
+    def _remember(self, moment: datetime, identity: str) -> None:
+        """Keep the latest rows, one more than STATE has room for."""
+        if self.newest is None or moment > self.newest:
+            self.newest = moment
+        latest, entry = self._latest, (moment, identity)
+        if len(latest) > MOST_SEEN and entry <= latest[0]:
+            return
+        if entry not in latest:
+            heapq.heappush(latest, entry)
+            if len(latest) > MOST_SEEN + 1:
+                heapq.heappop(latest)
+
+    def mark(self, signpost: datetime) -> Mark:
+        """Say what a complete run may remember of the list, all of which has passed by."""
+        moment = next_bookmark(self._mark.moment, self.newest, signpost)
+        return self.mark_at(moment, signpost) if moment else Mark()
+
+    def mark_at(self, moment: datetime, signpost: datetime) -> Mark:
+        """Say the same for a mark that is found otherwise.
+
+        A row that changed at or after the signpost may change once more and keep its moment, so it
+        is not remembered.
+        """
+        since = before(moment, self._lookback)
+        latest = [(identity, at) for at, identity in self._latest if since <= at < signpost]
+        seen = {(identity, format_instant(at)) for identity, at in latest}
+        few = [each for each in (seen, self._undated) if len(each) <= MOST_SEEN]
+        return Mark(moment, frozenset().union(*few))

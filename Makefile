@@ -91,7 +91,7 @@ quick: lint ## lint, and test what needs neither the whole tap nor the loaders: 
 test: $(INSTALLED) $(TOOLS_INSTALLED) $(DBT_INSTALLED) ## run the tests
 	$(PY) -m pytest --numprocesses auto --dist loadfile $(ARGS)
 
-demo: $(INSTALLED) .venvs/meltano/.installed .venvs/target-duckdb/.installed ## run the tap against the sandbox and load what it reads
+demo: $(INSTALLED) .venvs/meltano/.installed .venvs/target-duckdb/.installed $(DBT_INSTALLED) ## go from a sandbox to a warehouse, to answers, and back
 	$(PY) -m demo $(ARGS)
 
 dbt: $(DBT_INSTALLED) ## build the dbt package on output/warehouse.duckdb, or on VITALLY_DUCKDB_PATH

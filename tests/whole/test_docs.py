@@ -12,14 +12,11 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 import yaml
 
-from demo.__main__ import main
-from demo.tables import columns_of, differences
-from harness.support import ROOT, Row, Warehouse, config_for, plain, run_command, run_in_process
-from sandbox import Sandbox, World
+from harness.support import ROOT, Row, Warehouse, config_for, run_command, run_in_process
+from sandbox import Sandbox
 from scripts import readme
 from tap_vitally import report
 from tap_vitally.reading.lookups import problems_with
@@ -319,64 +316,3 @@ def test_the_example_of_masking_leaves_no_name_and_no_address(
     hashed = {row["email"] for row in users if row["email"]}
     addresses = {row["email"] for row in sandbox.world.truth("users").values() if row["email"]}
     assert len(hashed) == len(addresses)
-
-
-# The demo
-
-
-def test_the_demo_finds_every_row_that_is_missing_wrong_or_too_many(tmp_path: Path) -> None:
-    world = World(seed=1, accounts=8)
-    truth = [plain(row) for row in world.truth("note_categories").values()]
-    columns = columns_of("note_categories")
-    file = tmp_path / "some.duckdb"
-    with duckdb.connect(str(file)) as database:
-        database.execute(
-            "CREATE TABLE note_categories (id VARCHAR, createdat TIMESTAMP, updatedat TIMESTAMP, "
-            "name VARCHAR)"
-        )
-        assert set(columns) == {"id", "createdat", "updatedat", "name"}
-        for row in truth:
-            database.execute(
-                "INSERT INTO note_categories VALUES (?, ?, ?, ?)",
-                [row["id"], row["createdAt"][:-1], row["updatedAt"][:-1], row["name"]],
-            )
-
-        def found() -> list[str]:
-            return sorted(
-                " ".join(line.split()[2:])
-                for line in differences(database, "note_categories", truth)
-            )
-
-        assert found() == []
-        one, other = (row["id"] for row in truth[:2])
-        database.execute("UPDATE note_categories SET name = 'wrong' WHERE id = ?", [one])
-        assert found() == ["has another name"]
-        database.execute("UPDATE note_categories SET id = 'no such' WHERE id = ?", [other])
-        assert found() == ["has another name", "is missing", "such should not be there"]
-        assert list(differences(database, "notes", [])) == []
-
-
-def test_the_demo_ends_with_a_plain_line_and_leaves_no_process_behind(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    processes = []
-    popen = subprocess.Popen
-
-    def noticed(*args: Any, **kwargs: Any) -> Any:
-        processes.append(popen(*args, **kwargs))
-        return processes[-1]
-
-    monkeypatch.setattr(subprocess, "Popen", noticed)
-    failing = tmp_path / "meltano"
-    failing.write_text('#!/bin/sh\necho \'{"event": "No such luck"}\'\nexit 3\n')
-    failing.chmod(0o755)
-    monkeypatch.setenv("MELTANO", str(failing))
-    assert main(["--accounts", "2"], output=tmp_path) == 1
-    told = capsys.readouterr().err
-    assert "No such luck" in told
-    assert "The demo failed: meltano ended with exit code 3" in told
-    monkeypatch.setenv("MELTANO", str(tmp_path / "nowhere"))
-    assert main(["--accounts", "2"], output=tmp_path) == 1
-    assert "nowhere is not there: run make demo" in capsys.readouterr().err
-    assert len(processes) == 3
-    assert all(process.poll() is not None for process in processes)

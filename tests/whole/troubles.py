@@ -260,15 +260,12 @@ def discovery(setting: str, missing: Fault, stage: Stage) -> list[str]:
     return stage.said()
 
 
-@trouble("custom fields made later")
-def later_custom_fields(stage: Stage) -> list[str]:
-    config = config_for(stage.sandbox.url, trait_columns=True)
-    return TapVitally(config=config, catalog=catalog(["accounts"])).misses()
-
-
 NO_FIELDS = Fault("status", "customFields*", status=403)
 TROUBLES["custom objects"] = partial(discovery, "custom_object_streams", NOT_IN_THE_PLAN)
 TROUBLES["custom fields"] = partial(discovery, "trait_columns", NO_FIELDS)
+TROUBLES["custom fields made later"] = lambda stage: TapVitally(
+    config=config_for(stage.sandbox.url, trait_columns=True), catalog=catalog(["accounts"])
+).misses()
 
 
 @trouble("all children refused")

@@ -54,7 +54,7 @@ class VitallyStream(Stream):
     """
 
     name: str = ""
-    schema: ClassVar[dict[str, Any]]
+    schema: dict[str, Any]
     path: ClassVar[str] = ""
     records_jsonpath: ClassVar[str] = "$.results[*]"
     primary_keys: ClassVar[tuple[str, ...]] = ("id",)
@@ -109,11 +109,23 @@ class VitallyStream(Stream):
             shape=cls.shape,
         )
 
-    def __init__(self, tap: Tap, name: str | None = None, **fixed: str) -> None:
-        """Build the stream; nothing is read yet. ``fixed`` is injected into every record."""
+    def __init__(
+        self,
+        tap: Tap,
+        name: str | None = None,
+        columns: Mapping[str, Any] | None = None,
+        **fixed: str,
+    ) -> None:
+        """Build the stream; nothing is read yet.
+
+        ``columns`` are properties that this workspace adds, ``fixed`` is injected into every record.
+        """
         self._fixed = fixed
         self.in_force: dict[str, Any] = {}
-        super().__init__(tap=tap, name=name, schema=_slim(type(self).schema, tap.config))
+        own = type(self).schema
+        properties = {**own["properties"], **(columns or {})}
+        self.schema = _slim({**own, "properties": properties}, tap.config)
+        super().__init__(tap=tap, name=name)
 
     @override
     def apply_catalog(self, catalog: Catalog) -> None:

@@ -11,6 +11,7 @@ from tap_vitally.reading.declaration import Record, Resource
 from tap_vitally.reading.links import LINKS, copies_in, fill_links
 from tap_vitally.reading.page import Context
 from tap_vitally.reading.summary import Tally
+from tap_vitally.reading.traits import fill_traits, trait_columns_in
 from vitally_api import printable
 
 EMBEDDED = (
@@ -49,7 +50,12 @@ class Shaper:
         self._skip = skip
         self._told: set[tuple[str, str]] = set()
         self._ids = {key for key in resource.primary_keys if "format" not in own[key]}
-        self._conformer = Conformer(schema, self._report, tally.make_null, own)
+        self._traits = traits = trait_columns_in(schema)
+
+        def lost(name: str) -> None:
+            tally.make_null(name, trait=name in traits)
+
+        self._conformer = Conformer(schema, self._report, lost, own)
 
     def records(self, rows: Iterable[Any], context: Context) -> list[Record]:
         """Make records of rows as the API sent them, without those that are none or lack their key."""
@@ -66,6 +72,7 @@ class Shaper:
             if shape:
                 record = shape(record)
             self._link(record)
+            fill_traits(record, self._traits)
             for key in self._ids:
                 record[key] = identity_of(record.get(key))
             if None in map(record.get, keys):

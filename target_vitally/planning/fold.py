@@ -25,12 +25,15 @@ class Group(Generic[Row]):
 
 
 def folded(rows: Iterable[tuple[Fitted, Row]]) -> list[Group[Row]]:
-    """Put the rows of each key together, in the order of the first; a row without a key is alone."""
+    """Put the rows of each key together, in the order of the first; a row without a key is alone.
+
+    Rows of two modes are not one: what is created by the first may be updated by the second.
+    """
     groups: list[Group[Row]] = []
     by_key: dict[Key, Group[Row]] = {}
     for fitted, row in rows:
         group = by_key.get(fitted.key) if fitted.key else None
-        if group is None:
+        if group is None or not _alike(group.fitted, fitted):
             group = Group(fitted, [row])
             groups.append(group)
             if fitted.key:
@@ -39,6 +42,10 @@ def folded(rows: Iterable[tuple[Fitted, Row]]) -> list[Group[Row]]:
             group.fitted = over(group.fitted, fitted)
             group.rows.append(row)
     return groups
+
+
+def _alike(first: Fitted, then: Fitted) -> bool:
+    return first.mode == then.mode or first.delete or then.delete
 
 
 def over(first: Fitted, then: Fitted) -> Fitted:

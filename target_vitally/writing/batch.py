@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterable, Sequence
 
 from target_vitally.planning.fit import Fitted, Key, Named, Rejection, fit
 from target_vitally.planning.fold import Group, folded
-from target_vitally.planning.plan import Word
+from target_vitally.planning.plan import Word, plan
 from target_vitally.planning.resource import Resource
 from target_vitally.writing.deletes import Deletes
 from target_vitally.writing.outcomes import Row
-from target_vitally.writing.references import Unresolved
 from target_vitally.writing.run import Run
 from target_vitally.writing.work import Work, work_of
 from target_vitally.writing.writer import Writer
@@ -37,6 +36,7 @@ class Batches:
             )
             works = [w for group in groups if (w := self._work(resource, group, last=last))]
             self._run.doors[resource.name].find(works)
+            works = [work for work in works if last or not self._may_be_deleted(work)]
         except Refused as refused:
             # Not in the plan, or not for this key: that is no reason to stop the other resources.
             if refused.key:
@@ -74,6 +74,10 @@ class Batches:
             except Rejection as rejection:
                 self.end([row], "rejected", str(rejection))
                 continue
+            off = self._why_not_deleted(resource) if fitted.delete else ""
+            if off:
+                self.end([row], "ignored", off, fitted.key)
+                continue
             self._tell_protected(row, fitted)
             fit_rows.append((fitted, row))
         groups = []
@@ -89,13 +93,15 @@ class Batches:
                 groups.append(group)
         return groups
 
+    def _why_not_deleted(self, resource: Resource) -> str:
+        if not self._run.settings.deletes:
+            return "deletes are off"
+        if resource.needs_flag and not self._run.settings.delete_custom_objects:
+            return f"{resource.needs_flag} is off"
+        return ""
+
     def _delete(self, resource: Resource, group: Group[Row]) -> None:
-        settings = self._run.settings
-        if not settings.deletes:
-            self.end(group.rows, "ignored", "deletes are off", group.key)
-        elif resource.needs_flag and not settings.delete_custom_objects:
-            self.end(group.rows, "ignored", f"{resource.needs_flag} is off", group.key)
-        elif group.key is None and resource.door != "transcript":
+        if group.key is None and resource.door != "transcript":
             self.end(group.rows, "rejected", "it has no key to delete by")
         else:
             self._deletes.put(resource.name, group)
@@ -123,11 +129,14 @@ class Batches:
         except Rejection as rejection:
             self.end(group.rows, "rejected", str(rejection), group.key)
             return None
-        except Unresolved as unresolved:
-            if not last and not unresolved.count and references.can_come(unresolved.named):
-                self._wait(resource, group)
-            else:
-                self.end(group.rows, "rejected", str(unresolved), group.key)
+        missing = work.missing
+        if missing and not last and not missing.count and references.can_come(missing.named):
+            self._wait(resource, group)
+            return None
+        mode = work.meaning.mode
+        if missing and (mode == "upsert" or work.homeless):
+            made = plan(resource, mode, work.fitted, {}, [], missing=str(missing))
+            self.end(group.rows, made.word, made.reason, group.key)
             return None
         if not last and any(references.can_come(named) for _, named in work.left_out):
             self._wait(resource, group)
@@ -142,6 +151,16 @@ class Batches:
                 name,
             )
         return work
+
+    def _may_be_deleted(self, work: Work) -> bool:
+        """Let rows of an archived record wait: they are at fault unless a delete comes after them."""
+        if not work.resource.archives or work.meaning.mode == "create" or not work.key:
+            return False
+        found = self._run.doors[work.resource.name].present(work)
+        if len(found) != 1 or not found[0].get("archivedAt"):
+            return False
+        self._wait(work.resource, Group(work.fitted, work.rows))
+        return True
 
     def _wait(self, resource: Resource, group: Group[Row]) -> None:
         if group.key:

@@ -90,6 +90,7 @@ class Writer:
             door.present(work),
             only_changed=self._run.settings.only_changed,
             compare=door.compare,
+            missing=str(work.missing or ""),
         )
 
     def _pretend(self, door: Door, work: Work, made: Plan) -> tuple[Plan, Record]:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from harness.target import Outcome, Row, messages, write
 from harness.workspace import Workspace, workspace
-from tests.target.writing import Outcome, Row, messages, write
 
 FAULTS = ("lost", "cut", "502")
 

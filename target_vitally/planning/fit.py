@@ -145,7 +145,16 @@ def _key(meaning: Meaning, record: Record, properties: Record) -> Key | None:
     for by in (match,) if match else usual:
         if properties.get(by):
             return Key(by, str(properties[by]))
-    return None
+    return None if resource.key or resource.model else _place(meaning, record)
+
+
+def _place(meaning: Meaning, record: Record) -> Key | None:
+    """Name what there is one of in each record that the address takes, such as a transcript."""
+    ways = [
+        way for ref in meaning.resource.references if ref.in_path for way in meaning.ways[ref.name]
+    ]
+    columns = (column for _, column in ways)
+    return next((Key(c, str(record[c])) for c in columns if record.get(c)), None)
 
 
 def _trait_value(meaning: Meaning, record: Record, path: str) -> Any:

@@ -27,7 +27,7 @@ class Group(Generic[Row]):
 def folded(rows: Iterable[tuple[Fitted, Row]]) -> list[Group[Row]]:
     """Put the rows of each key together, in the order of the first; a row without a key is alone.
 
-    Rows of two modes are not one: what is created by the first may be updated by the second.
+    Rows of two modes are one only where the first makes sure that there is something to update.
     """
     groups: list[Group[Row]] = []
     by_key: dict[Key, Group[Row]] = {}
@@ -45,15 +45,22 @@ def folded(rows: Iterable[tuple[Fitted, Row]]) -> list[Group[Row]]:
 
 
 def _alike(first: Fitted, then: Fitted) -> bool:
-    return first.mode == then.mode or first.delete or then.delete
+    modes = first.mode, then.mode
+    return first.mode == then.mode or modes == ("upsert", "update") or first.delete or then.delete
 
 
 def over(first: Fitted, then: Fitted) -> Fitted:
-    """Say what is left of two rows of one key: a delete forgets what was before it, and is forgotten."""
+    """Say what is left of two rows of one key: a delete forgets what was before it, and is forgotten.
+
+    A row that only updates has nothing to update after a delete.
+    """
+    if first.delete and then.mode == "update" and not then.delete:
+        return first
     if first.delete or then.delete or then.archived:
         return then
     return replace(
         then,
+        mode=first.mode,
         properties={**first.properties, **then.properties},
         traits={**first.traits, **then.traits},
         references={**first.references, **then.references},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from target_vitally.planning.fit import Fitted, Key, Named, Rejection, fit
 from target_vitally.planning.fold import Group, folded
@@ -50,8 +50,8 @@ class Batches:
     def write(self, works: Sequence[Work]) -> None:
         """Write, side by side but for what belongs together."""
         lanes: dict[str, list[Work]] = {}
-        for work in works:
-            lanes.setdefault(self._run.doors[work.resource.name].lane(work), []).append(work)
+        for name, work in zip(self._lanes(works), works, strict=True):
+            lanes.setdefault(name, []).append(work)
         # Most rows of a nightly push have nothing to write: a worker for each would cost 50 µs.
         busy = [
             lane for lane in lanes.values() if len(lane) > 1 or not self._writer.settle(lane[0])
@@ -63,6 +63,18 @@ class Batches:
                     self._writer.write(work)
 
         self._run.each(follow, busy)
+
+    def _lanes(self, works: Sequence[Work]) -> Iterator[str]:
+        """Name what must be written one after the other; what is new may go by several keys."""
+        several = len({work.key.by for work in works if work.key}) > 1
+        known: dict[tuple[str, str], str] = {}
+        for work in works:
+            lane = self._run.doors[work.resource.name].lane(work)
+            if several:
+                marks = [(by, str(v)) for by in work.resource.keys if (v := work.said(by))]
+                lane = next((known[mark] for mark in marks if mark in known), lane)
+                known |= dict.fromkeys(marks, lane)
+            yield lane
 
     def _groups(self, resource: Resource, rows: Iterable[Row], *, last: bool) -> list[Group[Row]]:
         """Fit and fold rows; what needs no look-up ends here."""
@@ -88,6 +100,8 @@ class Batches:
                 self.end(group.rows, "ignored", "an archived row of a copy", group.key)
             elif group.fitted.delete:
                 self._delete(resource, group)
+            elif group.fitted.mode == "update" and self._deletes.joined(resource.name, group):
+                continue
             else:
                 group.rows[:0] = self._deletes.recalled(resource.name, group.key)
                 groups.append(group)
@@ -133,7 +147,7 @@ class Batches:
         if missing and not last and not missing.count and references.can_come(missing.named):
             self._wait(resource, group)
             return None
-        mode = work.meaning.mode
+        mode = work.fitted.mode
         if missing and (mode == "upsert" or work.homeless):
             made = plan(resource, mode, work.fitted, {}, [], missing=str(missing))
             self.end(group.rows, made.word, made.reason, group.key)
@@ -154,7 +168,7 @@ class Batches:
 
     def _may_be_deleted(self, work: Work) -> bool:
         """Let rows of an archived record wait: they are at fault unless a delete comes after them."""
-        if not work.resource.archives or work.meaning.mode == "create" or not work.key:
+        if not work.resource.archives or work.fitted.mode == "create" or not work.key:
             return False
         found = self._run.doors[work.resource.name].present(work)
         if len(found) != 1 or not found[0].get("archivedAt"):

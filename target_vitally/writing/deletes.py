@@ -34,6 +34,13 @@ class Deletes:
         group = self._groups.get(resource, {}).pop(key, None) if key else None
         return group.rows if group else []
 
+    def joined(self, resource: str, group: Group[Row]) -> bool:
+        """Let rows that would only update share the fate of their record, if it waits to be deleted."""
+        waiting = self._groups.get(resource, {}).get(group.key) if group.key else None
+        if waiting:
+            waiting.rows += group.rows
+        return waiting is not None
+
     def rows(self) -> Iterator[Row]:
         """Give the rows that wait."""
         for groups in self._groups.values():

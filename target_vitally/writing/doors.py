@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from target_vitally.planning.compare import Changes, changes
+from target_vitally.planning.compare import Changes, as_shown, changes
 from target_vitally.planning.fit import Fitted
 from target_vitally.planning.plan import Plan
 from target_vitally.planning.resource import Record, Resource
@@ -110,11 +110,19 @@ class Door:
         """Take in what a record is after a write: what was there, what was sent, what was answered."""
         before = record or {}
         traits = {**_traits(before), **_traits(sent)}
-        now = {**before, **{n: v for n, v in sent.items() if n != "traits"}, "traits": traits}
+        now = {**before, **as_shown(self.resource, sent), "traits": traits}
         now |= answer
         if not now.get("id"):
             found = self.again(work) or []
             now |= found[0] if found else {}
+        self.index(work).put(now)
+        return now
+
+    def pretend(self, work: Work, plan: Plan, id_: str) -> Record:
+        """Do as if it were written: what would be created counts as there, for the rows after it."""
+        before = plan.record or {"id": id_}
+        traits = {**_traits(before), **_traits(plan.body)}
+        now = {**before, **as_shown(self.resource, plan.body), "traits": traits}
         self.index(work).put(now)
         return now
 

@@ -34,7 +34,8 @@ class ProjectDoor(Door):
         try:
             answer = self.send(work, "POST", self.path(work), body)
         except Declined as declined:
-            if self.customers or declined.status != 400 or "customerId" not in str(declined):  # noqa: PLR2004
+            told = declined.status == 400 and "customerId" in str(declined)  # noqa: PLR2004
+            if not told or "customerId" in body:
                 raise
             self.customers = True
             answer = self.send(work, "POST", self.path(work), self._renamed(plan.body))

@@ -283,12 +283,13 @@ def a_table(chance: Random, team: Team, *, deletes: bool) -> tuple[str, list[Row
 def _lively(stream: str, number: int, chance: Random, team: Team, *, deletes: bool) -> Row:
     """Invent a row that may be a delete, or name a parent that never comes."""
     kind = KINDS[stream]
+    delete = kind.deletes and deletes and chance.random() < 0.2
+    if delete and kind.spare:
+        number = max(number, SAFE)
     row = a_row(stream, number, chance, team)
     if PARENT in row and chance.random() < 0.03:
         return {**row, kind.key: f"{stream}-bad", PARENT: "none"}
-    if kind.deletes and deletes and chance.random() < 0.2:
-        if kind.spare and number < SAFE:
-            row[kind.key] = a_key(stream, SAFE)
+    if delete:
         return (
             {**row, "_deleted": True}
             if chance.random() < 0.8

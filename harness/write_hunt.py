@@ -31,6 +31,7 @@ from target_vitally.writing.run import Halted
 from vitally_api import VitallyError
 
 ENDS_WITHIN = 120.0
+Ending = Literal["peace", "kill", "term"]
 COMMAND = [sys.executable, "-m", "target_vitally"]
 
 
@@ -57,7 +58,7 @@ class Attempt:
     """One run of the target, and what befalls it."""
 
     spoiled: tuple[Spoiled, ...] = ()
-    ending: Literal["peace", "kill", "term"] = "peace"
+    ending: Ending = "peace"
     at: int = 0
     """The request at which it ends, unless it has come to its end before."""
     process: bool = False

@@ -1,16 +1,7 @@
-"""Hunts for lost rows for as long as it is told to: ``python -m soak --runs 10000 --seed 1``.
-
-It stops at the first loss, with the shortest history found that leads to it, and exit code 1.
-The tests hunt as well, with what hypothesis thinks of; this is blunter, and for the long haul.
-"""
+"""Histories of workspaces that are read, and shorter ones."""
 
 from __future__ import annotations
 
-import argparse
-import logging
-import sys
-import time
-import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from random import Random
@@ -18,13 +9,6 @@ from typing import Any
 
 from harness.attempts import Attempt, Trouble
 from harness.hunt import INVENTORIED, LASTING, PASSING, PATHS, STREAMS, Hunt
-
-AGAIN = 3
-"""How often a shorter history is tried: threads do not always meet in the same way."""
-PATIENCE = 300.0
-"""Seconds spent on making a history shorter."""
-TELL = 10.0
-"""Seconds between two lines about how far the hunt has come."""
 
 
 @dataclass(frozen=True)
@@ -151,49 +135,3 @@ def plainer(each: Step) -> Iterator[Step]:
         if getattr(attempt, name) != getattr(peace, name):
             one: dict[str, Any] = {name: getattr(peace, name)}
             yield replace(each, attempt=replace(attempt, **one))
-
-
-def shortest(history: History) -> History:
-    """Make a history that loses something as short as it can be in the time there is."""
-    ends = time.monotonic() + PATIENCE
-    found = True
-    while found and time.monotonic() < ends:
-        found = False
-        for less in shorter(history):
-            if any(loss_in(less) for _ in range(AGAIN)):
-                history, found = less, True
-                break
-    return history
-
-
-def main() -> int:
-    """Hunt; return the exit code 0 if nothing was lost."""
-    parser = argparse.ArgumentParser(prog="python soak.py", description=__doc__)
-    parser.add_argument("--runs", type=int, default=10_000, help="runs of the tap to make")
-    parser.add_argument("--seed", type=int, default=1, help="where to start")
-    args = parser.parse_args()
-    logging.disable(logging.CRITICAL)
-    began = told = time.monotonic()
-    number = args.seed
-    while Hunt.runs < args.runs:
-        history = invented(Random(number))
-        loss = loss_in(history)
-        if loss:
-            runs = Hunt.runs
-            traceback.print_exception(loss)
-            least = shortest(history)
-            sys.stdout.write(f"\nLost with --seed {number}, in run {runs:,}:\n\n{least}\n")
-            sys.stdout.write(f"\n{loss_in(least) or 'which does not lose it every time'}\n")
-            return 1
-        number += 1
-        if time.monotonic() - told > TELL or Hunt.runs >= args.runs:
-            told = time.monotonic()
-            minutes = (told - began) / 60
-            sys.stdout.write(f"up to seed {number}: {Hunt.runs:,} runs in {minutes:.1f} min\n")
-            sys.stdout.flush()
-    sys.stdout.write("Nothing was lost.\n")
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

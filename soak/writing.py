@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.tables import KEYLESS, REFERRED, STREAMS, Row, Team, a_table, parents
 from harness.target import schema
-from harness.write_hunt import Attempt, Spoiled, WriteHunt
+from harness.write_hunt import Attempt, Ending, Spoiled, WriteHunt
 from sandbox import World
 
 LOST = (
@@ -109,7 +109,7 @@ def invented(random: Random) -> History:
     setup = {"seed": seed, "switches": switches, "settings": settings, "limit": limit}
     last = {message.get("stream") for message in nights[-1].said}
     # What speaks of one record in two ways may say two things, and be written in turn.
-    twofold = last & ({*STREAMS, "meeting_transcripts"} - {"keyed-projects"}) or KEYLESS in last
+    twofold = last & ({*STREAMS, KEYLESS} - {"keyed-projects"}) or switches.get("links") == "add"
     repeatable = size == 1000 and "only_changed" not in settings and not twofold
     return History(setup, tuple(nights), repeatable)
 
@@ -145,7 +145,8 @@ def attempts(random: Random) -> tuple[Attempt, ...]:
     found = []
     for _ in range(random.choice((0, 1, 1, 2, 3))):
         spoiled = tuple(_spoiled(random) for _ in range(random.choice((0, 1, 1, 2, 4))))
-        ending = random.choice(("peace", "peace", "kill", "term"))
+        endings: tuple[Ending, ...] = ("peace", "peace", "kill", "term")
+        ending = random.choice(endings)
         at = random.randrange(1, random.choice((4, 15, 60)))
         process = random.random() < 0.02
         found.append(Attempt(spoiled, ending, at, process))
@@ -159,6 +160,10 @@ def _spoiled(random: Random) -> Spoiled:
     denied = random.random() < 0.15
     done = random.random() < 0.5 and not denied
     chosen = random.choice(DENIED if denied else random.choice((LOST, LOST, LOST, REFUSED)))
+    if chosen.status == 200 and chosen.kind == "status":
+        done = random.random() < 0.5
+        method = random.choice(("POST", "PUT", "DELETE")) if done else "GET"
+        return replace(chosen, method=method, after=random.randrange(20), done=done)
     refused = chosen in REFUSED
     written = denied or (done and not refused)
     method = random.choice(("POST", "PUT", "DELETE") if written else ("*", "GET", "POST", "PUT"))

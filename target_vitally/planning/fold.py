@@ -27,11 +27,15 @@ class Group(Generic[Row]):
 def folded(rows: Iterable[tuple[Fitted, Row]]) -> list[Group[Row]]:
     """Put the rows of each key together, in the order of the first; a row without a key is alone.
 
-    Rows of two modes are one only where the first makes sure that there is something to update.
+    Rows of two modes are one only where the first makes sure that there is something to update. Rows
+    that go by another key may speak of the same records: what comes after them stays after them.
     """
     groups: list[Group[Row]] = []
     by_key: dict[Key, Group[Row]] = {}
+    by = ""
     for fitted, row in rows:
+        if fitted.key and fitted.key.by != by:
+            by_key, by = {}, fitted.key.by
         group = by_key.get(fitted.key) if fitted.key else None
         if group is None or not _alike(group.fitted, fitted):
             group = Group(fitted, [row])

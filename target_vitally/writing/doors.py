@@ -110,7 +110,7 @@ class Door:
         """Take in what a record is after a write: what was there, what was sent, what was answered."""
         before = record or {}
         traits = {**_traits(before), **_traits(sent)}
-        now = {**before, **as_shown(self.resource, sent), "traits": traits}
+        now = {**before, **self.shown(sent, before), "traits": traits}
         now |= answer
         if not now.get("id"):
             found = self.again(work) or []
@@ -122,9 +122,14 @@ class Door:
         """Do as if it were written: what would be created counts as there, for the rows after it."""
         before = plan.record or {"id": id_}
         traits = {**_traits(before), **_traits(plan.body)}
-        now = {**before, **as_shown(self.resource, plan.body), "traits": traits}
+        now = {**before, **self.shown(plan.body, before), "traits": traits}
         self.index(work).put(now)
         return now
+
+    def shown(self, sent: Mapping[str, Any], before: Mapping[str, Any]) -> Record:
+        """Say what a record shows of what was sent, without its traits."""
+        _ = before
+        return as_shown(self.resource, sent)
 
     def path(self, work: Work) -> str:
         """Give the address of the list."""

@@ -16,6 +16,7 @@ from target_vitally.writing.doors import Door, with_body
 from target_vitally.writing.references import References, participants_named
 from target_vitally.writing.wire import Declined, Wire, segment
 from target_vitally.writing.work import Work
+from vitally_api import single
 
 
 class MeetingDoor(Door):
@@ -116,7 +117,7 @@ class TranscriptDoor(Door):
         if meeting.startswith("new:"):
             return []
         path = self.path(work)
-        found = self.wire.records(path, self.label, None, work.tally)
+        found = self.wire.records(path, self.label, None, work.tally, parse=single)
         return [{"id": meeting, **record} for record in found[:1]]
 
     @override

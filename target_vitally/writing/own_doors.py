@@ -170,6 +170,12 @@ class ConversationDoor(Door):
         return now
 
     @override
+    def shown(self, sent: Mapping[str, Any], before: Mapping[str, Any]) -> Record:
+        messages = [*(before.get("messages") or ()), *(sent.get("messages") or ())]
+        merged = {str(message.get("externalId")): message for message in messages}
+        return {**super().shown(sent, before), "messages": list(merged.values())}
+
+    @override
     def untaken(self, plan: Plan, now: Record) -> list[str]:
         body = {n: v for n, v in plan.body.items() if n != "messages"}
         return super().untaken(with_body(plan, body), now)

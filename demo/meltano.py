@@ -14,7 +14,7 @@ from typing import Any, Final
 import duckdb
 import yaml
 
-from demo.processes import ROOT, DemoError, Row, Vitally, running, short
+from demo.processes import ROOT, DemoError, Row, Vitally, logged, program, short
 from demo.tables import SHOWN, SYNC_RUNS, count
 
 RUN: Final = ("run", "tap-vitally", "target-duckdb")
@@ -43,8 +43,8 @@ class Meltano:
         """Set up the project in one folder, to leave its tables and its log in the other."""
         output.mkdir(exist_ok=True)
         self.database = output / "vitally.duckdb"
-        self._log = output / "demo.log"
-        for leftover in (self._log, self.database, output / "vitally.duckdb.wal"):
+        self.log = output / "demo.log"
+        for leftover in (self.log, self.database, output / "vitally.duckdb.wal"):
             leftover.unlink(missing_ok=True)
         self._folder = folder
         self._vitally = vitally
@@ -72,19 +72,13 @@ class Meltano:
         self._vitally.requests_made()
         began = time.monotonic()
         command = [self._program, "--log-format=json", *RUN]
-        with (
-            self._log.open("ab") as log,
-            running(
-                command, cwd=self._folder, env=self._environment, stdout=log, stderr=log
-            ) as process,
-        ):
-            code = process.wait()
+        code, said = logged(command, self.log, cwd=self._folder, env=self._environment)
         seconds = time.monotonic() - began
-        lines = [json.loads(line) for line in self._log.read_text().splitlines() if line[:1] == "{"]
+        lines = [json.loads(line) for line in said.splitlines() if line[:1] == "{"]
         if code:
             for line in lines[-MOST_LINES:]:
                 print(line.get("event", line), file=sys.stderr)
-            msg = f"meltano ended with exit code {code}; all it said is in {short(self._log)}"
+            msg = f"meltano ended with exit code {code}; all it said is in {short(self.log)}"
             raise DemoError(msg)
         return self._report(lines, seconds)
 
@@ -114,9 +108,3 @@ def plugin(project: Mapping[str, Any], kind: str, name: str) -> Row:
     found: Row = next(item for item in project["plugins"][kind] if item["name"] == name)
     del found["pip_url"]
     return found
-
-
-def program(name: str) -> str:
-    """Find a program that `make tools` has installed."""
-    variable = name.upper().replace("-", "_")
-    return os.environ.get(variable) or str(ROOT / ".venvs" / name / "bin" / name)

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -40,6 +41,11 @@ class Vitally:
         """Make something happen, and return what did."""
         return self._ask("POST", what)
 
+    def writes_made(self) -> int:
+        """Return how many requests to write have come in since the count began."""
+        methods: dict[str, int] = self._ask("GET", "requests")["byMethod"]
+        return sum(count for method, count in methods.items() if method != "GET")
+
     def requests_made(self) -> int:
         """Return how many requests came in, and start counting anew."""
         count: int = self._ask("GET", "requests")["count"]
@@ -57,9 +63,11 @@ class Vitally:
 
 
 @contextmanager
-def sandbox(accounts: int) -> Iterator[Vitally]:
-    """Run a sandbox of some accounts on a free port, ready to be asked."""
-    command = [sys.executable, "-m", "sandbox", "--accounts", str(accounts)]
+def sandbox(accounts: int, now: datetime) -> Iterator[Vitally]:
+    """Run a sandbox of some accounts on a free port, whose clock starts at a moment."""
+    offset = (now - datetime.now(UTC)).total_seconds()
+    size = ["--accounts", str(accounts), f"--clock-offset={offset}"]
+    command = [sys.executable, "-m", "sandbox", *size]
     with running(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         line = process.stdout.readline() if process.stdout else ""
         address = re.search(r"http://[\w.:]+", line)
@@ -88,6 +96,21 @@ def running(command: Sequence[str], **how: Any) -> Iterator[subprocess.Popen[str
                 process.wait(ENDING_SECONDS)
         if process.stdout:
             process.stdout.close()
+
+
+def logged(command: Sequence[str], log: Path, **how: Any) -> tuple[int, str]:
+    """Run a process with all that it says added to a log; return its exit code and that."""
+    with log.open("ab") as file:
+        began = file.tell()
+        with running(command, stdout=file, stderr=file, **how) as process:
+            code = process.wait()
+    return code, log.read_bytes()[began:].decode()
+
+
+def program(name: str) -> str:
+    """Find a program that `make tools` has installed."""
+    variable = name.upper().replace("-", "_")
+    return os.environ.get(variable) or str(ROOT / ".venvs" / name / "bin" / name)
 
 
 def short(path: Path) -> Path:

@@ -24,13 +24,23 @@ def expected(world: World, stream: str) -> dict[Key, Row]:
         truth = {key: _with_one_user(row) for key, row in truth.items()}
     if stream == "account_health_scores":
         truth = dict(_snapshot(world, row["accountId"], row["answer"]) for row in truth.values())
-    return {key: plain(row) for key, row in truth.items()}
+    return {key: plain(_with_links(row)) for key, row in truth.items()}
 
 
 def all_expected(world: World) -> Tables:
     """The rows of all streams at this moment."""
     with world.lock:
         return {stream: expected(world, stream) for stream in STREAMS}
+
+
+def _with_links(row: Row) -> Row:
+    """The API sends copies of what a row is linked to; the tap promises the ids, too."""
+    copies = {"accountIds": ("accounts", "customers"), "organizationIds": ("organizations",)}
+    for name, places in copies.items():
+        held = [copy["id"] for place in places for copy in row.get(place) or ()]
+        if row.get(name) is None and any(place in row for place in places):
+            row = {**row, name: list(dict.fromkeys(held))}
+    return row
 
 
 def _with_one_user(response: Row) -> Row:

@@ -5,14 +5,17 @@ The SDK takes it without a word, and a mask that hits nothing masks nothing.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
+from tap_vitally.reading.traits import trait_columns_in
 from tap_vitally.stream import VitallyStream
 from vitally_api import printable
 
 REMOVED = (None, "__NULL__")
+MOST_NAMED = 10
+"""Custom fields named in one line; more are counted."""
 
 
 def catalog_misses(catalog: Mapping[str, Any], streams: Container[str]) -> Iterator[str]:
@@ -47,4 +50,23 @@ def _property_misses(stream: VitallyStream, mapped: Mapping[str, Any]) -> Iterat
             yield (
                 f"stream_maps adds {told} beside a property of the same name in other letters, "
                 "which stays as it is."
+            )
+
+
+def trait_misses(streams: Iterable[VitallyStream]) -> Iterator[str]:
+    """Name the custom fields that the workspace has and a catalog of before lacks, each once."""
+    told: set[str] = set()
+    for stream in streams:
+        if not stream.in_force or not stream.selected:
+            continue
+        found, kept = (
+            set(trait_columns_in(how).values()) for how in (stream.schema, stream.in_force)
+        )
+        if lacking := sorted(found - kept - told):
+            told |= found
+            more = f" and {len(lacking) - MOST_NAMED:,} more" if len(lacking) > MOST_NAMED else ""
+            named = ", ".join(map(printable, lacking[:MOST_NAMED]))
+            yield (
+                f"'{stream.name}' has custom fields that the catalog lacks: {named}{more}. They stay "
+                "in traits until there is a new catalog, made with --discover."
             )

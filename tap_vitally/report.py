@@ -68,9 +68,13 @@ def _left_out(name: str, tally: Tally) -> list[str]:
     lines = [f"skipped in {name}: {reason}" for reason in tally.reasons]
     if tally.skipped > len(tally.reasons):
         lines.append(f"skipped in {name}: and {tally.skipped - len(tally.reasons):,} more")
-    made_null = tally.made_null.items()
+    lines += [
+        f"made null in {name}: {printable(column)}, {count:,} values"
+        for column, count in tally.made_null.items()
+    ]
     return lines + [
-        f"made null in {name}: {printable(column)}, {count:,} values" for column, count in made_null
+        f"made null in {name}: {printable(column)}, {count:,} values, which traits keeps"
+        for column, count in tally.made_null_traits.items()
     ]
 
 

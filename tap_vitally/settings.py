@@ -77,10 +77,19 @@ _MORE: dict[str, dict[str, Any]] = {
         "Embedded objects",
         (
             "reference cuts accounts, organizations and users that are embedded in other "
-            "records down to id, externalId and name."
+            "records down to id, externalId and name; none leaves them out. Their ids stay."
         ),
-        enum=["full", "reference"],
+        enum=["full", "reference", "none"],
         default="full",
+    ),
+    "trait_columns": _setting(
+        "boolean",
+        "Trait columns",
+        (
+            "A typed column for each custom field, beside traits, which stays; discovery then "
+            "needs the key."
+        ),
+        default=False,
     ),
     "custom_object_streams": _setting(
         "boolean",

@@ -19,6 +19,7 @@ from singer_sdk.singerlib.schema import Schema
 from typing_extensions import override
 
 from tap_vitally.reading.declaration import ONE, Parse, Record, Resource, Shape, Variants
+from tap_vitally.reading.links import copies_in
 from tap_vitally.reading.reader import Reader
 from tap_vitally.reading.run import Run
 from vitally_api import Refused, printable
@@ -53,7 +54,7 @@ class VitallyStream(Stream):
     """
 
     name: str = ""
-    schema: ClassVar[dict[str, Any]]
+    schema: dict[str, Any]
     path: ClassVar[str] = ""
     records_jsonpath: ClassVar[str] = "$.results[*]"
     primary_keys: ClassVar[tuple[str, ...]] = ("id",)
@@ -108,10 +109,22 @@ class VitallyStream(Stream):
             shape=cls.shape,
         )
 
-    def __init__(self, tap: Tap, name: str | None = None, **fixed: str) -> None:
-        """Build the stream; nothing is read yet. ``fixed`` is injected into every record."""
+    def __init__(
+        self,
+        tap: Tap,
+        name: str | None = None,
+        columns: Mapping[str, Any] | None = None,
+        **fixed: str,
+    ) -> None:
+        """Build the stream; nothing is read yet.
+
+        ``columns`` are properties that this workspace adds, ``fixed`` is injected into every record.
+        """
         self._fixed = fixed
         self.in_force: dict[str, Any] = {}
+        own = type(self).schema
+        properties = {**own["properties"], **(columns or {})}
+        self.schema = _slim({**own, "properties": properties}, tap.config)
         super().__init__(tap=tap, name=name)
 
     @override
@@ -121,9 +134,10 @@ class VitallyStream(Stream):
         entry = catalog.get_stream(self.name)
         if entry is None:
             return
-        self.in_force = entry.schema.to_dict()
         own = type(self)
-        declared = self.in_force["properties"] = dict(self.in_force.get("properties") or {})
+        given = entry.schema.to_dict()
+        self.in_force = _slim({**given, "properties": given.get("properties") or {}}, self.config)
+        declared = self.in_force["properties"] = dict(self.in_force["properties"])
         for key in own.primary_keys:
             # Without its key a row cannot be loaded, whatever a catalog leaves out.
             declared.setdefault(key, own.schema["properties"][key])
@@ -146,20 +160,9 @@ class VitallyStream(Stream):
         # The catalog is what the stream maps and the SCHEMA are made of.
         entry.schema = Schema.from_dict(self.in_force)
         entry.key_properties = list(self.primary_keys)
-        self._set_method()
-
-    def _set_method(self) -> None:
-        """Read in full if the catalog says so; there is no other choice."""
-        asked = self.forced_replication_method
-        method = str(asked or "").upper().replace("-", "_")
-        self.forced_replication_method = "FULL_TABLE" if method == "FULL_TABLE" else None
-        if method not in {"", "FULL_TABLE", "INCREMENTAL"}:
-            self.logger.warning(
-                "The catalog asks for the replication method %s for '%s', which is not offered: it "
-                "is read as without a catalog.",
-                printable(str(asked)),
-                self.name,
-            )
+        self.forced_replication_method = _method(
+            self.forced_replication_method, self.name, self.logger
+        )
 
     @property
     def host(self) -> Host:
@@ -302,3 +305,25 @@ class _RememberingMask(SelectionMask):
         if len(self) < MOST_BREADCRUMBS:
             self[breadcrumb] = selected
         return selected
+
+
+def _slim(schema: dict[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave the embedded copies out of a schema that the operator does not want."""
+    if config.get("embedded_objects") != "none":
+        return schema
+    copies = set(copies_in(schema["properties"]))
+    kept = {name: how for name, how in schema["properties"].items() if name not in copies}
+    return {**schema, "properties": kept}
+
+
+def _method(asked: str | None, name: str, logger: logging.Logger) -> str | None:
+    """Read a stream in full if the catalog says so; there is no other choice."""
+    method = str(asked or "").upper().replace("-", "_")
+    if method not in {"", "FULL_TABLE", "INCREMENTAL"}:
+        logger.warning(
+            "The catalog asks for the replication method %s for '%s', which is not offered: it is "
+            "read as without a catalog.",
+            printable(str(asked)),
+            name,
+        )
+    return "FULL_TABLE" if method == "FULL_TABLE" else None

@@ -13,6 +13,9 @@ from vitally_api.errors import Unreadable
 from vitally_api.wording import printable
 
 BOM = b"\xef\xbb\xbf"
+# Lists and objects within each other that are mended. Python ends at a thousand calls, and what is
+# finalised near that end fails, so it is not the one to count.
+DEEPEST = 100
 
 logger = logging.getLogger("tap-vitally.api")
 
@@ -54,27 +57,23 @@ def decoded(raw: bytes, label: str, told: set[str] | None = None) -> Any:
         data = _decoder.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         try:
-            data = mended(json.loads(raw.decode("utf-8", "replace"), parse_float=_number))
+            data = json.loads(raw.decode("utf-8", "replace"), parse_float=_number)
         except (ValueError, RecursionError):
             msg = "the body is not JSON"
             raise Unreadable(msg) from None
+        data = mended(data)
         logger.warning("Text that is not Unicode was mended, at %s.", label)
         return data
-    try:
-        if b"\\u0000" not in raw:
-            return data
-        for name in _holders_of_nul(data) - (told or set()):
-            logger.warning(
-                "A NUL, which no database stores, was taken out of '%s', at %s.",
-                printable(name),
-                label,
-            )
-            if told is not None:
-                told.add(name)
-        return mended(data)
-    except RecursionError:
-        msg = "the body is nested too deeply"
-        raise Unreadable(msg) from None
+    if b"\\u0000" not in raw:
+        return data
+    clean = mended(data)
+    for name in _holders_of_nul(data) - (told or set()):
+        logger.warning(
+            "A NUL, which no database stores, was taken out of '%s', at %s.", printable(name), label
+        )
+        if told is not None:
+            told.add(name)
+    return clean
 
 
 def decoded_or_none(raw: bytes) -> Any:
@@ -97,12 +96,18 @@ def _holders_of_nul(value: Any, holder: str = "") -> set[str]:
     return set()
 
 
-def mended(value: Any) -> Any:
-    """Take out of all strings what Singer targets cannot store: NUL and halves of characters."""
+def mended(value: Any, deepest: int = DEEPEST) -> Any:
+    """Take out of all strings what Singer targets cannot store: NUL and halves of characters.
+
+    Raises `Unreadable` for what is nested deeper than ``deepest``.
+    """
     if isinstance(value, str):
         return value.replace("\0", "").encode("utf-8", "replace").decode()
+    if not isinstance(value, list | dict):
+        return value
+    if not deepest:
+        msg = "the body is nested too deeply"
+        raise Unreadable(msg)
     if isinstance(value, list):
-        return [mended(item) for item in value]
-    if isinstance(value, dict):
-        return {mended(name): mended(item) for name, item in value.items()}
-    return value
+        return [mended(item, deepest - 1) for item in value]
+    return {mended(name): mended(item, deepest - 1) for name, item in value.items()}

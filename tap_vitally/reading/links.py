@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
 from tap_vitally.reading.conform import identity_of
@@ -24,3 +24,30 @@ def _ids_in(value: Any) -> Iterator[str]:
         identity = identity_of(item.get("id") if isinstance(item, dict) else item)
         if identity:
             yield identity
+
+
+LINKS: Mapping[str, tuple[str, ...]] = {
+    "accountIds": ("accounts", "customers"),
+    "organizationIds": ("organizations",),
+    "userIds": ("users",),
+    "adminIds": ("admins",),
+}
+"""The arrays of ids, and the embedded copies that each is filled from where the API sends none."""
+COPIES = ("account", "accounts", "customer", "customers", "organization", "organizations", "user")
+"""Records that are embedded in others and have tables of their own."""
+
+
+def fill_links(record: dict[str, Any], names: Sequence[str]) -> None:
+    """Fill the arrays of ids that the API did not send from the copies or ids that it did."""
+    for name in names:
+        if record.get(name) is None:
+            found = [record[place] for place in LINKS[name] if isinstance(record.get(place), list)]
+            if found:
+                ids = (identity for value in found for identity in _ids_in(value))
+                record[name] = list(dict.fromkeys(ids))
+
+
+def copies_in(properties: Container[str]) -> list[str]:
+    """Name the embedded copies that a record may hold: users and admins only if their ids stand apart."""
+    more = {"users": "userIds", "admins": "adminIds"}
+    return [*COPIES, *(name for name, ids in more.items() if ids in properties)]

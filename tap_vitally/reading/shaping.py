@@ -8,8 +8,10 @@ from typing import Any
 
 from tap_vitally.reading.conform import Conformer, identity_of
 from tap_vitally.reading.declaration import Record, Resource
+from tap_vitally.reading.links import LINKS, copies_in, fill_links
 from tap_vitally.reading.page import Context
 from tap_vitally.reading.summary import Tally
+from tap_vitally.reading.traits import fill_traits, trait_columns_in
 from vitally_api import printable
 
 EMBEDDED = (
@@ -21,6 +23,7 @@ EMBEDDED = (
     "organizations",
     "user",
     "users",
+    "admins",
 )
 REFERENCE = ("id", "externalId", "name")
 
@@ -39,13 +42,20 @@ class Shaper:
     ) -> None:
         """Prepare to shape; ``schema`` is the one in force, which an older catalog may have made."""
         self._resource = resource
+        own = resource.schema["properties"]
         self._cut = EMBEDDED if embedded_objects == "reference" else ()
+        self._left_out = copies_in(own) if embedded_objects == "none" else ()
+        self._links = [name for name in LINKS if name in own]
         self._logger = logger
         self._skip = skip
         self._told: set[tuple[str, str]] = set()
-        own = resource.schema["properties"]
         self._ids = {key for key in resource.primary_keys if "format" not in own[key]}
-        self._conformer = Conformer(schema, self._report, tally.make_null, own)
+        self._traits = traits = trait_columns_in(schema)
+
+        def lost(name: str) -> None:
+            tally.make_null(name, trait=name in traits)
+
+        self._conformer = Conformer(schema, self._report, lost, own)
 
     def records(self, rows: Iterable[Any], context: Context) -> list[Record]:
         """Make records of rows as the API sent them, without those that are none or lack their key."""
@@ -61,9 +71,8 @@ class Shaper:
                     self._report(name, "of the API gave way to the id of the list it is from")
             if shape:
                 record = shape(record)
-            for name in self._cut:
-                if record.get(name):
-                    record[name] = _reference(record[name])
+            self._link(record)
+            fill_traits(record, self._traits)
             for key in self._ids:
                 record[key] = identity_of(record.get(key))
             if None in map(record.get, keys):
@@ -72,6 +81,15 @@ class Shaper:
             self._conformer.fit(record)
             records.append(record)
         return records
+
+    def _link(self, record: Record) -> None:
+        """Keep the ids of what is linked, and of the copies as much as is wanted."""
+        fill_links(record, self._links)
+        for name in self._left_out:
+            record.pop(name, None)
+        for name in self._cut:
+            if record.get(name):
+                record[name] = _reference(record[name])
 
     def _report(self, name: str, what: str) -> None:
         if (name, what) not in self._told:

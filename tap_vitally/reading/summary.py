@@ -33,6 +33,7 @@ class Tally:
     reasons: list[str] = field(default_factory=list)
     ended: bool = False
     made_null: Counter[str] = field(default_factory=Counter)
+    made_null_traits: Counter[str] = field(default_factory=Counter)
     bookmark_before: str | None = None
     bookmark_after: str | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
@@ -52,10 +53,10 @@ class Tally:
                 self.reasons.append(reason)
         return named
 
-    def make_null(self, name: str) -> None:
-        """Count a value of a property that did not fit its type and was made null."""
+    def make_null(self, name: str, *, trait: bool = False) -> None:
+        """Count a value that did not fit its type and was made null; that of a trait is in `traits`."""
         with self._lock:
-            self.made_null[name] += 1
+            (self.made_null_traits if trait else self.made_null)[name] += 1
 
     def as_record(self) -> dict[str, Any]:
         """Give the counts the names they have in the warehouse, as a record without its key."""
@@ -71,6 +72,7 @@ class Tally:
             "skippedReasons": list(self.reasons),
             "madeNull": self.made_null.total(),
             "madeNullProperties": dict(self.made_null),
+            "madeNullTraits": self.made_null_traits.total(),
             "bookmarkBefore": self.bookmark_before,
             "bookmarkAfter": self.bookmark_after,
         }

@@ -77,6 +77,10 @@ class SyncRunsStream(OwnStream):
         f.texts("skippedReasons", "What was left out, and why."),
         f.integer("madeNull", "Values that did not fit their type, and were made null."),
         f.free_form("madeNullProperties", "How many of them each property has."),
+        f.integer(
+            "madeNullTraits",
+            "Values made null in the columns that trait_columns adds; traits keeps them.",
+        ),
         f.moment("bookmarkBefore", "Bookmark at the start; null if none."),
         f.moment("bookmarkAfter", "Bookmark at the end; null if none."),
     )

@@ -16,24 +16,17 @@ EXTERNAL_URL = f.text(
 )
 
 
-def _without_content(row: Record) -> Record:
-    """Leave out what only a single conversation carries: it has a stream of its own."""
-    for name in ("messages", "accounts", "users", "admins"):
-        row.pop(name, None)
-    return row
-
-
 class ConversationsStream(VitallyStream):
     """Conversations, without their messages and without any link to an account or a user.
 
-    The link is in messages, account_conversations and organization_conversations.
+    The link is in messages, account_conversations and organization_conversations. Only a look-up
+    fills accounts, users and admins.
 
     API: GET /conversations
     """
 
     name = "conversations"
     path = "/conversations"
-    shape = _without_content
     schema = f.record(
         f.ID,
         f.CREATED_AT,
@@ -44,6 +37,8 @@ class ConversationsStream(VitallyStream):
         f.text("status", "Open or Closed; null or empty for mail and calendar sources."),
         f.text("rating", "Satisfied, Unsatisfied or Neutral; null when not rated."),
         f.SOURCE,
+        *f.LINKED,
+        f.objects("messages", "Its messages, which only a look-up brings; see messages."),
         f.TRAITS,
     )
 

@@ -103,14 +103,15 @@ class UsersStream(VitallyStream):
             ),
         ),
         f.texts(
-            "accountIds", "Ids of the user's accounts; documented, but rarely sent: see accounts."
+            "accountIds",
+            "Ids of the user's accounts (accounts.id); filled from accounts where not sent.",
         ),
         f.objects(
             "organizations", "Organizations of the user (organizations.id); empty when none."
         ),
         f.texts(
             "organizationIds",
-            "Ids of the user's organizations; documented, but rarely sent: see organizations.",
+            "Ids of the user's organizations (organizations.id); filled from organizations where not sent.",
         ),
         f.SEGMENTS,
         f.moment("joinDate", "When the user joined; null when not known."),

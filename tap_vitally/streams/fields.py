@@ -214,3 +214,14 @@ CATEGORY_SCHEMA = record(
     UPDATED_AT,
     text("name", "Name of the category; may hold emoji."),
 )
+
+# Conversations
+
+LINKED = (
+    objects("accounts", "Accounts of the conversation (accounts.id), where Vitally sends them."),
+    texts("accountIds", "Ids of those accounts; null where not sent."),
+    objects("users", "Users of the conversation (users.id), where Vitally sends them."),
+    texts("userIds", "Ids of those users; null where not sent."),
+    objects("admins", "Team members of the conversation (admins.id), where Vitally sends them."),
+    texts("adminIds", "Ids of those team members; null where not sent."),
+)

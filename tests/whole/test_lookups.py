@@ -81,12 +81,25 @@ def test_rows_by_id(name: str, sandbox: Sandbox) -> None:
     rows = rows_of(sandbox, ROWS[name])[1:3]
     found = look_up(sandbox, {name: [row["id"] for row in rows]})
     # Which list an NPS response is in, its own address does not say; where a conversation came
-    # from, only its own address says.
-    apart = ("target", "externalUrl")
+    # from and whose it is, only its own address says.
+    linked = ("accounts", "users", "admins", "messages", "accountIds", "userIds", "adminIds")
+    apart = ("target", "externalUrl", *(linked if name == "conversations" else ()))
     assert list(found) == [ROWS[name]]
     assert without(apart, found[ROWS[name]].values()) == without(apart, rows)
     # The first asks whether the key is right.
     assert len(sandbox.requests) == 1 + len(rows)
+
+
+def test_a_conversation_that_is_looked_up_keeps_whose_it_is(sandbox: Sandbox) -> None:
+    for row in rows_of(sandbox, "conversations"):
+        (found,) = look_up(sandbox, {"conversations": [row["id"]]})["conversations"].values()
+        assert found["messages"]
+        for name, ids in (("accounts", "accountIds"), ("users", "userIds"), ("admins", "adminIds")):
+            assert found[ids] == [copy["id"] for copy in found[name]]
+        if found["accountIds"]:
+            break
+    else:
+        pytest.fail("no conversation has an account")
 
 
 @pytest.mark.parametrize("name", BY_EXTERNAL_ID)

@@ -27,6 +27,8 @@ class Door:
         self.resource = resource
         self.references = references
         self.wire = wire
+        self.pretended: set[str] = set()
+        """Ids that must not be read anew, since a plan has to remember what it would have done."""
 
     def index(self, work: Work) -> Index:
         """Give the index that the record belongs into."""
@@ -124,6 +126,7 @@ class Door:
         traits = {**_traits(before), **_traits(plan.body)}
         now = {**before, **self.shown(plan.body, before), "traits": traits}
         self.index(work).put(now)
+        self.pretended.add(self.lane(work))
         return now
 
     def shown(self, sent: Mapping[str, Any], before: Mapping[str, Any]) -> Record:

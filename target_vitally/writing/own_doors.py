@@ -93,6 +93,11 @@ class CustomObjectDoor(Door):
         msg = "the API does not offer to delete custom objects here: do it in the app"
         raise Declined(msg, 405)
 
+    @override
+    def shown(self, sent: Mapping[str, Any], before: Mapping[str, Any]) -> Record:
+        fields = self._merged(sent.get("customFields"), before)
+        return super().shown(sent, before) | {"customFields": fields}
+
     @staticmethod
     def _merged(wanted: Any, record: Mapping[str, Any]) -> list[Record]:
         """Put the fields of a row over those present, by their paths or labels."""
@@ -129,7 +134,7 @@ class ConversationDoor(Door):
             for record in self.wire.records(path, f"{self.label}/..."):
                 found[id_].put(record)
 
-        self.references.spread(read, found)
+        self.references.spread(read, found.keys() - self.pretended)
 
     @override
     def compare(
@@ -210,7 +215,8 @@ class MessageDoor(Door):
     @override
     def find(self, works: Sequence[Work]) -> None:
         first = {work.inside["conversationId"]: work for work in reversed(works)}
-        self.references.spread(lambda conversation: self._look(first[conversation]), first)
+        ids = first.keys() - self.pretended
+        self.references.spread(lambda conversation: self._look(first[conversation]), ids)
 
     def _look(self, work: Work) -> None:
         self._read(work)

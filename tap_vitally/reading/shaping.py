@@ -8,7 +8,7 @@ from typing import Any
 
 from tap_vitally.reading.conform import Conformer, identity_of
 from tap_vitally.reading.declaration import Record, Resource
-from tap_vitally.reading.links import LINKS, copies_in, fill_links
+from tap_vitally.reading.links import copies_in, links_in
 from tap_vitally.reading.page import Context
 from tap_vitally.reading.summary import Tally
 from tap_vitally.reading.traits import fill_traits, trait_columns_in
@@ -45,7 +45,7 @@ class Shaper:
         own = resource.schema["properties"]
         self._cut = EMBEDDED if embedded_objects == "reference" else ()
         self._left_out = copies_in(own) if embedded_objects == "none" else ()
-        self._links = [name for name in LINKS if name in own]
+        self._links, self._own = links_in(own), own
         self._logger = logger
         self._skip = skip
         self._told: set[tuple[str, str]] = set()
@@ -84,7 +84,8 @@ class Shaper:
 
     def _link(self, record: Record) -> None:
         """Keep the ids of what is linked, and of the copies as much as is wanted."""
-        fill_links(record, self._links)
+        for link in self._links:
+            link.fill(record, self._own)
         for name in self._left_out:
             record.pop(name, None)
         for name in self._cut:
@@ -102,5 +103,6 @@ def _reference(value: Any) -> Any:
     if isinstance(value, list):
         return [_reference(item) for item in value]
     if isinstance(value, dict):
-        return {name: value[name] for name in REFERENCE if name in value}
+        # What has nothing to refer to is kept whole.
+        return {name: value[name] for name in REFERENCE if name in value} or value
     return value

@@ -28,7 +28,7 @@ class Spool:
             self._rows.append(row)
             return
         if self._file is None:
-            self._file = tempfile.TemporaryFile(prefix="target-vitally-")  # noqa: SIM115 - taken() closes it
+            self._file = tempfile.TemporaryFile(prefix="target-vitally-")  # noqa: SIM115 - close() closes it
         about = (row.meaning, row.origin)
         place = next((i for i, known in enumerate(self._about) if known[0] is about[0]), None)
         if place is None:
@@ -41,16 +41,13 @@ class Spool:
         if self._file is not None:
             self._file.close()
 
-    def taken(self) -> Iterator[Row]:
-        """Give all rows, and have none any more."""
+    def rows(self) -> Iterator[Row]:
+        """Give all rows, in their order."""
         yield from self._rows
-        self._rows = []
         if self._file is None:
             return
-        file, self._file = self._file, None
-        with file:
-            file.seek(0)
-            for line in file:
-                number, place, record, raw = json.loads(line, parse_float=Decimal)
-                meaning, origin = self._about[place]
-                yield Row(number, meaning, origin, record, raw)
+        self._file.seek(0)
+        for line in self._file:
+            number, place, record, raw = json.loads(line, parse_float=Decimal)
+            meaning, origin = self._about[place]
+            yield Row(number, meaning, origin, record, raw)

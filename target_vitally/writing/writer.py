@@ -39,9 +39,10 @@ class Writer:
             now = made.record or {}
             word: Word = made.word
             if word in {"created", "updated"}:
-                made, now = (
-                    self._pretend(door, work, made) if self._dry else self._do(door, work, made)
-                )
+                if self._dry:
+                    now = door.pretend(work, made, f"new:{next(self._new)}")
+                else:
+                    made, now = self._do(door, work, made)
                 word = made.word
         except Declined as declined:
             self._end(work, Plan("rejected", str(declined)), {})
@@ -84,21 +85,14 @@ class Writer:
     def _plan(self, door: Door, work: Work) -> Plan:
         return plan(
             work.resource,
-            work.meaning.mode,
+            work.fitted.mode,
             work.fitted,
             work.body,
             door.present(work),
             only_changed=self._run.settings.only_changed,
             compare=door.compare,
+            missing=str(work.missing or ""),
         )
-
-    def _pretend(self, door: Door, work: Work, made: Plan) -> tuple[Plan, Record]:
-        """Do as if: what would be created counts as there for the rows that refer to it."""
-        before = made.record or {"id": f"new:{next(self._new)}"}
-        traits = {**(before.get("traits") or {}), **(made.body.get("traits") or {})}
-        now = {**before, **made.body, "traits": traits}
-        door.index(work).put(now)
-        return made, now
 
     def _do(  # noqa: C901 - what may follow from a write, in one place
         self, door: Door, work: Work, made: Plan

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from harness.target import messages, schema, write
 from harness.workspace import Workspace
-from tests.target.writing import messages, schema, write
 
 ROWS: dict[str, list[dict[str, Any]]] = {
     "users": [{"external_id": "u1", "email": "u@example.com", "account_external_id": "a1"}],

@@ -7,9 +7,9 @@ import re
 from typing import Any
 
 from harness.support import ROOT
+from harness.target import messages
 from sandbox import World, serve
 from tests.target.test_sandbox import KEY, There
-from tests.target.writing import messages
 
 PAGE = (ROOT / "docs" / "writing.md").read_text(encoding="utf-8")
 ACTIONS = re.findall(

@@ -116,7 +116,7 @@ def invented(random: Random) -> History:
 
 def _first(random: Random, team: Team) -> Iterator[Row]:
     """Think of what was there before; what is referred to comes now or last."""
-    for stream in REFERRED:
+    for stream in random.sample(REFERRED, len(REFERRED)):
         yield from _table(stream, parents(random, team, stream))
     for _ in range(random.randrange(4)):
         yield from _table(*a_table(random, team, deletes=False))

@@ -24,7 +24,7 @@ class Batches:
         self._deletes = deletes
         self._defer = defer
         self._waiting: set[tuple[str, Key]] = set()
-        self._writer = Writer(run)
+        self._writer = Writer(run, lambda work: self._wait(work.resource, work))
 
     def process(self, resource: Resource, rows: Iterable[Row], *, last: bool) -> None:
         """Take rows to their end; those whose parents may still come wait, unless it is the last time."""
@@ -155,6 +155,8 @@ class Batches:
         if not last and any(references.can_come(named) for _, named in work.left_out):
             self._wait(resource, group)
             return None
+        # Whom an e-mail names is Vitally's to find: somebody who comes later is nobody now.
+        work.hopeful = not last and "participants" in work.body
         for name, _ in work.left_out:
             stream = work.meaning.stream
             self._run.outcomes.tell_once(
@@ -173,10 +175,10 @@ class Batches:
         found = self._run.doors[work.resource.name].present(work)
         if len(found) != 1 or not found[0].get("archivedAt"):
             return False
-        self._wait(work.resource, Group(work.fitted, work.rows))
+        self._wait(work.resource, work)
         return True
 
-    def _wait(self, resource: Resource, group: Group[Row]) -> None:
+    def _wait(self, resource: Resource, group: Group[Row] | Work) -> None:
         if group.key:
             self._waiting.add((resource.name, group.key))
         for row in group.rows:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -34,6 +35,7 @@ class Engine:
         self._ranked = sorted(run.resources.values(), key=lambda resource: resource.rank)
         self._flushed_at = time.monotonic()
         self.busy = False
+        self._lock = threading.Lock()
 
     def declare(self, meaning: Meaning) -> None:
         """Prepare for rows of a stream."""
@@ -126,8 +128,9 @@ class Engine:
     def _defer(self, row: Row) -> None:
         """Let a row wait for the end of the input."""
         name = row.meaning.resource.name
-        if name not in self._spools:
-            self._spools[name] = Spool(self.run.settings.batch_size_rows)
+        with self._lock:
+            if name not in self._spools:
+                self._spools[name] = Spool(self.run.settings.batch_size_rows)
         self._spools[name].put(row)
 
     def end(self) -> None:

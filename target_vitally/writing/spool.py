@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import threading
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import IO
@@ -21,9 +22,14 @@ class Spool:
         self._rows: list[Row] = []
         self._file: IO[bytes] | None = None
         self._about: list[tuple[Meaning, Origin]] = []
+        self._lock = threading.Lock()
 
     def put(self, row: Row) -> None:
-        """Let a row wait."""
+        """Let a row wait, from any thread."""
+        with self._lock:
+            self._put(row)
+
+    def _put(self, row: Row) -> None:
         if len(self._rows) < self._in_memory and self._file is None:
             self._rows.append(row)
             return

@@ -27,7 +27,7 @@ class Work:
     """A group of rows with one key; ``inside`` has the ids that stand in the address of its resource.
 
     ``body`` is what the rows say, with Vitally's ids in the place of references; ``missing`` is what
-    they refer to and is not there.
+    they refer to and is not there. ``hopeful`` if what Vitally refuses now it may take later.
     """
 
     fitted: Fitted
@@ -36,6 +36,7 @@ class Work:
     inside: dict[str, str] = field(default_factory=dict)
     left_out: list[tuple[str, Named]] = field(default_factory=list)
     missing: Unresolved | None = None
+    hopeful: bool = False
     tally: Tally = field(default_factory=Tally)
 
     @property

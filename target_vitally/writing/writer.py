@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
+from collections.abc import Callable
 
 from target_vitally.planning.plan import Plan, Word, plan
 from target_vitally.planning.resource import Record
@@ -27,8 +28,10 @@ class Writer:
 
     patience = PATIENCE
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, put_off: Callable[[Work], None]) -> None:
+        """``put_off`` takes what is to be tried once more at the end of the input."""
         self._run = run
+        self._put_off = put_off
         self._new = itertools.count(1)
 
     def write(self, work: Work) -> None:
@@ -45,7 +48,10 @@ class Writer:
                     made, now = self._do(door, work, made)
                 word = made.word
         except Declined as declined:
-            self._end(work, Plan("rejected", str(declined)), {})
+            if work.hopeful:
+                self._put_off(work)
+            else:
+                self._end(work, Plan("rejected", str(declined)), {})
         except Refused as refused:
             if refused.key:
                 raise

@@ -6,6 +6,7 @@ import pytest
 
 from harness.target import Row, messages, schema, write
 from harness.workspace import Workspace
+from sandbox import World, serve
 
 BILLING = {"billing-accounts": {"resource": "accounts", "mode": "update"}}
 
@@ -80,3 +81,15 @@ def test_a_row_that_cannot_be_read_has_no_key(here: Workspace) -> None:
     said = messages(accounts=[{"externalId": "a", "name": "A"}, {"externalId": []}])
     found = write(here, [schema("users", []), *said])
     assert [line["key"] for line in found.results] == [None, "a"]
+
+
+@pytest.mark.parametrize("size", [1, 100])
+def test_a_meeting_waits_for_whoever_comes_to_it(size: int) -> None:
+    meeting = {"externalId": "m", "title": "T", "participants": [{"email": "late@example.com"}]}
+    user = {"externalId": "u", "email": "late@example.com", "accountExternalId": "a"}
+    said = messages(meetings=[meeting], users=[user], accounts=[{"externalId": "a", "name": "A"}])
+    with serve(World.empty()) as sandbox:
+        found = write(sandbox, said, batch_size_rows=size)
+        assert found.words == ["created"] * 3
+        lonely = {**meeting, "externalId": "n", "participants": [{"email": "no@example.com"}]}
+        assert write(sandbox, messages(meetings=[lonely])).words == ["rejected"]

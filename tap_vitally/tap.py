@@ -18,12 +18,9 @@ from singer_sdk.singerlib.catalog import Catalog
 from singer_sdk.tap_base import CliTestOptionValue
 from typing_extensions import override
 
+from tap_vitally.catalog import read_catalog
 from tap_vitally.check import told_by_check
-from tap_vitally.command import (
-    failures_in_one_line,
-    read_catalog,
-    read_state,
-)
+from tap_vitally.command import failures_in_one_line, read_state
 from tap_vitally.ending import Ending
 from tap_vitally.environment import load_env_file, problems_in_environment, unknown_settings
 from tap_vitally.misses import catalog_misses, map_misses, trait_misses, unset_in_maps

@@ -13,7 +13,8 @@ import pytest
 
 from harness.support import Row, catalog, config_for, run_command, run_tap
 from sandbox import Sandbox
-from tap_vitally.command import read_catalog, read_state
+from tap_vitally.catalog import read_catalog
+from tap_vitally.command import read_state
 from tap_vitally.environment import problems_in_environment, unknown_settings
 from tap_vitally.misses import unset_in_maps
 from tap_vitally.settings import SCHEMA

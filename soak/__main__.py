@@ -1,7 +1,8 @@
 """Hunts for lost rows for as long as it is told to: ``python -m soak --runs 10000 --seed 1``.
 
-It stops at the first loss, with the shortest history found that leads to it, and exit code 1.
-The tests hunt as well, with what hypothesis thinks of; this is blunter, and for the long haul.
+It reads with the tap and writes with the target, unless ``--side`` names one of the two. It stops at
+the first loss, with the shortest history found that leads to it, and exit code 1. The tests hunt as
+well, with what hypothesis thinks of; this is blunter, and for the long haul.
 """
 
 from __future__ import annotations
@@ -11,13 +12,12 @@ import logging
 import sys
 import time
 import traceback
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from random import Random
-from typing import Any
+from typing import Any, Protocol
 
-from harness.attempts import Attempt, Trouble
-from harness.hunt import INVENTORIED, LASTING, PASSING, PATHS, STREAMS, Hunt
+from harness.hunt import Hunt
+from harness.write_hunt import WriteHunt
+from soak import reading, writing
 
 AGAIN = 3
 """How often a shorter history is tried: threads do not always meet in the same way."""
@@ -27,174 +27,78 @@ TELL = 10.0
 """Seconds between two lines about how far the hunt has come."""
 
 
-@dataclass(frozen=True)
-class Step:
-    """Time passes, things happen, and the tap runs."""
+class Side(Protocol):
+    """What there is to hunt: how histories are thought of, played and made shorter."""
 
-    seconds: float
-    seeds: tuple[int, ...]
-    attempt: Attempt
+    def invented(self, random: Random, /) -> Any:
+        """Think of a history."""
 
+    def loss_in(self, history: Any, /) -> Exception | None:
+        """Play a history; return what went wrong, if anything."""
 
-@dataclass(frozen=True)
-class History:
-    """A workspace, and all that happens in it."""
-
-    setup: dict[str, Any]
-    steps: tuple[Step, ...]
-
-    def __str__(self) -> str:
-        """Write it as the body of a test."""
-        lines = [f"hunt = Hunt(**{self.setup})"]
-        for step in self.steps:
-            lines += [f"hunt.live({step.seconds}, {step.seeds})", f"hunt.run({step.attempt})"]
-        return "\n".join([*lines, "hunt.finish()"])
+    def shorter(self, history: Any, /) -> Any:
+        """Think of histories in which less happens."""
 
 
-def invented(random: Random) -> History:
-    """Think of a history."""
-    streams = random.sample(STREAMS, random.choice((1, 1, 1, 2, 3, 6)))
-    setup = {
-        "seed": random.randrange(10),
-        "clock_off": random.choice((0.0, -600.0, 600.0)),
-        "streams": tuple(name for name in STREAMS if name in streams),
-        "page_size": random.randrange(1, 8),
-        "lookback": random.choice((0, 0, 0, 1, 300)),
-        "start_days": random.choice((None, None, None, 300)),
-        "full_walk_days": random.choice((0, 1, 7, 7, 7)),
-        "inventory": random.choice(((), (), INVENTORIED)),
-    }
-    return History(setup, tuple(step(random) for _ in range(random.randrange(2, 9))))
+SIDES: dict[str, tuple[Side, type[Hunt | WriteHunt]]] = {
+    "read": (reading, Hunt),
+    "write": (writing, WriteHunt),
+}
 
 
-def step(random: Random) -> Step:
-    """Think of one run and what comes before it."""
-    seconds = random.choice((0.0, 0.5, 5.0, 3600.0, 3600.0, 100_000.0))
-    changes = tuple(seed(random) for _ in range(random.choice((0, 1, 3, 6, 10))))
-    attempt = Attempt(
-        concurrency=random.choice((1, 1, 1, 2, 8)),
-        pace=random.choice((0.0, 0.001, 0.4, 1.0, 30.0)),
-        changes=tuple(
-            (random.randrange(1, 25), seed(random)) for _ in range(random.choice((0, 2, 6, 12)))
-        ),
-        troubles=tuple(trouble(random) for _ in range(random.choice((0, 0, 0, 1, 2)))),
-        ending=random.choice(("peace", "peace", "kill", "term", "term")),
-        after=random.choice(("lines", "requests")),
-        at=random.randrange(1, random.choice((10, 20, 60))),
-        flushed=random.choice((1.0, 1.0, 1.0, 0.9, 0.6, random.random())),
-        strays=seed(random),
-        narrow=random.random() < 0.2,
-    )
-    return Step(seconds, changes, attempt)
-
-
-def trouble(random: Random) -> Trouble:
-    """Think of a fault."""
-    lasting = random.choice((True, False, False))
-    return Trouble(
-        kind=random.choice(LASTING if lasting else PASSING),
-        path=random.choice(PATHS),
-        times=None if lasting else random.randrange(1, 7),
-        after=random.choice((0, 0, random.randrange(20))),
-        status=random.choice((403, 500, 503) if lasting else (429, 500, 502, 503, 504)),
-        account=random.randrange(8),
-    )
-
-
-def seed(random: Random) -> int:
-    """Think of a number."""
-    return random.randrange(10_000)
-
-
-def loss_in(history: History) -> Exception | None:
-    """Play a history; return what went wrong, if anything."""
-    hunt = Hunt(**history.setup)
-    try:
-        for each in history.steps:
-            hunt.live(each.seconds, each.seeds)
-            hunt.run(each.attempt)
-        hunt.finish()
-    except Exception as loss:  # noqa: BLE001 - whatever it is, it is what was looked for
-        return loss
-    finally:
-        hunt.close()
-    return None
-
-
-def shorter(history: History) -> Iterator[History]:
-    """Think of histories in which less happens."""
-    setup, steps = history.setup, history.steps
-    for i, each in enumerate(steps):
-        yield History(setup, steps[:i] + steps[i + 1 :])
-        for less in plainer(each):
-            yield History(setup, (*steps[:i], less, *steps[i + 1 :]))
-    for name in setup["streams"]:
-        rest = tuple(other for other in setup["streams"] if other != name)
-        if rest:
-            yield History({**setup, "streams": rest}, steps)
-    for name, plain in (("inventory", ()), ("start_days", None), ("clock_off", 0.0)):
-        if setup[name] != plain:
-            yield History({**setup, name: plain}, steps)
-
-
-def plainer(each: Step) -> Iterator[Step]:
-    """Think of steps in which less happens."""
-    attempt = each.attempt
-    for i in range(len(each.seeds)):
-        yield replace(each, seeds=each.seeds[:i] + each.seeds[i + 1 :])
-    for name in ("changes", "troubles"):
-        parts = getattr(attempt, name)
-        for i in range(len(parts)):
-            fewer: dict[str, Any] = {name: parts[:i] + parts[i + 1 :]}
-            yield replace(each, attempt=replace(attempt, **fewer))
-    peace = Attempt()
-    for name in ("ending", "concurrency", "pace", "flushed", "narrow"):
-        if getattr(attempt, name) != getattr(peace, name):
-            one: dict[str, Any] = {name: getattr(peace, name)}
-            yield replace(each, attempt=replace(attempt, **one))
-
-
-def shortest(history: History) -> History:
+def shortest(side: Side, history: Any) -> Any:
     """Make a history that loses something as short as it can be in the time there is."""
     ends = time.monotonic() + PATIENCE
     found = True
     while found and time.monotonic() < ends:
         found = False
-        for less in shorter(history):
-            if any(loss_in(less) for _ in range(AGAIN)):
+        for less in side.shorter(history):
+            if any(side.loss_in(less) for _ in range(AGAIN)):
                 history, found = less, True
                 break
     return history
 
 
-def main() -> int:
-    """Hunt; return the exit code 0 if nothing was lost."""
-    parser = argparse.ArgumentParser(prog="python soak.py", description=__doc__)
-    parser.add_argument("--runs", type=int, default=10_000, help="runs of the tap to make")
-    parser.add_argument("--seed", type=int, default=1, help="where to start")
-    args = parser.parse_args()
-    logging.disable(logging.CRITICAL)
+def hunted(name: str, runs: int, seed: int) -> bool:
+    """Hunt on one side; tell whether nothing was lost."""
+    side, counter = SIDES[name]
     began = told = time.monotonic()
-    number = args.seed
-    while Hunt.runs < args.runs:
-        history = invented(Random(number))
-        loss = loss_in(history)
+    number = seed
+    while counter.runs < runs:
+        history = side.invented(Random(number))
+        loss = side.loss_in(history)
         if loss:
-            runs = Hunt.runs
+            made = counter.runs
             traceback.print_exception(loss)
-            least = shortest(history)
-            sys.stdout.write(f"\nLost with --seed {number}, in run {runs:,}:\n\n{least}\n")
-            sys.stdout.write(f"\n{loss_in(least) or 'which does not lose it every time'}\n")
-            return 1
+            least = shortest(side, history)
+            print(f"\nLost with --side {name} --seed {number}, in run {made:,}:\n\n{least}")
+            print(f"\n{side.loss_in(least) or 'which does not lose it every time'}")
+            return False
         number += 1
-        if time.monotonic() - told > TELL or Hunt.runs >= args.runs:
+        if time.monotonic() - told > TELL or counter.runs >= runs:
             told = time.monotonic()
             minutes = (told - began) / 60
-            sys.stdout.write(f"up to seed {number}: {Hunt.runs:,} runs in {minutes:.1f} min\n")
-            sys.stdout.flush()
-    sys.stdout.write("Nothing was lost.\n")
+            print(
+                f"{name}: up to seed {number}, {counter.runs:,} runs in {minutes:.1f} min",
+                flush=True,
+            )
+    return True
+
+
+def main() -> int:
+    """Hunt; return the exit code 0 if nothing was lost."""
+    parser = argparse.ArgumentParser(prog="python -m soak", description=__doc__)
+    parser.add_argument("--runs", type=int, default=10_000, help="runs to make on each side")
+    parser.add_argument("--seed", type=int, default=1, help="where to start")
+    parser.add_argument("--side", choices=list(SIDES), help="read or write; both if not given")
+    args = parser.parse_args()
+    logging.disable(logging.CRITICAL)
+    for name in [args.side] if args.side else SIDES:
+        if not hunted(name, args.runs, args.seed):
+            return 1
+    print("Nothing was lost.")
     return 0
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    sys.exit(main())

@@ -93,6 +93,15 @@ _MORE: dict[str, dict[str, Any]] = {
         enum=["full", "reference", "none"],
         default="full",
     ),
+    "trait_columns": _setting(
+        "boolean",
+        "Trait columns",
+        (
+            "A typed column for each custom field, beside traits, which stays; discovery then "
+            "needs the key."
+        ),
+        default=False,
+    ),
     "custom_object_streams": _setting(
         "boolean",
         "Custom object streams",

@@ -18,29 +18,23 @@ from singer_sdk.singerlib.catalog import Catalog
 from singer_sdk.tap_base import CliTestOptionValue
 from typing_extensions import override
 
-from tap_vitally.command import (
-    failures_in_one_line,
-    read_catalog,
-    read_state,
-)
+from tap_vitally.catalog import read_catalog
+from tap_vitally.check import told_by_check
+from tap_vitally.command import failures_in_one_line, read_state
 from tap_vitally.ending import Ending
 from tap_vitally.environment import load_env_file, problems_in_environment, unknown_settings
-from tap_vitally.misses import catalog_misses, map_misses
+from tap_vitally.misses import catalog_misses, map_misses, trait_misses, unset_in_maps
 from tap_vitally.quiet import be_quiet
 from tap_vitally.reading.lookups import problems_with, streams_of
 from tap_vitally.reading.reader import Reader
 from tap_vitally.reading.run import Run
 from tap_vitally.reading.settings import Settings
-from tap_vitally.report import Progress, left_out, table, told_by_check
+from tap_vitally.report import Progress, left_out, table
 from tap_vitally.settings import SCHEMA
 from tap_vitally.stream import VitallyStream
 from tap_vitally.streams import STREAMS
 from tap_vitally.streams.bookkeeping import SyncRunsStream
-from tap_vitally.streams.custom import (
-    CustomObjectInstancesStream,
-    CustomObjectsStream,
-    custom_object_streams,
-)
+from tap_vitally.streams.discovery import streams_of_workspace
 from tap_vitally.writer import MessageWriter, check_reader
 from vitally_api import (
     API_KEY_MISSING,
@@ -93,6 +87,7 @@ class TapVitally(Tap):
             except SettingsError as error:
                 problems += error.problems
         problems = problems or problems_with(self.settings.lookups)
+        problems += unset_in_maps(self.config)
         if self.config.get("emit_activate_version_messages"):
             problems.append(
                 "emit_activate_version_messages is not offered: it makes targets delete what a "
@@ -185,40 +180,36 @@ class TapVitally(Tap):
 
     @override
     def discover_streams(self) -> Sequence[VitallyStream]:
-        """Build one stream of each in the registry; with custom_object_streams, one per object."""
-        streams: list[VitallyStream] = [stream(tap=self) for stream in STREAMS]
+        """Build one stream of each in the registry, and what the settings want of the workspace."""
         looked_up = streams_of(self.config.get("lookups") or {})
-        if looked_up:
-            for stream in streams:
-                stream.selected_by_default = stream.name in looked_up
-        elif self.config.get("custom_object_streams"):
-            own = self._custom_object_streams()
-            if own is not None:
-                generic = CustomObjectInstancesStream
-                return [*(stream for stream in streams if not isinstance(stream, generic)), *own]
+        objects = bool(self.config.get("custom_object_streams")) and not looked_up
+        traits = bool(self.config.get("trait_columns"))
+        streams: list[VitallyStream] = []
+        if objects or traits:
+            try:
+                streams = streams_of_workspace(self, objects=objects, traits=traits)
+            except (VitallyError, SettingsError) as failure:
+                if not self._discovering:
+                    raise
+                self.logger.error(  # noqa: TRY400 - no traceback for the operator
+                    "The workspace could not be asked for what it defines for itself, so the "
+                    "catalog has only the streams and columns that every workspace has: %s",
+                    failure,
+                )
+        streams = streams or [stream(tap=self) for stream in STREAMS]
+        for stream in streams if looked_up else ():
+            stream.selected_by_default = stream.name in looked_up
         return streams
-
-    def _custom_object_streams(self) -> list[VitallyStream] | None:
-        """Find the custom objects; None where that fails during discovery."""
-        try:
-            listing = CustomObjectsStream(tap=self).engine.listing
-            return custom_object_streams(self, listing.rows_of({}))
-        except (VitallyError, SettingsError) as failure:
-            if not self._discovering:
-                raise
-            self.logger.error(  # noqa: TRY400 - no traceback for the operator
-                "The custom objects could not be found, so the catalog has only the streams "
-                "that every workspace has: %s",
-                failure,
-            )
-            return None
 
     def misses(self) -> list[str]:
         """Name what the catalog and the stream maps say of what there is not."""
         maps = self.config.get("stream_maps") or {}
+        nothing = not any(stream.selected for stream in self._all())
         return [
+            *(["No stream is selected, so nothing is read."] if nothing else []),
             *catalog_misses(self.input_catalog or {}, self.streams),
             *map_misses(maps, self._all()),
+            *trait_misses(self._all()),
         ]
 
     def check(self) -> None:
@@ -226,9 +217,7 @@ class TapVitally(Tap):
 
         `VitallyError` is raised if the connection does not work.
         """
-        moment = self.run.workspace.probe()
-        names = {stream.name: stream.engine.check for stream in self._all()}
-        for line in told_by_check(self.endpoint.base_url, moment, names):
+        for line in told_by_check(self.run, self._all()):
             sys.stdout.write(f"{line}\n")
 
     def write_last_state(self) -> None:

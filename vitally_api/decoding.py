@@ -20,12 +20,20 @@ DEEPEST = 100
 logger = logging.getLogger("tap-vitally.api")
 
 
-def _number(text: str) -> Decimal | None:
-    """Keep every digit; a number beyond what any program can hold is none."""
+def _number(text: str) -> Decimal | str:
+    """Keep every digit; a number beyond what any program can hold stays as text."""
     try:
         return Decimal(text)
     except InvalidOperation:
-        return None
+        return text
+
+
+def _whole(text: str) -> int | str:
+    """Read a whole number; Python refuses to make one of thousands of digits, which stay as text."""
+    try:
+        return int(text)
+    except ValueError:
+        return text
 
 
 _decoder = msgspec.json.Decoder(float_hook=_number)
@@ -47,8 +55,8 @@ def decoded(raw: bytes, label: str, told: set[str] | None = None) -> Any:
 
     ``told`` are the properties of which it has been said before that a NUL was taken out.
 
-    Text that is not Unicode is mended rather than refused: one damaged character must not keep a
-    page of records away. NUL goes because no SQL database can store it.
+    Text that is not Unicode is mended rather than refused, and so is NaN: one damaged value must not
+    keep a page of records away. NUL goes because no SQL database can store it.
     """
     raw = raw.removeprefix(BOM)
     if not raw.strip():
@@ -56,13 +64,8 @@ def decoded(raw: bytes, label: str, told: set[str] | None = None) -> Any:
     try:
         data = _decoder.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        try:
-            data = json.loads(raw.decode("utf-8", "replace"), parse_float=_number)
-        except (ValueError, RecursionError):
-            msg = "the body is not JSON"
-            raise Unreadable(msg) from None
-        data = mended(data)
-        logger.warning("Text that is not Unicode was mended, at %s.", label)
+        data = mended(_leniently(raw))
+        logger.warning("JSON that is not quite JSON was mended, at %s.", label)
         return data
     if b"\\u0000" not in raw:
         return data
@@ -74,6 +77,21 @@ def decoded(raw: bytes, label: str, told: set[str] | None = None) -> Any:
         if told is not None:
             told.add(name)
     return clean
+
+
+def _leniently(raw: bytes) -> Any:
+    """Read what Python's own decoder can be brought to read: NaN stays as text, and is lost nowhere."""
+    try:
+        return json.loads(
+            raw.decode("utf-8", "replace"),
+            parse_float=_number,
+            parse_int=_whole,
+            parse_constant=str,
+            strict=False,
+        )
+    except (ValueError, RecursionError):
+        msg = "the body is not JSON"
+        raise Unreadable(msg) from None
 
 
 def decoded_or_none(raw: bytes) -> Any:

@@ -123,11 +123,12 @@ def objects_at(body: Any, path: str) -> list[Row]:
     return found
 
 
-def single(body: Any) -> list[Row]:
+def single(body: Any) -> list[Any]:
     """Find the records in an answer that is one record or a few, in any of the shapes seen.
 
     That is an object, an array of objects, either of them under ``data`` or ``results``, or null;
-    there are none in null and in empty objects. `Unreadable` is raised for anything else.
+    there are none in null and in empty objects. What stands beside records in an array is as it came.
+    `Unreadable` is raised for anything else.
     """
     if isinstance(body, dict):
         for envelope in ("data", "results"):
@@ -139,7 +140,7 @@ def single(body: Any) -> list[Row]:
         return [body] if body else []
     if body is None:
         return []
-    if isinstance(body, list) and all(isinstance(row, dict) for row in body):
-        return [row for row in body if row]
+    if isinstance(body, list) and (not body or any(isinstance(row, dict) for row in body)):
+        return [row for row in body if row != {}]
     msg = "the answer is no record"
     raise Unreadable(msg)

@@ -1,5 +1,7 @@
 -- Accounts that the warehouse still has and Vitally no longer has.
 -- For another resource, write its stream's name in place of accounts, wherever it stands.
+-- The tables are found on the search path; where they are in a schema of their own, set it first:
+-- SET search_path TO vitally;
 SELECT accounts.id, listed."startedAt" AS "missingAt"
 FROM accounts
 JOIN (

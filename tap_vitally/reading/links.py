@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +22,10 @@ def ids_named(record: Mapping[str, Any], kind: str) -> list[str]:
 
 def _ids_in(value: Any) -> Iterator[str]:
     for item in value if isinstance(value, list) else [value]:
+        if isinstance(item, dict) and "id" not in item:
+            # Lists have been seen in envelopes.
+            yield from (i for place in ("results", "data") for i in _ids_in(item.get(place)))
+            continue
         identity = identity_of(item.get("id") if isinstance(item, dict) else item)
         if identity:
             yield identity
@@ -63,25 +67,59 @@ def organizations_of(account: Mapping[str, Any]) -> tuple[str, ...] | None:
     return found if told else None
 
 
-LINKS: Mapping[str, tuple[str, ...]] = {
-    "accountIds": ("accounts", "customers"),
-    "organizationIds": ("organizations",),
-    "userIds": ("users",),
-    "adminIds": ("admins",),
-}
-"""The arrays of ids, and the embedded copies that each is filled from where the API sends none."""
+@dataclass(frozen=True)
+class Link:
+    """How records of one kind are linked: the array of ids, the single id, the copies that hold them."""
+
+    array: str
+    several: tuple[str, ...]
+    one: Mapping[str, str] = field(default_factory=dict)
+
+    def fill(self, record: dict[str, Any], columns: Container[str]) -> None:
+        """Fill the columns of ids that the API did not send from the copies or ids that it did."""
+        if self.array in columns:
+            self._fill_array(record)
+        for name, copy in self.one.items():
+            if name in columns and record.get(name) is None:
+                ids = list(_ids_in(record.get(copy)))
+                if len(ids) == 1:
+                    record[name] = ids[0]
+
+    def _fill_array(self, record: dict[str, Any]) -> None:
+        sent = record.get(self.array)
+        if sent and not any(isinstance(item, dict) for item in _as_list(sent)):
+            return
+        found = [record[place] for place in self.several if record.get(place) is not None]
+        if not any(found):
+            found += [record[place] for place in self.one.values() if record.get(place)]
+        ids = list(dict.fromkeys(i for value in [sent, *found] for i in _ids_in(value)))
+        if sent and len(ids) < len(_as_list(sent)):
+            return  # of something else than records: it is made text as it is
+        if ids or (found and sent is None):
+            record[self.array] = ids
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+LINKS = (
+    Link(
+        "accountIds",
+        ("accounts", "customers"),
+        {"accountId": "account", "customerId": "customer"},
+    ),
+    Link("organizationIds", ("organizations",), {"organizationId": "organization"}),
+    Link("userIds", ("users",), {"userId": "user"}),
+    Link("adminIds", ("admins",)),
+)
 COPIES = ("account", "accounts", "customer", "customers", "organization", "organizations", "user")
 """Records that are embedded in others and have tables of their own."""
 
 
-def fill_links(record: dict[str, Any], names: Sequence[str]) -> None:
-    """Fill the arrays of ids that the API did not send from the copies or ids that it did."""
-    for name in names:
-        if record.get(name) is None:
-            found = [record[place] for place in LINKS[name] if isinstance(record.get(place), list)]
-            if found:
-                ids = (identity for value in found for identity in _ids_in(value))
-                record[name] = list(dict.fromkeys(ids))
+def links_in(columns: Container[str]) -> list[Link]:
+    """Find the links of a stream, by the columns of ids that it has."""
+    return [link for link in LINKS if any(name in columns for name in (link.array, *link.one))]
 
 
 def copies_in(properties: Container[str]) -> list[str]:

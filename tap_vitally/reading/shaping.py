@@ -8,9 +8,10 @@ from typing import Any
 
 from tap_vitally.reading.conform import Conformer, identity_of
 from tap_vitally.reading.declaration import Record, Resource
-from tap_vitally.reading.links import LINKS, copies_in, fill_links
+from tap_vitally.reading.links import copies_in, links_in
 from tap_vitally.reading.page import Context
 from tap_vitally.reading.summary import Tally
+from tap_vitally.reading.traits import fill_traits, trait_columns_in
 from vitally_api import printable
 
 EMBEDDED = (
@@ -44,12 +45,22 @@ class Shaper:
         own = resource.schema["properties"]
         self._cut = EMBEDDED if embedded_objects == "reference" else ()
         self._left_out = copies_in(own) if embedded_objects == "none" else ()
-        self._links = [name for name in LINKS if name in own]
+        self._links, self._own = links_in(own), own
         self._logger = logger
         self._skip = skip
         self._told: set[tuple[str, str]] = set()
-        self._ids = {key for key in resource.primary_keys if "format" not in own[key]}
-        self._conformer = Conformer(schema, self._report, tally.make_null, own)
+        self._ids = {
+            key
+            for key in resource.primary_keys
+            if "string" in (how := schema["properties"].get(key, {})).get("type", ())
+            and "format" not in how
+        }
+        self._traits = traits = trait_columns_in(schema)
+
+        def lost(name: str) -> None:
+            tally.make_null(name, trait=name in traits)
+
+        self._conformer = Conformer(schema, self._report, lost, own)
 
     def records(self, rows: Iterable[Any], context: Context) -> list[Record]:
         """Make records of rows as the API sent them, without those that are none or lack their key."""
@@ -66,18 +77,23 @@ class Shaper:
             if shape:
                 record = shape(record)
             self._link(record)
+            fill_traits(record, self._traits)
             for key in self._ids:
                 record[key] = identity_of(record.get(key))
             if None in map(record.get, keys):
                 self._skip("a record without its key", context)
                 continue
             self._conformer.fit(record)
+            if None in map(record.get, keys):
+                self._skip("a record whose key does not fit the catalog", context)
+                continue
             records.append(record)
         return records
 
     def _link(self, record: Record) -> None:
         """Keep the ids of what is linked, and of the copies as much as is wanted."""
-        fill_links(record, self._links)
+        for link in self._links:
+            link.fill(record, self._own)
         for name in self._left_out:
             record.pop(name, None)
         for name in self._cut:
@@ -95,5 +111,6 @@ def _reference(value: Any) -> Any:
     if isinstance(value, list):
         return [_reference(item) for item in value]
     if isinstance(value, dict):
-        return {name: value[name] for name in REFERENCE if name in value}
+        # What has nothing to refer to is kept whole.
+        return {name: value[name] for name in REFERENCE if name in value} or value
     return value

@@ -18,10 +18,10 @@ class Tally:
     ``records`` written, ``pages`` taken in, ``requests`` sent with the repeated ones, ``retries``;
     ``waited`` seconds for the budget and between tries. ``stopped_early`` counts lists left before
     their end because the rest was older than the start, ``out_of_order`` lists whose order did not
-    hold; ``skipped`` is how much was left out and ``reasons`` what and why, the first of them. The
-    bookmarks are those that the run started from and left. Of a stream below others, ``walked``
-    counts the parents read, by the reason, of ``parents_known``; ``full_walk_at`` is when the last
-    walk of all began.
+    hold; ``have_none`` parents that are there and have no record; ``skipped`` is how much was left
+    out and ``reasons`` what and why, the first of them. The bookmarks are those that the run
+    started from and left. Of a stream below others, ``walked`` counts the parents read, by the
+    reason, of ``parents_known``; ``full_walk_at`` is when the last walk of all began.
     """
 
     records: int = 0
@@ -31,10 +31,12 @@ class Tally:
     waited: float = 0.0
     stopped_early: int = 0
     out_of_order: int = 0
+    have_none: int = 0
     skipped: int = 0
     reasons: list[str] = field(default_factory=list)
     ended: bool = False
     made_null: Counter[str] = field(default_factory=Counter)
+    made_null_traits: Counter[str] = field(default_factory=Counter)
     bookmark_before: str | None = None
     bookmark_after: str | None = None
     walked: Counter[str] = field(default_factory=Counter)
@@ -57,10 +59,10 @@ class Tally:
                 self.reasons.append(reason)
         return named
 
-    def make_null(self, name: str) -> None:
-        """Count a value of a property that did not fit its type and was made null."""
+    def make_null(self, name: str, *, trait: bool = False) -> None:
+        """Count a value that did not fit its type and was made null; that of a trait is in `traits`."""
         with self._lock:
-            self.made_null[name] += 1
+            (self.made_null_traits if trait else self.made_null)[name] += 1
 
     def as_record(self) -> dict[str, Any]:
         """Give the counts the names they have in the warehouse, as a record without its key."""
@@ -72,10 +74,12 @@ class Tally:
             "waitedSeconds": round(self.waited, 3),
             "stoppedEarly": self.stopped_early,
             "outOfOrder": self.out_of_order,
+            "haveNone": self.have_none,
             "skipped": self.skipped,
             "skippedReasons": list(self.reasons),
             "madeNull": self.made_null.total(),
             "madeNullProperties": dict(self.made_null),
+            "madeNullTraits": self.made_null_traits.total(),
             "bookmarkBefore": self.bookmark_before,
             "bookmarkAfter": self.bookmark_after,
             "parentsWalked": None if self.parents_known is None else self.walked.total(),

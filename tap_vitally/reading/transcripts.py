@@ -19,6 +19,9 @@ from tap_vitally.replication.instants import parse_instant
 from tap_vitally.replication.parents import Parent
 from vitally_api import Refused, single
 
+TURN = {"speaker", "sentences"}
+"""What a turn of a transcript has, any of which it may lack."""
+
 
 class TranscriptReader(DetailReader):
     """Reads the list of transcripts and completes each; without a list it asks each changed meeting."""
@@ -73,11 +76,21 @@ class TranscriptReader(DetailReader):
             yield Page(context, newest=newest, ends=True)
             return
         own = {"meetingId": parent.id} if self._by_meeting else parent.record
-        rows = [{**own, **{k: v for k, v in row.items() if v is not None}} for row in answer.data]
+        rows = [_completed(own, row) for row in answer.data]
         if not rows and parent.record:
             rows = [parent.record]
         records = self.shaper.records(rows, context)
         yield Page(context, records, WEIGHT * answer.size, newest=newest, ends=True)
+
+
+def _completed(own: Record, row: Any) -> Any:
+    """Put what a detail tells over what is known, but nothing over something, and no id that is none."""
+    if not isinstance(row, dict):
+        return row
+    told = {name: value for name, value in row.items() if value is not None}
+    if identity_of(own.get("id")) and not identity_of(told.get("id")):
+        told.pop("id", None)
+    return {**own, **told}
 
 
 def transcript_in(body: Any) -> list[Record]:
@@ -87,6 +100,7 @@ def transcript_in(body: Any) -> list[Record]:
     transcript without a text, or with one under a name that is not known, is one all the same.
     """
     found = single(body)
-    if found and all("transcript" not in row for row in found) and "speaker" in found[0]:
+    names = {name for row in found if isinstance(row, dict) for name in row}
+    if "transcript" not in names and names & TURN:
         return [{"transcript": found}]
     return found

@@ -73,12 +73,23 @@ class SyncRunsStream(OwnStream):
         f.integer(
             "outOfOrder", "Lists that were not in the order of updatedAt, and read to the end."
         ),
+        f.integer("haveNone", "Accounts that are there and have no health score: 404 is no skip."),
         f.integer("skipped", "How much was left out."),
         f.texts("skippedReasons", "What was left out, and why."),
         f.integer("madeNull", "Values that did not fit their type, and were made null."),
         f.free_form("madeNullProperties", "How many of them each property has."),
+        f.integer(
+            "madeNullTraits",
+            "Values made null in the columns that trait_columns adds; traits keeps them.",
+        ),
         f.moment("bookmarkBefore", "Bookmark at the start; null if none."),
         f.moment("bookmarkAfter", "Bookmark at the end; null if none."),
+        f.integer(
+            "parentsWalked",
+            "Accounts or organizations whose lists were read; null for other streams.",
+        ),
+        f.integer("parentsKnown", "How many of them there are; null for other streams."),
+        f.moment("fullWalkAt", "When the last complete walk of all of them began; null if none."),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tap_vitally.reading.conform import identity_of
 from tap_vitally.reading.declaration import ARCHIVED, Record
 from tap_vitally.reading.transcripts import TranscriptReader
 from tap_vitally.stream import VitallyStream
@@ -73,7 +74,7 @@ class MeetingsStream(VitallyStream):
 
 def _identified(row: Record) -> Record:
     """Give a transcript that has no id of its own its meeting's."""
-    if not row.get("id"):
+    if identity_of(row.get("id")) is None:
         row["id"] = row.get("meetingId")
     return row
 

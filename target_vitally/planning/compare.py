@@ -25,6 +25,13 @@ def shown(prop: Property, record: Mapping[str, Any]) -> Any:
     return value
 
 
+def as_shown(resource: Resource, body: Mapping[str, Any]) -> Record:
+    """Say what a record shows of what was written into it."""
+    elsewhere = {prop.shown: body[prop.name] for prop in resource.properties if prop.name in body}
+    linked = {n: [{"id": id_} for id_ in ids or ()] for n, ids in elsewhere.items() if n}
+    return {name: value for name, value in body.items() if name != "traits"} | linked
+
+
 def changes(
     resource: Resource,
     body: Mapping[str, Any],

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, Literal
 
-from target_vitally.planning.meaning import DELETED, Meaning
+from target_vitally.planning.meaning import DELETED, Meaning, Mode
 from target_vitally.planning.resource import Property, Record, Reference, Way
 from target_vitally.planning.values import Unfit, fitted, listed, mapped, trait
 
@@ -44,6 +44,7 @@ class Fitted:
     """
 
     key: Key | None
+    mode: Mode = "upsert"
     properties: Record = field(default_factory=dict)
     traits: Record = field(default_factory=dict)
     references: dict[str, tuple[Named, ...] | None] = field(default_factory=dict)
@@ -68,6 +69,7 @@ def fit(meaning: Meaning, record: Record, nulls: Nulls, protected: Sequence[str]
     properties = dict(_properties(meaning, record, nulls, keys_only=delete))
     found = Fitted(
         key=_key(meaning, record, properties),
+        mode=meaning.mode,
         properties=properties,
         delete=delete,
         copy=meaning.copy,
@@ -92,6 +94,14 @@ def fit(meaning: Meaning, record: Record, nulls: Nulls, protected: Sequence[str]
             found.people[name] = found.properties.pop(name) or []
     _traits(meaning, record, found, nulls, () if meaning.all_traits else protected)
     return found
+
+
+def key_of(meaning: Meaning, record: Record) -> Key | None:
+    """Find what a row's record is found by, if the row can be read that far."""
+    try:
+        return _key(meaning, record, dict(_properties(meaning, record, "omit", keys_only=True)))
+    except Rejection:
+        return None
 
 
 def _properties(
@@ -135,7 +145,16 @@ def _key(meaning: Meaning, record: Record, properties: Record) -> Key | None:
     for by in (match,) if match else usual:
         if properties.get(by):
             return Key(by, str(properties[by]))
-    return None
+    return None if resource.key or resource.model else _place(meaning, record)
+
+
+def _place(meaning: Meaning, record: Record) -> Key | None:
+    """Name what there is one of in each record that the address takes, such as a transcript."""
+    ways = [
+        way for ref in meaning.resource.references if ref.in_path for way in meaning.ways[ref.name]
+    ]
+    columns = (column for _, column in ways)
+    return next((Key(c, str(record[c])) for c in columns if record.get(c)), None)
 
 
 def _trait_value(meaning: Meaning, record: Record, path: str) -> Any:

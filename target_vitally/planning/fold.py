@@ -25,12 +25,19 @@ class Group(Generic[Row]):
 
 
 def folded(rows: Iterable[tuple[Fitted, Row]]) -> list[Group[Row]]:
-    """Put the rows of each key together, in the order of the first; a row without a key is alone."""
+    """Put the rows of each key together, in the order of the first; a row without a key is alone.
+
+    Rows of two modes are one only where the first makes sure that there is something to update. Rows
+    that go by another key may speak of the same records: what comes after them stays after them.
+    """
     groups: list[Group[Row]] = []
     by_key: dict[Key, Group[Row]] = {}
+    by = ""
     for fitted, row in rows:
+        if fitted.key and fitted.key.by != by:
+            by_key, by = {}, fitted.key.by
         group = by_key.get(fitted.key) if fitted.key else None
-        if group is None:
+        if group is None or not _alike(group.fitted, fitted):
             group = Group(fitted, [row])
             groups.append(group)
             if fitted.key:
@@ -41,12 +48,23 @@ def folded(rows: Iterable[tuple[Fitted, Row]]) -> list[Group[Row]]:
     return groups
 
 
+def _alike(first: Fitted, then: Fitted) -> bool:
+    modes = first.mode, then.mode
+    return first.mode == then.mode or modes == ("upsert", "update") or first.delete or then.delete
+
+
 def over(first: Fitted, then: Fitted) -> Fitted:
-    """Say what is left of two rows of one key: a delete forgets what was before it, and is forgotten."""
+    """Say what is left of two rows of one key: a delete forgets what was before it, and is forgotten.
+
+    A row that only updates has nothing to update after a delete.
+    """
+    if first.delete and then.mode == "update" and not then.delete:
+        return first
     if first.delete or then.delete or then.archived:
         return then
     return replace(
         then,
+        mode=first.mode,
         properties={**first.properties, **then.properties},
         traits={**first.traits, **then.traits},
         references={**first.references, **then.references},

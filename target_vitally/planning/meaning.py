@@ -99,7 +99,7 @@ def meaning_of(
     taken = set(named.values())
     configured = entry.get("traits")
     all_traits = configured == "all"
-    traits = {str(k): str(v) for k, v in configured.items()} if isinstance(configured, dict) else {}
+    traits = trait_columns(configured)
     taken |= set(traits.values())
     if traits and not resource.model:
         problems.append(f"streams.{stream}: {resource.name} have no traits")
@@ -146,6 +146,31 @@ def meaning_of(
     if problems:
         raise Misunderstood(problems)
     return meaning
+
+
+def columns_of_row(
+    row: Mapping[str, Any], entry: Mapping[str, Any], resource: Resource
+) -> tuple[str, ...]:
+    """Name the columns that stand for something, where the SCHEMA of a stream names none.
+
+    What is nothing to the resource is left out: the row is rejected for it, and not the run.
+    """
+    named = [
+        *(entry.get("properties") or {}).values(),
+        *trait_columns(entry.get("traits")).values(),
+    ]
+    return (*named, *(name for name in row if name not in named and _matching(name, resource)))
+
+
+def trait_columns(configured: Any) -> dict[str, str]:
+    """Read the columns of trait paths; Meltano hands over a path with dots as maps within maps."""
+    found: dict[str, str] = {}
+    for name, column in configured.items() if isinstance(configured, dict) else ():
+        if isinstance(column, dict):
+            found |= {f"{name}.{rest}": to for rest, to in trait_columns(column).items()}
+        else:
+            found[str(name)] = str(column)
+    return found
 
 
 def _named(
@@ -211,9 +236,15 @@ def _wrong_maps(where: str, entry: Mapping[str, Any]) -> list[str]:
     return [
         f"{where}.{name} is no map of names to columns"
         for name, value in maps.items()
-        if not isinstance(value, dict)
-        or not all(isinstance(column, str) for column in value.values())
+        if not _is_map(value, nested=name == "traits")
     ]
+
+
+def _is_map(value: Any, *, nested: bool) -> bool:
+    return isinstance(value, dict) and all(
+        isinstance(column, str) or (nested and _is_map(column, nested=True))
+        for column in value.values()
+    )
 
 
 def _wrong_match(where: str, entry: Mapping[str, Any], resource: Resource | None) -> list[str]:

@@ -62,17 +62,23 @@ def plan(  # noqa: PLR0911, PLR0913 - a table of cases
     *,
     only_changed: bool = True,
     compare: Compare = changes,
+    missing: str = "",
 ) -> Plan:
-    """Decide; ``body`` is what the row says with its references resolved, without traits."""
+    """Decide; ``body`` is what the row says with its references resolved, without traits.
+
+    ``missing`` says what the row refers to and is not there, which only matters if it is written.
+    """
     if len(present) > 1:
         return Plan("rejected", f"{len(present)} records have this {_key_name(wanted)}")
     record = present[0] if present else None
     if wanted.delete:
         return _deletion(record)
     if record is None:
-        return _creation(resource, mode, wanted, body)
+        return _creation(resource, mode, wanted, body, missing)
     if mode == "create":
         return Plan("ignored", "it exists already", record=record)
+    if missing:
+        return Plan("rejected", missing, record=record)
     if record.get("archivedAt"):
         return Plan("rejected", ARCHIVED, record=record)
     found = compare(resource, body, wanted.traits, record)
@@ -97,11 +103,13 @@ def _deletion(record: Record | None) -> Plan:
 
 
 def _creation(  # noqa: PLR0911 - a table of cases
-    resource: Resource, mode: Mode, wanted: Fitted, body: Mapping[str, Any]
+    resource: Resource, mode: Mode, wanted: Fitted, body: Mapping[str, Any], missing: str
 ) -> Plan:
     """Decide on a row whose record is not there."""
     if mode == "update":
         return Plan("ignored", "there is nothing to update")
+    if missing:
+        return Plan("rejected", missing)
     if wanted.key and wanted.key.by == "id":
         if wanted.copy:
             return Plan("ignored", "a row without a key of its own cannot be copied")

@@ -50,5 +50,6 @@ CUSTOM_OBJECT_INSTANCES = Resource(
     one_of=(("customerId", "organizationId"),),
     model="customObjects",
     archives=True,
-    read_only=STAMPS | {"archivedAt", "createdByVitallyUserId", "customers", "descriptionBody"},
+    read_only=STAMPS
+    | {"accountIds", "archivedAt", "createdByVitallyUserId", "customers", "descriptionBody"},
 )

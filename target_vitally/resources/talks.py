@@ -16,7 +16,19 @@ CONVERSATIONS = Resource(
     ),
     single={"id": "path"},
     model="conversations",
-    read_only=STAMPS | {"accounts", "admins", "externalUrl", "rating", "source", "status", "users"},
+    read_only=STAMPS
+    | {
+        "accountIds",
+        "accounts",
+        "adminIds",
+        "admins",
+        "externalUrl",
+        "rating",
+        "source",
+        "status",
+        "userIds",
+        "users",
+    },
     door="conversation",
 )
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from target_vitally.planning.fit import Fitted, Key, Named, Rejection, fit
 from target_vitally.planning.fold import Group, folded
-from target_vitally.planning.plan import Word
+from target_vitally.planning.plan import Word, plan
 from target_vitally.planning.resource import Resource
 from target_vitally.writing.deletes import Deletes
 from target_vitally.writing.outcomes import Row
-from target_vitally.writing.references import Unresolved
 from target_vitally.writing.run import Run
 from target_vitally.writing.work import Work, work_of
 from target_vitally.writing.writer import Writer
@@ -25,7 +24,7 @@ class Batches:
         self._deletes = deletes
         self._defer = defer
         self._waiting: set[tuple[str, Key]] = set()
-        self._writer = Writer(run)
+        self._writer = Writer(run, lambda work: self._wait(work.resource, work))
 
     def process(self, resource: Resource, rows: Iterable[Row], *, last: bool) -> None:
         """Take rows to their end; those whose parents may still come wait, unless it is the last time."""
@@ -37,6 +36,7 @@ class Batches:
             )
             works = [w for group in groups if (w := self._work(resource, group, last=last))]
             self._run.doors[resource.name].find(works)
+            works = [work for work in works if last or not self._may_be_deleted(work)]
         except Refused as refused:
             # Not in the plan, or not for this key: that is no reason to stop the other resources.
             if refused.key:
@@ -50,8 +50,8 @@ class Batches:
     def write(self, works: Sequence[Work]) -> None:
         """Write, side by side but for what belongs together."""
         lanes: dict[str, list[Work]] = {}
-        for work in works:
-            lanes.setdefault(self._run.doors[work.resource.name].lane(work), []).append(work)
+        for name, work in zip(self._lanes(works), works, strict=True):
+            lanes.setdefault(name, []).append(work)
         # Most rows of a nightly push have nothing to write: a worker for each would cost 50 µs.
         busy = [
             lane for lane in lanes.values() if len(lane) > 1 or not self._writer.settle(lane[0])
@@ -64,6 +64,18 @@ class Batches:
 
         self._run.each(follow, busy)
 
+    def _lanes(self, works: Sequence[Work]) -> Iterator[str]:
+        """Name what must be written one after the other; what is new may go by several keys."""
+        several = len({work.key.by for work in works if work.key}) > 1
+        known: dict[tuple[str, str], str] = {}
+        for work in works:
+            lane = self._run.doors[work.resource.name].lane(work)
+            if several:
+                marks = [(by, str(v)) for by in work.resource.keys if (v := work.said(by))]
+                lane = next((known[mark] for mark in marks if mark in known), lane)
+                known |= dict.fromkeys(marks, lane)
+            yield lane
+
     def _groups(self, resource: Resource, rows: Iterable[Row], *, last: bool) -> list[Group[Row]]:
         """Fit and fold rows; what needs no look-up ends here."""
         settings = self._run.settings
@@ -73,6 +85,10 @@ class Batches:
                 fitted = fit(row.meaning, row.record, settings.nulls, settings.protected_traits)
             except Rejection as rejection:
                 self.end([row], "rejected", str(rejection))
+                continue
+            off = self._why_not_deleted(resource) if fitted.delete else ""
+            if off:
+                self.end([row], "ignored", off, fitted.key)
                 continue
             self._tell_protected(row, fitted)
             fit_rows.append((fitted, row))
@@ -84,18 +100,22 @@ class Batches:
                 self.end(group.rows, "ignored", "an archived row of a copy", group.key)
             elif group.fitted.delete:
                 self._delete(resource, group)
+            elif group.fitted.mode == "update" and self._deletes.joined(resource.name, group):
+                continue
             else:
                 group.rows[:0] = self._deletes.recalled(resource.name, group.key)
                 groups.append(group)
         return groups
 
+    def _why_not_deleted(self, resource: Resource) -> str:
+        if not self._run.settings.deletes:
+            return "deletes are off"
+        if resource.needs_flag and not self._run.settings.delete_custom_objects:
+            return f"{resource.needs_flag} is off"
+        return ""
+
     def _delete(self, resource: Resource, group: Group[Row]) -> None:
-        settings = self._run.settings
-        if not settings.deletes:
-            self.end(group.rows, "ignored", "deletes are off", group.key)
-        elif resource.needs_flag and not settings.delete_custom_objects:
-            self.end(group.rows, "ignored", f"{resource.needs_flag} is off", group.key)
-        elif group.key is None and resource.door != "transcript":
+        if group.key is None and resource.door != "transcript":
             self.end(group.rows, "rejected", "it has no key to delete by")
         else:
             self._deletes.put(resource.name, group)
@@ -123,15 +143,20 @@ class Batches:
         except Rejection as rejection:
             self.end(group.rows, "rejected", str(rejection), group.key)
             return None
-        except Unresolved as unresolved:
-            if not last and not unresolved.count and references.can_come(unresolved.named):
-                self._wait(resource, group)
-            else:
-                self.end(group.rows, "rejected", str(unresolved), group.key)
+        missing = work.missing
+        if missing and not last and not missing.count and references.can_come(missing.named):
+            self._wait(resource, group)
+            return None
+        mode = work.fitted.mode
+        if missing and (mode == "upsert" or work.homeless):
+            made = plan(resource, mode, work.fitted, {}, [], missing=str(missing))
+            self.end(group.rows, made.word, made.reason, group.key)
             return None
         if not last and any(references.can_come(named) for _, named in work.left_out):
             self._wait(resource, group)
             return None
+        # Whom an e-mail names is Vitally's to find: somebody who comes later is nobody now.
+        work.hopeful = not last and "participants" in work.body
         for name, _ in work.left_out:
             stream = work.meaning.stream
             self._run.outcomes.tell_once(
@@ -143,7 +168,17 @@ class Batches:
             )
         return work
 
-    def _wait(self, resource: Resource, group: Group[Row]) -> None:
+    def _may_be_deleted(self, work: Work) -> bool:
+        """Let rows of an archived record wait: they are at fault unless a delete comes after them."""
+        if not work.resource.archives or work.fitted.mode == "create" or not work.key:
+            return False
+        found = self._run.doors[work.resource.name].present(work)
+        if len(found) != 1 or not found[0].get("archivedAt"):
+            return False
+        self._wait(work.resource, work)
+        return True
+
+    def _wait(self, resource: Resource, group: Group[Row] | Work) -> None:
         if group.key:
             self._waiting.add((resource.name, group.key))
         for row in group.rows:

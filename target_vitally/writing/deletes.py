@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from target_vitally.planning.fit import Key, Rejection
 from target_vitally.planning.fold import Group
 from target_vitally.planning.plan import Plan, plan
 from target_vitally.planning.resource import Record
 from target_vitally.writing.outcomes import Row
-from target_vitally.writing.references import Unresolved
 from target_vitally.writing.run import Run
 from target_vitally.writing.work import Work, work_of
 from target_vitally.writing.writer import Writer
@@ -35,13 +34,25 @@ class Deletes:
         group = self._groups.get(resource, {}).pop(key, None) if key else None
         return group.rows if group else []
 
+    def joined(self, resource: str, group: Group[Row]) -> bool:
+        """Let rows that would only update share the fate of their record, if it waits to be deleted."""
+        waiting = self._groups.get(resource, {}).get(group.key) if group.key else None
+        if waiting:
+            waiting.rows += group.rows
+        return waiting is not None
+
+    def rows(self) -> Iterator[Row]:
+        """Give the rows that wait."""
+        for groups in self._groups.values():
+            for group in groups.values():
+                yield from group.rows
+
     def carry_out(self, writer: Writer) -> str:
         """Delete, if it is not too much; return what is wrong, or nothing."""
         doomed: list[tuple[Work, Record]] = []
         ranks = sorted(self._groups, key=lambda name: -self._run.resources[name].rank)
         for name in ranks:
             doomed += self._found(name, list(self._groups[name].values()))
-        self._groups = {}
         most = self._run.settings.max_deletes
         if len(doomed) > most:
             reason = f"more than max_deletes ({most:,}) would be deleted, so that nothing was"
@@ -81,15 +92,16 @@ class Deletes:
 
     def _work(self, group: Group[Row]) -> Work | None:
         try:
-            return work_of(group, self._run.references, self._run.totals)
+            work = work_of(group, self._run.references, self._run.totals)
         except Rejection as rejection:
             self._end(group.rows, Plan("rejected", str(rejection)), group.key)
-        except Unresolved as unresolved:
-            gone = not unresolved.count
-            made = (
-                Plan("unchanged", "it is not there") if gone else Plan("rejected", str(unresolved))
-            )
-            self._end(group.rows, made, group.key)
+            return None
+        missing = work.missing
+        if missing is None:
+            return work
+        gone = not missing.count
+        made = Plan("unchanged", "it is not there") if gone else Plan("rejected", str(missing))
+        self._end(group.rows, made, group.key)
         return None
 
     def _end(self, rows: Sequence[Row], made: Plan, key: Key | None) -> None:

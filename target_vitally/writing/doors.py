@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from target_vitally.planning.compare import Changes, changes
+from target_vitally.planning.compare import Changes, as_shown, changes
 from target_vitally.planning.fit import Fitted
 from target_vitally.planning.plan import Plan
 from target_vitally.planning.resource import Record, Resource
@@ -27,6 +27,8 @@ class Door:
         self.resource = resource
         self.references = references
         self.wire = wire
+        self.pretended: set[str] = set()
+        """Ids that must not be read anew, since a plan has to remember what it would have done."""
 
     def index(self, work: Work) -> Index:
         """Give the index that the record belongs into."""
@@ -110,13 +112,27 @@ class Door:
         """Take in what a record is after a write: what was there, what was sent, what was answered."""
         before = record or {}
         traits = {**_traits(before), **_traits(sent)}
-        now = {**before, **{n: v for n, v in sent.items() if n != "traits"}, "traits": traits}
+        now = {**before, **self.shown(sent, before), "traits": traits}
         now |= answer
         if not now.get("id"):
             found = self.again(work) or []
             now |= found[0] if found else {}
         self.index(work).put(now)
         return now
+
+    def pretend(self, work: Work, plan: Plan, id_: str) -> Record:
+        """Do as if it were written: what would be created counts as there, for the rows after it."""
+        before = plan.record or {"id": id_}
+        traits = {**_traits(before), **_traits(plan.body)}
+        now = {**before, **self.shown(plan.body, before), "traits": traits}
+        self.index(work).put(now)
+        self.pretended.add(self.lane(work))
+        return now
+
+    def shown(self, sent: Mapping[str, Any], before: Mapping[str, Any]) -> Record:
+        """Say what a record shows of what was sent, without its traits."""
+        _ = before
+        return as_shown(self.resource, sent)
 
     def path(self, work: Work) -> str:
         """Give the address of the list."""

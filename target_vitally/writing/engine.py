@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from target_vitally.planning.fit import key_of
 from target_vitally.planning.meaning import Meaning
-from target_vitally.planning.resource import Record
+from target_vitally.planning.resource import Record, Resource
 from target_vitally.writing.batch import Batches
 from target_vitally.writing.deletes import Deletes
 from target_vitally.writing.ledger import SECONDS
@@ -27,11 +29,13 @@ class Engine:
         self._named = named
         self._buffers: dict[str, list[Row]] = {}
         self._spools: dict[str, Spool] = {}
+        self._under_way: list[Row] = []
         self._deletes = Deletes(run)
         self.batches = Batches(run, self._deletes, self._defer)
         self._ranked = sorted(run.resources.values(), key=lambda resource: resource.rank)
         self._flushed_at = time.monotonic()
         self.busy = False
+        self._lock = threading.Lock()
 
     def declare(self, meaning: Meaning) -> None:
         """Prepare for rows of a stream."""
@@ -75,7 +79,7 @@ class Engine:
                 if rank is None or resource.rank <= rank:
                     rows = self._buffers.pop(resource.name, [])
                     if rows:
-                        self.batches.process(resource, rows, last=False)
+                        self._process(resource, rows, last=False)
             self._flushed_at = time.monotonic()
             self.run.outcomes.flush()
             self.run.ledger.emit()
@@ -85,17 +89,21 @@ class Engine:
         with self._working():
             for resource in self._ranked:
                 for rows in self._rest(resource.name):
-                    self.batches.process(resource, rows, last=True)
+                    self._process(resource, rows, last=True)
                 self.run.ledger.emit()
             problem = self._deletes.carry_out(self.batches.writer)
             self.run.ledger.emit()
         return problem
 
+    def _process(self, resource: Resource, rows: list[Row], *, last: bool) -> None:
+        self._under_way = rows
+        self.batches.process(resource, rows, last=last)
+
     def _rest(self, resource: str) -> Iterator[list[Row]]:
         """Give the rows of a resource that have waited, then those that came last, batch by batch."""
-        spool = self._spools.pop(resource, None)
+        spool = self._spools.get(resource)
         rows: list[Row] = []
-        for row in spool.taken() if spool else ():
+        for row in spool.rows() if spool else ():
             rows.append(row)
             if len(rows) >= self.run.settings.batch_size_rows:
                 yield rows
@@ -120,17 +128,29 @@ class Engine:
     def _defer(self, row: Row) -> None:
         """Let a row wait for the end of the input."""
         name = row.meaning.resource.name
-        if name not in self._spools:
-            self._spools[name] = Spool(self.run.settings.batch_size_rows)
+        with self._lock:
+            if name not in self._spools:
+                self._spools[name] = Spool(self.run.settings.batch_size_rows)
         self._spools[name].put(row)
 
     def end(self) -> None:
         """Say of every row that has not ended that it was not reached; send out STATE as far as it is."""
         self.run.ledger.emit()
-        self.run.outcomes.not_reached()
+        for row in self._left():
+            key = key_of(row.meaning, row.record)
+            self.run.outcomes.end(row, "not reached", key=key)
         for spool in self._spools.values():
             spool.close()
         self.run.close()
+
+    def _left(self) -> Iterator[Row]:
+        """Give every row that may not have ended, and some that have."""
+        yield from self._under_way
+        for rows in self._buffers.values():
+            yield from rows
+        for spool in self._spools.values():
+            yield from spool.rows()
+        yield from self._deletes.rows()
 
     def interrupt(self, signal: int) -> None:
         """Stop for a signal: what is under way comes to its end, nothing new begins."""

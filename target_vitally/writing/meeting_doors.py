@@ -13,9 +13,10 @@ from target_vitally.planning.plan import Plan
 from target_vitally.planning.resource import Record, Resource
 from target_vitally.planning.values import same_json
 from target_vitally.writing.doors import Door, with_body
-from target_vitally.writing.references import participants_named
-from target_vitally.writing.wire import Declined, segment
+from target_vitally.writing.references import References, participants_named
+from target_vitally.writing.wire import Declined, Wire, segment
 from target_vitally.writing.work import Work
+from vitally_api import single
 
 
 class MeetingDoor(Door):
@@ -100,17 +101,30 @@ class TranscriptDoor(Door):
 
     asks = True
 
+    def __init__(self, resource: Resource, references: References, wire: Wire) -> None:
+        super().__init__(resource, references, wire)
+        self._pretended: dict[str, Record] = {}
+
     @override
     def find(self, works: Sequence[Work]) -> None:
         """Leave it to `present`: each is a request of its own."""
 
     @override
     def present(self, work: Work) -> list[Record]:
-        if work.inside["meetingId"].startswith("new:"):
+        meeting = work.inside["meetingId"]
+        if meeting in self._pretended:
+            return [self._pretended[meeting]]
+        if meeting.startswith("new:"):
             return []
         path = self.path(work)
-        found = self.wire.records(path, self.label, None, work.tally)
-        return [{"id": work.inside["meetingId"], **record} for record in found[:1]]
+        found = self.wire.records(path, self.label, None, work.tally, parse=single)
+        return [{"id": meeting, **record} for record in found[:1]]
+
+    @override
+    def pretend(self, work: Work, plan: Plan, id_: str) -> Record:
+        meeting = work.inside["meetingId"]
+        self._pretended[meeting] = {"id": meeting, **plan.body}
+        return self._pretended[meeting]
 
     @override
     def again(self, work: Work) -> list[Record] | None:

@@ -68,7 +68,7 @@ class Outcomes:
         self._schemas: dict[str, Origin] = {}
         self.streams: dict[str, Counts] = {}
         self.total: Counter[Word] = Counter()
-        self._open: dict[int, str] = {}
+        self._open: set[int] = set()
         self._results = _opened(settings.results_file)
         self._rejects = _opened(settings.rejects_file)
 
@@ -76,31 +76,20 @@ class Outcomes:
         """Count a row that was read."""
         with self._lock:
             self.counts(row.meaning.stream).read += 1
-            self._open[row.number] = row.meaning.stream
+            self._open.add(row.number)
 
     def ignore(self, stream: str, number: int, reason: str) -> None:
         """Count a row of a stream that is not written."""
         with self._lock:
             self.counts(stream).read += 1
             self.counts(stream).reasons[f"ignored: {reason}"] += 1
-            self._plain(stream, number, "ignored", reason)
+            self.counts(stream).words["ignored"] += 1
+            self.total["ignored"] += 1
+            if self._results is not None:
+                line = {"stream": stream, "row": number, "key": None, "id": None}
+                more = {"outcome": "ignored", "requests": 0, "reason": reason}
+                self._results.write(encoded({**line, **more}) + b"\n")
         self._ledger.end(number)
-
-    def not_reached(self) -> None:
-        """Say of every row that has not ended that it was not reached."""
-        with self._lock:
-            for number, stream in self._open.items():
-                self._plain(stream, number, "not reached")
-            self._open.clear()
-
-    def _plain(self, stream: str, number: int, word: Word, reason: str = "") -> None:
-        """Count a row of which nothing but its place is known."""
-        self.counts(stream).words[word] += 1
-        self.total[word] += 1
-        if self._results is not None:
-            line = {"stream": stream, "row": number, "key": None, "id": None, "outcome": word}
-            more = {"requests": 0, "reason": reason} if reason else {"requests": 0}
-            self._results.write(encoded({**line, **more}) + b"\n")
 
     def counts(self, stream: str) -> Counts:
         """Give the counts of a stream."""
@@ -120,8 +109,9 @@ class Outcomes:
         """Take in what became of a row."""
         stream = row.meaning.stream
         with self._lock:
-            if self._open.pop(row.number, None) is None:
+            if row.number not in self._open:
                 return
+            self._open.remove(row.number)
             counts = self.counts(stream)
             counts.words[word] += 1
             counts.requests += requests

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from target_vitally.planning.meaning import resource_named
+from target_vitally.planning.meaning import resource_named, trait_columns
 from target_vitally.planning.resource import Resource
 from target_vitally.writing.run import Run
 from vitally_api import Refused, printable
@@ -69,8 +69,7 @@ class Preflight:
             yield f"there is no custom object {printable(str(entry['custom_object']))}"
 
     def _traits(self, resource: Resource, entry: Mapping[str, Any]) -> Iterator[str]:
-        traits = entry.get("traits")
-        paths = [p for p in traits if p.startswith(CUSTOM)] if isinstance(traits, dict) else []
+        paths = [path for path in trait_columns(entry.get("traits")) if path.startswith(CUSTOM)]
         if not paths or resource.model is None:
             return
         query = {"model": resource.model}

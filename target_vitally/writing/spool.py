@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import threading
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import IO
@@ -21,14 +22,19 @@ class Spool:
         self._rows: list[Row] = []
         self._file: IO[bytes] | None = None
         self._about: list[tuple[Meaning, Origin]] = []
+        self._lock = threading.Lock()
 
     def put(self, row: Row) -> None:
-        """Let a row wait."""
+        """Let a row wait, from any thread."""
+        with self._lock:
+            self._put(row)
+
+    def _put(self, row: Row) -> None:
         if len(self._rows) < self._in_memory and self._file is None:
             self._rows.append(row)
             return
         if self._file is None:
-            self._file = tempfile.TemporaryFile(prefix="target-vitally-")  # noqa: SIM115 - taken() closes it
+            self._file = tempfile.TemporaryFile(prefix="target-vitally-")  # noqa: SIM115 - close() closes it
         about = (row.meaning, row.origin)
         place = next((i for i, known in enumerate(self._about) if known[0] is about[0]), None)
         if place is None:
@@ -41,16 +47,13 @@ class Spool:
         if self._file is not None:
             self._file.close()
 
-    def taken(self) -> Iterator[Row]:
-        """Give all rows, and have none any more."""
+    def rows(self) -> Iterator[Row]:
+        """Give all rows, in their order."""
         yield from self._rows
-        self._rows = []
         if self._file is None:
             return
-        file, self._file = self._file, None
-        with file:
-            file.seek(0)
-            for line in file:
-                number, place, record, raw = json.loads(line, parse_float=Decimal)
-                meaning, origin = self._about[place]
-                yield Row(number, meaning, origin, record, raw)
+        self._file.seek(0)
+        for line in self._file:
+            number, place, record, raw = json.loads(line, parse_float=Decimal)
+            meaning, origin = self._about[place]
+            yield Row(number, meaning, origin, record, raw)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -15,6 +15,7 @@ from vitally_api import (
     Cursors,
     Refused,
     Uncounted,
+    Unreadable,
     Vitally,
     VitallyError,
     error_text,
@@ -67,6 +68,19 @@ def segment(text: str) -> str:
     return quote(text, safe="").replace(".", "%2E") if set(text) <= {"."} else quote(text, safe="")
 
 
+def found(body: Any) -> list[Record]:
+    """Take an error in place of a record for none, as one client of many years does.
+
+    Of nothing at all nobody knows what it means, and a record that is there must not seem absent.
+    """
+    if body is None:
+        msg = "there is nothing in it"
+        raise Unreadable(msg)
+    if isinstance(body, dict) and body.get("error") and "id" not in body:
+        return []
+    return single(body)
+
+
 class Wire:
     """Reads and writes records of one workspace."""
 
@@ -77,13 +91,17 @@ class Wire:
         self.writes = 0
 
     def records(
-        self, path: str, label: str, query: Mapping[str, str] | None = None, counts: Any = None
+        self,
+        path: str,
+        label: str,
+        query: Mapping[str, str] | None = None,
+        counts: Any = None,
+        *,
+        parse: Callable[[Any], list[Record]] = found,
     ) -> list[Record]:
         """Read what is at an address: one record, or those that a search finds; none if there is none."""
         try:
-            answer = self._vitally.get(
-                path, query or {}, _found, counts or self.totals, label=label
-            )
+            answer = self._vitally.get(path, query or {}, parse, counts or self.totals, label=label)
         except Refused as refused:
             if refused.status in GONE:
                 return []
@@ -154,10 +172,3 @@ class Wire:
     def _clock(self, date: datetime | None) -> None:
         if self.clock is None:
             self.clock = date
-
-
-def _found(body: Any) -> list[Record]:
-    """Take an error in place of a record for none, as one client of many years does."""
-    if isinstance(body, dict) and body.get("error") and "id" not in body:
-        return []
-    return single(body)

@@ -26,7 +26,8 @@ Make = Callable[..., Record]
 class Work:
     """A group of rows with one key; ``inside`` has the ids that stand in the address of its resource.
 
-    ``body`` is what the rows say, with Vitally's ids in the place of references.
+    ``body`` is what the rows say, with Vitally's ids in the place of references; ``missing`` is what
+    they refer to and is not there. ``hopeful`` if what Vitally refuses now it may take later.
     """
 
     fitted: Fitted
@@ -34,6 +35,8 @@ class Work:
     body: Record = field(default_factory=dict)
     inside: dict[str, str] = field(default_factory=dict)
     left_out: list[tuple[str, Named]] = field(default_factory=list)
+    missing: Unresolved | None = None
+    hopeful: bool = False
     tally: Tally = field(default_factory=Tally)
 
     @property
@@ -56,12 +59,21 @@ class Work:
         """What the record is."""
         return self.meaning.resource
 
+    def said(self, name: str) -> Any:
+        """Give what the rows say of a property."""
+        return self.fitted.properties.get(name)
+
+    @property
+    def homeless(self) -> bool:
+        """Whether what its address takes is not there."""
+        return any(r.in_path and r.name not in self.inside for r in self.resource.references)
+
 
 def work_of(group: Group[Row], references: References, totals: Any) -> Work:
-    """Resolve what rows refer to; `Unresolved` is raised for what is not there.
+    """Resolve what rows refer to; `Rejection` is raised for rows that cannot be written.
 
     In a copy, what cannot be resolved is left out, unless the address takes it; the caller decides
-    whether it may still come.
+    whether it may still come, as with what is missing.
     """
     fitted = group.fitted
     resource = group.rows[-1].meaning.resource
@@ -79,21 +91,25 @@ def work_of(group: Group[Row], references: References, totals: Any) -> Work:
                 ids.append(references.resolve(named))
             except Unresolved as unresolved:
                 if not fitted.copy or reference.in_path or unresolved.count:
-                    raise
-                work.left_out.append((name, named))
-        if reference.in_path:
+                    work.missing = work.missing or unresolved
+                else:
+                    work.left_out.append((name, named))
+        if reference.in_path and ids:
             work.inside[name] = ids[0]
         elif ids:
             work.body[name] = ids if reference.many else ids[0]
     _check_inside(work)
     if not fitted.delete:
-        _people(work, references)
+        try:
+            _people(work, references)
+        except Unresolved as unresolved:
+            work.missing = work.missing or unresolved
     return work
 
 
 def _check_inside(work: Work) -> None:
     for reference in work.resource.references:
-        if reference.in_path and reference.name not in work.inside:
+        if reference.in_path and reference.name not in {*work.inside, *work.fitted.references}:
             column = reference.ways[0].column
             msg = f"it takes {reference.name} or {column}"
             raise Rejection(msg)

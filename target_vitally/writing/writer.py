@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
+from collections.abc import Callable
 
 from target_vitally.planning.plan import Plan, Word, plan
 from target_vitally.planning.resource import Record
@@ -27,8 +28,10 @@ class Writer:
 
     patience = PATIENCE
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, put_off: Callable[[Work], None]) -> None:
+        """``put_off`` takes what is to be tried once more at the end of the input."""
         self._run = run
+        self._put_off = put_off
         self._new = itertools.count(1)
 
     def write(self, work: Work) -> None:
@@ -39,12 +42,16 @@ class Writer:
             now = made.record or {}
             word: Word = made.word
             if word in {"created", "updated"}:
-                made, now = (
-                    self._pretend(door, work, made) if self._dry else self._do(door, work, made)
-                )
+                if self._dry:
+                    now = door.pretend(work, made, f"new:{next(self._new)}")
+                else:
+                    made, now = self._do(door, work, made)
                 word = made.word
         except Declined as declined:
-            self._end(work, Plan("rejected", str(declined)), {})
+            if work.hopeful:
+                self._put_off(work)
+            else:
+                self._end(work, Plan("rejected", str(declined)), {})
         except Refused as refused:
             if refused.key:
                 raise
@@ -84,21 +91,14 @@ class Writer:
     def _plan(self, door: Door, work: Work) -> Plan:
         return plan(
             work.resource,
-            work.meaning.mode,
+            work.fitted.mode,
             work.fitted,
             work.body,
             door.present(work),
             only_changed=self._run.settings.only_changed,
             compare=door.compare,
+            missing=str(work.missing or ""),
         )
-
-    def _pretend(self, door: Door, work: Work, made: Plan) -> tuple[Plan, Record]:
-        """Do as if: what would be created counts as there for the rows that refer to it."""
-        before = made.record or {"id": f"new:{next(self._new)}"}
-        traits = {**(before.get("traits") or {}), **(made.body.get("traits") or {})}
-        now = {**before, **made.body, "traits": traits}
-        door.index(work).put(now)
-        return made, now
 
     def _do(  # noqa: C901 - what may follow from a write, in one place
         self, door: Door, work: Work, made: Plan

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from harness.target import Row, messages, write
 from harness.workspace import Workspace
-from tests.target.writing import Row, messages, write
 
 MEETING = {"externalId": "m1", "title": "QBR", "participants": [{"email": "u@example.com"}]}
 SPEECH = [

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from harness.target import messages, schema
 from harness.workspace import Workspace
-from tests.target.writing import messages, schema
 
 SECRET = "sk_live_not_a_real_key"  # noqa: S105 - made up
 COMMAND = [sys.executable, "-m", "target_vitally"]

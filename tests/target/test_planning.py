@@ -18,6 +18,7 @@ from target_vitally.planning.meaning import (
     Misunderstood,
     camel,
     meaning_of,
+    problems_with,
     resource_named,
 )
 from target_vitally.planning.plan import plan
@@ -258,3 +259,16 @@ def test_an_empty_list_of_accounts_is_never_sent() -> None:
 
 def test_now_is_a_moment() -> None:
     assert fitted("date", datetime(2026, 1, 31, 23, tzinfo=UTC)) == "2026-01-31"
+
+
+@pytest.mark.parametrize("traits", [{"a.b": "x", "a.c.d": "y"}, {"a": {"b": "x", "c": {"d": "y"}}}])
+def test_a_path_may_come_as_maps_within_maps(traits: Any) -> None:
+    """As Meltano hands a path with dots over, which it takes for a setting within a setting."""
+    entry = {"resource": "accounts", "traits": traits}
+    assert problems_with({"rows": entry}, RESOURCES) == []
+    meaning = meaning_of("rows", ["externalId", "x", "y"], entry, RESOURCES["accounts"], "upsert")
+    assert meaning.traits == {"a.b": "x", "a.c.d": "y"}
+    entry["traits"] = {"a": {"b": 1}}
+    assert problems_with({"rows": entry}, RESOURCES) == [
+        "streams.rows.traits is no map of names to columns"
+    ]

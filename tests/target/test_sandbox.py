@@ -6,10 +6,10 @@ import json
 
 import pytest
 
+from harness.target import Outcome, Row, messages, write
 from sandbox import World, serve
 from sandbox.writing.switches import Writing
 from tests.target.test_activity import CASES, MEETING, PROJECT, SPEECH
-from tests.target.writing import Outcome, Row, messages, write
 
 KEY = "sandbox"
 

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 from singer_sdk import Target
 
+from harness.target import Row, messages, schema, write
 from harness.workspace import Workspace
 from sandbox import Sandbox
 from tap_vitally.tap import TapVitally
 from target_vitally.resources import RESOURCES
 from target_vitally.sink import SeamTarget
 from target_vitally.target import TargetVitally
-from tests.target.writing import Row, messages, schema, write
 
 
 def test_a_schema_may_change_in_mid_stream(here: Workspace) -> None:

@@ -7,13 +7,19 @@ import re
 from typing import Any
 
 from harness.support import ROOT
+from harness.target import messages
 from sandbox import World, serve
+from target_vitally.resources import RESOURCES
+from target_vitally.settings import SCHEMA
 from tests.target.test_sandbox import KEY, There
-from tests.target.writing import messages
 
 PAGE = (ROOT / "docs" / "writing.md").read_text(encoding="utf-8")
 ACTIONS = re.findall(
     r"^\| ((?:Create|Update|Delete) [^|]+) \| (\w+) \| `(.+)` \|$", PAGE, re.MULTILINE
+)
+COVERAGE = (ROOT / "docs" / "coverage.md").read_text(encoding="utf-8")
+COVERED = re.findall(
+    r"^\| ((?:Create|Update|Delete) [^|]+) \| `(\w+)` \|([^|]*)\|$", COVERAGE, re.MULTILINE
 )
 WORDS = {"Create": "created", "Update": "updated", "Delete": "deleted"}
 
@@ -49,3 +55,14 @@ def test_every_action_of_the_page_is_carried_out_by_its_row() -> None:
             project = (
                 str(found.results[0].get("id") or project) if stream == "projects" else project
             )
+
+
+def test_the_page_on_coverage_leaves_no_action_out() -> None:
+    assert [(action, stream) for action, stream, _ in COVERED] == [
+        (action, stream) for action, stream, _ in ACTIONS
+    ]
+    for action, stream, settings in COVERED:
+        assert stream in RESOURCES
+        named = set(re.findall(r"`([^`]+)`", settings))
+        assert named <= SCHEMA["properties"].keys()
+        assert ("deletes" in named) is action.startswith("Delete")

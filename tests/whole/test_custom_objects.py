@@ -194,7 +194,7 @@ def test_discovery_without_them_leaves_the_others_and_says_so(
     assert run.returncode == 0, run.stderr
     assert {entry["stream"] for entry in json.loads(run.stdout)["streams"]} == STATIC
     (error,) = [line for line in run.stderr.splitlines() if "| ERROR " in line]
-    assert "custom objects could not be found" in error
+    assert "workspace could not be asked for what it defines" in error
     assert told in error
     assert "Traceback" not in run.stderr
     assert "canary" not in run.stderr

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from fnmatch import fnmatchcase
@@ -17,6 +16,7 @@ import yaml
 
 from harness.support import ROOT, Row, Warehouse, config_for, run_command, run_in_process
 from sandbox import Sandbox
+from sandbox.pools import pools
 from scripts import readme
 from tap_vitally import report
 from tap_vitally.reading.lookups import problems_with
@@ -129,7 +129,10 @@ def test_meltano_knows_what_the_tap_can_do() -> None:
 
 @pytest.mark.parametrize(
     ("file", "more"),
-    [("meltano.yml", set()), ("docs/examples/meltano.yml", {"vitally_sync_runs"})],
+    [
+        ("meltano.yml", set()),
+        ("docs/examples/meltano.yml", {"vitally_sync_runs", "inventory", "inventory_runs"}),
+    ],
 )
 def test_meltano_selects_what_the_tap_selects_by_default(file: str, more: set[str]) -> None:
     patterns = extractor(yaml.safe_load((ROOT / file).read_text()))["select"]
@@ -143,22 +146,47 @@ def test_meltano_selects_what_the_tap_selects_by_default(file: str, more: set[st
     assert all(pattern.endswith(".*") for pattern in patterns)
 
 
-def test_the_settings_in_the_example_project_are_the_taps_and_a_key_is_secret() -> None:
-    settings = {item["name"]: item for item in extractor(example("meltano.yml"))["settings"]}
-    assert settings.keys() <= TapVitally.config_jsonschema["properties"].keys()
-    assert settings["api_key"]["sensitive"] is True
+def test_the_projects_to_paste_declare_every_setting_as_ours_does() -> None:
+    """What is not declared, Meltano does not take from the environment."""
+    ours = yaml.safe_load((ROOT / "meltano.yml").read_text())["plugins"]
+    for file, kind, name in (
+        ("meltano.yml", "extractors", "tap-vitally"),
+        ("push.yml", "loaders", "target-vitally"),
+    ):
+        theirs = example(file)["plugins"]
+        settings = {item["name"]: item for item in _plugin(theirs, kind, name)["settings"]}
+        wanted = {item["name"]: item for item in _plugin(ours, kind, name)["settings"]}
+        assert settings.keys() == wanted.keys()
+        for setting, item in settings.items():
+            declared = wanted[setting]["kind"].replace("options", "string")
+            assert item["kind"] == declared
+            assert item.get("sensitive") == wanted[setting].get("sensitive")
+
+
+def _plugin(plugins: Row, kind: str, name: str) -> Row:
+    found: Row = next(item for item in plugins[kind] if item["name"] == name)
+    return found
+
+
+def test_the_projects_to_paste_name_the_releases_that_are_tested() -> None:
+    for file in ("meltano.yml", "push.yml"):
+        for kind in example(file)["plugins"].values():
+            for plugin in kind:
+                if not plugin["pip_url"].startswith("-e"):
+                    pins = (ROOT / "requirements" / f"{plugin['name']}.txt").read_text()
+                    assert plugin["pip_url"] in pins.splitlines()
 
 
 # The workflow
 
 
 def test_the_examples_are_valid_and_the_workflow_is_safe() -> None:
-    workflow, project = (
-        str(ROOT / "docs" / "examples" / name) for name in ("sync.yml", "meltano.yml")
+    workflow, project, push = (
+        str(ROOT / "docs" / "examples" / name) for name in ("sync.yml", "meltano.yml", "push.yml")
     )
     for command in (
         ["check-jsonschema", "--builtin-schema", "vendor.github-workflows", workflow],
-        ["check-jsonschema", "--builtin-schema", "vendor.meltano", project],
+        ["check-jsonschema", "--builtin-schema", "vendor.meltano", project, push],
         ["zizmor", "--offline", "--quiet", "--no-config", workflow],
     ):
         program = shutil.which(command[0], path=str(Path(sys.executable).parent))
@@ -248,43 +276,38 @@ def test_the_example_of_lookups_is_taken() -> None:
     TapVitally(config=config_for("http://127.0.0.1:1", lookups=lookups))
 
 
-def test_the_pipe_on_the_shell_keeps_its_state(
-    start_sandbox: Callable[..., Sandbox], tmp_path: Path
+DEFINITIONS = {stream for stream in BY_DEFAULT if stream.endswith(("fields", "categories"))} | {
+    "project_templates",
+    "custom_objects",
+    "survey_questions",
+}
+"""Streams of what the workspace defines for itself, in which nobody is written about."""
+
+
+def test_the_example_of_masking_leaves_nothing_that_a_person_wrote(
+    start_sandbox: Callable[..., Sandbox],
 ) -> None:
-    script = snippet("sh", section("docs/start.md", "On the shell"))
-    assert "state.json" in script
-    programs = tmp_path / "bin"
-    programs.mkdir()
-    tap = f'#!/bin/sh\nexec "{sys.executable}" -m tap_vitally "$@"\n'
-    # A target as the specification wants it: it repeats STATE once the records are safe.
-    target = (
-        f"#!{sys.executable}\nimport json, sys\n"
-        "lines = [json.loads(line) for line in sys.stdin]\n"
-        "open('records', 'a').writelines(f'{m[\"stream\"]}\\n' for m in lines if 'record' in m)\n"
-        "[print(json.dumps(m['value'])) for m in lines if m['type'] == 'STATE']\n"
-    )
-    for name, text in (("tap-vitally", tap), ("target-jsonl", target)):
-        (programs / name).write_text(text)
-        (programs / name).chmod(0o755)
-    sandbox = start_sandbox(accounts=5)
-    (tmp_path / "config.json").write_text(json.dumps(config_for(sandbox.url)))
-    (tmp_path / "target.json").write_text("{}")
-    counts = []
-    for _ in range(2):
-        env = {"PATH": f"{programs}:/usr/bin:/bin", "PYTHONPATH": str(ROOT)}
-        done = subprocess.run(
-            ["/bin/bash", "-e", "-c", script],
-            cwd=tmp_path,
-            env=env,
-            check=False,
-            capture_output=True,
-        )
-        assert done.returncode == 0, done.stderr.decode()
-        counts.append((tmp_path / "records").read_text().count("users\n"))
-    assert json.loads((tmp_path / "state.json").read_text())["bookmarks"]["users"]
-    truth = len(sandbox.world.truth("users"))
-    assert counts[0] == truth
-    assert counts[1] < truth + truth
+    seed = 1
+    sandbox = start_sandbox(accounts=12, seed=seed)
+    mask = example("masking.yml")["config"] | {"stream_map_config": {"salt": "salt"}}
+    config = config_for(sandbox.url, survey_ids=sandbox.world.ids("surveys"))
+    written = pools(seed).phrases
+
+    def text(**settings: Any) -> set[tuple[str, str]]:
+        messages = run_in_process(config | settings, select=BY_DEFAULT)
+        return {
+            (message["stream"], name)
+            for message in messages
+            if message["type"] == "RECORD" and message["stream"] not in DEFINITIONS
+            for name, value in message["record"].items()
+            if name != "category"
+            and any(
+                phrase in json.dumps(value, default=str, ensure_ascii=False) for phrase in written
+            )
+        }
+
+    assert {stream for stream, _ in text()} >= {"meetings", "notes", "survey_responses", "tasks"}
+    assert text(**mask) == set()
 
 
 def test_the_example_of_masking_leaves_no_name_and_no_address(

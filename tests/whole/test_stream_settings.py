@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from harness.expectations import expected, last_state, loaded, records_of
-from harness.support import Row, config_for, run_in_process
+from harness.support import Row, catalog, config_for, run_in_process
 from sandbox import Sandbox, World
 from tests.whole.workspaces import frozen, pages_asked
 
@@ -177,6 +177,8 @@ def test_embedded_objects_can_be_left_out_and_their_ids_stay(stream: str) -> Non
         config = config_for(sandbox.url, embedded_objects="none")
         warehouse = loaded(run_in_process(config, select=[stream]))
         assert not warehouse.schemas[stream]["properties"].keys() & set(EMBEDDED[stream])
+        (found,) = (e for e in catalog(config=config)["streams"] if e["stream"] == stream)
+        assert not found["schema"]["properties"].keys() & set(EMBEDDED[stream])
         wanted = {
             key: {name: value for name, value in row.items() if name not in EMBEDDED[stream]}
             for key, row in table.items()

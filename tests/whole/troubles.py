@@ -21,7 +21,7 @@ import pytest
 import requests
 from singer_sdk.exceptions import ConfigValidationError
 
-from harness.support import ROOT, Row, config_for, run_command, run_in_process
+from harness.support import ROOT, Row, catalog, config_for, run_command, run_in_process
 from sandbox import Fault, Sandbox
 from tap_vitally.tap import TapVitally
 from vitally_api import Policy, VitallyError
@@ -113,6 +113,7 @@ WRONG_SETTINGS: Mapping[str, Row] = {
     "user agent": {**EU, "user_agent": "a\nb"},
     "no id": {**EU, "lookups": {"accounts": [".."]}},
     "unknown look-up": {**EU, "lookups": {"account": ["1"]}},
+    "no salt": {**EU, "stream_maps": {"users": {"email": "config['salt'] + email"}}},
     "vague look-up": {**EU, "lookups": {"custom_object_instances": [{"customObjectId": "1"}]}},
 }
 
@@ -239,9 +240,9 @@ TROUBLES |= {
 NOT_IN_THE_PLAN = Fault("status", "customObjects*", status=403)
 
 
-@trouble("not in the plan")
-def not_in_the_plan(stage: Stage) -> list[str]:
-    return stage.answered(NOT_IN_THE_PLAN, select=("custom_objects",))
+TROUBLES["not in the plan"] = lambda stage: stage.answered(
+    NOT_IN_THE_PLAN, select=("custom_objects",)
+)
 
 
 @trouble("not allowed to skip")
@@ -252,13 +253,20 @@ def not_allowed_to_skip(stage: Stage) -> list[str]:
     return said(done.stderr)[-1:]
 
 
-@trouble("custom objects")
-def custom_object_discovery(stage: Stage) -> list[str]:
+def discovery(setting: str, missing: Fault, stage: Stage) -> list[str]:
     stage.log.clear()
-    config = config_for(stage.sandbox.url, custom_object_streams=True)
-    with stage.failing(NOT_IN_THE_PLAN):
+    with stage.failing(missing):
+        config = config_for(stage.sandbox.url, **{setting: True})
         assert TapVitally(config=config, validate_config=False).streams
     return stage.said()
+
+
+NO_FIELDS = Fault("status", "customFields*", status=403)
+TROUBLES["custom objects"] = partial(discovery, "custom_object_streams", NOT_IN_THE_PLAN)
+TROUBLES["custom fields"] = partial(discovery, "trait_columns", NO_FIELDS)
+TROUBLES["custom fields made later"] = lambda stage: TapVitally(
+    config=config_for(stage.sandbox.url, trait_columns=True), catalog=catalog(["accounts"])
+).misses()
 
 
 @trouble("all children refused")

@@ -53,6 +53,7 @@ class Outcome:
 
 
 def schema(stream: str, rows: list[Row], keys: list[str] | None = None) -> Row:
+    """Make the SCHEMA that rows need."""
     names = dict.fromkeys(name for row in rows for name in row)
     return {
         "type": "SCHEMA",

@@ -1,0 +1,232 @@
+"""Histories of tables that are written, and shorter ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from random import Random
+from typing import Any
+
+from harness.tables import KEYLESS, REFERRED, STREAMS, Row, Team, a_table, parents
+from harness.target import schema
+from harness.write_hunt import Attempt, Ending, Spoiled, WriteHunt
+from sandbox import World
+
+LOST = (
+    Spoiled("reset_before"),
+    Spoiled("reset_mid_body"),
+    Spoiled("truncated_with_length"),
+    Spoiled("truncated_chunked"),
+    Spoiled("broken_gzip"),
+    Spoiled("html_200"),
+    Spoiled("status", status=200, body=""),
+    Spoiled("status", status=500),
+    Spoiled("status", status=502),
+    Spoiled("status", status=503),
+    Spoiled("status", status=504),
+)
+"""What leaves open whether a write was carried out."""
+REFUSED = (
+    Spoiled("status", status=429),
+    Spoiled("status", status=401),
+    Spoiled("status", status=403),
+)
+"""What says that it was not."""
+DENIED = (
+    Spoiled("status", status=400),
+    Spoiled("status", status=409),
+    Spoiled("status", status=422),
+    Spoiled("error_200"),
+)
+"""... and that the row is at fault, which only a write can say."""
+SWITCHES: dict[str, tuple[Any, ...]] = {
+    "on_known": ("update", "409", "400", "duplicate"),
+    "links": ("replace", "add"),
+    "extra": ("ignore", "refuse"),
+    "project_parent": ("either", "accountId", "customerId"),
+    "errors_as_200": (False, True),
+    "all_errors": (True, False),
+    "strip_html": (True, False),
+    "absent_tags": ("drop", "keep"),
+    "users_deleted": ("now", "later"),
+    "deleted_status": (204, 200),
+    "bare_external_ids": (False, True),
+    "on_archived": ("update", "revive", "new", "400", "409"),
+    "touched_after": (None, 0.0),
+    "unknown_traits": ("store", "drop", "refuse"),
+}
+
+
+@dataclass(frozen=True)
+class Night:
+    """An input, and the runs that it takes."""
+
+    said: tuple[Row, ...]
+    attempts: tuple[Attempt, ...] = ()
+
+
+@dataclass(frozen=True)
+class History:
+    """A workspace, and the nights in which tables are written into it."""
+
+    setup: dict[str, Any]
+    nights: tuple[Night, ...]
+    repeated: bool = field(default=False)
+
+    def __str__(self) -> str:
+        """Write it as the body of a test."""
+        lines = [f"hunt = WriteHunt(**{self.setup})"]
+        for night in self.nights:
+            lines += [f"hunt.night({night.said},", f"    {night.attempts})"]
+        return "\n".join([*lines, "hunt.again(...)"] if self.repeated else lines)
+
+
+def invented(random: Random) -> History:
+    """Think of a history."""
+    seed = random.randrange(3)
+    team = Team.of(World.empty(seed))
+    deletes = random.random() < 0.6
+    size = random.choice((1, 2, 3, 1000, 1000))
+    settings: Row = {
+        "batch_size_rows": size,
+        "concurrency": random.choice((1, 2, 8)),
+        "streams": dict(STREAMS),
+        "deletes": "delete" if deletes else "ignore",
+        "max_deletes": random.choice((100, 100, 100, 0)),
+        "nulls": random.choice(("omit", "omit", "clear")),
+    }
+    if random.random() < 0.1:
+        settings["only_changed"] = False
+    switches = {n: random.choice(v) for n, v in SWITCHES.items() if random.random() < 0.4}
+    limit = random.choice((20, 40)) if random.random() < 0.02 else None
+    if limit:
+        switches["cost"] = random.choice((1, 2, 5))
+    nights = [Night(tuple(_first(random, team)))]
+    nights += [
+        Night(tuple(_input(random, team, deletes=deletes)), attempts(random))
+        for _ in range(random.choice((1, 1, 2)))
+    ]
+    setup = {"seed": seed, "switches": switches, "settings": settings, "limit": limit}
+    last = {message.get("stream") for message in nights[-1].said}
+    # What speaks of one record in two ways may say two things, and be written in turn.
+    twofold = last & ({*STREAMS, KEYLESS} - {"keyed-projects"}) or switches.get("links") == "add"
+    repeatable = size == 1000 and "only_changed" not in settings and not twofold
+    return History(setup, tuple(nights), repeatable)
+
+
+def _first(random: Random, team: Team) -> Iterator[Row]:
+    """Think of what was there before; what is referred to comes now or last."""
+    for stream in random.sample(REFERRED, len(REFERRED)):
+        yield from _table(stream, parents(random, team, stream))
+    for _ in range(random.randrange(4)):
+        yield from _table(*a_table(random, team, deletes=False))
+
+
+def _input(random: Random, team: Team, *, deletes: bool) -> Iterator[Row]:
+    """Think of an input, with a STATE now and then that says how far it has come."""
+    said: list[Row] = []
+    tables = [a_table(random, team, deletes=deletes) for _ in range(random.choice((1, 2, 4, 8)))]
+    for stream, rows in tables:
+        for message in _table(stream, rows):
+            said.append(message)
+            if random.random() < 0.15:
+                said.append({"type": "STATE", "value": len(said) + 1})
+    yield from [*said, {"type": "STATE", "value": len(said) + 1}]
+
+
+def _table(stream: str, rows: list[Row]) -> Iterator[Row]:
+    yield schema(stream, rows)
+    for row in rows:
+        yield {"type": "RECORD", "stream": stream, "record": row}
+
+
+def attempts(random: Random) -> tuple[Attempt, ...]:
+    """Think of what befalls the runs over an input."""
+    found = []
+    for _ in range(random.choice((0, 1, 1, 2, 3))):
+        spoiled = tuple(_spoiled(random) for _ in range(random.choice((0, 1, 1, 2, 4))))
+        endings: tuple[Ending, ...] = ("peace", "peace", "kill", "term")
+        ending = random.choice(endings)
+        at = random.randrange(1, random.choice((4, 15, 60)))
+        process = random.random() < 0.02
+        found.append(Attempt(spoiled, ending, at, process))
+    if random.random() < 0.2:
+        found.append(Attempt(dry=True))
+    return tuple(found)
+
+
+def _spoiled(random: Random) -> Spoiled:
+    """Think of a fault; what is looked up is never said not to be there."""
+    denied = random.random() < 0.15
+    done = random.random() < 0.5 and not denied
+    chosen = random.choice(DENIED if denied else random.choice((LOST, LOST, LOST, REFUSED)))
+    if chosen.status == 200 and chosen.kind == "status":
+        done = random.random() < 0.5
+        method = random.choice(("POST", "PUT", "DELETE")) if done else "GET"
+        return replace(chosen, method=method, after=random.randrange(20), done=done)
+    refused = chosen in REFUSED
+    written = denied or (done and not refused)
+    method = random.choice(("POST", "PUT", "DELETE") if written else ("*", "GET", "POST", "PUT"))
+    return replace(
+        chosen,
+        method=method,
+        times=random.choice((1, 1, 2, 4)),
+        after=random.choice((0, 0, random.randrange(20))),
+        done=done and not refused,
+    )
+
+
+def loss_in(history: History) -> Exception | None:
+    """Play a history; return what went wrong, if anything."""
+    hunt = WriteHunt(**history.setup)
+    try:
+        for night in history.nights:
+            hunt.night(night.said, night.attempts)
+        if history.repeated:
+            hunt.again(history.nights[-1].said)
+    except Exception as loss:  # noqa: BLE001 - whatever it is, it is what was looked for
+        return loss
+    finally:
+        hunt.close()
+    return None
+
+
+def shorter(history: History) -> Iterator[History]:
+    """Think of histories in which less happens."""
+    for i, night in enumerate(history.nights):
+        rest = history.nights[:i] + history.nights[i + 1 :]
+        if len(rest) > 0:
+            yield replace(history, nights=rest)
+        for less in _shorter(night):
+            yield replace(history, nights=(*history.nights[:i], less, *history.nights[i + 1 :]))
+    for name in ("switches", "settings"):
+        for key in history.setup[name]:
+            fewer = {n: v for n, v in history.setup[name].items() if n != key}
+            yield replace(history, setup={**history.setup, name: fewer})
+
+
+def _shorter(night: Night) -> Iterator[Night]:
+    said = night.said
+    size = len(said)
+    while size:
+        for begin in range(0, len(said), size):
+            gone = said[begin : begin + size]
+            if any(message["type"] == "RECORD" for message in gone):
+                yield replace(night, said=tuple(_renumbered(said, begin, size)))
+        size //= 2
+    for i, attempt in enumerate(night.attempts):
+        others = night.attempts[:i], night.attempts[i + 1 :]
+        yield replace(night, attempts=(*others[0], *others[1]))
+        for j in range(len(attempt.spoiled)):
+            fewer = attempt.spoiled[:j] + attempt.spoiled[j + 1 :]
+            yield replace(night, attempts=(*others[0], replace(attempt, spoiled=fewer), *others[1]))
+
+
+def _renumbered(said: tuple[Row, ...], begin: int, size: int) -> Iterator[Row]:
+    """Leave out rows; a STATE says how many messages there are up to it."""
+    number = 0
+    for place, message in enumerate(said):
+        if begin <= place < begin + size and message["type"] == "RECORD":
+            continue
+        number += 1
+        yield {**message, "value": number} if message["type"] == "STATE" else message

@@ -1,0 +1,92 @@
+"""The streams of one workspace, which is asked for what it defines for itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol, cast
+
+from singer_sdk import Tap
+
+from tap_vitally.reading.conform import identity_of
+from tap_vitally.reading.listing import Listing
+from tap_vitally.reading.page import Context
+from tap_vitally.reading.run import Run
+from tap_vitally.replication.parents import Parent
+from tap_vitally.stream import VitallyStream
+from tap_vitally.streams import STREAMS
+from tap_vitally.streams.custom import (
+    CustomFieldsStream,
+    CustomObjectFieldsStream,
+    CustomObjectInstancesStream,
+    CustomObjectsStream,
+    custom_object_streams,
+)
+from tap_vitally.streams.traits import columns_of
+from vitally_api import Refused, Unreadable
+
+Columns = Mapping[str, Mapping[str, Any]]
+WITHOUT_TRAITS = "team"
+"""The one model of which no stream has traits."""
+BAD_REQUEST = 400
+
+
+class Asking(Protocol):
+    """What finding the streams needs of the tap."""
+
+    run: Run
+
+
+def streams_of_workspace(tap: Tap, *, objects: bool, traits: bool) -> list[VitallyStream]:
+    """Build the streams, with one for each custom object, or a column for each custom field.
+
+    `VitallyError` is raised if the workspace cannot be asked.
+    """
+    cast("Asking", tap).run.workspace.probe()
+    definitions: dict[str, dict[str, Any]] = {}
+    if objects:
+        rows = _listing(tap, CustomObjectsStream).rows_of({})
+        definitions = {i: {**row, "id": i} for row in rows if (i := identity_of(row.get("id")))}
+    columns = _columns(tap, definitions) if traits else {}
+    generic = CustomObjectInstancesStream if objects else None
+    standard = [
+        stream(tap, columns=columns.get((stream.of or stream).name))
+        for stream in STREAMS
+        if stream is not generic
+    ]
+    return [*standard, *custom_object_streams(tap, definitions.values(), columns)]
+
+
+def _columns(tap: Tap, objects: Iterable[str]) -> Columns:
+    """Ask for the fields of every model and custom object; the columns are by model, or by id."""
+    standard = _listing(tap, CustomFieldsStream)
+    below = _listing(tap, CustomObjectFieldsStream)
+    asked = [
+        *((context.inject["model"], standard, context) for context in standard.contexts()),
+        *((each, below, context) for each in objects for context in below.contexts(Parent(each))),
+    ]
+    asked = [one for one in asked if one[0] != WITHOUT_TRAITS]
+
+    def fields_of(one: tuple[str, Listing, Context]) -> tuple[str, dict[str, Any]]:
+        name, listing, context = one
+        return name, columns_of(_fields(tap, listing, context))
+
+    with ThreadPoolExecutor(cast("Asking", tap).run.settings.concurrency) as workers:
+        return dict(workers.map(fields_of, asked))
+
+
+def _fields(tap: Tap, listing: Listing, context: Context) -> list[Any]:
+    """Ask for the fields of one model; none, and a warning, where the workspace does not give them."""
+    try:
+        return listing.ask(context).data
+    except (Refused, Unreadable) as failure:
+        refusal = failure if isinstance(failure, Refused) else None
+        if refusal and not (refusal.missing or refusal.status == BAD_REQUEST):
+            raise
+        what = ", ".join(context.inject.values())
+        tap.logger.warning("No trait columns for %s: %s", what, failure)
+        return []
+
+
+def _listing(tap: Tap, stream: type[VitallyStream]) -> Listing:
+    return stream(tap).engine.listing

@@ -1,0 +1,91 @@
+"""What the custom fields of a workspace become: one typed column each, beside `traits`."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from hashlib import sha256
+from typing import Any
+
+from tap_vitally.reading.traits import PREFIX
+from tap_vitally.streams import fields as f
+
+LONGEST = 63
+"""Characters that PostgreSQL keeps of a name; two longer ones may be the same to it."""
+MARK = 8
+"""Digits of a suffix."""
+
+Maker = Callable[[str, str], f.Field]
+WORDS: Mapping[Maker, str] = {
+    f.text: (
+        "string text textarea longtext shorttext richtext html select singleselect picklist "
+        "singlepicklist dropdown enum option radio url link email phone id uuid"
+    ),
+    f.number: "number numeric integer int long float double decimal currency money percent percentage",
+    f.flag: "boolean bool checkbox toggle",
+    f.moment: "datetime timestamp",
+    f.day: "date day",
+    f.texts: (
+        "multiselect multipicklist multiselectpicklist multienum multistring stringarray "
+        "arraystring arrayofstrings array list strings tags"
+    ),
+}
+"""How the types of fields are called, without marks between words; Vitally publishes no list."""
+MAKERS = {word: maker for maker, words in WORDS.items() for word in words.split()}
+
+
+def columns_of(fields: Iterable[Any]) -> dict[str, Any]:
+    """Make the properties that hold the fields of one model, which are as the API sent them."""
+    by_path = {
+        field["path"]: field
+        for field in fields
+        if isinstance(field, dict) and isinstance(field.get("path"), str) and field["path"].strip()
+    }
+    names = names_of(by_path)
+    columns = (_column(names[path], path, by_path[path]) for path in sorted(by_path))
+    return {column.name: column.schema for column in columns}
+
+
+def names_of(paths: Iterable[str]) -> dict[str, str]:
+    """Name the column of each path: in snake_case, without what all of a workspace's own begin with.
+
+    Paths that would get the same name all get a suffix that depends on nothing but the path, so
+    that no column ever changes its meaning.
+    """
+    names = {path: PREFIX + snake_case(path) for path in paths}
+    while True:
+        uses = Counter(names.values())
+        marked = {
+            path: _marked(path)
+            for path, name in names.items()
+            if (uses[name] > 1 or name == PREFIX or len(name) > LONGEST) and name != _marked(path)
+        }
+        if not marked:
+            return names
+        names |= marked
+
+
+def snake_case(path: str) -> str:
+    """Spell a path as columns are spelled: ``vitally.custom.nextStep`` as ``next_step``."""
+    words = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", path).lower()
+    return re.sub(r"[^a-z0-9]+", "_", words).strip("_").removeprefix("vitally_custom_")
+
+
+def maker_of(kind: Any) -> Maker:
+    """Find what declares a column for a type of field; free-form for one that is not known."""
+    word = re.sub(r"[^a-z]", "", str(kind).lower())
+    return MAKERS.get(word, f.free_form)
+
+
+def _marked(path: str) -> str:
+    mark = sha256(path.encode(errors="surrogatepass")).hexdigest()[:MARK]
+    return f"{(PREFIX + snake_case(path))[: LONGEST - MARK - 1].rstrip('_')}_{mark}"
+
+
+def _column(name: str, path: str, field: Mapping[str, Any]) -> f.Field:
+    label = str(field.get("label") or "").strip()
+    told = f"{label} ({path})." if label else f"{path}."
+    column = maker_of(field.get("type"))(name, told)
+    return replace(column, schema={**column.schema, "title": path})

@@ -55,13 +55,20 @@ class Index:
                     self._forget()
 
     def find(self, by: str, values: Iterable[str]) -> None:
-        """Make sure that it is known which records have these values of a key."""
+        """Make sure that it is known which records have these values of a key.
+
+        Pages are read until asking one by one has become the cheaper way: a few are left, no more
+        than pages were read, and the last page brought none or one of them.
+        """
         missing = {value for value in values if not self._knows(by, value)}
         alone = by in self._resource.single
-        pages = 0
-        while missing and not self._complete and not (alone and len(missing) <= max(FEW, pages)):
-            missing -= {_key(by, record) for record in self._read_page()}
-            pages += 1
+        pages = brought = 0
+        while missing and not self._complete:
+            if alone and brought <= 1 and len(missing) <= max(FEW, pages):
+                break
+            found = missing & {_key(by, record) for record in self._read_page()}
+            missing -= found
+            pages, brought = pages + 1, len(found)
         if missing and alone and not self._complete:
             self._spread(lambda value: self._read_one(by, value), missing)
 

@@ -5,6 +5,8 @@ The SDK takes it without a word, and a mask that hits nothing masks nothing.
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
@@ -13,6 +15,8 @@ from tap_vitally.reading.traits import trait_columns_in
 from tap_vitally.stream import VitallyStream
 from vitally_api import printable
 
+UNSET = re.compile(r"|\$\{?\w+\}?")
+"""How a value is spelt that was to come from the environment and did not."""
 REMOVED = (None, "__NULL__")
 MOST_NAMED = 10
 """Custom fields named in one line; more are counted."""
@@ -70,3 +74,40 @@ def trait_misses(streams: Iterable[VitallyStream]) -> Iterator[str]:
                 f"'{stream.name}' has custom fields that the catalog lacks: {named}{more}. They stay "
                 "in traits until there is a new catalog, made with --discover."
             )
+
+
+def unset_in_maps(config: Mapping[str, Any]) -> list[str]:
+    """Name the values that stream maps need and stream_map_config does not have, and what needs them.
+
+    A salt that is empty would hash without a word, and everybody could do the same.
+    """
+    given = config.get("stream_map_config") or {}
+    needed: dict[str, list[str]] = {}
+    for stream, mapped in (config.get("stream_maps") or {}).items():
+        for column, how in mapped.items() if isinstance(mapped, Mapping) else ():
+            for name in _values_in(how):
+                value = given.get(name)
+                if value is None or (isinstance(value, str) and UNSET.fullmatch(value.strip())):
+                    needed.setdefault(name, []).append(f"{stream}.{column}")
+    return [
+        f"stream_map_config has no {printable(name)}, which stream_maps need for "
+        f"{', '.join(map(printable, places))}: set it, or the variable that it comes from"
+        for name, places in needed.items()
+    ]
+
+
+def _values_in(expression: Any) -> Iterator[str]:
+    """Find the names that an expression looks up in the config of the stream maps."""
+    try:
+        tree = ast.parse(expression.strip(), mode="eval") if isinstance(expression, str) else None
+    except SyntaxError:
+        return
+    names = {
+        node.slice.value: None
+        for node in (ast.walk(tree) if tree else ())
+        if isinstance(node, ast.Subscript)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "config"
+        and isinstance(node.slice, ast.Constant)
+    }
+    yield from map(str, names)

@@ -5,11 +5,9 @@ from __future__ import annotations
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
+from collections.abc import Callable, Mapping
 
 from tap_vitally.reading.summary import Tally
-from tap_vitally.replication.instants import format_instant
 from vitally_api import printable
 
 PROGRESS_SECONDS = 10.0
@@ -68,6 +66,8 @@ def _left_out(name: str, tally: Tally) -> list[str]:
     lines = [f"skipped in {name}: {reason}" for reason in tally.reasons]
     if tally.skipped > len(tally.reasons):
         lines.append(f"skipped in {name}: and {tally.skipped - len(tally.reasons):,} more")
+    if tally.have_none:
+        lines.append(f"have none in {name}: {tally.have_none:,}, which is no skip")
     lines += [
         f"made null in {name}: {printable(column)}, {count:,} values"
         for column, count in tally.made_null.items()
@@ -78,16 +78,23 @@ def _left_out(name: str, tally: Tally) -> list[str]:
     ]
 
 
-def told_by_check(
-    host: str, clock: datetime | None, checks: Mapping[str, Callable[[], str]]
-) -> Iterator[str]:
-    """Tell of a connection that works, and line by line what each stream's check finds."""
-    yield f"The connection to {host} works, and the key is accepted."
-    yield f"Server's clock: {format_instant(clock) if clock else 'not told'}"
-    yield ""
-    width = max(map(len, checks))
-    for name, check in checks.items():
-        yield f"{name.ljust(width)}  {check()}"
+Told = tuple[str, int, int]
+"""A stream with its records and requests, as they were when they were last told."""
+
+
+def progress_line(
+    current: str, tally: Tally, *, rate: float, left: int | None, before: Told | None
+) -> str:
+    """Say how far a stream has come, how fast the run asks, and whether it waits, and for what."""
+    line = (
+        f"{current}: {tally.records:,} records, {tally.pages:,} pages, {tally.requests:,} requests; "
+        f"the run asks {rate:,.0f} a minute"
+    )
+    if left == 0:
+        return f"{line} and waits for the rate limit"
+    if before == (current, tally.records, tally.requests):
+        return f"{line} and waits for an answer"
+    return f"{line}, {'no limit told' if left is None else f'{left:,} left in the budget'}"
 
 
 class Progress:
@@ -104,6 +111,7 @@ class Progress:
         self._live = sys.stderr is not None and sys.stderr.isatty()
         self._interval = 0.5 if self._live else PROGRESS_SECONDS
         self._began = self._said = time.monotonic()
+        self._told: Told | None = None
 
     def update(self, current: str, counts: Callable[[], Mapping[str, Tally]]) -> None:
         """Say where the run is, if it is time to; ``current`` is the stream being written."""
@@ -112,16 +120,16 @@ class Progress:
             return
         self._said = now
         tallies = counts()
-        records = sum(tally.records for tally in tallies.values())
-        pages = sum(tally.pages for tally in tallies.values())
-        requests = sum(tally.requests for tally in tallies.values())
-        rate = 60 * requests / (now - self._began)
-        left = self._left()
-        budget = "no limit told" if left is None else f"{left:,} left in the budget"
-        line = (
-            f"{current}: {records:,} records, {pages:,} pages, {requests:,} requests "
-            f"({rate:,.0f} a minute, {budget})"
+        tally = tallies.get(current) or Tally()
+        asked = sum(each.requests for each in tallies.values())
+        line = progress_line(
+            current,
+            tally,
+            rate=60 * asked / (now - self._began),
+            left=self._left(),
+            before=self._told,
         )
+        self._told = (current, tally.records, tally.requests)
         if self._live:
             sys.stderr.write(f"\r\x1b[K{line}")
             sys.stderr.flush()

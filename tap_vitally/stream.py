@@ -9,16 +9,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Generator, Mapping
 from contextlib import closing
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
 
 from singer_sdk import Stream, Tap
 from singer_sdk.helpers.conform import TypeConformanceLevel
-from singer_sdk.singerlib.catalog import Catalog, SelectionMask
+from singer_sdk.singerlib.catalog import Catalog, Metadata, SelectionMask
 from singer_sdk.singerlib.schema import Schema
 from typing_extensions import override
 
 from tap_vitally.reading.declaration import ONE, Parse, Record, Resource, Shape, Variants
+from tap_vitally.reading.in_force import in_force, keys_in_force
 from tap_vitally.reading.links import copies_in
 from tap_vitally.reading.reader import Reader
 from tap_vitally.reading.run import Run
@@ -135,31 +137,29 @@ class VitallyStream(Stream):
         if entry is None:
             return
         own = type(self)
-        given = entry.schema.to_dict()
-        self.in_force = _slim({**given, "properties": given.get("properties") or {}}, self.config)
-        declared = self.in_force["properties"] = dict(self.in_force["properties"])
-        for key in own.primary_keys:
-            # Without its key a row cannot be loaded, whatever a catalog leaves out.
-            declared.setdefault(key, own.schema["properties"][key])
+        given = in_force(entry.schema.to_dict(), own.schema, own.primary_keys)
+        self.in_force = _slim(given, self.config)
         self._input_schema = self.in_force
-        if self.replication_key not in {own.replication_key, None}:
-            self.logger.warning(
-                "The catalog names another replication key for '%s': its own, %s, is used.",
-                self.name,
-                own.replication_key or "none",
-            )
-        self.replication_key = own.replication_key
-        if not self.primary_keys or not set(self.primary_keys) <= declared.keys():
-            if self.primary_keys:
+        root = entry.metadata.root
+        for key in (self.replication_key, root.replication_key):
+            if key not in {own.replication_key, None}:
                 self.logger.warning(
-                    "The catalog names a key for '%s' that is no column: its own, %s, is used.",
+                    "The catalog names another replication key for '%s': its own, %s, is used.",
                     self.name,
-                    ", ".join(own.primary_keys),
+                    own.replication_key or "none",
                 )
-            self.primary_keys = own.primary_keys  # type: ignore[misc]
+                break
+        self.replication_key = own.replication_key
+        named = (entry.key_properties, root.table_key_properties)
+        keys, told = keys_in_force(named, own.primary_keys, self.in_force["properties"])
+        if told:
+            self.logger.warning("The catalog names a key for '%s' that %s.", self.name, told)
+        self.primary_keys = tuple(keys)  # type: ignore[misc]
+        for key in keys:
+            entry.metadata["properties", key].inclusion = Metadata.InclusionType.AUTOMATIC
         # The catalog is what the stream maps and the SCHEMA are made of.
         entry.schema = Schema.from_dict(self.in_force)
-        entry.key_properties = list(self.primary_keys)
+        entry.key_properties = list(keys)
         self.forced_replication_method = _method(
             self.forced_replication_method, self.name, self.logger
         )
@@ -174,7 +174,7 @@ class VitallyStream(Stream):
         """What reads this stream in this run."""
         incremental = self.replication_method == "INCREMENTAL" and self.replication_key is not None
         return self.reader(
-            self.resource,
+            replace(self.resource, primary_keys=tuple(self.primary_keys)),
             self.host.run.workspace,
             self.name,
             self.in_force or self.schema,

@@ -18,20 +18,18 @@ from singer_sdk.singerlib.catalog import Catalog
 from singer_sdk.tap_base import CliTestOptionValue
 from typing_extensions import override
 
-from tap_vitally.command import (
-    failures_in_one_line,
-    read_catalog,
-    read_state,
-)
+from tap_vitally.catalog import read_catalog
+from tap_vitally.check import told_by_check
+from tap_vitally.command import failures_in_one_line, read_state
 from tap_vitally.ending import Ending
 from tap_vitally.environment import load_env_file, problems_in_environment, unknown_settings
-from tap_vitally.misses import catalog_misses, map_misses, trait_misses
+from tap_vitally.misses import catalog_misses, map_misses, trait_misses, unset_in_maps
 from tap_vitally.quiet import be_quiet
 from tap_vitally.reading.lookups import problems_with, streams_of
 from tap_vitally.reading.reader import Reader
 from tap_vitally.reading.run import Run
 from tap_vitally.reading.settings import Settings
-from tap_vitally.report import Progress, table, told_by_check
+from tap_vitally.report import Progress, table
 from tap_vitally.settings import SCHEMA
 from tap_vitally.stream import VitallyStream
 from tap_vitally.streams import STREAMS
@@ -88,6 +86,7 @@ class TapVitally(Tap):
             except SettingsError as error:
                 problems += error.problems
         problems = problems or problems_with(self.settings.lookups)
+        problems += unset_in_maps(self.config)
         if self.config.get("emit_activate_version_messages"):
             problems.append(
                 "emit_activate_version_messages is not offered: it makes targets delete what a "
@@ -198,7 +197,9 @@ class TapVitally(Tap):
     def misses(self) -> list[str]:
         """Name what the catalog and the stream maps say of what there is not."""
         maps = self.config.get("stream_maps") or {}
+        nothing = not any(stream.selected for stream in self._all())
         return [
+            *(["No stream is selected, so nothing is read."] if nothing else []),
             *catalog_misses(self.input_catalog or {}, self.streams),
             *map_misses(maps, self._all()),
             *trait_misses(self._all()),
@@ -209,9 +210,7 @@ class TapVitally(Tap):
 
         `VitallyError` is raised if the connection does not work.
         """
-        moment = self.run.workspace.probe()
-        names = {stream.name: stream.engine.check for stream in self._all()}
-        for line in told_by_check(self.endpoint.base_url, moment, names):
+        for line in told_by_check(self.run, self._all()):
             sys.stdout.write(f"{line}\n")
 
     def write_last_state(self) -> None:

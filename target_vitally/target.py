@@ -19,8 +19,10 @@ from typing_extensions import override
 
 from target_vitally.command import settings_problems_named
 from target_vitally.planning.meaning import (
+    TAP_MARKS,
     Meaning,
     Misunderstood,
+    columns_of_row,
     meaning_of,
     problems_with,
     resource_named,
@@ -72,6 +74,8 @@ class TargetVitally(SeamTarget):
             super().__init__(*args, **kwargs)
             self._check_settings()
         self._meanings: dict[str, Meaning | str] = {}
+        self._open: set[str] = set()
+        self._shapes: dict[tuple[str, frozenset[str]], Meaning] = {}
         self._origins: dict[str, Origin] = {}
 
     def _check_settings(self) -> None:
@@ -128,9 +132,25 @@ class TargetVitally(SeamTarget):
                 f"{', '.join(RESOURCES)}), or leave it out of the tap's selection"
             )
             raise Misunderstood([msg])
+        self._open.discard(stream)
+        if not columns:  # each row says which it has, and any of them may
+            self._open.add(stream)
+            self._shapes.clear()
+            columns = [column for column in RESOURCES[name].columns if column not in TAP_MARKS]
+            columns = list(columns_of_row(dict.fromkeys(columns), entry, RESOURCES[name]))
         meaning = meaning_of(stream, columns, entry, RESOURCES[name], self.settings.mode)
         self._meanings[stream] = meaning
         self.engine.declare(meaning)
+
+    def _meaning_of_row(self, meaning: Meaning, record: Record) -> Meaning:
+        """Work out what a row means whose SCHEMA names no columns."""
+        resource, mode = meaning.resource, self.settings.mode
+        entry: Mapping[str, Any] = self.settings.streams.get(meaning.stream) or {}
+        columns = columns_of_row(record, entry, resource)
+        shape = (meaning.stream, frozenset(columns))
+        if shape not in self._shapes:
+            self._shapes[shape] = meaning_of(meaning.stream, columns, entry, resource, mode)
+        return self._shapes[shape]
 
     @override
     def take(self, stream: str, record: Record, raw: Record | None, origin: Origin | None) -> None:
@@ -138,6 +158,8 @@ class TargetVitally(SeamTarget):
         if isinstance(meaning, str):
             self.engine.ignore(meaning, stream, record)
             return
+        if stream in self._open:
+            meaning = self._meaning_of_row(meaning, record)
         if origin is None:
             origin = self._origins.get(stream) or Origin(stream, {"properties": {}}, ())
         elif self._origins.get(stream) != origin:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
+from itertools import islice
 from typing import Any
 from urllib.parse import quote
 
@@ -50,7 +51,20 @@ class ChildReader(Reader):
 
     @override
     def check(self) -> str:
-        return f"not tried: read for each of the {self.parents_called}"
+        """Try the lists of the first parent."""
+        called = self.parents_called
+        try:
+            contexts = list(self.contexts_to_check())
+        except (Refused, Unreadable) as failure:
+            if isinstance(failure, Refused) and failure.key:
+                raise
+            return f"NOT GIVEN, as its {called} are not: {failure}"
+        return self.listing.check(contexts) if contexts else f"not tried: there are no {called}"
+
+    def contexts_to_check(self) -> Iterator[Context]:
+        """Find the lists of the first parent there is."""
+        for parent in islice(self.parents(), 1):
+            yield from self.lists_of(parent)
 
     @override
     def planned(self, place: Place) -> Pass:
@@ -241,6 +255,22 @@ class SnapshotReader(DetailReader):
         return self.walk.can_go_on(resume) and resume.signpost.date() == today
 
     @override
+    def left_out(self, page: Page, failure: VitallyError) -> dict[str, Any]:
+        """Take a 404 for what it says of a parent that this run has seen: it has none."""
+        if isinstance(failure, Refused) and failure.status == NOT_FOUND:
+            self.tally.add(have_none=1)
+            return self.unfinished(Page(page.context, ends=True))
+        return super().left_out(page, failure)
+
+    @override
+    def records_at_the_end(self) -> Iterator[Record]:
+        """Add nothing, but say so if nobody has any: the plan may not include them."""
+        none = self.tally.have_none
+        if none >= REFUSED_IN_A_ROW and not self.tally.pages:
+            self.skip(f"404 Not Found for all of {none:,} {self.parents_called}: see the plan")
+        return iter(())
+
+    @override
     def dated(self, rows: list[Record], moment: datetime | None) -> list[Record]:
         told = format_instant(moment or self.workspace.clock())
         return [{"observedOn": told[:10], "observedAt": told, **row} for row in rows]
@@ -280,6 +310,10 @@ class SurveyReader(ChildReader):
 
 class QuestionReader(DetailReader):
     """Reads the questions that the responses to the surveys refer to."""
+
+    @override
+    def contexts_to_check(self) -> Iterator[Context]:
+        return islice(self.contexts(), 1)
 
     @override
     def contexts(self) -> Iterator[Context]:

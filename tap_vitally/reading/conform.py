@@ -49,7 +49,8 @@ class Conformer:
         self._fitting = {n: FITTING.get(kind or "", ()) for n, kind in self._kinds.items()}
         self._known = known or {}
         self._open = schema.get("additionalProperties", True) is not False
-        self._of_text = {name for name, how in declared.items() if _holds_text(how)}
+        self._choices = {n: _types(how) for n, how in declared.items() if len(_types(how)) > 1}
+        self._holds = {n: _kind(how.get("items")) for n, how in declared.items()}
 
     def fit(self, record: dict[str, Any]) -> None:
         """Change, in place, the values that do not fit, and take out what the schema leaves out."""
@@ -60,7 +61,9 @@ class Conformer:
                 continue
             kind = kinds.get(name)
             if kind is None:
-                if self._is_left_out(name, value):
+                if name in self._choices:
+                    record[name] = self._chosen(name, value)
+                elif self._is_left_out(name, value):
                     left_out.append(name)
             else:
                 fitted = self._fitted(name, kind, value)
@@ -97,15 +100,41 @@ class Conformer:
         self._report(name, f"held a {type(value).__name__} in place of a {kind}: converted")
         return self._items(name, converted) if kind == "array" else converted
 
+    def _chosen(self, name: str, value: Any) -> Any:
+        """Fit a value to one of several types, which only a catalog gives a property."""
+        kinds = self._choices[name]
+        if any(_is_of(kind, value) for kind in kinds):
+            return value
+        # Everything can be made text, so that comes last.
+        for kind in sorted(kinds, key="string".__eq__):
+            converted = CONVERTERS[kind](value)
+            if converted is not None:
+                self._report(name, f"held a {type(value).__name__} in place of a {kind}: converted")
+                return converted
+        self._report(name, f"held a {type(value).__name__} of no type it may have: made null")
+        self._lost(name)
+        return None
+
     def _items_fit(self, name: str, items: list[Any]) -> bool:
-        wanted = str if name in self._of_text else dict
-        return {wanted}.issuperset(map(type, items))
+        kind = self._holds[name]
+        wanted = FITTING.get(kind or "", ())
+        return kind is None or set(wanted).issuperset(map(type, items))
 
     def _items(self, name: str, items: list[Any]) -> list[Any]:
-        if not self._items_fit(name, items):
-            self._report(name, "held list items of another type: converted")
-        make = as_text if name in self._of_text else _wrapped
-        return [make(item) for item in items if item is not None]
+        if self._items_fit(name, items):
+            return items
+        self._report(name, "held list items of another type: converted")
+        kind = self._holds[name] or ""
+        found = []
+        for item in items:
+            fitted = (
+                item if _is_of(kind, item) else None if item is None else CONVERTERS[kind](item)
+            )
+            if fitted is not None:
+                found.append(fitted)
+            elif item is not None:
+                self._lost(name)
+        return found
 
 
 def identity_of(value: Any) -> str | None:
@@ -119,20 +148,31 @@ def identity_of(value: Any) -> str | None:
     return None
 
 
-def _kind(declared: Mapping[str, Any]) -> str | None:
+def _types(declared: Any) -> list[str]:
+    """Find the types that a property may have; none where a catalog leaves it open."""
+    if not isinstance(declared, Mapping):
+        return []
+    choices = [how for name in ("anyOf", "oneOf") for how in declared.get(name) or ()]
+    found = declared.get("type") or [kind for how in choices for kind in _types(how)]
+    found = [found] if isinstance(found, str) else found
+    return [kind for kind in dict.fromkeys(found) if kind in CONVERTERS and kind not in SPELLED]
+
+
+def _kind(declared: Any) -> str | None:
     """Find the type of a property, as far as it is one; None where a catalog leaves it open."""
-    types = declared.get("type") or ()
-    kinds = [t for t in ([types] if isinstance(types, str) else types) if t != "null"]
-    if len(kinds) != 1 or kinds[0] not in CONVERTERS:
+    kinds = _types(declared)
+    if len(kinds) != 1:
         return None
     if kinds[0] == "string" and declared.get("format") in SPELLED:
         return str(declared["format"])
-    return str(kinds[0])
+    return kinds[0]
 
 
-def _holds_text(declared: Mapping[str, Any]) -> bool:
-    items = declared.get("items")
-    return isinstance(items, Mapping) and "string" in (items.get("type") or ())
+def _is_of(kind: str, value: Any) -> bool:
+    """Whether a value has a type; a true is no number here, and a whole number is limited."""
+    if kind == "integer":
+        return type(value) is int and SMALLEST <= value <= LARGEST
+    return type(value) in FITTING.get(kind, (list,) if kind == "array" else ())
 
 
 def _wrapped(value: Any) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from itertools import chain
@@ -212,17 +212,16 @@ class Listing:
                 lacking()
             yield [identity for identity in found if identity]
 
-    def check(self) -> str:
+    def check(self, contexts: Iterable[Context] | None = None) -> str:
         """Find out whether the workspace gives this resource, in a few words for a person."""
         found = 0
-        for variant in self.resource.lists(self._settings):
-            context = self._context(variant)
+        for context in self.contexts() if contexts is None else contexts:
             one = replace(context, params={**context.params, "limit": "1"})
             try:
                 found += len(next(self.walk(one, None)).rows)
             except (Refused, Unreadable) as failure:
                 if isinstance(failure, Refused) and failure.key:
                     raise
-                where = f" ({variant.label})" if variant.label else ""
+                where = f" ({context.label})" if context.label else ""
                 return f"NOT GIVEN{where}: {failure}"
         return "ok" if found else "ok, but empty"

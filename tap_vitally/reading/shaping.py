@@ -49,7 +49,12 @@ class Shaper:
         self._logger = logger
         self._skip = skip
         self._told: set[tuple[str, str]] = set()
-        self._ids = {key for key in resource.primary_keys if "format" not in own[key]}
+        self._ids = {
+            key
+            for key in resource.primary_keys
+            if "string" in (how := schema["properties"].get(key, {})).get("type", ())
+            and "format" not in how
+        }
         self._traits = traits = trait_columns_in(schema)
 
         def lost(name: str) -> None:
@@ -79,6 +84,9 @@ class Shaper:
                 self._skip("a record without its key", context)
                 continue
             self._conformer.fit(record)
+            if None in map(record.get, keys):
+                self._skip("a record whose key does not fit the catalog", context)
+                continue
             records.append(record)
         return records
 

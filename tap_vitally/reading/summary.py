@@ -18,8 +18,9 @@ class Tally:
     ``records`` written, ``pages`` taken in, ``requests`` sent with the repeated ones, ``retries``;
     ``waited`` seconds for the budget and between tries. ``stopped_early`` counts lists left before
     their end because the rest was older than the start, ``out_of_order`` lists whose order did not
-    hold; ``skipped`` is how much was left out and ``reasons`` what and why, the first of them. The
-    bookmarks are those that the run started from and left.
+    hold; ``have_none`` parents that are there and have no record; ``skipped`` is how much was left
+    out and ``reasons`` what and why, the first of them. The bookmarks are those that the run
+    started from and left.
     """
 
     records: int = 0
@@ -29,6 +30,7 @@ class Tally:
     waited: float = 0.0
     stopped_early: int = 0
     out_of_order: int = 0
+    have_none: int = 0
     skipped: int = 0
     reasons: list[str] = field(default_factory=list)
     ended: bool = False
@@ -68,6 +70,7 @@ class Tally:
             "waitedSeconds": round(self.waited, 3),
             "stoppedEarly": self.stopped_early,
             "outOfOrder": self.out_of_order,
+            "haveNone": self.have_none,
             "skipped": self.skipped,
             "skippedReasons": list(self.reasons),
             "madeNull": self.made_null.total(),

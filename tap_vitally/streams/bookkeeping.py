@@ -73,6 +73,7 @@ class SyncRunsStream(OwnStream):
         f.integer(
             "outOfOrder", "Lists that were not in the order of updatedAt, and read to the end."
         ),
+        f.integer("haveNone", "Accounts that are there and have no health score: 404 is no skip."),
         f.integer("skipped", "How much was left out."),
         f.texts("skippedReasons", "What was left out, and why."),
         f.integer("madeNull", "Values that did not fit their type, and were made null."),

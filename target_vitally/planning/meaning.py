@@ -148,6 +148,20 @@ def meaning_of(
     return meaning
 
 
+def columns_of_row(
+    row: Mapping[str, Any], entry: Mapping[str, Any], resource: Resource
+) -> tuple[str, ...]:
+    """Name the columns that stand for something, where the SCHEMA of a stream names none.
+
+    What is nothing to the resource is left out: the row is rejected for it, and not the run.
+    """
+    named = [
+        *(entry.get("properties") or {}).values(),
+        *trait_columns(entry.get("traits")).values(),
+    ]
+    return (*named, *(name for name in row if name not in named and _matching(name, resource)))
+
+
 def trait_columns(configured: Any) -> dict[str, str]:
     """Read the columns of trait paths; Meltano hands over a path with dots as maps within maps."""
     found: dict[str, str] = {}

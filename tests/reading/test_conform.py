@@ -338,3 +338,27 @@ def test_what_an_older_catalog_lacks_is_left_out_and_told() -> None:
     Conformer(closed, lambda name, _: told.append(name), lambda _: None, known).fit(record)
     assert record == {"id": "1"}
     assert told == ["newer", "newest", "newest"]
+
+
+@pytest.mark.parametrize(
+    ("how", "value", "becomes"),
+    [
+        ({"type": ["string", "boolean", "null"]}, 5, "5"),
+        ({"type": ["integer", "boolean"]}, "yes", None),
+        ({"type": ["integer", "number"]}, Decimal("1.5"), Decimal("1.5")),
+        ({"anyOf": [{"type": "string"}, {"type": "null"}]}, 5, "5"),
+        ({"oneOf": [{"type": "object"}, {"type": "array"}]}, [1], [1]),
+        ({"type": "array", "items": {"type": "integer"}}, ["1", 2, "x", None], [1, 2]),
+        ({"type": "array", "items": {}}, ["x", 1], ["x", 1]),
+        ({"type": "array", "items": [{"type": "string"}]}, ["x", 1], ["x", 1]),
+        ({"type": "array"}, "x", ["x"]),
+        ({}, 5, 5),
+    ],
+)
+def test_a_type_that_only_a_catalog_gives_is_kept_to(how: Any, value: Any, becomes: Any) -> None:
+    record = {"it": value}
+    lost: list[str] = []
+    schema = {"properties": {"it": how}}
+    Conformer(schema, lambda *_: None, lost.append).fit(record)
+    assert exactly(record["it"]) == exactly(becomes)
+    assert bool(lost) == (becomes is None or (value == ["1", 2, "x", None]))

@@ -27,7 +27,8 @@ from harness.support import (
     run_tap,
 )
 from sandbox import Sandbox, World, serve
-from tap_vitally.command import failures_in_one_line, read_catalog, read_state
+from tap_vitally.catalog import read_catalog
+from tap_vitally.command import failures_in_one_line, read_state
 from tap_vitally.tap import TapVitally
 from vitally_api import VitallyError
 

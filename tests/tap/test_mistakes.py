@@ -13,8 +13,10 @@ import pytest
 
 from harness.support import Row, catalog, config_for, run_command, run_tap
 from sandbox import Sandbox
-from tap_vitally.command import read_catalog, read_state
+from tap_vitally.catalog import read_catalog
+from tap_vitally.command import read_state
 from tap_vitally.environment import problems_in_environment, unknown_settings
+from tap_vitally.misses import unset_in_maps
 from tap_vitally.settings import SCHEMA
 from tap_vitally.tap import TapVitally
 from vitally_api import VitallyError
@@ -37,6 +39,26 @@ STATE: Row = {"bookmarks": {"users": {"replication_key": "updatedAt"}}}
 )
 def test_state_is_found_in_whatever_it_is_wrapped(text: str) -> None:
     assert read_state(io.StringIO(text)) == STATE
+
+
+def test_state_is_read_in_the_encoding_of_windows_and_out_of_a_targets_log() -> None:
+    message = json.dumps({"type": "STATE", "value": STATE})
+    lines = ['{"type": "RECORD"}', message, '{"type": "RECORD"}']
+    raw = "\n".join(lines).encode("utf-16")
+    assert read_state(io.TextIOWrapper(io.BytesIO(raw), encoding="utf-8")) == STATE
+
+
+@pytest.mark.parametrize("raw", [b'{"bookmarks": {"\xff": {}}}', b"[" * 100_000])
+def test_what_no_program_can_read_is_refused(raw: bytes) -> None:
+    for read in (read_state, read_catalog):
+        with pytest.raises(VitallyError, match="is not a JSON object"):
+            read(io.TextIOWrapper(io.BytesIO(raw), encoding="utf-8"))
+
+
+@pytest.mark.parametrize("entry", ["2024-01-01", 5, {"partitions": [{"context": {}}]}])
+def test_a_place_in_another_form_is_told(entry: Any, caplog: pytest.LogCaptureFixture) -> None:
+    read_state(io.StringIO(json.dumps({"bookmarks": {"users": entry}})))
+    assert "STATE of 'users' is of another form, and is not used." in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -95,6 +117,26 @@ def test_a_misspelt_setting_is_named_with_what_may_be_meant() -> None:
     ]
     assert "did you mean start_date?" in told[0]
     assert "did you mean lookups?" in told[1]
+
+
+@pytest.mark.parametrize("salt", [None, "", " ", "$MASKING_SALT", "${MASKING_SALT}"])
+def test_a_salt_that_is_missing_is_named_with_what_needs_it(salt: str | None) -> None:
+    maps = {
+        "users": {"email": "sha256(config['salt'] + email) if email else None", "name": "__NULL__"},
+        "admins": {"email": 'config["salt"]', "name": None, "__filter__": "id != '('"},
+        "notes": None,
+    }
+    config = {"stream_maps": maps, "stream_map_config": {"salt": salt} if salt is not None else {}}
+    (told,) = unset_in_maps(config)
+    assert "has no salt" in told
+    assert "users.email, admins.email" in told
+    assert unset_in_maps({**config, "stream_map_config": {"salt": "long and secret"}}) == []
+
+
+@pytest.mark.parametrize("how", ["(", "config", "config[0]", "_['salt']", "config.get('salt')", 5])
+def test_expressions_that_need_no_salt_are_left_alone(how: object) -> None:
+    config: Row = {"stream_maps": {"users": {"email": how}}, "stream_map_config": {"0": 1}}
+    assert unset_in_maps(config) == []
 
 
 def test_the_env_file_of_the_working_folder_is_read(sandbox: Sandbox, tmp_path: Path) -> None:

@@ -169,3 +169,22 @@ def test_children_wait_for_parents_however_small_a_batch_is(here: Workspace, siz
     )
     assert len(here.rows("users")) == 5
     assert next(r for r in here.rows("users") if r["externalId"] == "u0")["name"] == "last"
+
+
+def test_a_schema_without_columns_leaves_each_row_to_say_which_it_has(here: Workspace) -> None:
+    rows = [
+        {"externalId": "a1", "name": "One", "traits": {"plan": "gold"}},
+        {"external_id": "a2", "name": "Two"},
+        {"externalId": "a3", "name": "Three", "colour": "red"},
+        {"externalId": "a1", "traits": {"plan": "silver"}},
+    ]
+    said: list[dict[str, Any]] = [schema("accounts", [])]
+    said += [{"type": "RECORD", "stream": "accounts", "record": row} for row in rows]
+    found = write(here, said)
+    assert found.words == ["created", "created", "rejected", "created"]
+    assert "colour: not in the SCHEMA" in found.reasons
+    assert {row["externalId"]: row["name"] for row in here.rows("accounts")} == {
+        "a1": "One",
+        "a2": "Two",
+    }
+    assert write(here, said).words == ["unchanged", "unchanged", "rejected", "unchanged"]

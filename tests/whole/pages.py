@@ -20,7 +20,9 @@ from harness.support import ROOT
 
 PAGES = ("README.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md"))))
 SHELLS = "sh|bash|console|shell"
-NOT_OURS = ("TAP_", "TARGET_", "MELTANO", "DBT_", "VITALLY_", "PG")
+SHELL = shutil.which("dash") or "/bin/sh"
+NOT_OURS = ("TAP_", "TARGET_", "MELTANO", "DBT_", "VITALLY_", "PG", "MAKE", "MFLAGS", "ARGS")
+"""What is set around the tests, by their developer or by make, and not by the reader."""
 
 
 def shell_blocks(page: str) -> Iterator[str]:
@@ -72,12 +74,10 @@ class Terminal:
         script = re.sub(
             r"\b(\w+)=\.\.\.", lambda at: f"{at[1]}='{known.get(at[1], '...')}'", script
         )
-        shell = shutil.which("dash") or "/bin/sh"
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith(NOT_OURS)}
         done = subprocess.run(
-            [shell, "-c", script],
+            [SHELL, "-e", "-c", script],
             cwd=self.folder,
-            env={**inherited, **known},
+            env=self.variables,
             capture_output=True,
             text=True,
             check=False,
@@ -85,3 +85,9 @@ class Terminal:
         said = done.stdout + done.stderr
         assert bool(done.returncode) is fails, said
         return said
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """All variables of its programs."""
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith(NOT_OURS)}
+        return {**inherited, **self.environment}

@@ -3,37 +3,28 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from harness.support import ROOT, Row, config_for
+from harness.support import Row, config_for
 from sandbox import World, serve
 from tap_vitally.stream import VitallyStream
 from tap_vitally.streams import STREAMS
 from target_vitally.planning.meaning import meaning_of
 from target_vitally.resources import RESOURCES
+from tests.whole.pages import Terminal, shell
 
-PIPE = '"$1" -m tap_vitally --config source.json | "$1" -m target_vitally --config copy.json'
 COPIED = ("organizations", "accounts", "users", "conversations", "notes", "tasks", "npsResponses")
 
 
-def copy(folder: Path) -> list[Row]:
+def copy(terminal: Terminal) -> list[Row]:
     """Copy once more, and say what became of each row."""
-    results = folder / "results.jsonl"
+    results = terminal.folder / "results.jsonl"
     results.unlink(missing_ok=True)
-    done = subprocess.run(
-        ["/bin/sh", "-c", PIPE, "sh", sys.executable],
-        cwd=folder,
-        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout.splitlines()[-1])["bookmarks"]["users"]
+    terminal.run(shell("docs/writing.md", "tap-vitally --config source.json"))
+    states = (terminal.folder / "states.jsonl").read_text().splitlines()
+    assert json.loads(states[-1])["bookmarks"]["users"]
     return [json.loads(line) for line in results.read_text().splitlines()]
 
 
@@ -43,6 +34,7 @@ def by_external_id(world: World, table: str) -> dict[str, Row]:
 
 
 def test_a_workspace_is_piped_into_another_once(tmp_path: Path) -> None:
+    terminal = Terminal(tmp_path)
     source, other = World(seed=1, accounts=8), World.empty(seed=9)
     with serve(source) as full, serve(other) as empty:
         writing: Row = {
@@ -55,11 +47,11 @@ def test_a_workspace_is_piped_into_another_once(tmp_path: Path) -> None:
             ("copy", config_for(empty.url, **writing)),
         ):
             (tmp_path / f"{name}.json").write_text(json.dumps(config))
-        first = copy(tmp_path)
+        first = copy(terminal)
         written = [entry for entry in empty.requests if entry.method != "GET"]
         assert len(written) >= sum(line["outcome"] == "created" for line in first) > 0
         empty.requests.clear()
-        second = copy(tmp_path)
+        second = copy(terminal)
         again = [entry for entry in empty.requests if entry.method != "GET"]
     refused = [line for line in second if "Vitally refused" in line.get("reason", "")]
     assert len(again) == len(refused), "only what was refused before is sent once more"

@@ -16,6 +16,7 @@ import yaml
 
 from harness.support import ROOT, Row, Warehouse, config_for, run_command, run_in_process
 from sandbox import Sandbox
+from sandbox.pools import pools
 from scripts import readme
 from tap_vitally import report
 from tap_vitally.reading.lookups import problems_with
@@ -273,6 +274,40 @@ def test_the_example_of_lookups_is_taken() -> None:
     lookups = json.loads(snippet("json", page("docs/lookups.md")))
     assert problems_with(lookups) == []
     TapVitally(config=config_for("http://127.0.0.1:1", lookups=lookups))
+
+
+DEFINITIONS = {stream for stream in BY_DEFAULT if stream.endswith(("fields", "categories"))} | {
+    "project_templates",
+    "custom_objects",
+    "survey_questions",
+}
+"""Streams of what the workspace defines for itself, in which nobody is written about."""
+
+
+def test_the_example_of_masking_leaves_nothing_that_a_person_wrote(
+    start_sandbox: Callable[..., Sandbox],
+) -> None:
+    seed = 1
+    sandbox = start_sandbox(accounts=12, seed=seed)
+    mask = example("masking.yml")["config"] | {"stream_map_config": {"salt": "salt"}}
+    config = config_for(sandbox.url, survey_ids=sandbox.world.ids("surveys"))
+    written = pools(seed).phrases
+
+    def text(**settings: Any) -> set[tuple[str, str]]:
+        messages = run_in_process(config | settings, select=BY_DEFAULT)
+        return {
+            (message["stream"], name)
+            for message in messages
+            if message["type"] == "RECORD" and message["stream"] not in DEFINITIONS
+            for name, value in message["record"].items()
+            if name != "category"
+            and any(
+                phrase in json.dumps(value, default=str, ensure_ascii=False) for phrase in written
+            )
+        }
+
+    assert {stream for stream, _ in text()} >= {"meetings", "notes", "survey_responses", "tasks"}
+    assert text(**mask) == set()
 
 
 def test_the_example_of_masking_leaves_no_name_and_no_address(

@@ -113,6 +113,7 @@ WRONG_SETTINGS: Mapping[str, Row] = {
     "user agent": {**EU, "user_agent": "a\nb"},
     "no id": {**EU, "lookups": {"accounts": [".."]}},
     "unknown look-up": {**EU, "lookups": {"account": ["1"]}},
+    "no salt": {**EU, "stream_maps": {"users": {"email": "config['salt'] + email"}}},
     "vague look-up": {**EU, "lookups": {"custom_object_instances": [{"customObjectId": "1"}]}},
 }
 

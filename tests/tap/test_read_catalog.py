@@ -1,0 +1,165 @@
+"""What a catalog says is read as it is meant; what it says in vain is told, or refused."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from harness.support import Row, catalog, config_for
+from tap_vitally.catalog import read_catalog
+from tap_vitally.stream import VitallyStream
+from tap_vitally.tap import TapVitally
+from vitally_api import VitallyError
+
+EMAIL = ["properties", "email"]
+
+
+def users_of(change: Callable[[Row], object]) -> tuple[VitallyStream, Row]:
+    """The stream users under a catalog with a change, and the entry that it goes by."""
+    found = catalog(["users"])
+    entry = next(entry for entry in found["streams"] if entry["stream"] == "users")
+    change(entry)
+    read = read_catalog(io.StringIO(json.dumps({"streams": [entry]})))
+    tap = TapVitally(config=config_for("http://127.0.0.1:9"), catalog=read)
+    stream = tap.streams["users"]
+    assert isinstance(stream, VitallyStream)
+    return stream, entry
+
+
+def metadata_of(entry: Row, breadcrumb: list[str]) -> Row:
+    items: list[Row] = entry["metadata"]
+    found = next(item["metadata"] for item in items if item["breadcrumb"] == breadcrumb)
+    assert isinstance(found, dict)
+    return found
+
+
+def is_selected(stream: VitallyStream, *breadcrumb: str) -> bool:
+    return stream.mask[breadcrumb]
+
+
+@pytest.mark.parametrize(
+    ("item", "told"),
+    [
+        ({"breadcrumb": ["properties", "Email"], "metadata": {"selected": False}}, "users.Email"),
+        ({"breadcrumb": "properties.email", "metadata": {}}, "leads nowhere"),
+        ({"breadcrumb": ["email"], "metadata": {"selected": False}}, "leads nowhere"),
+        ({"breadcrumb": [["properties"], "email"], "metadata": {}}, "leads nowhere"),
+        ({"metadata": {"selected": False}}, "leads nowhere"),
+        (5, "leads nowhere"),
+    ],
+)
+def test_a_mask_that_hits_nothing_is_told(
+    item: Any, told: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    users_of(lambda entry: entry["metadata"].append(item))
+    assert told in caplog.text
+
+
+@pytest.mark.parametrize("metadata", [None, [], {}, {"properties.email": {}}])
+def test_without_metadata_a_stream_is_read_whole(
+    metadata: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    stream, _ = users_of(lambda entry: entry.update(metadata=metadata))
+    assert stream.selected
+    assert is_selected(stream, "properties", "email")
+    assert "does not say whether these are wanted, so they are read: users" in caplog.text
+
+
+def test_without_metadata_for_the_whole_its_properties_stay() -> None:
+    stream, _ = users_of(lambda entry: entry["metadata"].pop())
+    assert is_selected(stream, *EMAIL)
+    assert is_selected(stream, "properties", "id")
+
+
+@pytest.mark.parametrize("word", ["off", "N", " false", 0])
+def test_a_mask_in_another_word_is_one(word: Any) -> None:
+    stream, _ = users_of(lambda entry: metadata_of(entry, EMAIL).update(selected=word))
+    assert not is_selected(stream, *EMAIL)
+
+
+@pytest.mark.parametrize("word", ["", "nein", [], {}, 7])
+def test_a_word_that_is_neither_is_refused(word: Any) -> None:
+    with pytest.raises(VitallyError, match=r"users\.email"):
+        users_of(lambda entry: metadata_of(entry, EMAIL).update(selected=word))
+
+
+def test_flags_of_old_catalogs_are_taken_over(caplog: pytest.LogCaptureFixture) -> None:
+    def change(entry: Row) -> None:
+        entry.update(metadata=[], selected=True)
+        entry["schema"]["properties"]["email"]["selected"] = False
+
+    stream, _ = users_of(change)
+    assert stream.selected
+    assert not is_selected(stream, *EMAIL)
+    assert "in the place of old catalogs" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["replication-method", "forced-replication-method"])
+def test_a_method_in_metadata_comes_before_what_discovery_wrote(name: str) -> None:
+    stream, entry = users_of(lambda entry: metadata_of(entry, []).update({name: "FULL_TABLE"}))
+    assert entry["replication_method"] == "INCREMENTAL"
+    assert stream.replication_method == "FULL_TABLE"
+
+
+@pytest.mark.parametrize("value", [True, None, {"type": "text"}, {"type": 5}])
+def test_a_type_that_is_none_is_refused(value: Any) -> None:
+    with pytest.raises(VitallyError, match=r"users\.email"):
+        users_of(lambda entry: entry["schema"]["properties"].update(email=value))
+
+
+def test_two_entries_for_a_stream_are_refused() -> None:
+    found = catalog(["users"])
+    found["streams"] *= 2
+    with pytest.raises(VitallyError, match="2 entries for"):
+        read_catalog(io.StringIO(json.dumps(found)))
+
+
+def test_only_the_key_is_required_and_it_cannot_be_left_out() -> None:
+    def change(entry: Row) -> None:
+        entry["schema"].update(required=["id", "name", "gone"])
+        entry["schema"]["properties"]["name"]["type"] = "string"
+        metadata_of(entry, ["properties", "id"]).update(selected=False, inclusion="available")
+
+    stream, _ = users_of(change)
+    assert stream.in_force["required"] == ["id"]
+    assert stream.in_force["properties"]["name"]["type"] == ["string", "null"]
+    assert is_selected(stream, "properties", "id")
+
+
+@pytest.mark.parametrize(
+    ("keys", "used", "told"),
+    [
+        (["email"], ("email",), "lacks its own"),
+        ("id", ("id",), ""),
+        (["id", "email"], ("id", "email"), ""),
+        (["gone"], ("id",), "is no column"),
+        ([], ("id",), ""),
+        (None, ("id",), ""),
+    ],
+)
+@pytest.mark.parametrize("place", ["metadata", "entry"])
+def test_a_key_that_a_catalog_names(
+    keys: Any, used: tuple[str, ...], told: str, place: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    def change(entry: Row) -> None:
+        if place == "entry":
+            entry["key_properties"] = keys
+        else:
+            metadata_of(entry, [])["table-key-properties"] = keys
+
+    stream, _ = users_of(change)
+    assert stream.primary_keys == used
+    assert stream.engine.resource.primary_keys == used
+    assert told in caplog.text
+    assert bool(told) == ("names a key" in caplog.text)
+
+
+@pytest.mark.parametrize("key", [["createdAt"], {}, 5, "createdAt"])
+def test_a_replication_key_of_its_own_is_told(key: Any, caplog: pytest.LogCaptureFixture) -> None:
+    stream, _ = users_of(lambda entry: entry.update(replication_key=key))
+    assert stream.replication_key == "updatedAt"
+    assert "names another replication key" in caplog.text

@@ -1,0 +1,59 @@
+"""`--test` tries every stream that is selected by default, those below others by the first of these."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.support import command, config_for, run_command
+from sandbox import Sandbox
+from tap_vitally.streams import STREAMS
+
+StartSandbox = Callable[..., Sandbox]
+
+BY_DEFAULT = [stream.name for stream in STREAMS if stream.selected_by_default]
+
+
+def checked(folder: Path, sandbox: Sandbox, **settings: Any) -> dict[str, str]:
+    """What is said of each stream."""
+    arguments = command(folder, config_for(sandbox.url, **settings), default_selection=True)
+    done = run_command([*arguments, "--test"])
+    assert done.returncode == 0, done.stderr
+    lines = (line.split(maxsplit=1) for line in done.stdout.splitlines() if line)
+    return {name: told.strip() for name, told in lines}
+
+
+def test_all_of_them_are_tried_and_the_costly_ones_are_not(
+    start_sandbox: StartSandbox, tmp_path: Path
+) -> None:
+    sandbox = start_sandbox(accounts=5)
+    told = checked(tmp_path, sandbox, survey_ids=sandbox.world.ids("surveys")[:1])
+    assert {told[name] for name in BY_DEFAULT} == {"ok"}
+    for stream in STREAMS:
+        if stream.parent and not stream.selected_by_default:
+            assert told[stream.name].startswith("not tried: read for each of the ")
+    assert len(sandbox.requests) < 60
+
+
+def test_what_there_is_nothing_to_try_with_says_so(
+    start_sandbox: StartSandbox, tmp_path: Path
+) -> None:
+    sandbox = start_sandbox(accounts=2, sizes={"customObjects": 0})
+    told = checked(tmp_path, sandbox)
+    assert told["custom_object_instances"] == "not tried: there are no custom_objects"
+    assert told["survey_responses"] == "not tried: there are no surveys"
+    assert told["survey_questions"].startswith("not tried: there are no ")
+
+
+@pytest.mark.parametrize("resource", ["customObjects", "customObjects/*/instances"])
+def test_what_is_refused_is_not_given(
+    resource: str, start_sandbox: StartSandbox, tmp_path: Path
+) -> None:
+    sandbox = start_sandbox(accounts=2)
+    sandbox.refuse(resource)
+    told = checked(tmp_path, sandbox)["custom_object_instances"]
+    assert told.startswith("NOT GIVEN")
+    assert "403 Forbidden" in told

@@ -1,0 +1,189 @@
+"""The commands of the pages for readers who have a project or a shell of their own, by their effect."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from harness.postgres import over_tcp, postgres_in
+from harness.support import ROOT
+from sandbox import Sandbox, World, serve
+from tests.whole.pages import Terminal, shell
+
+KEY = "..."
+"""The key that a page leaves to its reader."""
+
+
+@pytest.fixture(scope="module")
+def workspace() -> Iterator[Sandbox]:
+    with serve(World(seed=1, accounts=8), key=KEY) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with postgres_in(tmp_path_factory.mktemp("postgres")) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def project(
+    workspace: Sandbox, database: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Terminal]:
+    """The pasted project after its first run."""
+    terminal = Terminal(tmp_path_factory.mktemp("project"))
+    terminal.project("meltano.yml")
+    with over_tcp(database) as port:
+        terminal.environment |= {
+            "TAP_VITALLY_API_URL": workspace.url,
+            "TARGET_POSTGRES_HOST": "127.0.0.1",
+            "TARGET_POSTGRES_PORT": str(port),
+            "TARGET_POSTGRES_USER": "postgres",
+            "TARGET_POSTGRES_PASSWORD": "any",
+            "TARGET_POSTGRES_DATABASE": "postgres",
+        }
+        terminal.run(shell("docs/start.md", "export TAP_VITALLY_API_KEY"))
+        terminal.environment |= {"TAP_VITALLY_API_KEY": KEY, "TAP_VITALLY_SUBDOMAIN": "acme"}
+        yield terminal
+
+
+def loaded(database: str, table: str) -> dict[str, str]:
+    """The names in a table, by id."""
+    query = sql.SQL("SELECT id, name FROM {}").format(sql.Identifier("vitally", table))
+    with psycopg.connect(database) as connection:
+        rows = connection.execute(query).fetchall()
+    return dict(rows)
+
+
+def held(workspace: Sandbox, table: str) -> dict[str, str]:
+    return {row["id"]: row["name"] for row in workspace.world.truth(table).values()}
+
+
+def asked(workspace: Sandbox) -> dict[str, int]:
+    """How often each resource was asked for since the last time."""
+    paths = workspace.requests.by_path()
+    workspace.requests.clear()
+    return {path.removeprefix("/resources/"): count for path, count in paths.items()}
+
+
+def test_the_pasted_project_loads_the_tables(
+    project: Terminal, workspace: Sandbox, database: str
+) -> None:
+    assert project.folder.is_dir()
+    for table in ("accounts", "users"):
+        assert loaded(database, table) == held(workspace, table)
+
+
+def test_a_full_refresh_reads_everything_again_and_a_filter_one_stream(
+    project: Terminal, workspace: Sandbox, database: str
+) -> None:
+    whole, one = shell("docs/incremental.md", "meltano run --full-refresh").splitlines()
+    with psycopg.connect(database) as connection:
+        connection.execute("UPDATE vitally.accounts SET name = 'lost'")
+        connection.execute("UPDATE vitally.users SET name = 'lost'")
+    asked(workspace)
+    project.run(one)
+    assert loaded(database, "accounts") == held(workspace, "accounts")
+    assert set(loaded(database, "users").values()) == {"lost"}
+    assert not {"users", "organizations"} & asked(workspace).keys()
+    project.run(whole)
+    assert loaded(database, "users") == held(workspace, "users")
+
+
+def test_a_look_up_reads_just_what_it_names(
+    project: Terminal, workspace: Sandbox, database: str
+) -> None:
+    key, other = workspace.world.ids("accounts")[:2]
+    for account in (key, other):
+        workspace.world.update("accounts", account, name="Looked up")
+    workspace.world.update("accounts", key, externalId="acme-42")
+    asked(workspace)
+    project.run(shell("docs/lookups.md", "TAP_VITALLY_LOOKUPS="))
+    names = loaded(database, "accounts")
+    assert (names[key], names[other] == "Looked up") == ("Looked up", False)
+    proof = {"accounts": 1}  # that the key is accepted
+    assert asked(workspace) == {**proof, "accounts/acme-42": 1}
+
+
+def test_an_inventory_and_the_query_find_what_was_deleted(
+    project: Terminal, workspace: Sandbox
+) -> None:
+    gone = workspace.world.ids("accounts")[-1]
+    workspace.world.delete("accounts", gone)
+    project.run(shell("docs/deletions.md", "TAP_VITALLY_INVENTORY_RESOURCES="))
+    shutil.copy(ROOT / "docs" / "sql" / "deleted.sql", project.folder)
+    target = {
+        name.replace("TARGET_POSTGRES_", "PG"): value
+        for name, value in project.environment.items()
+        if name.startswith("TARGET_POSTGRES_")
+    }
+    project.environment |= target
+    query = shell("docs/deletions.md", "PGOPTIONS=")
+    found = project.run(f"{query.strip()} --tuples-only --no-align")
+    assert [line.partition("|")[0] for line in found.splitlines()] == [gone]
+
+
+# The shell
+
+
+@pytest.fixture
+def terminal(workspace: Sandbox, tmp_path: Path) -> Terminal:
+    terminal = Terminal(tmp_path)
+    terminal.environment |= {"TAP_VITALLY_API_KEY": KEY, "TAP_VITALLY_API_URL": workspace.url}
+    config = {"api_key": KEY, "api_url": workspace.url}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    return terminal
+
+
+def test_a_check_tells_the_streams_and_writes_nothing(
+    terminal: Terminal, workspace: Sandbox
+) -> None:
+    asked(workspace)
+    before = {path.name for path in terminal.folder.iterdir()}
+    said = terminal.run(shell("docs/start.md", "tap-vitally --config=ENV --test"))
+    assert f"The connection to {workspace.url} works, and the key is accepted." in said
+    assert "accounts" in asked(workspace)
+    assert {path.name for path in terminal.folder.iterdir()} == before
+
+
+def test_the_script_keeps_state_and_tells_what_failed(
+    terminal: Terminal, workspace: Sandbox
+) -> None:
+    script = shell("docs/start.md", "#!/bin/sh")
+    folder = terminal.folder
+    (folder / "sync.sh").write_text(script)
+    (folder / "target.json").write_text('{"destination_path": ".", "do_timestamp_file": false}')
+    terminal.run("sh sync.sh")
+    lines = (folder / "users.jsonl").read_text().splitlines()
+    assert {json.loads(line)["id"] for line in lines} == set(workspace.world.ids("users"))
+    state = json.loads((folder / "state.json").read_text())
+    assert state["bookmarks"]["users"]
+
+    terminal.run("sh sync.sh")
+    again = (folder / "users.jsonl").read_text().splitlines()[len(lines) :]
+    assert len(again) < len(lines), "only what is news is read again"
+
+    before = json.loads((folder / "state.json").read_text())["bookmarks"]["users"]
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "api_key": "another"}))
+    terminal.run("sh sync.sh", fails=True)
+    after = json.loads((folder / "state.json").read_text())["bookmarks"]["users"]
+    assert after["replication_key_value"] == before["replication_key_value"]
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "target.json").write_text("no settings")
+    terminal.run("sh sync.sh", fails=True)
+    (folder / "target.json").write_text('{"destination_path": ".", "do_timestamp_file": false}')
+    assert "still here" in terminal.run(f"{script}\necho still here"), "pasted, it ends no shell"
+
+
+def test_a_row_is_put_by_the_script_of_the_page(terminal: Terminal, workspace: Sandbox) -> None:
+    (terminal.folder / "put.sh").write_text(shell("docs/writing.md", "# put.sh STREAM ROW"))
+    terminal.run("""sh put.sh accounts '{"externalId": "a-1", "name": "Example Mills"}'""")
+    rows = workspace.world.tables["accounts"].rows.values()
+    assert [row["name"] for row in rows if row["externalId"] == "a-1"] == ["Example Mills"]

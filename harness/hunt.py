@@ -158,6 +158,7 @@ class Hunt:
         self._open.enter_context(waits_pass_in_no_time())
         self.streams = streams
         self.inventory = inventory
+        self._days = full_walk_days
         self.config = config_for(
             self.sandbox.url,
             page_size=page_size,
@@ -289,6 +290,11 @@ class Hunt:
             msg = "a run in peace did not come to its end"
             raise Loss(msg)
         self._judge.all_there()
+        if self._days:
+            self.clock.advance(self._days * 86400)
+            self._judge.walks_all = True
+            self.run(Attempt())
+            self._judge.all_there()
 
     # The scene
 

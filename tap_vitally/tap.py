@@ -19,7 +19,7 @@ from singer_sdk.tap_base import CliTestOptionValue
 from typing_extensions import override
 
 from tap_vitally.catalog import read_catalog
-from tap_vitally.check import told_by_check
+from tap_vitally.check import told_by_check, told_by_price
 from tap_vitally.command import failures_in_one_line, read_state
 from tap_vitally.ending import Ending
 from tap_vitally.environment import load_env_file, problems_in_environment, unknown_settings
@@ -213,12 +213,13 @@ class TapVitally(Tap):
         ]
 
     def check(self) -> None:
-        """Print whether the connection works and which streams the workspace gives.
+        """Print whether the connection works, what the workspace gives, and what that costs.
 
         `VitallyError` is raised if the connection does not work.
         """
-        for line in told_by_check(self.run, self._all()):
-            sys.stdout.write(f"{line}\n")
+        for tell in (told_by_check, told_by_price):
+            for line in tell(self.run, self._all()):
+                sys.stdout.write(f"{line}\n")
 
     def write_last_state(self) -> None:
         """Write STATE as far as it has come."""
@@ -256,6 +257,8 @@ class TapVitally(Tap):
         config = ctx.params.get("config")
         tap = cls(
             config=config.config if config else {},
+            state=read_state(ctx.params.get("state")),
+            catalog=read_catalog(ctx.params.get("catalog")),
             parse_env_config=bool(config and config.parse_env),
         )
         tap.check()

@@ -92,6 +92,12 @@ class Budget:
         with self._turn:
             return self._rate.left(self._clock())
 
+    @property
+    def limit(self) -> int | None:
+        """Units a minute, as the API or the operator says; None while nothing limits them."""
+        with self._turn:
+            return self._rate.limit
+
     def stop(self) -> None:
         """End every wait, now and from now on."""
         with self._turn:

@@ -19,7 +19,7 @@ from tap_vitally.reading.conform import identity_of
 from tap_vitally.reading.declaration import Record
 from tap_vitally.reading.listing import Listing
 from tap_vitally.reading.page import WEIGHT, Context, Page
-from tap_vitally.reading.reader import Reader
+from tap_vitally.reading.reader import Price, Reader
 from tap_vitally.replication.instants import format_instant, parse_instant
 from tap_vitally.replication.parents import (
     MOST_SKIPPED,
@@ -60,6 +60,16 @@ class ChildReader(Reader):
                 raise
             return f"NOT GIVEN, as its {called} are not: {failure}"
         return self.listing.check(contexts) if contexts else f"not tried: there are no {called}"
+
+    @override
+    def price(self) -> Price:
+        """Count the lists of all parents; of changed parents it is not known how many there are."""
+        if self.resource.only_changed:
+            since = f" changed since {format_instant(self.plan.start)}" if self.plan.start else ""
+            return Price(1, None, f"one for each of the {self.parents_called}{since}")
+        parents = sum(1 for _ in self.parents())
+        asked = parents * len(self.listing.labels)
+        return Price(asked, asked, f"the lists of all {parents:,} {self.parents_called}")
 
     def contexts_to_check(self) -> Iterator[Context]:
         """Find the lists of the first parent there is."""
@@ -300,6 +310,10 @@ class SurveyReader(ChildReader):
 
 class QuestionReader(DetailReader):
     """Reads the questions that the responses to the surveys refer to."""
+
+    @override
+    def price(self) -> Price:
+        return Price(0, None, "one for each question that was answered")
 
     @override
     def contexts_to_check(self) -> Iterator[Context]:

@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from tap_vitally.reading.declaration import Record
 from tap_vitally.reading.page import Context, Page
-from tap_vitally.reading.reader import Reader
+from tap_vitally.reading.reader import Price, Reader
 from tap_vitally.replication.instants import format_instant
 from vitally_api import Refused
 
@@ -27,12 +27,22 @@ class OwnReader(Reader):
         return "ok: made by the tap"
 
     @override
+    def price(self) -> Price:
+        return Price(0, 0, "made by the tap")
+
+    @override
     def chains(self) -> Iterator[Callable[[], Iterator[Page]]]:
         return iter(())
 
 
 class InventoryReader(OwnReader):
     """Lists every id of the resources that the setting inventory_resources names."""
+
+    @override
+    def price(self) -> Price:
+        resources = self.workspace.settings.inventory_resources
+        named = f"one for each 100 records of {', '.join(resources)}"
+        return Price(len(resources), None, named) if resources else super().price()
 
     @override
     def chains(self) -> Iterator[Callable[[], Iterator[Page]]]:

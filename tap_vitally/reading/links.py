@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any
 
 from tap_vitally.reading.conform import identity_of
+from vitally_api import as_text
 
 
 def ids_named(record: Mapping[str, Any], kind: str) -> list[str]:
@@ -29,6 +31,11 @@ def _ids_in(value: Any) -> Iterator[str]:
         identity = identity_of(item.get("id") if isinstance(item, dict) else item)
         if identity:
             yield identity
+
+
+def digest(row: Mapping[str, Any]) -> str:
+    """Make a few characters of a row, which differ if anything in it does."""
+    return sha256(as_text(row).encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from tap_vitally.reading.conform import identity_of
 from tap_vitally.reading.declaration import Parse, Record, Resource, Variant
-from tap_vitally.reading.links import organizations_of
+from tap_vitally.reading.links import digest, organizations_of
 from tap_vitally.reading.page import Context, Step
 from tap_vitally.reading.settings import Settings
 from tap_vitally.reading.summary import Tally
@@ -182,7 +182,7 @@ class Listing:
         updated = as_moment(row.get("updatedAt"))
         created = parse_instant(as_moment(row.get("createdAt")))
         record = row if self._whole_parents else {}
-        return Parent(identity, created, updated, organizations_of(row), record)
+        return Parent(identity, created, updated, organizations_of(row), digest(row), record)
 
     def rows_of(self, inject: Mapping[str, str]) -> Iterator[Record]:
         """List the rows of one list as they are; ``inject`` is what stands in its path."""

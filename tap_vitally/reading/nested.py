@@ -16,8 +16,10 @@ from typing_extensions import override
 from tap_vitally.reading.children import ChildReader
 from tap_vitally.reading.conform import identity_of
 from tap_vitally.reading.declaration import Record
+from tap_vitally.reading.links import digest
 from tap_vitally.reading.page import Context, Page, Step
-from tap_vitally.reading.pointing import Pointing, TooDear, digest
+from tap_vitally.reading.pointing import Pointing, TooDear
+from tap_vitally.reading.reader import Price
 from tap_vitally.replication.instants import (
     EARLIEST,
     as_moment,
@@ -26,7 +28,7 @@ from tap_vitally.replication.instants import (
     parse_instant,
 )
 from tap_vitally.replication.marks import MOST_SEEN, Mark, Walked, Watch, before
-from tap_vitally.replication.parents import ALL_LISTS, Parent, Reason, pointed_at
+from tap_vitally.replication.parents import ALL_LISTS, Parent, Pointers, Reason, pointed_at
 from tap_vitally.replication.passes import Pass
 from tap_vitally.replication.place import Place
 from vitally_api import Refused, Unreadable
@@ -106,6 +108,18 @@ class NestedReader(ChildReader):
     def beginning(self) -> dict[str, Any]:
         return super().beginning() if self.full else {}
 
+    @override
+    def price(self) -> Price:
+        """Count the lists of all parents, or of those that are new or changed: more may be named."""
+        whole = super().price()
+        if self.full or whole.most is None:
+            return whole
+        parents = super().parents()
+        found = pointed_at(parents, self._parents, Pointers(), self.walk, self.place)
+        known, labels = sum(1 for _ in found), len(self.listing.labels)
+        what = f"{known:,} new or changed {self.parents_called}, and those that a change names"
+        return Price(known * labels + 1, whole.most, what)
+
     # Which lists to read, on one of the threads that find them
 
     @override
@@ -140,7 +154,7 @@ class NestedReader(ChildReader):
     def parents(self) -> Iterator[Parent]:
         """Find all parents, which pass by the watch on their list."""
         for known, parent in enumerate(super().parents(), 1):
-            self._parents.has_changed(parent.id, parse_instant(parent.updated_at))
+            self._parents.has_changed(parent.id, parse_instant(parent.updated_at), parent.content)
             self.tally.parents_known = known
             yield parent
 

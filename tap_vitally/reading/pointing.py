@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from hashlib import sha256
 from urllib.parse import quote
 
 from tap_vitally.reading.conform import identity_of
 from tap_vitally.reading.declaration import Record
-from tap_vitally.reading.links import Whom, ids_named, whom
+from tap_vitally.reading.links import Whom, digest, ids_named, whom
 from tap_vitally.reading.listing import Listing
 from tap_vitally.reading.page import Context
 from tap_vitally.reading.workspace import Workspace
 from tap_vitally.replication.instants import as_moment, parse_instant
 from tap_vitally.replication.marks import Watch
 from tap_vitally.replication.parents import ALL_LISTS, Parent, Pointers
-from vitally_api import Refused, as_text, single
+from vitally_api import Refused, single
 
 LOOKED_UP: Mapping[str, tuple[str, str]] = {
     "conversations": ("/conversations", "conversation"),
@@ -53,7 +52,8 @@ class Pointing:
         """Take in a row of the list of the whole workspace."""
         identity = identity_of(row.get("id"))
         moment = parse_instant(as_moment(row.get("updatedAt")))
-        content = "" if moment else digest(row)
+        since = self._watch.since
+        content = digest(row) if moment is None or since is None or moment >= since else ""
         if identity and not self._watch.has_changed(identity, moment, content):
             return
         self.point(row, label if label in self._listing.labels else ALL_LISTS)
@@ -132,15 +132,17 @@ class Pointing:
 
     def _look_up(self, paths: Iterable[str], price: int) -> None:
         """Look up whom records name, each once a run."""
-        unknown = self._workspace.unknown(paths)
-        if unknown and len(unknown) >= price:
-            msg = f"{len(unknown):,} records would have to be looked up"
-            raise TooDear(msg)
-        pool = ThreadPoolExecutor(self._workspace.settings.concurrency)
-        try:
-            list(pool.map(self._ask, unknown))
-        finally:
-            pool.shutdown(cancel_futures=True)
+        workspace = self._workspace
+        with workspace.looking_up:
+            unknown = workspace.unknown(paths)
+            if unknown and len(unknown) >= price:
+                msg = f"{len(unknown):,} records would have to be looked up"
+                raise TooDear(msg)
+            pool = ThreadPoolExecutor(workspace.settings.concurrency)
+            try:
+                list(pool.map(self._ask, unknown))
+            finally:
+                pool.shutdown(cancel_futures=True)
 
     def _ask(self, path: str) -> None:
         """Find whom one record names; one that is gone names nobody."""
@@ -169,8 +171,3 @@ def named_by(row: Record, whole: str) -> Whom:
         return whom({"account": row})
     user = row.get("user")
     return whom(row) or whom(user if isinstance(user, dict) else {})
-
-
-def digest(row: Record) -> str:
-    """Make a few characters of a row, which differ if anything in it does."""
-    return sha256(as_text(row).encode()).hexdigest()[:12]

@@ -7,6 +7,7 @@ it when the records of a page have been written.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -21,6 +22,15 @@ from vitally_api import CursorRefused, Refused, Unreadable, VitallyError
 FEWEST_PAGES_TOLD = 4
 """Pages after which STATE is written for the first time; later it is whenever a pass has grown by an
 eighth, so that a long one writes it some thirty times."""
+
+
+@dataclass(frozen=True)
+class Price:
+    """What a stream costs in a run: ``least`` requests, ``most`` if that is known, and for what."""
+
+    least: int
+    most: int | None
+    what: str
 
 
 class Reader(Fetcher):
@@ -38,6 +48,15 @@ class Reader(Fetcher):
     def check(self) -> str:
         """Say in a few words for a person whether the workspace gives this stream."""
         return self.listing.check()
+
+    def price(self) -> Price:
+        """Say what the next run will ask for, once the stream is prepared."""
+        lists = len(self.listing.labels)
+        if self.plan.start is None or not self.resource.sortable:
+            return Price(lists, None, "one for each 100 records")
+        return Price(
+            lists, None, f"one for each 100 changed since {format_instant(self.plan.start)}"
+        )
 
     # The plan, made on the main thread before anything is read
 

@@ -52,6 +52,7 @@ class Workspace:
         self.changes: dict[str, Changes] = {}
         self.newest: datetime | None = None
         self.tally = Tally()
+        self.looking_up = threading.Lock()
         self._whom: dict[str, Whom | None] = {}
         self._began = time.monotonic()
         self._parents: dict[str, SharedList[Parent]] = {}

@@ -103,7 +103,7 @@ class Watch:
         self._mark = mark
         self._lookback = lookback
         self.newest: datetime | None = None
-        self._latest: list[tuple[datetime, str]] = []
+        self._latest: list[tuple[datetime, str, str]] = []
         self._undated: set[tuple[str, str]] = set()
 
     @property
@@ -114,22 +114,24 @@ class Watch:
     def has_changed(self, identity: str, moment: datetime | None, content: str = "") -> bool:
         """Take in a row: whether it changed since the mark.
 
-        One without a moment did if its ``content`` did, of which a digest is given.
+        ``content`` is a digest of it, which tells what no moment tells: that a row without one
+        changed, or one that had changed in the same moment before.
         """
         if moment is None:
             if content and len(self._undated) <= MOST_SEEN:
                 self._undated.add((identity, content))
-            return (identity, content) not in self._mark.seen
-        self._remember(moment, identity)
-        if self.since is not None and moment < self.since:
-            return False
-        return (identity, format_instant(moment)) not in self._mark.seen
+        else:
+            self._remember((moment, identity, content))
+            if self.since is not None and moment < self.since:
+                return False
+        version = format_instant(moment) if moment else ""
+        return self._mark.seen.isdisjoint({(identity, version), (identity, content)})
 
-    def _remember(self, moment: datetime, identity: str) -> None:
+    def _remember(self, entry: tuple[datetime, str, str]) -> None:
         """Keep the latest rows, one more than STATE has room for."""
+        moment, latest = entry[0], self._latest
         if self.newest is None or moment > self.newest:
             self.newest = moment
-        latest, entry = self._latest, (moment, identity)
         if len(latest) > MOST_SEEN and entry <= latest[0]:
             return
         if entry not in latest:
@@ -145,11 +147,14 @@ class Watch:
     def mark_at(self, moment: datetime, signpost: datetime) -> Mark:
         """Say the same for a mark that is found otherwise.
 
-        A row that changed at or after the signpost may change once more and keep its moment, so it
-        is not remembered.
+        A row that changed at or after the signpost may change once more and keep its moment, so
+        only its content is remembered, if it is known.
         """
         since = before(moment, self._lookback)
-        latest = [(identity, at) for at, identity in self._latest if since <= at < signpost]
-        seen = {(identity, format_instant(at)) for identity, at in latest}
+        seen = {
+            (identity, content if at >= signpost else format_instant(at))
+            for at, identity, content in self._latest
+            if since <= at and (content or at < signpost)
+        }
         few = [each for each in (seen, self._undated) if len(each) <= MOST_SEEN]
         return Mark(moment, frozenset().union(*few))

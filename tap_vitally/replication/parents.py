@@ -28,13 +28,15 @@ class Parent:
     """A record whose own records a child stream reads.
 
     ``updated_at`` is spelled as the API does; ``organizations`` are those it names, None if
-    it does not say; ``record`` is the record itself, where it is to be completed.
+    it does not say; ``content`` is a digest of it; ``record`` is the record itself, where it is to be
+    completed.
     """
 
     id: str
     created_at: datetime | None = None
     updated_at: str | None = None
     organizations: tuple[str, ...] | None = ()
+    content: str = ""
     record: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def moment(self, order: SortKey | None) -> datetime | None:
@@ -189,7 +191,7 @@ def pointed_at(
     since = watch.since
     for parent in parents:
         changed_at = parse_instant(parent.updated_at)
-        changed = watch.has_changed(parent.id, changed_at)
+        changed = watch.has_changed(parent.id, changed_at, parent.content)
         created = parent.created_at
         own: Reason | None = None
         if parent.id in place.to_retry:

@@ -80,6 +80,7 @@ def test_the_tap_overrides_what_it_means_to_and_nothing_by_accident() -> None:
                 "config_jsonschema",
                 "message_writer_class",
                 "discover_streams",
+                "streams",
                 "setup_mapper",
                 "cb_test",
                 "invoke",
@@ -270,10 +271,14 @@ def test_the_place_in_state_can_have_another_name_than_the_stream() -> None:
     assert tap.state == {"bookmarks": {"custom_object_0-1": {"mark": 1}}}
 
 
-def test_streams_are_read_by_their_names_and_the_summary_of_the_run_is_the_last() -> None:
+def test_streams_are_read_after_those_that_tell_them_what_to_read_and_the_summary_is_the_last() -> (
+    None
+):
     names = list(tap_of().streams)
-    assert names == sorted(names)
+    below = [stream.name for stream in STREAMS if stream.resource.of]
     assert names[-1] == "vitally_sync_runs"
+    assert names[-1 - len(below) : -1] == sorted(below)
+    assert names[: -1 - len(below)] == sorted(names[: -1 - len(below)])
     assert names.index("inventory") < names.index("inventory_runs")
 
 

@@ -1,0 +1,93 @@
+"""Between two walks of all, exactly those parents are walked that something points at."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tap_vitally.replication.instants import format_instant, parse_instant
+from tap_vitally.replication.marks import Mark, Watch
+from tap_vitally.replication.parents import ALL_LISTS, Parent, Pointers, Walk, pointed_at
+from tap_vitally.replication.place import Place
+
+BEGINNING = datetime(2026, 3, 4, tzinfo=UTC)
+MARK = BEGINNING + timedelta(minutes=10)
+often = settings(max_examples=300, deadline=None)
+
+moments = st.integers(0, 20).map(lambda minute: BEGINNING + timedelta(minutes=minute))
+organizations = st.sampled_from(["o1", "o2", "o3"])
+parents = st.builds(
+    Parent,
+    st.integers(0, 15).map(str),
+    st.none() | moments,
+    st.none() | moments.map(format_instant),
+    st.none() | st.lists(organizations, max_size=2, unique=True).map(tuple),
+)
+some_parents = st.lists(parents, max_size=10, unique_by=lambda parent: parent.id)
+labels = st.sampled_from(["archived=false", "archived=true", ALL_LISTS])
+named = st.lists(
+    st.tuples(labels, st.lists(st.integers(0, 15).map(str)), st.lists(organizations)), max_size=4
+)
+
+
+@often
+@given(some_parents, named, st.sets(st.integers(0, 15).map(str)), st.booleans())
+def test_who_is_pointed_at_is_walked_and_nobody_else(
+    found: list[Parent],
+    rows: list[tuple[str, list[str], list[str]]],
+    retry: set[str],
+    filtered: bool,
+) -> None:
+    pointers = Pointers()
+    for label, ids, of in rows:
+        pointers.to(label, ids, of)
+    walk = Walk("createdAt", ("",), ("status=active",) if filtered else ())
+    place = Place(BEGINNING, to_retry=frozenset(retry))
+    watch = Watch(Mark(MARK), timedelta(0))
+    walked = {p.id: (why, of) for p, why, of in pointed_at(found, watch, pointers, walk, place)}
+    for parent in found:
+        why, lists = walked.get(parent.id, (None, frozenset[str]()))
+        labels_of = set(lists)
+        updated = parse_instant(parent.updated_at)
+        by_id = {label for label, ids, _ in rows if parent.id in ids}
+        by_organization = {
+            label
+            for label, _, ids in rows
+            if ids and (parent.organizations is None or set(ids) & set(parent.organizations))
+        }
+        changed = updated is not None and updated >= MARK
+        is_new = parent.created_at is not None and parent.created_at >= MARK
+        if parent.id in retry:
+            assert why == "retry"
+        elif is_new and (changed or updated is None):
+            assert why == "new"
+        elif changed:
+            assert why == ("returned" if filtered else "changed")
+        elif by_id or by_organization:
+            assert why == ("named" if by_id else "organization named")
+            assert labels_of == by_id | by_organization
+        else:
+            assert why is None
+        if why in {"retry", "new", "changed", "returned"}:
+            assert labels_of == {ALL_LISTS}
+
+
+@often
+@given(some_parents)
+def test_a_parent_that_was_seen_in_its_version_points_at_itself_no_more(
+    found: list[Parent],
+) -> None:
+    signpost = BEGINNING + timedelta(hours=1)
+    walk, place = Walk("createdAt", ("",)), Place(signpost)
+    first = Watch(Mark(), timedelta(minutes=5))
+    list(pointed_at(found, first, Pointers(), walk, place))
+    mark = first.mark(signpost)
+    if mark.moment is None:
+        return
+    again = Watch(mark, timedelta(minutes=5))
+    walked = {parent.id for parent, *_ in pointed_at(found, again, Pointers(), walk, place)}
+    # Without a moment of change it cannot be told whether it was seen.
+    unknown = {parent.id for parent in found if parent.updated_at is None}
+    assert walked <= unknown

@@ -20,6 +20,7 @@ Kind = Literal[
     "date",
     "tags",
     "ids",
+    "list",
     "json",
     "people",
 ]

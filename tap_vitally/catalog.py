@@ -5,11 +5,11 @@ A mask that is written down and hits nothing would let through what somebody wan
 
 from __future__ import annotations
 
-import json
 import logging
 from collections import Counter, defaultdict
 from typing import IO, Any
 
+from tap_vitally.files import parsed, text_of
 from vitally_api import VitallyError, printable
 
 logger = logging.getLogger("tap-vitally")
@@ -33,7 +33,7 @@ def read_catalog(file: IO[str] | None) -> dict[str, Any] | None:
     if file is None:
         return None
     try:
-        catalog = json.loads(file.read().removeprefix("\ufeff"))
+        catalog = parsed(text_of(file))
     except ValueError:
         catalog = None
     if not isinstance(catalog, dict):
@@ -73,13 +73,23 @@ def _check_schema(entry: Entry) -> None:
         msg = f"The catalog's schema of {name} has properties that are no object."
         raise VitallyError(msg)
     for column, how in properties.items():
-        kinds = how.get("type", []) if isinstance(how, dict) else None
-        if not TYPES.issuperset(str(kind) for kind in _listed(kinds)):
+        if not _is_schema(how):
             msg = (
                 f"The catalog gives {name}.{printable(column)} a type that JSON schemas do not "
                 "have: make a new one with --discover."
             )
             raise VitallyError(msg)
+
+
+def _is_schema(how: Any) -> bool:
+    if not isinstance(how, dict) or not TYPES.issuperset(map(str, _listed(how.get("type", [])))):
+        return False
+    inner = how.get("properties", {})
+    choices = [
+        choice for name in ("anyOf", "oneOf", "allOf") for choice in _listed(how.get(name, []))
+    ]
+    within = [*choices, *inner.values()] if isinstance(inner, dict) else [None]
+    return all(map(_is_schema, [*within, how["items"]] if "items" in how else within))
 
 
 def _listed(value: Any) -> list[Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import sys
@@ -18,7 +17,10 @@ from singer_sdk.exceptions import (
     StreamMapConfigError,
 )
 
-from vitally_api import VitallyError
+from tap_vitally.files import parsed, text_of
+from vitally_api import VitallyError, printable
+
+logger = logging.getLogger("tap-vitally")
 
 READS_CONFIG, MAPPER = "from_cli_args", ("mapper.py", "simpleeval.py")
 """Where the SDK reads the config file, and where it works out what stream maps say."""
@@ -117,7 +119,7 @@ def read_state(file: IO[str] | None) -> dict[str, Any] | None:
     """Read STATE, in whatever it is wrapped, and leave out what cannot be the place of a stream."""
     if file is None:
         return None
-    state = _unwrapped(_last_json(file.read().removeprefix("\ufeff")))
+    state = _unwrapped(_last_state(file))
     if not isinstance(state, dict) or not state.keys() <= {"bookmarks", "currently_syncing"}:
         msg = "The state file is not a JSON object: check the path given with --state."
         if isinstance(state, dict):
@@ -127,25 +129,33 @@ def read_state(file: IO[str] | None) -> dict[str, Any] | None:
     if bookmarks is not None and not isinstance(bookmarks, dict):
         msg = "The state file holds no STATE: its bookmarks are no object. Check --state."
         raise VitallyError(msg)
-    places = {
-        # The streams have no partitions, and the SDK fails on what is none.
-        name: {key: value for key, value in entry.items() if key != "partitions"}
-        for name, entry in (bookmarks or {}).items()
-        if isinstance(entry, dict)
-    }
+    places = {}
+    for name, entry in (bookmarks or {}).items():
+        if not isinstance(entry, dict) or entry.get("partitions"):
+            logger.warning("STATE of '%s' is of another form, and is not used.", printable(name))
+        if isinstance(entry, dict):
+            # The streams have no partitions, and the SDK fails on what is none.
+            places[name] = {key: value for key, value in entry.items() if key != "partitions"}
     return {"bookmarks": places}
 
 
-def _last_json(text: str) -> Any:
-    """Read a file of one value, or of one on each line, of which a target's last one counts."""
+def _last_state(file: IO[str]) -> Any:
+    """Read a file of one value, or of one on each line, of which the last that may be STATE counts."""
     try:
-        return json.loads(text)
+        text = text_of(file)
+    except ValueError:
+        return None
+    try:
+        return parsed(text)
     except ValueError:
         lines = [line for line in text.splitlines() if line.strip()]
     try:
-        return json.loads(lines[-1]) if len(lines) > 1 else None
+        values = [parsed(line) for line in lines] if len(lines) > 1 else []
     except ValueError:
         return None
+    messages = ("SCHEMA", "RECORD", "BATCH", "ACTIVATE_VERSION")
+    may_be = [v for v in values if not (isinstance(v, dict) and v.get("type") in messages)]
+    return may_be[-1] if may_be else None
 
 
 def _unwrapped(state: Any) -> Any:

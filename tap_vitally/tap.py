@@ -197,7 +197,9 @@ class TapVitally(Tap):
     def misses(self) -> list[str]:
         """Name what the catalog and the stream maps say of what there is not."""
         maps = self.config.get("stream_maps") or {}
+        nothing = not any(stream.selected for stream in self._all())
         return [
+            *(["No stream is selected, so nothing is read."] if nothing else []),
             *catalog_misses(self.input_catalog or {}, self.streams),
             *map_misses(maps, self._all()),
             *trait_misses(self._all()),

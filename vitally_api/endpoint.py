@@ -18,6 +18,7 @@ from vitally_api.errors import SettingsError
 
 EU_URL = "https://rest.vitally-eu.io"
 US_URL = "https://{subdomain}.rest.vitally.io"
+PORTS = {"http": 80, "https": 443}
 WHERE_THE_KEY_IS = "Vitally: Settings > Integrations > Vitally REST API"
 API_KEY_MISSING = f"api_key is missing: copy the secret token from {WHERE_THE_KEY_IS}"
 
@@ -143,7 +144,7 @@ def read_subdomain(value: str) -> str:
 
 
 def _read_api_url(value: str) -> str:
-    text = value.strip().rstrip("/").removesuffix("/resources")
+    text = value.strip().rstrip("/").removesuffix("/resources").rstrip("/")
     parts = _parts(text)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         msg = "api_url is not an address: write it as https://host, without /resources"
@@ -160,7 +161,10 @@ def _read_api_url(value: str) -> str:
             "clear: use https (http is for addresses of this machine only)"
         )
         raise ValueError(msg)
-    return text
+    # One spelling of one host: STATE knows the workspace by it.
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    usual = parts.port in {None, PORTS[parts.scheme]}
+    return f"{parts.scheme}://{host}{'' if usual else f':{parts.port}'}{parts.path}"
 
 
 def _parts(address: str) -> SplitResult:

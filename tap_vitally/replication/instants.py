@@ -52,7 +52,7 @@ def as_moment(value: Any) -> str | None:
     """
     if isinstance(value, str) and CANONICAL.fullmatch(value):
         return value
-    moment = _instant(value)
+    moment = moment_of(value)
     return format_instant(moment) if moment else None
 
 
@@ -60,13 +60,13 @@ def as_day(value: Any) -> str | None:
     """Spell a day as ``2026-03-10``; a moment is one if it is a midnight, so that nothing is cut off."""
     if isinstance(value, str) and DAY.fullmatch(value):
         return value
-    moment = _instant(value)
+    moment = moment_of(value)
     midnight = moment and moment.timetz() == time(tzinfo=UTC)
     return moment.date().isoformat() if moment and midnight else None
 
 
-def _instant(value: Any) -> datetime | None:
-    """Read a timestamp or an epoch as a moment."""
+def moment_of(value: Any) -> datetime | None:
+    """Read a timestamp in any spelling, or an epoch, as a moment in UTC; None for what is neither."""
     if isinstance(value, str):
         value = value.strip()
         found = parse_instant(value[:-1] + "Z" if value.endswith("z") else value)

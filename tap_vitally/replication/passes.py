@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, get_args
 
-from tap_vitally.replication.instants import EARLIEST, parse_instant
+from tap_vitally.replication.instants import EARLIEST, moment_of
 
 SortKey = Literal["createdAt", "updatedAt"]
 SORT_KEYS: tuple[SortKey, ...] = get_args(SortKey)
@@ -80,7 +80,7 @@ class Window:
         """Take in a page in the API's order; keep rows from the start on and those without a moment."""
         kept = []
         for row in rows:
-            moment = parse_instant(row.get(self._key))
+            moment = moment_of(row.get(self._key))
             if moment is None:
                 kept.append(row)
                 continue

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, ClassVar
 
-from tap_vitally.replication.instants import format_instant, latest, parse_instant
+from tap_vitally.replication.instants import format_instant, latest, moment_of, parse_instant
 from tap_vitally.replication.passes import FIRST_PASS, SORT_KEYS, Pass, SortKey, next_bookmark
 
 
@@ -122,7 +122,11 @@ def distrust(state: Mapping[str, Any], signpost: datetime | None, host: str | No
     if host and isinstance(written_for, str) and written_for != host:
         return "it was written for another workspace"
     resume = Resume.from_state(state.get("resume"))
-    moments = (parse_instant(state.get("replication_key_value")), resume and resume.signpost)
+    told = state.get("replication_key_value")
+    bookmark = moment_of(told)
+    if told is not None and bookmark is None:
+        return "its bookmark is no moment"
+    moments = (bookmark, resume and resume.signpost)
     if signpost and any(moment > signpost for moment in moments if moment):
         return "it is ahead of the server's clock"
     return ""
@@ -169,7 +173,7 @@ class Place:
         contexts, skipped = state.get("contexts"), state.get("skipped")
         return cls(
             signpost,
-            bookmark=parse_instant(state.get("replication_key_value")) if known else None,
+            bookmark=moment_of(state.get("replication_key_value")) if known else None,
             contexts=contexts if isinstance(contexts, list) else None,
             to_retry=frozenset(
                 identity

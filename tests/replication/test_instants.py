@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_vitally.replication.instants import format_instant, latest, parse_instant
+from tap_vitally.replication.instants import format_instant, latest, moment_of, parse_instant
 from tap_vitally.replication.passes import Window
 from tests.replication.simulation import SPELLINGS, json_values, maybe, moments, sometimes
 
@@ -65,3 +66,22 @@ def test_the_latest_of_moments_some_of_which_are_missing(moments: list[datetime 
     assert (found is None) == (not told)
     assert all(found is not None and found >= moment for moment in told)
     assert found is None or found in told
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        # A reader of ISO 8601 takes its first eight digits for a day of the year 1712.
+        "1712010112345",
+        1712010112345,
+        Decimal("1712010112.345"),
+        " 2024-04-01T22:21:52.345z ",
+    ],
+    ids=repr,
+)
+def test_an_epoch_in_a_list_is_the_moment_that_it_means(value: Any) -> None:
+    moment = parse_instant("2024-04-01T22:21:52.345Z")
+    assert moment_of(value) == moment
+    window = Window(moment)
+    assert window.keep([{"updatedAt": value}]) == [{"updatedAt": value}]
+    assert (window.newest, window.finished) == (moment, False)

@@ -41,6 +41,26 @@ def test_state_is_found_in_whatever_it_is_wrapped(text: str) -> None:
     assert read_state(io.StringIO(text)) == STATE
 
 
+def test_state_is_read_in_the_encoding_of_windows_and_out_of_a_targets_log() -> None:
+    message = json.dumps({"type": "STATE", "value": STATE})
+    lines = ['{"type": "RECORD"}', message, '{"type": "RECORD"}']
+    raw = "\n".join(lines).encode("utf-16")
+    assert read_state(io.TextIOWrapper(io.BytesIO(raw), encoding="utf-8")) == STATE
+
+
+@pytest.mark.parametrize("raw", [b'{"bookmarks": {"\xff": {}}}', b"[" * 100_000])
+def test_what_no_program_can_read_is_refused(raw: bytes) -> None:
+    for read in (read_state, read_catalog):
+        with pytest.raises(VitallyError, match="is not a JSON object"):
+            read(io.TextIOWrapper(io.BytesIO(raw), encoding="utf-8"))
+
+
+@pytest.mark.parametrize("entry", ["2024-01-01", 5, {"partitions": [{"context": {}}]}])
+def test_a_place_in_another_form_is_told(entry: Any, caplog: pytest.LogCaptureFixture) -> None:
+    read_state(io.StringIO(json.dumps({"bookmarks": {"users": entry}})))
+    assert "STATE of 'users' is of another form, and is not used." in caplog.text
+
+
 @pytest.mark.parametrize(
     "text",
     ["", "[]", "5", "null", "{", '{"users": {}}', '{"bookmarks": []}', '{"value": 5}', '"x"'],

@@ -15,6 +15,8 @@ from singer_sdk.singerlib.encoding.simple import Message
 from harness.expectations import expected
 from harness.support import Collector, Row, Warehouse, config_for, read
 from sandbox import Sandbox
+from tap_vitally.replication.instants import parse_instant
+from tap_vitally.replication.place import Place, distrust
 
 StartSandbox = Callable[..., Sandbox]
 
@@ -195,3 +197,20 @@ def test_state_without_a_workspace_is_taken(start_sandbox: StartSandbox) -> None
     del state["bookmarks"]["users"]["host"]
     again = read(config, select=["users"], state=state)
     assert sum(message["type"] == "RECORD" for message in again) < 20
+
+
+@pytest.mark.parametrize(
+    ("spelt", "reason"),
+    [
+        (" 2999-01-01T00:00:00z", "it is ahead"),
+        (32_503_680_000, "it is ahead"),
+        ("32503680000000", "it is ahead"),
+        ("9999-12-31T23:59:59-12:00", "its bookmark is no moment"),
+        ({"a": 1}, "its bookmark is no moment"),
+    ],
+)
+def test_a_bookmark_in_another_spelling_is_understood_or_told(spelt: Any, reason: str) -> None:
+    entry = {"replication_key": "updatedAt", "replication_key_value": spelt}
+    signpost = parse_instant("2026-01-01T00:00:00Z")
+    assert distrust(entry, signpost, None).startswith(reason)
+    assert Place.from_state(entry, "updatedAt", signpost).bookmark is None

@@ -18,6 +18,8 @@ FEW = 8
 LARGE = 300
 """Bytes from which on a record is kept compressed: a note's text shrinks to a third."""
 
+_decoder = json.JSONDecoder(parse_float=Decimal)
+
 Spread = Callable[[Callable[[str], None], Iterable[str]], None]
 """Calls a function for each of many values, on as many threads as may ask at once."""
 
@@ -36,6 +38,7 @@ class Index:
         self._lock = threading.RLock()
         self._traits: frozenset[str] | None = frozenset()
         self._kept = _kept(resource)
+        self._pretended: dict[str, bytes] = {}
         self._forget()
 
     def _forget(self) -> None:
@@ -44,6 +47,8 @@ class Index:
         self._absent: set[tuple[str, str]] = set()
         self._walk = self._pages()
         self._complete = False
+        for raw in self._pretended.values():
+            self.put(_unpacked(raw))
 
     def want(self, traits: Iterable[str] | None) -> None:
         """Keep more traits of each record, or all where it is None; what was read without is forgotten."""
@@ -55,21 +60,34 @@ class Index:
                     self._forget()
 
     def find(self, by: str, values: Iterable[str]) -> None:
-        """Make sure that it is known which records have these values of a key."""
+        """Make sure that it is known which records have these values of a key.
+
+        Pages are read until asking one by one has become the cheaper way: a few are left, no more
+        than pages were read, and the last page brought none or one of them.
+        """
         missing = {value for value in values if not self._knows(by, value)}
         alone = by in self._resource.single
-        pages = 0
-        while missing and not self._complete and not (alone and len(missing) <= max(FEW, pages)):
-            missing -= {_key(by, record) for record in self._read_page()}
-            pages += 1
+        pages = brought = 0
+        while missing and not self._complete:
+            if alone and brought <= 1 and len(missing) <= max(FEW, pages):
+                break
+            found = missing & {_key(by, record) for record in self._read_page()}
+            missing -= found
+            pages, brought = pages + 1, len(found)
         if missing and alone and not self._complete:
             self._spread(lambda value: self._read_one(by, value), missing)
 
     def get(self, by: str, value: str) -> list[Record]:
         """Give the records that have a value of a key, as far as they have been read."""
         with self._lock:
-            ids: tuple[str, ...] = (value,) if by == "id" else self._ids_of(by).get(value, ())
-            return [_unpacked(self._records[id_]) for id_ in ids if id_ in self._records]
+            return [_unpacked(self._records[id_]) for id_ in self.ids(by, value)]
+
+    def ids(self, by: str, value: str) -> tuple[str, ...]:
+        """Give the ids of the records that have a value of a key, as far as they have been read."""
+        with self._lock:
+            if by == "id":
+                return (value,) if value in self._records else ()
+            return self._ids_of(by).get(value, ())
 
     def fresh(self, by: str, value: str, counts: Any) -> list[Record]:
         """Look a record up once more, to see whether a write was carried out."""
@@ -85,6 +103,11 @@ class Index:
         for record in found:
             self.put(record)
         return found
+
+    def pretend(self, record: Record) -> None:
+        """Take in a record as a plan has it, which no reading would bring back."""
+        self._pretended[str(record["id"])] = encoded(record)
+        self.put(record)
 
     def put(self, record: Record) -> None:
         """Take in a record as it is now."""
@@ -241,7 +264,7 @@ def _small(value: Any) -> Any:
 
 def _unpacked(raw: bytes) -> Record:
     text = raw if raw[:1] == b"{" else zlib.decompress(raw)
-    record: Record = json.loads(text, parse_float=Decimal)
+    record: Record = _decoder.decode(text.decode())
     return record
 
 

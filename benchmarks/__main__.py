@@ -13,10 +13,12 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.bench import Bench, Line
-from benchmarks.cases import CASES
+from benchmarks.cases import CASES as READING
+from benchmarks.writing import WRITING
 
 README = Path(__file__).parent / "README.md"
 BEGIN, END = "<!-- results -->", "<!-- end of results -->"
+CASES = {**READING, **WRITING}
 QUICK = 0.1
 
 

@@ -24,6 +24,8 @@ from target_vitally.planning.resource import Record
 from target_vitally.writing.outcomes import Origin
 from vitally_api import mended
 
+_decoder = json.JSONDecoder(parse_float=Decimal, parse_constant=lambda _: None)
+
 
 class Reader(SingerReader):
     """Reads messages; of a line that is none it tells nothing, since it may hold anybody's data."""
@@ -31,7 +33,7 @@ class Reader(SingerReader):
     @override
     def deserialize_json(self, line: str) -> dict[str, Any]:
         try:
-            message = json.loads(line, parse_float=Decimal, parse_constant=lambda _: None)
+            message = _decoder.decode(line)
         except (ValueError, RecursionError):
             message = None
         if not isinstance(message, dict):

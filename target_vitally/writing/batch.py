@@ -24,10 +24,12 @@ class Batches:
         self._deletes = deletes
         self._defer = defer
         self._waiting: set[tuple[str, Key]] = set()
+        self.under_way: list[Row] = []
         self._writer = Writer(run, lambda work: self._wait(work.resource, work))
 
-    def process(self, resource: Resource, rows: Iterable[Row], *, last: bool) -> None:
+    def process(self, resource: Resource, rows: Sequence[Row], *, last: bool) -> None:
         """Take rows to their end; those whose parents may still come wait, unless it is the last time."""
+        self.under_way = list(rows)
         groups = self._groups(resource, rows, last=last)
         works: list[Work] = []
         try:
@@ -103,7 +105,9 @@ class Batches:
             elif group.fitted.mode == "update" and self._deletes.joined(resource.name, group):
                 continue
             else:
-                group.rows[:0] = self._deletes.recalled(resource.name, group.key)
+                recalled = self._deletes.recalled(resource.name, group.key)
+                self.under_way += recalled
+                group.rows[:0] = recalled
                 groups.append(group)
         return groups
 

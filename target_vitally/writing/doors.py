@@ -57,9 +57,9 @@ class Door:
 
     def lane(self, work: Work) -> str:
         """Name what must be written one after the other."""
-        present = self.present(work)
-        if present:
-            return str(present[0]["id"])
+        ids = self.index(work).ids(work.key.by, work.key.value) if work.key else ()
+        if ids:
+            return ids[0]
         return f"{work.key.by}:{work.key.value}" if work.key else f"row {work.last.number}"
 
     def compare(
@@ -125,7 +125,7 @@ class Door:
         before = plan.record or {"id": id_}
         traits = {**_traits(before), **_traits(plan.body)}
         now = {**before, **self.shown(plan.body, before), "traits": traits}
-        self.index(work).put(now)
+        self.index(work).pretend(now)
         self.pretended.add(self.lane(work))
         return now
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from target_vitally.planning.fit import key_of
 from target_vitally.planning.meaning import Meaning
-from target_vitally.planning.resource import Record, Resource
+from target_vitally.planning.resource import Record
 from target_vitally.writing.batch import Batches
 from target_vitally.writing.deletes import Deletes
 from target_vitally.writing.ledger import SECONDS
@@ -29,7 +29,6 @@ class Engine:
         self._named = named
         self._buffers: dict[str, list[Row]] = {}
         self._spools: dict[str, Spool] = {}
-        self._under_way: list[Row] = []
         self._deletes = Deletes(run)
         self.batches = Batches(run, self._deletes, self._defer)
         self._ranked = sorted(run.resources.values(), key=lambda resource: resource.rank)
@@ -79,7 +78,7 @@ class Engine:
                 if rank is None or resource.rank <= rank:
                     rows = self._buffers.pop(resource.name, [])
                     if rows:
-                        self._process(resource, rows, last=False)
+                        self.batches.process(resource, rows, last=False)
             self._flushed_at = time.monotonic()
             self.run.outcomes.flush()
             self.run.ledger.emit()
@@ -89,15 +88,11 @@ class Engine:
         with self._working():
             for resource in self._ranked:
                 for rows in self._rest(resource.name):
-                    self._process(resource, rows, last=True)
+                    self.batches.process(resource, rows, last=True)
                 self.run.ledger.emit()
             problem = self._deletes.carry_out(self.batches.writer)
             self.run.ledger.emit()
         return problem
-
-    def _process(self, resource: Resource, rows: list[Row], *, last: bool) -> None:
-        self._under_way = rows
-        self.batches.process(resource, rows, last=last)
 
     def _rest(self, resource: str) -> Iterator[list[Row]]:
         """Give the rows of a resource that have waited, then those that came last, batch by batch."""
@@ -145,7 +140,7 @@ class Engine:
 
     def _left(self) -> Iterator[Row]:
         """Give every row that may not have ended, and some that have."""
-        yield from self._under_way
+        yield from self.batches.under_way
         for rows in self._buffers.values():
             yield from rows
         for spool in self._spools.values():

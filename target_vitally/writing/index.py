@@ -11,12 +11,14 @@ from typing import Any
 
 from target_vitally.planning.resource import Record, Resource
 from target_vitally.writing.wire import Wire, segment
-from vitally_api import encoded
+from vitally_api import Refused, encoded
 
 FEW = 8
 """Records that are read one by one without a look at the list."""
 LARGE = 300
 """Bytes from which on a record is kept compressed: a note's text shrinks to a third."""
+
+_decoder = json.JSONDecoder(parse_float=Decimal)
 
 Spread = Callable[[Callable[[str], None], Iterable[str]], None]
 """Calls a function for each of many values, on as many threads as may ask at once."""
@@ -36,6 +38,7 @@ class Index:
         self._lock = threading.RLock()
         self._traits: frozenset[str] | None = frozenset()
         self._kept = _kept(resource)
+        self._pretended: dict[str, bytes] = {}
         self._forget()
 
     def _forget(self) -> None:
@@ -44,6 +47,8 @@ class Index:
         self._absent: set[tuple[str, str]] = set()
         self._walk = self._pages()
         self._complete = False
+        for raw in self._pretended.values():
+            self.put(_unpacked(raw))
 
     def want(self, traits: Iterable[str] | None) -> None:
         """Keep more traits of each record, or all where it is None; what was read without is forgotten."""
@@ -55,21 +60,34 @@ class Index:
                     self._forget()
 
     def find(self, by: str, values: Iterable[str]) -> None:
-        """Make sure that it is known which records have these values of a key."""
+        """Make sure that it is known which records have these values of a key.
+
+        Pages are read until asking one by one has become the cheaper way: a few are left, no more
+        than pages were read, and the last page brought none or one of them.
+        """
         missing = {value for value in values if not self._knows(by, value)}
         alone = by in self._resource.single
-        pages = 0
-        while missing and not self._complete and not (alone and len(missing) <= max(FEW, pages)):
-            missing -= {_key(by, record) for record in self._read_page()}
-            pages += 1
+        pages = brought = 0
+        while missing and not self._complete:
+            if alone and brought <= 1 and len(missing) <= max(FEW, pages):
+                break
+            found = missing & {_key(by, record) for record in self._read_page()}
+            missing -= found
+            pages, brought = pages + 1, len(found)
         if missing and alone and not self._complete:
             self._spread(lambda value: self._read_one(by, value), missing)
 
     def get(self, by: str, value: str) -> list[Record]:
         """Give the records that have a value of a key, as far as they have been read."""
         with self._lock:
-            ids: tuple[str, ...] = (value,) if by == "id" else self._ids_of(by).get(value, ())
-            return [_unpacked(self._records[id_]) for id_ in ids if id_ in self._records]
+            return [_unpacked(self._records[id_]) for id_ in self.ids(by, value)]
+
+    def ids(self, by: str, value: str) -> tuple[str, ...]:
+        """Give the ids of the records that have a value of a key, as far as they have been read."""
+        with self._lock:
+            if by == "id":
+                return (value,) if value in self._records else ()
+            return self._ids_of(by).get(value, ())
 
     def fresh(self, by: str, value: str, counts: Any) -> list[Record]:
         """Look a record up once more, to see whether a write was carried out."""
@@ -85,6 +103,11 @@ class Index:
         for record in found:
             self.put(record)
         return found
+
+    def pretend(self, record: Record) -> None:
+        """Take in a record as a plan has it, which no reading would bring back."""
+        self._pretended[str(record["id"])] = encoded(record)
+        self.put(record)
 
     def put(self, record: Record) -> None:
         """Take in a record as it is now."""
@@ -153,25 +176,30 @@ class Index:
     def _pages(self) -> Iterator[list[Record]]:
         """Read the whole list; sorted by creation, a change does not move a record."""
         for more in self._variants():
-            yield from self._wire.pages(
-                self._path, self._label, {"sortBy": "createdAt", **more}, None
-            )
+            yield from self._list(more, None)
 
     def _newest(self, counts: Any) -> Iterator[list[Record]]:
-        """Read the list down to what was there before this run."""
+        """Read the lists down to what was there before this run."""
         began = self._wire.clock
-        for page in self._wire.pages(
-            self._path, self._label, {"sortBy": "createdAt", **self._variants()[0]}, counts
-        ):
-            yield page
-            oldest = str(page[-1].get("createdAt") or "") if page else ""
-            if began and oldest and oldest < began.strftime("%Y-%m-%dT%H:%M"):
-                return
+        for more in self._variants()[: 1 if self._resource.archives else None]:
+            for page in self._list(more, counts):
+                yield page
+                oldest = str(page[-1].get("createdAt") or "") if page else ""
+                if began and oldest and oldest < began.strftime("%Y-%m-%dT%H:%M"):
+                    break
+
+    def _list(self, more: Mapping[str, str], counts: Any) -> Iterator[list[Record]]:
+        query = {"sortBy": "createdAt", **more}
+        try:
+            yield from self._wire.pages(self._path, self._label, query, counts)
+        except Refused as refused:
+            if refused.key or more not in self._resource.lists[1:]:
+                raise
 
     def _variants(self) -> tuple[Mapping[str, str], ...]:
         if self._resource.archives:
             return ({"archived": "false"}, {"archived": "true"})
-        return ({},)
+        return self._resource.lists
 
     @property
     def _label(self) -> str:
@@ -236,7 +264,7 @@ def _small(value: Any) -> Any:
 
 def _unpacked(raw: bytes) -> Record:
     text = raw if raw[:1] == b"{" else zlib.decompress(raw)
-    record: Record = json.loads(text, parse_float=Decimal)
+    record: Record = _decoder.decode(text.decode())
     return record
 
 

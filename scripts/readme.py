@@ -1,4 +1,4 @@
-"""Writes what is generated in docs/ and meltano.yml: ``make docs``.
+"""Writes what is generated in docs/, hub/ and meltano.yml: ``make docs``.
 
 The tap itself is the source, so that no description is written twice. With ``--check`` nothing is
 written, and the exit code says whether something would be.
@@ -9,32 +9,20 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import subprocess
 import sys
 import textwrap
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
+from scripts.about import ROOT, TAP, TARGET, about, meltano_setting, types_of
+from scripts.hub import extractor, loader
 from scripts.tables import diagram
 from tap_vitally.streams import STREAMS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-
-ROOT: Final = Path(__file__).parent.parent
-TAP, TARGET = "tap_vitally", "target_vitally"
-
-KINDS: Final[Mapping[str, str]] = {
-    "array": "array",
-    "boolean": "boolean",
-    "integer": "integer",
-    "number": "integer",
-    "object": "object",
-    "string": "string",
-}
-"""The kinds of Meltano by JSON type; not its decimals, which fail if the environment sets them."""
 
 
 def streams() -> str:
@@ -70,7 +58,7 @@ def settings() -> str:
 
     Left out are the parts of a setting that nothing is said about.
     """
-    table = [line for line in _about("markdown").splitlines() if line.startswith("|")]
+    table = [line for line in about("markdown").splitlines() if line.startswith("|")]
     return _escaped("\n".join(line for line in table if not line.endswith("| None |  |")))
 
 
@@ -87,60 +75,28 @@ def file(path: str, language: str) -> Callable[[], str]:
 
 def meltano_settings(program: str = TAP) -> str:
     """Return the settings as `meltano.yml` declares them, indented to their place there."""
-    declared = json.loads(_about("json", program))["settings"]["properties"]
-    items = [_meltano_setting(name, how) for name, how in declared.items()]
+    declared = json.loads(about("json", program))["settings"]["properties"]
+    items = [meltano_setting(name, how) for name, how in declared.items()]
     text = yaml.safe_dump(items, allow_unicode=True, sort_keys=False, width=92)
     return textwrap.indent(text.rstrip(), " " * 6)
 
 
 def declared_settings(program: str = TAP) -> str:
     """Return the settings as a project to paste declares them, a line for each."""
-    declared = json.loads(_about("json", program))["settings"]["properties"]
+    declared = json.loads(about("json", program))["settings"]["properties"]
     lines = []
     for name, how in declared.items():
-        item = _meltano_setting(name, how)
+        item = meltano_setting(name, how)
         more = ", sensitive: true" if item.get("sensitive") else ""
         kind = "string" if item["kind"] == "options" else item["kind"]
         lines.append(f"    - {{name: {name}, kind: {kind}{more}}}")
     return "\n".join(lines)
 
 
-def _meltano_setting(name: str, declared: Mapping[str, Any]) -> dict[str, Any]:
-    kinds = [KINDS[kind] for kind in _types(declared)]
-    item: dict[str, Any] = {"name": name, "kind": kinds[0]}
-    if "title" in declared:
-        item["label"] = declared["title"]
-    if declared.get("format") == "date-time":
-        item["kind"] = "date_iso8601"
-    if declared.get("secret"):
-        item["sensitive"] = True
-    if choices := [choice for choice in declared.get("enum", ()) if choice is not None]:
-        item["kind"] = "options"
-        item["options"] = [{"label": choice, "value": choice} for choice in choices]
-    default = f" Default: {json.dumps(declared['default'])}." if "default" in declared else ""
-    return {**item, "description": declared["description"] + default}
-
-
-def _about(form: str, program: str = TAP) -> str:
-    """Ask a program about itself, as its users do."""
-    command = [sys.executable, "-m", program, "--about", f"--format={form}"]
-    return subprocess.run(  # noqa: S603 - our own program
-        command, capture_output=True, check=True, cwd=ROOT, text=True
-    ).stdout
-
-
-def _types(declared: Mapping[str, Any]) -> list[str]:
-    """List the JSON types of a property, null left out."""
-    types = declared.get("type") or [
-        kind for choice in declared["anyOf"] for kind in _types(choice)
-    ]
-    return [kind for kind in ([types] if isinstance(types, str) else types) if kind != "null"]
-
-
 def _type(declared: Mapping[str, Any]) -> str:
-    kind = declared.get("format") or "/".join(_types(declared))
+    kind = declared.get("format") or "/".join(types_of(declared))
     if kind == "array":
-        return f"array of {'/'.join(_types(declared['items']))}s"
+        return f"array of {'/'.join(types_of(declared['items']))}s"
     return kind
 
 
@@ -182,6 +138,11 @@ PARTS: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
     },
 }
 """What is generated, by file and by the name that marks its place there."""
+WHOLE: Final[Mapping[str, Callable[[], str]]] = {
+    "hub/extractors/tap-vitally.yml": extractor,
+    "hub/loaders/target-vitally.yml": loader,
+}
+"""Files that are generated from their first line to their last."""
 
 
 def renewed(text: str, parts: Mapping[str, Callable[[], str]]) -> str:
@@ -204,16 +165,21 @@ def renewed(text: str, parts: Mapping[str, Callable[[], str]]) -> str:
     return text
 
 
+def _with_parts(name: str) -> str:
+    return renewed((ROOT / name).read_text(encoding="utf-8"), PARTS[name])
+
+
 def main() -> int:
     """Write or check all parts."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--check", action="store_true", help="write nothing, exit 1 if it is due")
     check = parser.parse_args().check
     due = 0
-    for name, parts in PARTS.items():
+    makers: dict[str, Callable[[], str]] = {name: partial(_with_parts, name) for name in PARTS}
+    for name, make in {**makers, **WHOLE}.items():
         place = ROOT / name
-        old = place.read_text(encoding="utf-8")
-        new = renewed(old, parts)
+        old = place.read_text(encoding="utf-8") if place.exists() else ""
+        new = make()
         if new == old:
             continue
         due += 1

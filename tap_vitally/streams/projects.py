@@ -45,19 +45,12 @@ class ProjectsStream(VitallyStream):
         ),
         f.day("targetStartDate", "Planned first day."),
         f.day("targetCompletionDate", "Planned last day."),
-        f.text(
-            "actualStartDate",
-            (
-                "When it started, null before that; text, for sources disagree whether it is a date "
-                "or a timestamp."
-            ),
+        f.moment(
+            "actualStartDate", "When it started, null before that; midnight if only a day is known."
         ),
-        f.text(
+        f.moment(
             "actualCompletionDate",
-            (
-                "When it was completed, null before that; text, for sources disagree whether it is a "
-                "date or a timestamp."
-            ),
+            "When it was completed, null before that; midnight if only a day is known.",
         ),
         f.TRAITS,
     )

@@ -30,9 +30,7 @@ class TasksStream(VitallyStream):
         f.ORGANIZATION,
         f.text("name", "Title of the task."),
         f.text("description", "Body in HTML."),
-        f.text(
-            "dueDate", "When the task is due: a bare date in practice, a timestamp by the docs."
-        ),
+        f.day("dueDate", "Day on which the task is due."),
         f.moment("completedAt", "When the task was completed; null while open."),
         f.text("completedById", "Team member who completed it (admins.id); null while open."),
         f.free_form("completedBy", "That team member, with id, name and email."),

@@ -13,13 +13,12 @@ def main() -> None:
     # Until the tap knows how to end, Ctrl-C ends it without a traceback.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     gc.disable()
-    from tap_vitally.command import check_output, failures_in_one_line  # noqa: PLC0415 - after the above
+    from tap_vitally.command import failures_in_one_line  # noqa: PLC0415 - after the above
     from tap_vitally.tap import TapVitally  # noqa: PLC0415
 
     gc.freeze()
     gc.enable()
     with failures_in_one_line(TapVitally.logger):
-        check_output()
         TapVitally.cli()
 
 

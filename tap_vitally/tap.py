@@ -83,6 +83,7 @@ class TapVitally(Tap):
             if validate_config:
                 self._check_settings()
 
+            check_output()
             for line in unknown_settings(self.config, self.config_jsonschema):
                 self.logger.warning("%s", line)
 
@@ -286,7 +287,6 @@ class TapVitally(Tap):
         cls.print_version(print_fn=cls.logger.info)
         # Click would end in silence when the target has gone.
         with failures_in_one_line(cls.logger):
-            check_output()
             tap = cls(
                 config=config.config if config else {},
                 state=read_state(state),

@@ -12,6 +12,15 @@ from tap_vitally.stream import VitallyStream
 from vitally_api import Refused
 
 
+def told_by_test(run: Run, streams: Sequence[VitallyStream]) -> Iterator[str]:
+    """Tell line by line what the workspace gives, and what the next run will cost.
+
+    `VitallyError` is raised if the connection does not work.
+    """
+    yield from told_by_check(run, streams)
+    yield from told_by_price(run, streams)
+
+
 def told_by_check(run: Run, streams: Sequence[VitallyStream]) -> Iterator[str]:
     """Try the connection and then each stream, and tell line by line what is found.
 

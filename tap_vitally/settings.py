@@ -152,3 +152,8 @@ SCHEMA: dict[str, Any] = {
     },
     "required": ["api_key"],
 }
+
+NO_ACTIVATE_VERSION = (
+    "emit_activate_version_messages is not offered: it makes targets delete what a run did not "
+    "bring, and no run brings everything. Leave it out"
+)

@@ -19,7 +19,7 @@ from singer_sdk.tap_base import CliTestOptionValue
 from typing_extensions import override
 
 from tap_vitally.catalog import read_catalog
-from tap_vitally.check import told_by_check, told_by_price
+from tap_vitally.check import told_by_test
 from tap_vitally.command import check_output, failures_in_one_line, read_state
 from tap_vitally.ending import Ending
 from tap_vitally.environment import (
@@ -35,7 +35,7 @@ from tap_vitally.reading.reader import Reader
 from tap_vitally.reading.run import Run
 from tap_vitally.reading.settings import Settings
 from tap_vitally.report import Progress, left_out, table
-from tap_vitally.settings import SCHEMA
+from tap_vitally.settings import NO_ACTIVATE_VERSION, SCHEMA
 from tap_vitally.stream import VitallyStream
 from tap_vitally.streams import STREAMS
 from tap_vitally.streams.bookkeeping import SyncRunsStream
@@ -99,10 +99,7 @@ class TapVitally(Tap):
         problems = problems or problems_with(self.settings.lookups)
         problems += unset_in_maps(self.config)
         if self.config.get("emit_activate_version_messages"):
-            problems.append(
-                "emit_activate_version_messages is not offered: it makes targets delete what a "
-                "run did not bring, and no run brings everything. Leave it out"
-            )
+            problems.append(NO_ACTIVATE_VERSION)
         if problems:
             raise SettingsError(problems)
 
@@ -227,9 +224,8 @@ class TapVitally(Tap):
 
         `VitallyError` is raised if the connection does not work.
         """
-        for tell in (told_by_check, told_by_price):
-            for line in tell(self.run, self._all()):
-                sys.stdout.write(f"{line}\n")
+        for line in told_by_test(self.run, self._all()):
+            sys.stdout.write(f"{line}\n")
 
     def write_last_state(self) -> None:
         """Write STATE as far as it has come."""

@@ -170,7 +170,8 @@ def with_query(*parts: dict[str, str]) -> frozenset[tuple[str, str]]:
 def two_runs(start_sandbox: StartSandbox) -> tuple[list[Entry], list[Entry], list[str]]:
     """The requests of a first run and of a later one, and the ids of the custom objects."""
     sandbox = start_sandbox(accounts=10)
-    config = config_for(sandbox.url, survey_ids=sandbox.world.ids("surveys"), page_size=50)
+    surveys = sandbox.world.ids("surveys")
+    config = config_for(sandbox.url, survey_ids=surveys, page_size=50, full_walk_days=0)
     first = run_in_process(config, select=STREAMS)
     asked_first = list(sandbox.requests)
     sandbox.world.clock.advance(3600)

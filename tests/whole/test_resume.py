@@ -15,6 +15,7 @@ from urllib.parse import quote
 import pytest
 
 from harness.attempts import Attempt, Killed, Pipe
+from harness.expectations import with_moments
 from harness.support import Row, Warehouse, config_for, read, waits_pass_in_no_time
 from sandbox import Clock, Fault, Sandbox, World, serve
 from tap_vitally.replication.instants import format_instant, parse_instant
@@ -75,7 +76,9 @@ class Scene:
         return entry
 
     def differences(self) -> dict[str, list[Any]]:
-        return self.warehouse.differences(self.stream, self.world.truth(self.stream))
+        truth = self.world.truth(self.stream)
+        spelled = {key: with_moments(row) for key, row in truth.items()}
+        return self.warehouse.differences(self.stream, spelled)
 
 
 Open = Callable[..., Scene]

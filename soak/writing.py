@@ -102,8 +102,10 @@ def invented(random: Random) -> History:
     if limit:
         switches["cost"] = random.choice((1, 2, 5))
     nights = [Night(tuple(_first(random, team)))]
+    # A plan cannot know whether links are only added to.
+    planned = switches.get("links") != "add"
     nights += [
-        Night(tuple(_input(random, team, deletes=deletes)), attempts(random))
+        Night(tuple(_input(random, team, deletes=deletes)), attempts(random, planned=planned))
         for _ in range(random.choice((1, 1, 2)))
     ]
     setup = {"seed": seed, "switches": switches, "settings": settings, "limit": limit}
@@ -140,8 +142,8 @@ def _table(stream: str, rows: list[Row]) -> Iterator[Row]:
         yield {"type": "RECORD", "stream": stream, "record": row}
 
 
-def attempts(random: Random) -> tuple[Attempt, ...]:
-    """Think of what befalls the runs over an input."""
+def attempts(random: Random, *, planned: bool) -> tuple[Attempt, ...]:
+    """Think of what befalls the runs over an input, and perhaps of a plan before the last."""
     found = []
     for _ in range(random.choice((0, 1, 1, 2, 3))):
         spoiled = tuple(_spoiled(random) for _ in range(random.choice((0, 1, 1, 2, 4))))
@@ -150,7 +152,7 @@ def attempts(random: Random) -> tuple[Attempt, ...]:
         at = random.randrange(1, random.choice((4, 15, 60)))
         process = random.random() < 0.02
         found.append(Attempt(spoiled, ending, at, process))
-    if random.random() < 0.2:
+    if random.random() < 0.2 and planned:
         found.append(Attempt(dry=True))
     return tuple(found)
 

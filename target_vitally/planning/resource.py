@@ -21,6 +21,7 @@ Kind = Literal[
     "date",
     "tags",
     "ids",
+    "list",
     "json",
     "people",
 ]

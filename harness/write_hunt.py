@@ -15,20 +15,23 @@ import logging
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterable
 from contextlib import ExitStack, redirect_stdout
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 from harness.meant import Meant
 from harness.shown import differences
-from harness.support import ROOT, Row, waits_pass_in_no_time
+from harness.support import ROOT, Row, config_for, read, waits_pass_in_no_time
 from harness.target import Hasty
 from sandbox import Entry, Fault, Rate, World, Writing, serve
+from target_vitally.resources import NAMED, RESOURCES
 from target_vitally.writing.run import Halted
-from vitally_api import VitallyError
+from vitally_api import VitallyError, encoded
 
 ENDS_WITHIN = 120.0
 Ending = Literal["peace", "kill", "term"]
@@ -113,13 +116,7 @@ class WriteHunt:
 
     def night(self, said: tuple[Row, ...], attempts: Iterable[Attempt]) -> None:
         """Let an input be written, through all that befalls it, and judge what has become of it."""
-        rest: list[Row] = list(said)
-        for attempt in (*attempts, Attempt()):
-            if attempt.dry:
-                self._plan(rest)
-            came = self._run(rest, attempt)
-            self._check_sums(rest, came)
-            rest = _after(said, came.states, rest)
+        came = self._through(said, attempts)
         settings = self.settings
         self.meant.take(
             said,
@@ -140,6 +137,34 @@ class WriteHunt:
         for line in came.lines:
             if line["outcome"] == "rejected":
                 assert any(part in line["reason"] for part in fine), line
+
+    def copy(
+        self, said: tuple[Row, ...], attempts: Iterable[Attempt]
+    ) -> tuple[Counter[tuple[str, str]], bool]:
+        """Copy a workspace through all that befalls it.
+
+        Return the tables and external ids of what is there, and whether rows were refused because
+        what their ids stand for had come before the STATE that the last run began from.
+        """
+        came = self._through(said, attempts)
+        there = Counter(
+            (name, str(row["externalId"]))
+            for name, table in self.sandbox.world.tables.items()
+            for row in table.rows.values()
+            if "externalId" in row
+        )
+        return there, any("has the id that" in line.get("reason", "") for line in came.lines)
+
+    def _through(self, said: tuple[Row, ...], attempts: Iterable[Attempt]) -> Came:
+        """Run until a run in peace has come to its end."""
+        rest: list[Row] = list(said)
+        for attempt in (*attempts, Attempt()):
+            if attempt.dry:
+                self._plan(rest)
+            came = self._run(rest, attempt)
+            self._check_sums(rest, came)
+            rest = _after(said, came.states, rest)
+        return came
 
     def again(self, said: tuple[Row, ...]) -> None:
         """Run once more over an input that was written: there is nothing to do."""
@@ -175,7 +200,7 @@ class WriteHunt:
             **self.settings,
             **more,
         }
-        text = "".join(f"{json.dumps(message)}\n" for message in said)
+        text = "".join(f"{encoded(message).decode()}\n" for message in said)
         self.sandbox.requests.clear()
         self.sandbox.faults.clear()
         self.sandbox.faults.extend(each.fault() for each in attempt.spoiled)
@@ -267,3 +292,14 @@ def _expected(failure: str) -> bool:
 def quiet() -> None:
     """Keep what runs tell out of the way."""
     logging.disable(logging.CRITICAL)
+
+
+@cache
+def copied(seed: int, accounts: int) -> tuple[Row, ...]:
+    """Read a workspace with the tap; each STATE says how many messages there are up to it."""
+    with serve(World(seed, accounts)) as source:
+        messages = read(config_for(source.url), select=(*RESOURCES, *NAMED))
+    return tuple(
+        {**message, "value": number} if message["type"] == "STATE" else message
+        for number, message in enumerate(messages, 1)
+    )

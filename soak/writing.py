@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from random import Random
@@ -9,7 +10,7 @@ from typing import Any
 
 from harness.tables import KEYLESS, REFERRED, STREAMS, Row, Team, a_table, parents
 from harness.target import schema
-from harness.write_hunt import Attempt, Ending, Spoiled, WriteHunt
+from harness.write_hunt import Attempt, Ending, Spoiled, WriteHunt, copied
 from sandbox import World
 
 LOST = (
@@ -81,8 +82,41 @@ class History:
         return "\n".join([*lines, "hunt.again(...)"] if self.repeated else lines)
 
 
-def invented(random: Random) -> History:
+@dataclass(frozen=True)
+class Copied:
+    """A workspace that is copied into another one, and what befalls the runs."""
+
+    setup: dict[str, Any]
+    seed: int
+    accounts: int
+    attempts: tuple[Attempt, ...]
+
+    def __str__(self) -> str:
+        """Write it as the body of a test."""
+        return (
+            f"WriteHunt(**{self.setup}).copy(copied({self.seed}, {self.accounts}), {self.attempts})"
+        )
+
+
+def a_copy(random: Random) -> Copied:
+    """Think of a copy."""
+    settings = {
+        "batch_size_rows": random.choice((1, 3, 1000)),
+        "concurrency": random.choice((1, 2, 8)),
+    }
+    setup = {"seed": 1, "switches": _switches(random), "settings": settings}
+    befalls = attempts(random, planned=False)
+    return Copied(setup, 1, random.choice((2, 4)), befalls)
+
+
+def _switches(random: Random) -> Row:
+    return {n: random.choice(v) for n, v in SWITCHES.items() if random.random() < 0.4}
+
+
+def invented(random: Random) -> History | Copied:
     """Think of a history."""
+    if random.random() < 0.05:
+        return a_copy(random)
     seed = random.randrange(3)
     team = Team.of(World.empty(seed))
     deletes = random.random() < 0.6
@@ -97,13 +131,15 @@ def invented(random: Random) -> History:
     }
     if random.random() < 0.1:
         settings["only_changed"] = False
-    switches = {n: random.choice(v) for n, v in SWITCHES.items() if random.random() < 0.4}
+    switches = _switches(random)
     limit = random.choice((20, 40)) if random.random() < 0.02 else None
     if limit:
         switches["cost"] = random.choice((1, 2, 5))
     nights = [Night(tuple(_first(random, team)))]
+    # A plan cannot know whether links are only added to.
+    planned = switches.get("links") != "add"
     nights += [
-        Night(tuple(_input(random, team, deletes=deletes)), attempts(random))
+        Night(tuple(_input(random, team, deletes=deletes)), attempts(random, planned=planned))
         for _ in range(random.choice((1, 1, 2)))
     ]
     setup = {"seed": seed, "switches": switches, "settings": settings, "limit": limit}
@@ -140,8 +176,8 @@ def _table(stream: str, rows: list[Row]) -> Iterator[Row]:
         yield {"type": "RECORD", "stream": stream, "record": row}
 
 
-def attempts(random: Random) -> tuple[Attempt, ...]:
-    """Think of what befalls the runs over an input."""
+def attempts(random: Random, *, planned: bool) -> tuple[Attempt, ...]:
+    """Think of what befalls the runs over an input, and perhaps of a plan before the last."""
     found = []
     for _ in range(random.choice((0, 1, 1, 2, 3))):
         spoiled = tuple(_spoiled(random) for _ in range(random.choice((0, 1, 1, 2, 4))))
@@ -150,7 +186,7 @@ def attempts(random: Random) -> tuple[Attempt, ...]:
         at = random.randrange(1, random.choice((4, 15, 60)))
         process = random.random() < 0.02
         found.append(Attempt(spoiled, ending, at, process))
-    if random.random() < 0.2:
+    if random.random() < 0.2 and planned:
         found.append(Attempt(dry=True))
     return tuple(found)
 
@@ -176,8 +212,27 @@ def _spoiled(random: Random) -> Spoiled:
     )
 
 
-def loss_in(history: History) -> Exception | None:
+def _differs(history: Copied) -> Exception | None:
+    """Copy twice, in peace and in trouble; the copies have to be one like the other."""
+    said = copied(history.seed, history.accounts)
+    copies = []
+    for befalls in ((), history.attempts):
+        hunt = WriteHunt(**history.setup)
+        try:
+            copies.append(hunt.copy(said, befalls))
+        except Exception as loss:  # noqa: BLE001 - whatever it is, it is what was looked for
+            return loss
+        finally:
+            hunt.close()
+    (quiet, _), (troubled, unlinked) = copies
+    wrong = (troubled - quiet) + (Counter() if unlinked else quiet - troubled)
+    return AssertionError(f"one copy is not like the other: {wrong}") if wrong else None
+
+
+def loss_in(history: History | Copied) -> Exception | None:
     """Play a history; return what went wrong, if anything."""
+    if isinstance(history, Copied):
+        return _differs(history)
     hunt = WriteHunt(**history.setup)
     try:
         for night in history.nights:
@@ -191,8 +246,13 @@ def loss_in(history: History) -> Exception | None:
     return None
 
 
-def shorter(history: History) -> Iterator[History]:
+def shorter(history: History | Copied) -> Iterator[History | Copied]:
     """Think of histories in which less happens."""
+    if isinstance(history, Copied):
+        for i in range(len(history.attempts)):
+            kept = history.attempts[:i] + history.attempts[i + 1 :]
+            yield replace(history, attempts=kept)
+        return
     for i, night in enumerate(history.nights):
         rest = history.nights[:i] + history.nights[i + 1 :]
         if len(rest) > 0:

@@ -86,11 +86,11 @@ def _mistake(error: Exception, frames: traceback.StackSummary) -> str:
         ),
         (
             isinstance(error, ImportError),
-            f"A setting needs a package that is not installed: {getattr(error, 'name', '')}.",
+            f"A setting needs a package that is not installed: {getattr(error, 'name', '') or error}.",
         ),
         (
             "get_batch_config" in names or bool(files & {"batch.py", "_batch.py"}),
-            "batch_config is not whole: it needs encoding.format and storage.root.",
+            "batch_config is not whole: it needs encoding.format and a storage.root of a known kind.",
         ),
         (
             "_flattening.py" in files,

@@ -11,6 +11,10 @@ from typing import Any
 from dotenv import find_dotenv
 from dotenv.main import DotEnv
 
+from vitally_api import VitallyError, printable
+
+CLOSE = 0.9
+"""How alike two names are of which one is taken for a slip; programs around this one set others, too."""
 WORDS = ("true", "false", "1", "0", "yes", "no", "on", "off")
 
 
@@ -19,8 +23,13 @@ def load_env_file() -> None:
 
     The SDK looks for one from its own folder upwards. What the environment has already stays.
     """
-    if found := find_dotenv(usecwd=True):
-        DotEnv(found, override=False).set_as_environment_variables()
+    found = find_dotenv(usecwd=True)
+    try:
+        if found:
+            DotEnv(found, override=False).set_as_environment_variables()
+    except ValueError:
+        msg = "The file .env holds something else than text in UTF-8: save it as that."
+        raise VitallyError(msg) from None
 
 
 def problems_in_environment(name: str, schema: Mapping[str, Any]) -> list[str]:
@@ -44,6 +53,21 @@ def problems_in_environment(name: str, schema: Mapping[str, Any]) -> list[str]:
                 "JSON, or leave it unset"
             )
     return problems
+
+
+def misspelt_variables(name: str, schema: Mapping[str, Any]) -> list[str]:
+    """Name the variables that look like one of a program's, and are none."""
+    prefix = f"{name.upper().replace('-', '_')}_"
+    known = {f"{prefix}{setting.upper()}" for setting in schema["properties"]}
+    told = []
+    for variable in sorted(os.environ):
+        if variable.upper().startswith(prefix) and variable not in known:
+            near = get_close_matches(variable.upper(), known, n=1, cutoff=CLOSE)
+            if near:
+                told.append(
+                    f"{printable(variable)} in the environment has no effect: did you mean {near[0]}?"
+                )
+    return told
 
 
 def unknown_settings(config: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:

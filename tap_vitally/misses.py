@@ -33,21 +33,25 @@ def catalog_misses(catalog: Mapping[str, Any], streams: Container[str]) -> Itera
 def map_misses(maps: Mapping[str, Any], streams: Sequence[VitallyStream]) -> Iterator[str]:
     """Name what stream maps are about and do not hit."""
     for pattern, mapped in maps.items():
-        hit = [stream for stream in streams if fnmatchcase(stream.name, pattern)]
-        if not hit and not pattern.startswith("__"):
-            yield f"stream_maps names {printable(pattern)!r}, which is no stream."
-        for stream in hit:
-            if isinstance(mapped, Mapping):
-                yield from _property_misses(stream, mapped)
+        source = mapped.get("__source__") if isinstance(mapped, Mapping) else None
+        name = pattern if source is None else str(source)
+        hit = [stream for stream in streams if fnmatchcase(stream.name, name)]
+        if not hit and not name.startswith("__"):
+            yield f"stream_maps names {printable(name)!r}, which is no stream."
+        if hit and isinstance(mapped, Mapping):
+            yield from _property_misses(name, hit, mapped)
 
 
-def _property_misses(stream: VitallyStream, mapped: Mapping[str, Any]) -> Iterator[str]:
-    columns = stream.schema["properties"]
+def _property_misses(
+    pattern: str, hit: Sequence[VitallyStream], mapped: Mapping[str, Any]
+) -> Iterator[str]:
+    """Name the properties that none of the streams has which a pattern hits."""
+    columns = {column for stream in hit for column in stream.schema["properties"]}
     alike = {column.lower() for column in columns}
     for column, how in mapped.items():
         if column in columns or column.startswith("__"):
             continue
-        told = f"{stream.name}.{printable(column)}"
+        told = f"{pattern}.{printable(column)}"
         if how in REMOVED:
             yield f"stream_maps removes {told}, which is no property."
         elif column.lower() in alike:

@@ -22,7 +22,12 @@ from tap_vitally.catalog import read_catalog
 from tap_vitally.check import told_by_check
 from tap_vitally.command import failures_in_one_line, read_state
 from tap_vitally.ending import Ending
-from tap_vitally.environment import load_env_file, problems_in_environment, unknown_settings
+from tap_vitally.environment import (
+    load_env_file,
+    misspelt_variables,
+    problems_in_environment,
+    unknown_settings,
+)
 from tap_vitally.misses import catalog_misses, map_misses, trait_misses, unset_in_maps
 from tap_vitally.quiet import be_quiet
 from tap_vitally.reading.lookups import problems_with, streams_of
@@ -67,9 +72,13 @@ class TapVitally(Tap):
             load_env_file()
         secrets = [str(pasted or ""), os.environ.get("TAP_VITALLY_API_KEY", "")]
         with _settings_problems_named(secrets, type(self)):
-            given = kwargs.get("parse_env_config")
-            if given and (problems := problems_in_environment(self.name, SCHEMA)):
-                raise SettingsError(problems)
+            declared = {**SCHEMA, "properties": dict(SCHEMA["properties"])}
+            self.append_builtin_config(declared)
+            if kwargs.get("parse_env_config"):
+                if problems := problems_in_environment(self.name, declared):
+                    raise SettingsError(problems)
+                for line in misspelt_variables(self.name, declared):
+                    self.logger.warning("%s", line)
             super().__init__(*args, validate_config=validate_config, **kwargs)
             if validate_config:
                 self._check_settings()

@@ -73,6 +73,11 @@ def _unforeseen(error: Exception) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     if any(frame.name == READS_CONFIG for frame in frames):
         return "The config file is not a JSON object: check the path given with --config."
+    if any(frame.name == "setup_logging" for frame in frames) or "Unknown level" in str(error):
+        return (
+            "The log level is none: write DEBUG, INFO, WARNING or ERROR into TARGET_VITALLY_LOGLEVEL "
+            "or LOGLEVEL, and check SINGER_SDK_LOG_CONFIG."
+        )
     if any(frame.filename.endswith(MAPPER) for frame in frames):
         return f"An expression in stream_maps fails on a record, with {kind}: check what it does."
     if any(frame.name in {"deserialize_json", "process_lines"} for frame in frames[-2:]):

@@ -125,6 +125,9 @@ class SeamTarget(Target):
         if stream not in self.mapper.stream_maps:
             self._assert_sink_exists(stream)
         raw = message_dict["record"]
+        if not isinstance(raw, dict):
+            msg = "not a record"
+            raise InvalidInputLine(msg)
         for stream_map in self.mapper.stream_maps[stream]:
             record = stream_map.transform(copy.copy(raw))
             if record is None:

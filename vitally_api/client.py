@@ -68,7 +68,7 @@ class Vitally:
         self._connection = Connection(endpoint)
         self._under_way = threading.BoundedSemaphore(concurrency)
         self._wording = Wording(endpoint)
-        self._met = False
+        self._met = self._understood = False
         self._nul_told: set[str] = set()
 
     def get(  # noqa: PLR0913 - one request, described by its parts
@@ -144,7 +144,7 @@ class Vitally:
             return Uncertain(f"{message} {UNKNOWN}")
         if not found.passing:
             return Unavailable(message)
-        patience, reason = policy.patience, found.what
+        patience, reason = policy.patience, self._reason(found.what)
         if not self._met and found.address:
             # Who has never had an answer asks at a wrong address more often than in an outage.
             patience = min(patience, policy.first_patience - took)
@@ -164,7 +164,12 @@ class Vitally:
             data = parse(body)
         except Unreadable as failure:
             raise self._unreadable(asked, response, kind(str(failure)), policy) from failure
+        self._understood = True
         return Answer(data, response.date, len(response.body), response.status)
+
+    def _reason(self, what: str) -> str:
+        """Say why something is tried again; where, too, until one answer has been of use."""
+        return what if self._understood else f"{what}, at {self.endpoint.base_url}"
 
     def _unreadable(
         self, asked: Request, response: Response, failure: Unreadable, policy: Policy
@@ -180,7 +185,7 @@ class Vitally:
             f"Vitally answered {tries} times with something that is not the data "
             f"asked for, {what} If it goes on, tell Vitally's support."
         )
-        reason = f"an answer that cannot be used ({failure})"
+        reason = self._reason(f"an answer that cannot be used ({failure})")
         return TryAgain(reason, lambda _: lasting, policy.patience, tries=tries)
 
     def _failed(self, asked: Request, response: Response, policy: Policy) -> Exception:
@@ -192,7 +197,7 @@ class Vitally:
             case Meaning.WAIT:
                 wait = next((w for w in (quota.retry_after, quota.reset) if w is not None), None)
                 return TryAgain(
-                    "the rate limit (429)",
+                    self._reason("the rate limit (429)"),
                     lambda seconds: Unavailable(
                         f"Vitally's rate limit left no request through for {seconds:.0f} s: {told}. "
                         "Other tools may be using the same limit: set max_requests_per_minute, or "
@@ -207,7 +212,7 @@ class Vitally:
                 return Uncertain(f"Vitally failed: {told}. {UNKNOWN}")
             case Meaning.BROKEN:
                 return TryAgain(
-                    f"{status} {phrase(status)}",
+                    self._reason(f"{status} {phrase(status)}"),
                     lambda seconds: Unavailable(
                         f"Vitally kept failing for {seconds:.0f} s: {told}. Nothing is lost: run "
                         "again later."

@@ -20,6 +20,8 @@ SHORTEST_PAUSE = 0.001
 """Seconds of patience that are none: a rest that rounds to nothing would never come to its end."""
 LONGEST_PAUSE = 30.0
 """Seconds between two tries, at most and on average half of it."""
+ALL_TOLD, SOME_TOLD = 10, 5
+"""Tries of one request that are told one by one; of those that follow, only every fifth is."""
 
 logger = logging.getLogger("tap-vitally.api")
 
@@ -50,7 +52,7 @@ def until_answered(attempt: Callable[[], T], budget: Budget, counts: Counts) -> 
     growing = backoff.expo(max_value=LONGEST_PAUSE)
     next(growing)
     began: float | None = None
-    of_this_kind = 0
+    of_this_kind = told = 0
     while True:
         try:
             return attempt()
@@ -66,7 +68,9 @@ def until_answered(attempt: Callable[[], T], budget: Budget, counts: Counts) -> 
                 wait = min(backoff.full_jitter(next(growing)), rest)
             again = failed
         counts.add(retries=1)
-        logger.warning("Trying again in %.1f s after %s.", wait, again.reason)
+        told += 1
+        if told <= ALL_TOLD or told % SOME_TOLD == 0:
+            logger.warning("Trying again in %.1f s after %s.", wait, again.reason)
         if again.for_all:
             budget.pause(wait)
         else:

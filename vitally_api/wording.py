@@ -130,7 +130,6 @@ BROKEN = Trouble(
     "The connection broke",
     "Check the network, or run again later.",
     unsent=False,
-    address=False,
 )
 
 

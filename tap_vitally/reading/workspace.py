@@ -72,7 +72,10 @@ class Workspace:
             return self.api.get("/accounts", query, _a_page, self.tally).date
         except Refused as refusal:
             if refusal.status != 404:  # noqa: PLR2004 - nothing is found at all
-                raise VitallyError(str(refusal)) from None
+                asked = self.api.endpoint.base_url
+                where = "" if asked in str(refusal) else f" It was asked at {asked}."
+                msg = f"{refusal}{where}"
+                raise VitallyError(msg) from None
             msg = (
                 f"There is no Vitally REST API at {self.api.endpoint.base_url}: {refusal} Check "
                 "data_center, subdomain and api_url."

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from target_vitally.planning.meaning import DELETED, Meaning, Mode
-from target_vitally.planning.resource import Property, Record, Reference, Way
+from target_vitally.planning.resource import Property, Record, Reference, Resource, Way
 from target_vitally.planning.values import Unfit, fitted, listed, mapped, trait
 
 Nulls = Literal["omit", "clear"]
@@ -95,6 +95,12 @@ def fit(meaning: Meaning, record: Record, nulls: Nulls, protected: Sequence[str]
             found.people[name] = found.properties.pop(name) or []
     _traits(meaning, record, found, nulls, () if meaning.all_traits else protected)
     return found
+
+
+def marks(resource: Resource, fitted: Fitted) -> set[Key]:
+    """Name every key by which other rows may speak of the same record."""
+    said = {Key(by, str(v)) for by in resource.keys if (v := fitted.properties.get(by))}
+    return said | {fitted.key} if fitted.key else said
 
 
 def key_of(meaning: Meaning, record: Record) -> Key | None:

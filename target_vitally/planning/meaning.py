@@ -18,6 +18,8 @@ ENTRY = (
 )  # fmt: skip
 TAP_MARKS = frozenset({"id", "createdAt", "updatedAt"})
 """Columns that only a copy of Vitally's own records has."""
+TAP_TRAIT = "trait_"
+"""What the columns begin with that a tap adds for custom fields, whose values are traits, too."""
 DELETED, REJECTED = "_deleted", "_rejected"
 
 
@@ -53,7 +55,13 @@ class Meaning:
 
     def stray(self, columns: Iterable[str]) -> list[str]:
         """Find the columns that are nothing to the resource."""
-        return [name for name in columns if name not in self.known and not _is_metadata(name)]
+        return [
+            name
+            for name in columns
+            if name not in self.known
+            and not _is_metadata(name)
+            and not (self.copy and name.startswith(TAP_TRAIT))
+        ]
 
 
 def _is_metadata(column: str) -> bool:

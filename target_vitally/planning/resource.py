@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, Literal
 
 Record = dict[str, Any]
@@ -20,6 +21,7 @@ Kind = Literal[
     "date",
     "tags",
     "ids",
+    "list",
     "json",
     "people",
 ]
@@ -76,7 +78,8 @@ class Resource:
 
     ``single`` tells for ``id`` and for each key how one record is read: by its ``path``, by a
     ``search``, or (absent) only out of the list. ``model`` is the name of its custom fields, None
-    where it has no traits. ``one_of`` are groups of which a create needs one property.
+    where it has no traits. ``one_of`` are groups of which a create needs one property. ``lists`` are
+    the queries of its lists; a workspace may refuse those after the first.
     """
 
     name: str
@@ -90,6 +93,7 @@ class Resource:
     single: Mapping[str, Literal["path", "search"]] = field(default_factory=dict)
     one_of: tuple[tuple[str, ...], ...] = ()
     model: str | None = None
+    lists: tuple[Mapping[str, str], ...] = (MappingProxyType({}),)
     archives: bool = False
     read_only: frozenset[str] = frozenset()
     door: str = "record"

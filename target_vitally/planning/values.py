@@ -164,6 +164,7 @@ FITTERS = {
     "date": _date,
     "tags": _texts,
     "ids": _texts,
+    "list": listed,
     "json": _as_it_is,
     "people": _people,
 }
@@ -179,7 +180,9 @@ def trait(value: Any) -> Any:
 def same(kind: Kind, wanted: Any, present: Any) -> bool:
     """Tell whether a property that shows one value already says the other."""
     if wanted is None or present is None:
-        empty: tuple[Any, ...] = (None, [], {}) if kind in {"tags", "ids", "json"} else (None,)
+        empty: tuple[Any, ...] = (
+            (None, [], {}) if kind in {"tags", "ids", "list", "json"} else (None,)
+        )
         return wanted in empty and present in empty
     if kind == "html":
         return _same_text(str(wanted), str(present))

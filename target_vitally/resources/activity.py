@@ -133,5 +133,7 @@ NPS_RESPONSES = Resource(
     ),
     key_needed=False,
     single={"id": "path"},
+    # Answers about an organization stand in a list of their own.
+    lists=({}, {"target": "organization"}),
     read_only=STAMPS | {"dismissedAt", "target"},
 )

@@ -13,7 +13,7 @@ CUSTOM_OBJECTS = Resource(
         prop("name", needed=True, clears=False),
         prop("label", needed=True, clears=False),
         prop("writeMode", needed=True, clears=False),
-        prop("customFields", "json", clears=False),
+        prop("customFields", "list", clears=False),
     ),
     key="name",
     keys=("id", "name"),

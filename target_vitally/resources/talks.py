@@ -12,7 +12,7 @@ CONVERSATIONS = Resource(
     properties=(
         EXTERNAL_ID,
         prop("subject", needed=True, clears=False, always=True),
-        prop("messages", "json", clears=False),
+        prop("messages", "list", clears=False),
     ),
     single={"id": "path"},
     model="conversations",
@@ -78,7 +78,7 @@ MEETINGS = Resource(
         prop("endDateTime", "instant"),
         prop("recordingUrl"),
         prop("summary"),
-        prop("keyPoints", "json"),
+        prop("keyPoints", "list"),
         prop("riskAssessment", "json"),
         prop("participants", "people", needed=True, clears=False),
     ),
@@ -113,7 +113,7 @@ MEETING_TRANSCRIPTS = Resource(
     name="meeting_transcripts",
     path="meetings/{meetingId}/transcript",
     rank=5,
-    properties=(prop("transcript", "json", needed=True, clears=False),),
+    properties=(prop("transcript", "list", needed=True, clears=False),),
     references=(
         Reference(
             "meetingId",

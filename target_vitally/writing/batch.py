@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from target_vitally.planning.fit import Fitted, Key, Named, Rejection, fit
+from target_vitally.planning.fit import Fitted, Key, Named, Rejection, fit, marks
 from target_vitally.planning.fold import Group, folded
 from target_vitally.planning.plan import Word, plan
 from target_vitally.planning.resource import Resource
@@ -23,7 +24,7 @@ class Batches:
         self._run = run
         self._deletes = deletes
         self._defer = defer
-        self._waiting: set[tuple[str, Key]] = set()
+        self._waiting: defaultdict[str, set[Key]] = defaultdict(set)
         self.under_way: list[Row] = []
         self._writer = Writer(run, lambda work: self._wait(work.resource, work))
 
@@ -69,13 +70,13 @@ class Batches:
     def _lanes(self, works: Sequence[Work]) -> Iterator[str]:
         """Name what must be written one after the other; what is new may go by several keys."""
         several = len({work.key.by for work in works if work.key}) > 1
-        known: dict[tuple[str, str], str] = {}
+        known: dict[Key, str] = {}
         for work in works:
             lane = self._run.doors[work.resource.name].lane(work)
             if several:
-                marks = [(by, str(v)) for by in work.resource.keys if (v := work.said(by))]
-                lane = next((known[mark] for mark in marks if mark in known), lane)
-                known |= dict.fromkeys(marks, lane)
+                names = marks(work.resource, work.fitted)
+                lane = next((known[name] for name in names if name in known), lane)
+                known |= dict.fromkeys(names, lane)
             yield lane
 
     def _groups(self, resource: Resource, rows: Iterable[Row], *, last: bool) -> list[Group[Row]]:
@@ -96,7 +97,7 @@ class Batches:
             fit_rows.append((fitted, row))
         groups = []
         for group in folded(fit_rows):
-            if not last and group.key and (resource.name, group.key) in self._waiting:
+            if not last and self._follows_one_that_waits(resource, group):
                 self._wait(resource, group)
             elif group.fitted.archived:
                 self.end(group.rows, "ignored", "an archived row of a copy", group.key)
@@ -142,6 +143,9 @@ class Batches:
     def _work(self, resource: Resource, group: Group[Row], *, last: bool) -> Work | None:
         """Resolve what a group refers to, or let it wait, or reject it."""
         references = self._run.references
+        if not last and self._follows_one_that_waits(resource, group):
+            self._wait(resource, group)
+            return None
         try:
             work = work_of(group, references, self._run.totals)
         except Rejection as rejection:
@@ -172,6 +176,10 @@ class Batches:
             )
         return work
 
+    def _follows_one_that_waits(self, resource: Resource, group: Group[Row]) -> bool:
+        waiting = self._waiting[resource.name]
+        return bool(waiting) and not waiting.isdisjoint(marks(resource, group.fitted))
+
     def _may_be_deleted(self, work: Work) -> bool:
         """Let rows of an archived record wait: they are at fault unless a delete comes after them."""
         if not work.resource.archives or work.fitted.mode == "create" or not work.key:
@@ -183,8 +191,7 @@ class Batches:
         return True
 
     def _wait(self, resource: Resource, group: Group[Row] | Work) -> None:
-        if group.key:
-            self._waiting.add((resource.name, group.key))
+        self._waiting[resource.name] |= marks(resource, group.fitted)
         for row in group.rows:
             self._defer(row)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from target_vitally.planning.resource import Record, Resource
 from target_vitally.writing.wire import Wire, segment
-from vitally_api import encoded
+from vitally_api import Refused, encoded
 
 FEW = 8
 """Records that are read one by one without a look at the list."""
@@ -176,25 +176,30 @@ class Index:
     def _pages(self) -> Iterator[list[Record]]:
         """Read the whole list; sorted by creation, a change does not move a record."""
         for more in self._variants():
-            yield from self._wire.pages(
-                self._path, self._label, {"sortBy": "createdAt", **more}, None
-            )
+            yield from self._list(more, None)
 
     def _newest(self, counts: Any) -> Iterator[list[Record]]:
-        """Read the list down to what was there before this run."""
+        """Read the lists down to what was there before this run."""
         began = self._wire.clock
-        for page in self._wire.pages(
-            self._path, self._label, {"sortBy": "createdAt", **self._variants()[0]}, counts
-        ):
-            yield page
-            oldest = str(page[-1].get("createdAt") or "") if page else ""
-            if began and oldest and oldest < began.strftime("%Y-%m-%dT%H:%M"):
-                return
+        for more in self._variants()[: 1 if self._resource.archives else None]:
+            for page in self._list(more, counts):
+                yield page
+                oldest = str(page[-1].get("createdAt") or "") if page else ""
+                if began and oldest and oldest < began.strftime("%Y-%m-%dT%H:%M"):
+                    break
+
+    def _list(self, more: Mapping[str, str], counts: Any) -> Iterator[list[Record]]:
+        query = {"sortBy": "createdAt", **more}
+        try:
+            yield from self._wire.pages(self._path, self._label, query, counts)
+        except Refused as refused:
+            if refused.key or more not in self._resource.lists[1:]:
+                raise
 
     def _variants(self) -> tuple[Mapping[str, str], ...]:
         if self._resource.archives:
             return ({"archived": "false"}, {"archived": "true"})
-        return ({},)
+        return self._resource.lists
 
     @property
     def _label(self) -> str:

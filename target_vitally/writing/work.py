@@ -59,10 +59,6 @@ class Work:
         """What the record is."""
         return self.meaning.resource
 
-    def said(self, name: str) -> Any:
-        """Give what the rows say of a property."""
-        return self.fitted.properties.get(name)
-
     @property
     def homeless(self) -> bool:
         """Whether what its address takes is not there."""

@@ -7,7 +7,7 @@ import json
 from contextlib import redirect_stdout
 
 from harness.support import config_for, read
-from sandbox import Clock, Sandbox, World, serve
+from sandbox import Clock, Fault, Sandbox, World, serve
 from target_vitally.target import TargetVitally
 from tests.sandbox.client import START
 
@@ -37,3 +37,49 @@ def test_a_workspace_is_copied_once() -> None:
             for world in (full.world, other.world)
         )
         assert {name: value for name, value in names.items() if name} == copies
+
+
+def test_an_answer_about_an_organization_is_found_where_it_stands() -> None:
+    world = World.empty(seed=9)
+    rows = [
+        {"type": kind, "stream": stream, **more}
+        for stream, row in (
+            ("organizations", {"externalId": "o1", "name": "O"}),
+            ("accounts", {"externalId": "a1", "name": "A"}),
+            (
+                "users",
+                {"externalId": "u1", "email": "u@x.example", "accountExternalId": "a1"},
+            ),
+            (
+                "nps_responses",
+                {
+                    "externalId": "r1",
+                    "userExternalId": "u1",
+                    "score": 9,
+                    "respondedAt": "2026-01-02T00:00:00Z",
+                },
+            ),
+        )
+        for kind, more in (
+            (
+                "SCHEMA",
+                {"schema": {"properties": {name: {} for name in row}}, "key_properties": []},
+            ),
+            ("RECORD", {"record": row}),
+        )
+    ]
+    said = "\n".join(map(json.dumps, rows))
+    with serve(world) as sandbox:
+        assert copied(said, sandbox)["POST"] == 4
+        table = world.tables["npsResponses"]
+        ((key, row),) = table.rows.items()
+        others = {"accounts": "organization"}
+        table.put(key, row, tuple(others.get(link, link) for link in table.links(key)))
+        (answer,) = world.truth("nps_responses").values()
+        assert answer["target"] == "organization"
+        assert copied(said, sandbox).keys() == {"GET"}
+        sandbox.faults.append(
+            Fault("status", path="npsResponses", status=400, method="GET", after=1)
+        )
+        assert copied(said, sandbox)["POST"] == 1, "a list that is refused is none"
+    assert len(world.truth("nps_responses")) == 1

@@ -10,12 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from singer_sdk.exceptions import ConfigValidationError
 
 from harness.support import Row, catalog, config_for, run_command, run_tap
 from sandbox import Sandbox
 from tap_vitally.catalog import read_catalog
 from tap_vitally.command import read_state
-from tap_vitally.environment import problems_in_environment, unknown_settings
+from tap_vitally.environment import (
+    load_env_file,
+    misspelt_variables,
+    problems_in_environment,
+    unknown_settings,
+)
 from tap_vitally.misses import unset_in_maps
 from tap_vitally.settings import SCHEMA
 from tap_vitally.tap import TapVitally
@@ -211,6 +217,59 @@ def test_masks_that_hit_nothing_are_named() -> None:
         "stream_maps names 'user'",
         "stream_maps removes users.phone",
     ]
+
+
+@pytest.mark.parametrize(
+    ("maps", "told"),
+    [
+        ({"*": {"email": None}}, []),
+        ({"*": {"nope": None}}, ["stream_maps removes *.nope, which is no property."]),
+        ({"copy": {"__source__": "users", "id": "id"}}, []),
+        (
+            {"users": {"__source__": "user", "email": None}},
+            ["stream_maps names 'user', which is no stream."],
+        ),
+    ],
+)
+def test_a_mask_for_several_streams_is_told_once_if_it_hits_none(
+    maps: Row, told: list[str]
+) -> None:
+    config = config_for("http://127.0.0.1:9", stream_maps=maps)
+    tap = TapVitally(config=config, catalog=catalog(["users"]), setup_mapper=False)
+    assert tap.misses() == told
+
+
+@pytest.mark.parametrize(
+    ("variable", "meant"),
+    [
+        ("TAP_VITALLY_INCLUDE_ARCHIVE", ["TAP_VITALLY_INCLUDE_ARCHIVED"]),
+        ("TAP_VITALLY_INCLUDE_ARCHIVED", []),
+        ("TAP_VITALLY_LOGLEVEL", []),
+        ("TAP_VITALLY__SELECT", []),
+    ],
+)
+def test_a_misspelt_variable_is_named(
+    monkeypatch: pytest.MonkeyPatch, variable: str, meant: list[str]
+) -> None:
+    monkeypatch.setenv(variable, "1")
+    told = misspelt_variables("tap-vitally", SCHEMA)
+    assert [line.rpartition("mean ")[2].rstrip("?") for line in told] == meant
+
+
+def test_settings_of_the_sdk_are_read_as_strictly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TAP_VITALLY_FLATTENING_ENABLED", "y")
+    with pytest.raises(ConfigValidationError, match="TAP_VITALLY_FLATTENING_ENABLED is 'y'"):
+        TapVitally(config=config_for("http://127.0.0.1:9"), parse_env_config=True)
+
+
+@pytest.mark.parametrize("raw", [b"A=a\0b\n", "A=b".encode("utf-16")])
+def test_an_env_file_that_is_no_text_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, raw: bytes
+) -> None:
+    (tmp_path / ".env").write_bytes(raw)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(VitallyError, match=r"\.env holds something else"):
+        load_env_file()
 
 
 def test_activate_version_is_refused_with_a_reason() -> None:

@@ -93,3 +93,18 @@ def test_a_meeting_waits_for_whoever_comes_to_it(size: int) -> None:
         assert found.words == ["created"] * 3
         lonely = {**meeting, "externalId": "n", "participants": [{"email": "no@example.com"}]}
         assert write(sandbox, messages(meetings=[lonely])).words == ["rejected"]
+
+
+@pytest.mark.parametrize("size", [1, 2, 100])
+def test_rows_of_one_user_by_two_keys_keep_their_order(here: Workspace, size: int) -> None:
+    user = {"externalId": "u", "email": "u@example.com", "name": "A", "accountExternalId": "late"}
+    mail = [{"email": "u@example.com", "name": "B"}]
+    said = [
+        *messages(users=[user])[:-1],
+        *messages(mail=mail)[:-1],
+        *messages(accounts=[{"externalId": "late", "name": "A"}]),
+    ]
+    streams = {"mail": {"resource": "users", "match": "email", "mode": "update"}}
+    found = write(here, said, batch_size_rows=size, streams=streams)
+    assert found.words == ["created", "updated", "created"]
+    assert [row["name"] for row in here.rows("users")] == ["B"]

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from target_vitally.planning.compare import changes
-from target_vitally.planning.fit import Fitted, Key, Rejection, fit
+from target_vitally.planning.fit import Fitted, Key, Rejection, fit, key_of
 from target_vitally.planning.fold import folded, over
 from target_vitally.planning.meaning import (
     Meaning,
@@ -272,3 +272,41 @@ def test_a_path_may_come_as_maps_within_maps(traits: Any) -> None:
     assert problems_with({"rows": entry}, RESOURCES) == [
         "streams.rows.traits is no map of names to columns"
     ]
+
+
+ODD = JSON | st.sampled_from(["[1,", '{"a": 1}', "2026-13-45", "..", "\0", "{{x}}", [{"email": 5}]])
+
+
+@given(st.data(), st.sampled_from(sorted(RESOURCES)), st.sampled_from(["omit", "clear"]))
+def test_whatever_a_row_holds_it_is_read_or_refused(data: Any, name: str, nulls: Any) -> None:
+    columns = sorted(RESOURCES[name].columns)
+    row = data.draw(st.dictionaries(st.sampled_from([*columns, "_deleted"]), ODD, max_size=6))
+    entry = {"mode": data.draw(st.sampled_from(["upsert", "create", "update", "delete"]))}
+    said = meaning(name, *columns, **entry)
+    key = key_of(said, row)
+    try:
+        fitted = fit(said, row, nulls, ("hspot.*",))
+    except Rejection:
+        return
+    assert fitted.key == key
+
+
+MODED = st.builds(
+    Fitted,
+    st.just(Key("externalId", "1")),
+    st.sampled_from(["upsert", "create", "update"]),
+    st.dictionaries(st.sampled_from("ab"), st.integers(0, 1)),
+    delete=st.booleans(),
+)
+
+
+@given(st.lists(MODED, max_size=6))
+def test_no_row_is_lost_where_rows_are_put_together(rows: list[Fitted]) -> None:
+    groups = folded((row, number) for number, row in enumerate(rows))
+    assert [number for group in groups for number in group.rows] == list(range(len(rows)))
+
+
+def test_rows_by_another_key_stay_between_those_of_the_first() -> None:
+    first, then = Key("externalId", "1"), Key("email", "one@example.com")
+    rows = [(Fitted(key), number) for number, key in enumerate((first, first, then, first))]
+    assert [group.rows for group in folded(rows)] == [[0, 1], [2], [3]]

@@ -48,3 +48,18 @@ def test_patience_ends_when_it_was_to_end_and_the_time_is_told(
     # One try may be under way at the end; float sums are not exact.
     assert patience - 1e-6 <= lasted <= patience + each + 1e-6
     assert tries > 1
+
+
+def test_a_long_wait_is_told_in_few_lines(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    budget = Passing()
+    monkeypatch.setattr(time, "monotonic", lambda: budget.now)
+
+    def attempt() -> None:
+        reason = "a reason"
+        raise TryAgain(reason, lambda _: Unavailable("the end"), 300.0, wait=1.0)
+
+    with pytest.raises(Unavailable):
+        until_answered(attempt, budget, Uncounted())
+    assert len(caplog.records) == 10 + 290 // 5

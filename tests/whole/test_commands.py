@@ -14,7 +14,7 @@ from psycopg import sql
 from harness.postgres import over_tcp, postgres_in
 from harness.support import ROOT
 from sandbox import Sandbox, World, serve
-from tests.whole.pages import Terminal, shell
+from tests.whole.terminal import Terminal, shell
 
 KEY = "..."
 """The key that a page leaves to its reader."""

@@ -11,9 +11,10 @@ from harness.support import Row, config_for
 from sandbox import World, serve
 from tap_vitally.stream import VitallyStream
 from tap_vitally.streams import STREAMS
-from target_vitally.planning.meaning import meaning_of
+from tap_vitally.streams.customers import AccountsStream
+from target_vitally.planning.meaning import Misunderstood, meaning_of
 from target_vitally.resources import RESOURCES
-from tests.whole.pages import Terminal, shell
+from tests.whole.terminal import Terminal, shell
 
 COPIED = ("organizations", "accounts", "users", "conversations", "notes", "tasks", "npsResponses")
 
@@ -84,3 +85,11 @@ def test_every_column_of_the_tap_is_known_to_the_target(stream: type[VitallyStre
     resource = RESOURCES[stream.name]
     meaning = meaning_of(stream.name, stream.schema["properties"], {}, resource, "upsert")
     assert meaning.stray(stream.schema["properties"]) == []
+
+
+def test_columns_that_the_tap_adds_for_traits_are_left_out_of_a_copy() -> None:
+    columns = [*AccountsStream.schema["properties"], "trait_tier"]
+    accounts = RESOURCES["accounts"]
+    assert meaning_of("accounts", columns, {}, accounts, "upsert").stray(columns) == []
+    with pytest.raises(Misunderstood, match="trait_tier"):
+        meaning_of("accounts", ["externalId", "name", "trait_tier"], {}, accounts, "upsert")

@@ -12,7 +12,7 @@ import pytest
 from harness.postgres import over_tcp, postgres_in
 from harness.support import Row
 from sandbox import Sandbox, World, serve
-from tests.whole.pages import Terminal, shell
+from tests.whole.terminal import Terminal, shell
 
 PAGE = "docs/writing.md"
 TABLES = """

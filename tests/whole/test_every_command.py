@@ -1,0 +1,80 @@
+"""No page shows a command that no test runs."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from harness.support import ROOT
+from tests.whole.terminal import PAGES, shell_blocks
+
+PROGRAMS = "meltano|tap-vitally|target-vitally|make|pip|pipx|uv|sh|curl|.venv|dbt|python|git|psql"
+MENTIONED = {
+    "make docs": "a mark that says where a part comes from",
+    "make test": "is what runs this",
+    "make demo": "in the first steps of the README",
+    ".venv/bin/python -m sandbox --help": "test_first_steps.py",
+    "pip install .": "make build installs the wheel so",
+    "pipx install .": "the same by another installer",
+    "uv tool install .": "the same by another installer",
+    "dbt deps": "needs an address of this repository that can be reached",
+    "dbt build": "what make dbt runs",
+    "dbt source freshness": "named as what reads a column",
+    "meltano select tap-vitally --list --all": "of Meltano, and changes nothing",
+    """sh put.sh accounts '{"externalId": "a-1", "name": "Example Mills"}'""": "test_commands.py",
+}
+"""Commands within sentences, and why no block of them is run, or where they are."""
+
+
+def constants(tree: ast.Module) -> dict[str, str]:
+    """The names that stand for a text in a file."""
+    return {
+        target.id: node.value.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+        for target in node.targets
+        if isinstance(target, ast.Name) and isinstance(node.value.value, str)
+    }
+
+
+def run_by_tests() -> Iterator[tuple[str, str]]:
+    """Which blocks the tests take from which pages to run them: ``shell(page, begins)``."""
+    for file in (ROOT / "tests" / "whole").glob("test_*.py"):
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        known = constants(tree)
+        for call in ast.walk(tree):
+            if (
+                isinstance(call, ast.Call)
+                and isinstance(call.func, ast.Name)
+                and call.func.id == "shell"
+            ):
+                page, begins = (
+                    known.get(part.id, "") if isinstance(part, ast.Name) else ast.literal_eval(part)
+                    for part in call.args
+                )
+                assert page, f"{file.name} does not say which page"
+                assert begins, f"{file.name} does not say which block of {page}"
+                yield page, begins
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_block_of_commands_is_run(page: str) -> None:
+    begins = {start for name, start in run_by_tests() if name == page}
+    not_run = [block for block in shell_blocks(page) if not block.startswith(tuple(begins))]
+    assert not_run == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_command_in_a_sentence_is_accounted_for(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    prose = re.sub(r"^( *)```.*?^\1```", "", text, flags=re.DOTALL | re.MULTILINE)
+    named = set(re.findall(rf"`((?:{PROGRAMS})(?: [^`]+| ?/[^`]+))`", prose))
+    assert named - MENTIONED.keys() == set()
+
+
+def test_nothing_is_accounted_for_that_no_page_names() -> None:
+    text = "\n".join((ROOT / page).read_text(encoding="utf-8") for page in PAGES)
+    assert [command for command in MENTIONED if f"`{command}`" not in text] == []

@@ -54,6 +54,13 @@ def failures_in_one_line(logger: logging.Logger) -> Iterator[None]:
     sys.exit(1)
 
 
+def check_output() -> None:
+    """Raise a `VitallyError` if the output is closed, whatever would be written to it."""
+    if sys.stdout is None:
+        msg = "Nobody can read what the tap writes: its standard output is closed."
+        raise VitallyError(msg)
+
+
 def _unforeseen(error: Exception) -> str:
     """Say where something went wrong that nobody thought of, or what plain mistake the SDK fell over."""
     kind = type(error).__name__

@@ -20,7 +20,7 @@ from typing_extensions import override
 
 from tap_vitally.catalog import read_catalog
 from tap_vitally.check import told_by_check
-from tap_vitally.command import failures_in_one_line, read_state
+from tap_vitally.command import check_output, failures_in_one_line, read_state
 from tap_vitally.ending import Ending
 from tap_vitally.environment import (
     load_env_file,
@@ -83,6 +83,7 @@ class TapVitally(Tap):
             if validate_config:
                 self._check_settings()
 
+            check_output()
             for line in unknown_settings(self.config, self.config_jsonschema):
                 self.logger.warning("%s", line)
 
@@ -257,6 +258,7 @@ class TapVitally(Tap):
     @classmethod
     def cb_test(cls, ctx: Any, param: Any, value: str) -> None:
         """Tell from the command line whether the connection works, and what it gives."""
+        be_quiet()
         if value != CliTestOptionValue.All.value:
             super().cb_test(ctx, param, value)
             return
@@ -285,9 +287,6 @@ class TapVitally(Tap):
         cls.print_version(print_fn=cls.logger.info)
         # Click would end in silence when the target has gone.
         with failures_in_one_line(cls.logger):
-            if sys.stdout is None:
-                msg = "Nobody can read what the tap writes: its standard output is closed."
-                raise VitallyError(msg)
             tap = cls(
                 config=config.config if config else {},
                 state=read_state(state),

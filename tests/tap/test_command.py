@@ -221,3 +221,12 @@ def test_a_run_in_batches_remembers_where_it_is_when_all_are_told(
     told = [m for m in result.messages if m["type"] in {"BATCH", "STATE"}]
     known = ["replication_key_value" in str(m) for m in told]
     assert known.index(True) > max(i for i, m in enumerate(told) if m["type"] == "BATCH")
+
+
+@pytest.mark.parametrize("option", ["--discover", "--test"])
+def test_a_closed_output_is_told_whatever_is_asked(
+    option: str, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    arguments = [*command(tmp_path, config_for(sandbox.url)), option]
+    result = run_command(["sh", "-c", 'exec "$@" >&-', "sh", *arguments])
+    assert "closed" in complaint(result)

@@ -50,7 +50,7 @@ def test_a_record_of_an_object_that_is_not_there_is_nothing_to_update(here: Work
     assert write(here, said).words == ["rejected"]
 
 
-@pytest.mark.parametrize("size", [2, 100])
+@pytest.mark.parametrize("size", [1, 2, 100])
 def test_rows_before_a_delete_that_was_carried_out_are_not_at_fault(
     here: Workspace, size: int
 ) -> None:

@@ -24,7 +24,7 @@ def expected(world: World, stream: str) -> dict[Key, Row]:
         truth = {key: _with_one_user(row) for key, row in truth.items()}
     if stream == "account_health_scores":
         truth = dict(_snapshot(world, row["accountId"], row["answer"]) for row in truth.values())
-    return {key: plain(_with_moments(_with_links(row))) for key, row in truth.items()}
+    return {key: plain(with_moments(_with_links(row))) for key, row in truth.items()}
 
 
 def all_expected(world: World) -> Tables:
@@ -43,7 +43,7 @@ def _with_links(row: Row) -> Row:
     return row
 
 
-def _with_moments(row: Row) -> Row:
+def with_moments(row: Row) -> Row:
     """The API tells of some moments by their day alone; the tap promises one spelling."""
     days = {
         name: f"{row[name]}T00:00:00.000Z"

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
+from harness.expectations import with_moments
 from harness.support import Row, Warehouse, plain
 from sandbox import World
 
@@ -76,7 +77,7 @@ class Judge:
         return bool(self.start and moment and moment < self.start)
 
     def _same(self, name: str, key: Any, row: Row, found: Row) -> None:
-        wanted = plain(row)
+        wanted = plain(with_moments(row))
         wrong = [part for part, value in wanted.items() if found.get(part) != value]
         if wrong:
             msg = f"{name} {key}: {', '.join(wrong)} not as in the workspace"

@@ -13,6 +13,7 @@ from typing import Any, Protocol, Self
 from tap_vitally.reading.run import Run
 from tap_vitally.report import Progress
 from tap_vitally.writer import MessageWriter
+from vitally_api import VitallyError
 
 TERMINATION_SECONDS = 4.0
 """A target that has stopped reading must not keep the tap from ending."""
@@ -43,6 +44,9 @@ class Ended(Protocol):
 
     def write_last_state(self) -> None:
         """Write what is known to be done."""
+
+    def flush(self) -> None:
+        """Write the messages that are held back."""
 
     def log_summary(self) -> None:
         """Tell what the run did."""
@@ -87,6 +91,9 @@ class Ending:
                 if isinstance(tap.message_writer, MessageWriter):
                     tap.message_writer.exit_code = None
                 tap.write_last_state()
+            elif isinstance(error, VitallyError):
+                # The summary counts what is held back as written, and so it is.
+                tap.flush()
         finally:
             tap.progress.clear()
             tap.run.stop()

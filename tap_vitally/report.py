@@ -18,8 +18,10 @@ LONGEST_NAME = 28
 
 def _how_far(tally: Tally) -> str:
     """Say how much of a stream was read, as it is and not as it was meant."""
+    if not tally.pages and (tally.skipped or not tally.ended):
+        return "not read"
     if not tally.ended:
-        return f"broken off after {tally.records:,}" if tally.pages else "not read"
+        return f"broken off after {tally.records:,}"
     if tally.out_of_order:
         return "to the end, OUT OF ORDER"
     return "to bookmark" if tally.stopped_early else "to the end"

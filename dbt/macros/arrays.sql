@@ -154,11 +154,21 @@
 
 {#- The traits of a table that the var vitally__traits names, as columns. -#}
 {% macro chosen_traits(table, traits="traits") %}
+    {%- for how in vitally.traits_chosen_of(table) -%}
+        , {{ vitally.trait(traits, how["path"], how["type"]) }} as {{ how["name"] }}
+    {% endfor -%}
+{% endmacro %}
+
+
+{#- What the var vitally__traits says of a table: the path of each trait, its type and the name of its column. -#}
+{% macro traits_chosen_of(table) %}
+    {%- set found = [] -%}
     {%- for chosen in var("vitally__traits").get(table, []) -%}
         {%- set how = {"path": chosen} if chosen is string else chosen -%}
         {%- set name = how.get("name") or "trait_" ~ vitally.snake_case(how["path"]) -%}
-        , {{ vitally.trait(traits, how["path"], how.get("type", "text")) }} as {{ name }}
-    {% endfor -%}
+        {%- do found.append({"path": how["path"], "type": how.get("type", "text"), "name": name}) -%}
+    {%- endfor -%}
+    {{ return(found) }}
 {% endmacro %}
 
 
@@ -170,10 +180,12 @@
 {% endmacro %}
 
 
-{#- The columns of traits of an enhanced model: those that the var names and those of the tap. -#}
+{#- The columns of traits of an enhanced model: those that the var names, and of the tap's the others. -#}
 {% macro traits_of(table) %}
     {{- vitally.chosen_traits(table, table ~ ".traits") -}}
-    {%- for column in vitally.trait_columns_of(vitally.columns_of(vitally.table_of(table))) -%}
+    {%- set chosen = vitally.traits_chosen_of(table) | map(attribute="name") | map("lower") | list -%}
+    {%- set own = vitally.trait_columns_of(vitally.columns_of(vitally.table_of(table))) -%}
+    {%- for column in own if column.name | lower not in chosen -%}
         , {{ table }}.{{ column.name | lower }}
     {% endfor -%}
 {% endmacro %}

@@ -39,14 +39,15 @@ class Batches:
             )
             works = [w for group in groups if (w := self._work(resource, group, last=last))]
             self._run.doors[resource.name].find(works)
-            works = [work for work in works if last or not self._may_be_deleted(work)]
+            works = [work for work in works if not self._may_be_deleted(work)]
         except Refused as refused:
             # Not in the plan, or not for this key: that is no reason to stop the other resources.
             if refused.key:
                 raise
             self._run.recover(refused)
             for group in groups:
-                self.end(group.rows, "rejected", str(refused), group.key)
+                if last or not self._follows_one_that_waits(resource, group):
+                    self.end(group.rows, "rejected", str(refused), group.key)
             return
         self.write(works)
 
@@ -182,12 +183,13 @@ class Batches:
 
     def _may_be_deleted(self, work: Work) -> bool:
         """Let rows of an archived record wait: they are at fault unless a delete comes after them."""
-        if not work.resource.archives or work.fitted.mode == "create" or not work.key:
+        archives = self._run.settings.deletes and work.resource.archives
+        if not archives or work.fitted.mode == "create" or not work.key:
             return False
         found = self._run.doors[work.resource.name].present(work)
         if len(found) != 1 or not found[0].get("archivedAt"):
             return False
-        self._wait(work.resource, work)
+        self._deletes.doubt(work)
         return True
 
     def _wait(self, resource: Resource, group: Group[Row] | Work) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from target_vitally.planning.fit import Key, Rejection
 from target_vitally.planning.fold import Group
-from target_vitally.planning.plan import Plan, plan
+from target_vitally.planning.plan import ARCHIVED, Plan, plan
 from target_vitally.planning.resource import Record
 from target_vitally.writing.outcomes import Row
 from target_vitally.writing.run import Run
@@ -20,6 +20,7 @@ class Deletes:
     def __init__(self, run: Run) -> None:
         self._run = run
         self._groups: dict[str, dict[Key | None, Group[Row]]] = {}
+        self._doubtful: list[Work] = []
 
     def put(self, resource: str, group: Group[Row]) -> None:
         """Let a group wait to be deleted."""
@@ -41,14 +42,21 @@ class Deletes:
             waiting.rows += group.rows
         return waiting is not None
 
+    def doubt(self, work: Work) -> None:
+        """Let rows of an archived record wait for the delete that may come after them."""
+        self._doubtful.append(work)
+
     def rows(self) -> Iterator[Row]:
         """Give the rows that wait."""
+        for work in self._doubtful:
+            yield from work.rows
         for groups in self._groups.values():
             for group in groups.values():
                 yield from group.rows
 
     def carry_out(self, writer: Writer) -> str:
         """Delete, if it is not too much; return what is wrong, or nothing."""
+        self._settle(writer)
         doomed: list[tuple[Work, Record]] = []
         ranks = sorted(self._groups, key=lambda name: -self._run.resources[name].rank)
         for name in ranks:
@@ -69,6 +77,16 @@ class Deletes:
             mine = [pair for pair in doomed if pair[0].resource.name == name]
             self._run.each(lambda pair: writer.delete(*pair), mine)
         return ""
+
+    def _settle(self, writer: Writer) -> None:
+        """Let rows of archived records go with the delete that came, or reject them."""
+        for work in self._doubtful:
+            group = self._groups.get(work.resource.name, {}).get(work.key)
+            if group:
+                group.rows[:0] = work.rows
+            else:
+                self._end(work.rows, Plan("rejected", ARCHIVED), work.key)
+                writer.stop_if_rejected("rejected")
 
     def _found(self, name: str, groups: Sequence[Group[Row]]) -> list[tuple[Work, Record]]:
         """Look up what is there to be deleted; the rest ends here."""

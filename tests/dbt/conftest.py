@@ -66,6 +66,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
             sandbox.url,
             survey_ids=world.ids("surveys"),
             inventory_resources=["accounts", "users", "conversations"],
+            trait_columns=True,
         )
         first = run_tap(folder, {**full, "embedded_objects": "reference"}, select=streams)
         bare = run_tap(folder, config_for(sandbox.url), default_selection=True)

@@ -177,6 +177,15 @@ def test_traits_that_are_chosen_are_columns(models: Models, built: Built) -> Non
     assert by_sort(found) == by_sort(wanted)
 
 
+def test_trait_columns_of_the_tap_pass_through(models: Models, built: Built) -> None:
+    found = models.query("SELECT account_id, trait_next_step FROM vitally__account_enhanced")
+    wanted = [
+        (key, account["traits"].get("vitally.custom.nextStep"))
+        for key, account in built.truth.accounts.items()
+    ]
+    assert by_sort(found) == by_sort(wanted)
+
+
 def test_accounts_know_who_and_how_much(models: Models, built: Built) -> None:
     truth = built.truth
     found = models.query(

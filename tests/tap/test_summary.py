@@ -136,6 +136,29 @@ def test_people_get_a_table(sandbox: Sandbox, tmp_path: Path) -> None:
     assert "summary of this run" not in result.stdout
 
 
+def test_what_was_not_read_says_so(sandbox: Sandbox, tmp_path: Path) -> None:
+    sandbox.faults.append(Fault("status", path="notes", status=401, after=2))
+    result = run_tap(tmp_path, config_for(sandbox.url, page_size=2), select=SELECT)
+    assert result.returncode == 1
+    rows = {name: row["read"] for name, row in table_in(result.stderr).items()}
+    assert rows == {
+        "account_users": "to the end",
+        "accounts": "to the end",
+        "notes": f"broken off after {len(result.records('notes'))}",
+        "vitally_sync_runs": "not read",
+    }
+    assert result.records("notes")
+
+
+@pytest.mark.parametrize("stream", ["notes", "custom_objects", "account_users"])
+def test_what_is_refused_is_not_read(stream: str, sandbox: Sandbox, tmp_path: Path) -> None:
+    for resource in ("notes", "customObjects", "accounts/*/users"):
+        sandbox.refuse(resource)
+    result = run_tap(tmp_path, config_for(sandbox.url), select=[stream])
+    assert result.returncode == 0
+    assert table_in(result.stderr)[stream]["read"] == "not read"
+
+
 def test_a_broken_order_shows(sandbox: Sandbox, tmp_path: Path) -> None:
     first = run_tap(tmp_path, config_for(sandbox.url), select=["accounts"])
     sandbox.faults.append(Fault("out_of_order", path="accounts", after=1))

@@ -142,7 +142,7 @@ def test_what_was_not_read_says_so(sandbox: Sandbox, tmp_path: Path) -> None:
     assert result.returncode == 1
     rows = {name: row["read"] for name, row in table_in(result.stderr).items()}
     assert rows == {
-        "account_users": "to the end",
+        "account_users": "not read",
         "accounts": "to the end",
         "notes": f"broken off after {len(result.records('notes'))}",
         "vitally_sync_runs": "not read",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness.support import command, config_for, run_command
+from harness.expectations import last_state
+from harness.support import command, config_for, run_command, run_in_process
 from sandbox import Sandbox
 from tap_vitally.streams import STREAMS
 
@@ -22,7 +24,10 @@ def checked(folder: Path, sandbox: Sandbox, **settings: Any) -> dict[str, str]:
     arguments = command(folder, config_for(sandbox.url, **settings), default_selection=True)
     done = run_command([*arguments, "--test"])
     assert done.returncode == 0, done.stderr
-    lines = (line.split(maxsplit=1) for line in done.stdout.splitlines() if line)
+    tried, heading, price = done.stdout.partition("Requests of the next run")
+    assert heading
+    assert "In all at least" in price
+    lines = (line.split(maxsplit=1) for line in tried.splitlines() if line)
     return {name: told.strip() for name, told in lines}
 
 
@@ -36,6 +41,36 @@ def test_all_of_them_are_tried_and_the_costly_ones_are_not(
         if stream.parent and not stream.selected_by_default:
             assert told[stream.name].startswith("not tried: read for each of the ")
     assert len(sandbox.requests) < 60
+
+
+def test_the_price_of_the_next_run_is_what_it_asks_for(
+    start_sandbox: StartSandbox, tmp_path: Path
+) -> None:
+    streams = ["account_notes", "account_health_scores", "notes"]
+    sandbox = start_sandbox(accounts=30)
+    config = config_for(sandbox.url, full_walk_days=7)
+
+    def priced(*more: str) -> dict[str, str]:
+        arguments = [*command(tmp_path, config, select=streams), *more, "--test"]
+        done = run_command(arguments)
+        assert done.returncode == 0, done.stderr
+        lines = done.stdout.partition("Requests of the next run")[2].splitlines()[1:-1]
+        return {name: told.strip() for name, told in (line.split(maxsplit=1) for line in lines)}
+
+    assert priced() == {
+        "account_health_scores": "30: the lists of all 30 accounts",
+        "account_notes": "60: the lists of all 30 accounts",
+        "notes": "2 or more: one for each 100 records",
+    }
+    first = run_in_process(config, select=streams)
+    state = tmp_path / "state.json"
+    state.write_text(json.dumps(last_state(first)))
+    later = priced("--state", str(state))
+    assert later["account_notes"].startswith("1 to 60: 0 new or changed accounts")
+    assert later["notes"].startswith("2 or more: one for each 100 changed since ")
+    account = sandbox.world.ids("accounts")[0]
+    sandbox.world.update("accounts", account, name="another")
+    assert priced("--state", str(state))["account_notes"].startswith("3 to 60: 1 new or changed")
 
 
 def test_what_there_is_nothing_to_try_with_says_so(

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.support import Row, Warehouse, plain
+from harness.support import Row, Warehouse, plain, with_moments
 from sandbox import World
 
 Truth = dict[str, dict[Any, Row]]
@@ -76,7 +76,7 @@ class Judge:
         return bool(self.start and moment and moment < self.start)
 
     def _same(self, name: str, key: Any, row: Row, found: Row) -> None:
-        wanted = plain(row)
+        wanted = plain(with_moments(row))
         wrong = [part for part, value in wanted.items() if found.get(part) != value]
         if wrong:
             msg = f"{name} {key}: {', '.join(wrong)} not as in the workspace"

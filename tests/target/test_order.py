@@ -108,3 +108,25 @@ def test_rows_of_one_user_by_two_keys_keep_their_order(here: Workspace, size: in
     found = write(here, said, batch_size_rows=size, streams=streams)
     assert found.words == ["created", "updated", "created"]
     assert [row["name"] for row in here.rows("users")] == ["B"]
+
+
+@pytest.mark.parametrize("size", [1, 100])
+def test_a_row_that_only_updates_revives_nothing(here: Workspace, size: int) -> None:
+    here.put("accounts", externalId="a", name="A")
+    said = [
+        *messages(accounts=[{"externalId": "a", "_deleted": True}])[:-1],
+        *messages(**{"billing-accounts": [{"externalId": "a", "name": "B"}]}),
+    ]
+    found = write(here, said, streams=BILLING, deletes="delete", batch_size_rows=size)
+    assert found.words == ["deleted", "deleted"]
+    assert here.rows("accounts") == []
+
+
+@pytest.mark.parametrize("size", [1, 100])
+def test_a_plan_remembers_the_links_that_it_would_have_made(here: Workspace, size: int) -> None:
+    ids = [here.put("accounts", externalId=name, name="A")["id"] for name in "ab"]
+    here.put("users", externalId="u", accountIds=ids[:1])
+    rows = [{"externalId": "u", "accountExternalIds": [name]} for name in "ba"]
+    planned = write(here, messages(users=rows), dry_run=True, batch_size_rows=size)
+    assert here.writes() == []
+    assert write(here, messages(users=rows), batch_size_rows=size).words == planned.words

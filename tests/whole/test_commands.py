@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -127,6 +128,17 @@ def test_an_inventory_and_the_query_find_what_was_deleted(
     query = shell("docs/deletions.md", "PGOPTIONS=")
     found = project.run(f"{query.strip()} --tuples-only --no-align")
     assert [line.partition("|")[0] for line in found.splitlines()] == [gone]
+
+
+def test_the_queries_of_the_pages_find_rows(project: Terminal, database: str) -> None:
+    assert project.folder.is_dir()
+    for page, columns in (("names", {"id", "starts"}), ("runs", {"stream", "newest", "skipped"})):
+        text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
+        (query,) = re.findall(r"^```sql\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+        with psycopg.connect(database, options="-c search_path=vitally") as connection:
+            cursor = connection.execute(query.encode())
+            assert {column.name for column in cursor.description or ()} == columns
+            assert cursor.fetchall()
 
 
 # The shell

@@ -29,12 +29,13 @@ from tests.whole.terminal import SHELL, Terminal, shell
 
 ADDRESS = "<address of this repository>"
 LENT = """#!/bin/sh
-# What is installed already is lent to the clone: make finds nothing to do.
-if ! [ -e .venv ]; then
-  ln -s "{root}/.venv" .venv
-  ln -s "{root}/.venvs" .venvs
-  find pyproject.toml requirements -exec touch -d 2000-01-01 {{}} +
-fi
+# What is installed already is lent to the clone, and make must not install it anew.
+if ! [ -e .venv ]; then ln -s "{root}/.venv" .venv; ln -s "{root}/.venvs" .venvs; fi
+set -- --old-file=.venv/.uv --old-file=.venv/.installed "$@"
+for pins in requirements/*.txt; do
+  name=${{pins#requirements/}}
+  set -- --old-file=".venvs/${{name%.txt}}/.installed" "$@"
+done
 exec "{make}" "$@"
 """
 

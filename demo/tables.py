@@ -68,6 +68,7 @@ def as_loaded(value: Any, declared: Mapping[str, Any]) -> Any:
     """Do to a value what the target does: moments lose their zone, empty text is NULL."""
     if isinstance(value, str):
         if declared.get("format") == "date-time":
-            return datetime.fromisoformat(value).astimezone(UTC).replace(tzinfo=None)
+            moment = datetime.fromisoformat(value)
+            return (moment.astimezone(UTC) if moment.tzinfo else moment).replace(tzinfo=None)
         return value or None
     return value

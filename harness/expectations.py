@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from harness.support import Warehouse, plain
+from harness.support import Warehouse, plain, with_moments
 from sandbox import STREAMS
 
 if TYPE_CHECKING:
@@ -41,16 +41,6 @@ def _with_links(row: Row) -> Row:
         if row.get(name) is None and any(place in row for place in places):
             row = {**row, name: list(dict.fromkeys(held))}
     return row
-
-
-def with_moments(row: Row) -> Row:
-    """The API tells of some moments by their day alone; the tap promises one spelling."""
-    days = {
-        name: f"{row[name]}T00:00:00.000Z"
-        for name in ("actualStartDate", "actualCompletionDate")
-        if len(row.get(name) or "") == len("2026-03-04")
-    }
-    return row | days
 
 
 def _with_one_user(response: Row) -> Row:

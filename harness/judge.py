@@ -7,8 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.expectations import with_moments
-from harness.support import Row, Warehouse, plain
+from harness.support import Row, Warehouse, plain, with_moments
 from sandbox import World
 
 Truth = dict[str, dict[Any, Row]]

@@ -113,9 +113,11 @@ def progress_line(
     current: str, tally: Tally, *, rate: float, left: int | None, before: Told | None
 ) -> str:
     """Say how far a stream has come, how fast the run asks, and whether it waits, and for what."""
+    known = tally.parents_known
+    parents = f"{tally.walked.total():,} of {known:,} parents, " if known else ""
     line = (
-        f"{current}: {tally.records:,} records, {tally.pages:,} pages, {tally.requests:,} requests; "
-        f"the run asks {rate:,.0f} a minute"
+        f"{current}: {parents}{tally.records:,} records, {tally.pages:,} pages, "
+        f"{tally.requests:,} requests; the run asks {rate:,.0f} a minute"
     )
     if left == 0:
         return f"{line} and waits for the rate limit"

@@ -284,3 +284,10 @@ def test_a_terminal_gets_one_live_line(sandbox: Sandbox, tmp_path: Path) -> None
 def test_a_short_run_tells_no_progress(sandbox: Sandbox, tmp_path: Path) -> None:
     result = run_tap(tmp_path, config_for(sandbox.url), select=["notes"])
     assert " a minute" not in result.stderr
+
+
+def test_a_line_on_the_way_says_how_many_parents_are_done() -> None:
+    tally = Tally(records=5, parents_known=1200)
+    tally.walked["full walk"] = 609
+    line = progress_line("account_notes", tally, rate=840.4, left=None, before=None)
+    assert line.startswith("account_notes: 609 of 1,200 parents, 5 records")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import signal
 import struct
 import subprocess
@@ -140,8 +141,10 @@ def test_a_signal_ends_the_run_with_its_state(
     assert done.is_set()
     warehouse.load(messages)
     assert running.process.returncode == 128 + number
-    assert messages[-1]["type"] == "STATE"
-    assert messages[-1]["value"]["bookmarks"]
+    # STATE that has not changed is not written again behind the SCHEMA of the next stream.
+    last = next(message for message in reversed(messages) if message["type"] != "SCHEMA")
+    assert last["type"] == "STATE"
+    assert last["value"]["bookmarks"]
     assert "Traceback" not in running.said
     assert "Ended by a signal" in running.said
     asked = len(sandbox.requests)
@@ -237,7 +240,7 @@ def test_a_signal_during_a_long_wait(sandbox: Sandbox, tmp_path: Path, concurren
     with tap(tmp_path, sandbox, ["users"], concurrency=concurrency) as running:
         assert at_request(sandbox, 2, lambda: None).wait(30)
         # The tap tells when it begins to wait.
-        while "Trying again in 60.0 s" not in running.said:
+        while not re.search(r"Trying again in (59|60)\.\d s", running.said):
             assert running.process.poll() is None
         running.process.send_signal(signal.SIGTERM)
         running.rest()

@@ -13,6 +13,7 @@ from tests.whole.terminal import PAGES, shell_blocks
 
 PROGRAMS = "meltano|tap-vitally|target-vitally|make|pip|pipx|uv|sh|curl|.venv|dbt|python|git|psql"
 MENTIONED = {
+    "tap-vitally --config=ENV --catalog=catalog.json --state=state.json --test": "test_check.py",
     "make docs": "a mark that says where a part comes from",
     "make test": "is what runs this",
     "make demo": "in the first steps of the README",

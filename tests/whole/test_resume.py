@@ -15,8 +15,7 @@ from urllib.parse import quote
 import pytest
 
 from harness.attempts import Attempt, Killed, Pipe
-from harness.expectations import with_moments
-from harness.support import Row, Warehouse, config_for, read, waits_pass_in_no_time
+from harness.support import Row, Warehouse, config_for, read, waits_pass_in_no_time, with_moments
 from sandbox import Clock, Fault, Sandbox, World, serve
 from tap_vitally.replication.instants import format_instant, parse_instant
 from tap_vitally.replication.place import Resume

@@ -11,7 +11,6 @@ import pytest
 
 from sandbox import Sandbox, World, serve
 
-
 LONG = ("tests/dbt", "test_targets", "test_first_steps", "test_pushing", "test_commands")
 """Files that take a minute: begun last, they would leave one core idle at the end."""
 

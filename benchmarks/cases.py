@@ -193,6 +193,36 @@ def fan_out(bench: Bench) -> Iterator[Line]:
     yield from _fan_out(bench, "messages", options, ALL, dict.fromkeys(("plain", "airbyte", "dlt")))
 
 
+def pointed(bench: Bench) -> Iterator[Line]:
+    """Measure a second run of a list below each account, after one note in a hundred has changed."""
+    contestants = (PLAIN, AIRBYTE, DLT, TAP)
+    streams = ("account_notes",)
+    with bench.sandbox("--accounts", str(bench.size(1_000))) as server:
+        states = {}
+        for each in contestants:
+            usage = bench.read(each, server, streams)
+            states[each.name] = each.keep(bench.folder, usage.output)
+        with bench.output.open(encoding="utf-8") as written:
+            messages = [json.loads(line) for line in written]
+        notes = [m["record"]["id"] for m in messages if m["type"] == "RECORD"]
+        for key in notes[::100]:
+            server.control("POST", "change", {"op": "update", "resource": "notes", "id": key})
+        runs = bench.rounds(
+            {
+                each.name: partial(bench.read, each, server, streams, state=states[each.name])
+                for each in reversed(contestants)
+            }
+        )
+    asked = median(map(requests, runs["tap"]))
+    least: dict[str, float | None] = {"plain": 40, "airbyte": 40, "dlt": 40}
+    yield from lines(
+        "pointed",
+        runs,
+        said(asked, f"requests for {len(notes[::100])} changed notes", most=40, form=".0f"),
+        *times_less(runs, requests, "fewer requests", least),
+    )
+
+
 def _fan_out(
     bench: Bench,
     stream: str,
@@ -274,5 +304,6 @@ CASES: dict[str, Callable[[Bench], Iterator[Line]]] = {
     "incremental": incremental,
     "top-level": top_level,
     "fan-out": fan_out,
+    "pointed": pointed,
     "rate-limit": rate_limit,
 }

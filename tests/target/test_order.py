@@ -126,7 +126,7 @@ def test_a_row_that_only_updates_revives_nothing(here: Workspace, size: int) -> 
 def test_a_plan_remembers_the_links_that_it_would_have_made(here: Workspace, size: int) -> None:
     ids = [here.put("accounts", externalId=name, name="A")["id"] for name in "ab"]
     here.put("users", externalId="u", accountIds=ids[:1])
-    rows = [{"externalId": "u", "accountExternalIds": [name]} for name in "ba"]
+    rows = [{"externalId": "u", "accountExternalIds": [name]} for name in ("b", "a")]
     planned = write(here, messages(users=rows), dry_run=True, batch_size_rows=size)
     assert here.writes() == []
     assert write(here, messages(users=rows), batch_size_rows=size).words == planned.words

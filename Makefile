@@ -93,7 +93,7 @@ quick: lint ## lint, and test what needs neither the whole tap nor the loaders: 
 	$(PY) -m pytest --numprocesses auto $(QUICK) $(ARGS)
 
 test: $(INSTALLED) $(TOOLS_INSTALLED) $(DBT_INSTALLED) ## run the tests
-	$(PY) -m pytest --numprocesses auto --dist loadfile $(ARGS)
+	$(PY) -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 demo: $(INSTALLED) .venvs/meltano/.installed .venvs/target-duckdb/.installed $(DBT_INSTALLED) ## go from a sandbox to a warehouse, to answers, and back
 	$(PY) -m demo $(ARGS)

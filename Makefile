@@ -52,7 +52,7 @@ DBT_INSTALLED := $(DBT:%=.venvs/%/.installed)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install tools lint style types dependencies workflows spelling format test quick demo dbt sql bench soak \
+.PHONY: help install tools lint style types dependencies workflows spelling format test journeys quick demo dbt sql bench soak \
 	audit docs site build pin clean
 
 help: ## list the targets
@@ -93,7 +93,10 @@ quick: lint ## lint, and test what needs neither the whole tap nor the loaders: 
 	$(PY) -m pytest --numprocesses auto $(QUICK) $(ARGS)
 
 test: $(INSTALLED) $(TOOLS_INSTALLED) $(DBT_INSTALLED) ## run the tests
-	$(PY) -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(PY) -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder -m 'not journey' $(ARGS)
+
+journeys: $(INSTALLED) $(TOOLS_INSTALLED) $(DBT_INSTALLED) ## follow README and docs step by step in clones and projects
+	$(PY) -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder -m journey $(ARGS)
 
 demo: $(INSTALLED) .venvs/meltano/.installed .venvs/target-duckdb/.installed $(DBT_INSTALLED) ## go from a sandbox to a warehouse, to answers, and back
 	$(PY) -m demo $(ARGS)

@@ -17,6 +17,8 @@ from harness.support import ROOT
 from sandbox import Sandbox, World, serve
 from tests.whole.terminal import Terminal, shell
 
+pytestmark = pytest.mark.journey
+
 KEY = "..."
 """The key that a page leaves to its reader."""
 

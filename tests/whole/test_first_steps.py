@@ -27,6 +27,8 @@ from harness.support import ROOT, Row
 from sandbox import Clock, Sandbox, World, serve
 from tests.whole.terminal import SHELL, Terminal, shell
 
+pytestmark = pytest.mark.journey
+
 ADDRESS = "<address of this repository>"
 LENT = """#!/bin/sh
 # What is installed already is lent to the clone, and make must not install it anew.

@@ -14,6 +14,8 @@ from harness.support import Row
 from sandbox import Sandbox, World, serve
 from tests.whole.terminal import Terminal, shell
 
+pytestmark = pytest.mark.journey
+
 PAGE = "docs/writing.md"
 TABLES = """
     CREATE TABLE customers (

@@ -29,15 +29,14 @@ class Changes:
         self._reading = threading.Lock()
         self._taking = threading.Lock()
 
-    def ask_for(self, since: datetime | None, take: Take) -> None:
-        """Want all rows that changed since a moment, None for all, before anything is read."""
-        earliest = since if not self._takers else since and self._start and min(since, self._start)
-        self._start = earliest
+    def ask_for(self, since: datetime, take: Take) -> None:
+        """Want all rows that changed since a moment, before anything is read."""
+        self._start = min(since, self._start or since)
         self._takers.append(take)
 
     def reach(self, start: datetime | None) -> datetime | None:
         """Decide from when on the resource's own stream reads, which itself would from ``start`` on."""
-        return start and self._start and min(start, self._start)
+        return min(start, self._start or start) if start else None
 
     def note(self, label: str, step: Step) -> None:
         """Hand a page of a list on."""

@@ -165,9 +165,10 @@ class Fetcher:
             yield from self.listing.walk(context, sort_by, start)
             return
         own = Window(start, self.resource.replication_key or "updatedAt")
-        for step in self.listing.walk(context, sort_by, changes.reach(start)):
+        reach = changes.reach(start)
+        for step in self.listing.walk(context, sort_by, reach):
             changes.note(context.label, step)
-            yield replace(step, rows=own.keep(step.rows))
+            yield step if reach == start else replace(step, rows=own.keep(step.rows))
 
     def _page(self, context: Context, step: Step, *, again: bool = False) -> Page:
         return Page(

@@ -151,27 +151,29 @@ class Listing:
 
     def parents(self) -> Iterator[Parent]:
         """List all records as parents of others, newest first, in the order of their creation."""
-        yield from self.parents_changed_since(
-            Pass("createdAt" if self.resource.sortable else None), None
-        )
+        order: SortKey | None = "createdAt" if self.resource.sortable else None
+        yield from self.parents_changed_since(Pass(order), None, whose=True)
 
-    def parents_changed_since(self, plan: Pass, signpost: datetime | None) -> Iterator[Parent]:
+    def parents_changed_since(
+        self, plan: Pass, signpost: datetime | None, *, whose: bool = False
+    ) -> Iterator[Parent]:
         """List the records that a pass of a stream below them wants, newest first.
 
         ``signpost`` is from where to look again when the list took several pages, in which a record
-        that changes meanwhile moves to the front; None not to.
+        that changes meanwhile moves to the front; None not to. ``whose`` has each tell its
+        organizations and its content: 18 µs for each.
         """
         requests = 0
         variants = self.resource.lists(self._settings)
         for variant in variants:
             for step in self.walk(self._context(variant), plan.sort_by, plan.start):
                 requests += 1
-                parents = filter(None, map(self._as_parent, step.rows))
+                parents = filter(None, (self._as_parent(row, whose) for row in step.rows))
                 yield from newest_first(parents, plan.sort_by)
         if requests > len(variants) and signpost and plan.sort_by == "updatedAt":
             yield from self.parents_changed_since(Pass("updatedAt", signpost), None)
 
-    def _as_parent(self, row: Record) -> Parent | None:
+    def _as_parent(self, row: Record, whose: bool) -> Parent | None:  # noqa: FBT001
         """Keep of a row what its children need; without an id it is counted here, if nowhere else."""
         found = map(identity_of, map(row.get, self.resource.parent_ids))
         identity = next(filter(None, found), None)
@@ -182,18 +184,14 @@ class Listing:
         updated = as_moment(row.get("updatedAt"))
         created = parse_instant(as_moment(row.get("createdAt")))
         record = row if self._whole_parents else {}
+        if not whose:
+            return Parent(identity, created, updated, record=record)
         return Parent(identity, created, updated, organizations_of(row), digest(row), record)
 
     def rows_of(self, inject: Mapping[str, str]) -> Iterator[Record]:
         """List the rows of one list as they are; ``inject`` is what stands in its path."""
         for step in self.walk(self._context(Variant(), more=inject), None):
             yield from step.rows
-
-    def rows_changed_since(self, since: datetime | None) -> Iterator[Record]:
-        """List what changed since a moment as it is, rows without a moment among it."""
-        for context in self.contexts():
-            for step in self.walk(context, "updatedAt", since):
-                yield from step.rows
 
     def ids(self, signpost: datetime | None, lacking: Callable[[], None]) -> Iterator[list[str]]:
         """List the ids of all records there are, page by page; one may come twice.

@@ -22,14 +22,14 @@ from tap_vitally.reading.pointing import Pointing, TooDear
 from tap_vitally.reading.reader import Price
 from tap_vitally.replication.instants import (
     EARLIEST,
-    as_moment,
     format_instant,
     latest,
+    moment_of,
     parse_instant,
 )
-from tap_vitally.replication.marks import MOST_SEEN, Mark, Walked, Watch, before
+from tap_vitally.replication.marks import MOST_SEEN, Mark, Walked, Watch
 from tap_vitally.replication.parents import ALL_LISTS, Parent, Pointers, Reason, pointed_at
-from tap_vitally.replication.passes import Pass
+from tap_vitally.replication.passes import Pass, before
 from tap_vitally.replication.place import Place
 from vitally_api import Refused, Unreadable
 
@@ -57,8 +57,7 @@ class NestedReader(ChildReader):
         lookback = self.workspace.settings.lookback
         rows, walked = Watch(place.walked.rows, lookback), place.walked
         self._rows, self._parents = rows, Watch(walked.parents, lookback)
-        self._why: dict[str, Reason] = {}
-        self._last_lists: dict[str, str] = {}
+        self._pointed: dict[str, tuple[Reason, str]] = {}
         self._undated: dict[tuple[str, str], tuple[Record, set[str]]] = {}
         self._noting = threading.Lock()
         self.tally.full_walk_at = format_instant(walked.full) if walked.full else None
@@ -146,8 +145,8 @@ class NestedReader(ChildReader):
                 for context in self.lists_of(parent)
                 if ALL_LISTS in labels or context.label in labels
             ]
-            self._why[parent.id] = reason
-            self._last_lists[parent.id] = wanted[-1].label if wanted else ""
+            if wanted:
+                self._pointed[parent.id] = reason, wanted[-1].label
             yield from wanted
 
     @override
@@ -190,7 +189,7 @@ class NestedReader(ChildReader):
             with self._noting:
                 for row in step.rows:
                     identity = identity_of(row.get("id"))
-                    moment = parse_instant(as_moment(row.get("updatedAt")))
+                    moment = moment_of(row.get("updatedAt"))
                     if identity and moment is None and len(self._undated) <= MOST_SEEN:
                         key = identity, digest(row)
                         self._undated.setdefault(key, (row, set()))[1].add(parent.id)
@@ -206,9 +205,10 @@ class NestedReader(ChildReader):
         """Count the parent when its last list is read."""
         context, parent = page.context, page.context.parent
         if parent and page.ends and not (page.failure or page.again or context.since):
-            last = self._last_lists.get(parent.id, self.listing.labels[-1])
+            all_lists: tuple[Reason, str] = "full walk", self.listing.labels[-1]
+            reason, last = self._pointed.get(parent.id, all_lists)
             if context.label == last:
-                self.tally.walked[self._why.get(parent.id, "full walk")] += 1
+                self.tally.walked[reason] += 1
         return super().taken(page)
 
     @override

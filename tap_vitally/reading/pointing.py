@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote
 
@@ -12,7 +12,7 @@ from tap_vitally.reading.links import Whom, digest, ids_named, whom
 from tap_vitally.reading.listing import Listing
 from tap_vitally.reading.page import Context
 from tap_vitally.reading.workspace import Workspace
-from tap_vitally.replication.instants import as_moment, parse_instant
+from tap_vitally.replication.instants import moment_of
 from tap_vitally.replication.marks import Watch
 from tap_vitally.replication.parents import ALL_LISTS, Parent, Pointers
 from vitally_api import Refused, single
@@ -51,14 +51,14 @@ class Pointing:
     def take(self, row: Record, label: str) -> None:
         """Take in a row of the list of the whole workspace."""
         identity = identity_of(row.get("id"))
-        moment = parse_instant(as_moment(row.get("updatedAt")))
+        moment = moment_of(row.get("updatedAt"))
         since = self._watch.since
         content = digest(row) if moment is None or since is None or moment >= since else ""
         if identity and not self._watch.has_changed(identity, moment, content):
             return
-        self.point(row, label if label in self._listing.labels else ALL_LISTS)
+        self._point_by(row, label if label in self._listing.labels else ALL_LISTS)
 
-    def point(self, row: Record, label: str) -> None:
+    def _point_by(self, row: Record, label: str) -> None:
         """Point at whom a changed row names; an account names itself."""
         named = named_by(row, self._whole)
         path, called = LOOKED_UP.get(self._whole, ("", ""))
@@ -70,18 +70,21 @@ class Pointing:
             self._point(named, label)
 
     def _point(self, named: Whom, label: str) -> None:
-        pointers = self.pointers
+        """Point at all that are named; the organizations of some accounts may have to be found."""
         if not named:
-            pointers.everybody = True
-        elif self._of_accounts:
-            pointers.to(label, named.accounts, named.organizations_alone)
-        else:
-            pointers.to(label, named.organizations)
-            for account, organizations in named.accounts.items():
-                if organizations is None:
-                    self._accounts.setdefault(account, set()).add(label)
-                else:
-                    pointers.to(label, organizations)
+            self.pointers.everybody = True
+        parents, organizations, unknown = self._owners(named)
+        self.pointers.to(label, parents, organizations)
+        for account in unknown:
+            self._accounts.setdefault(account, set()).add(label)
+
+    def _owners(self, named: Whom) -> tuple[set[str], Sequence[str], Sequence[str]]:
+        """Tell apart the parents, the organizations of further ones, and accounts that may have any."""
+        if self._of_accounts:
+            return set(named.accounts), named.organizations_alone, ()
+        told = {each for ids in named.accounts.values() for each in ids or ()}
+        unknown = [account for account, ids in named.accounts.items() if ids is None]
+        return told.union(named.organizations), (), unknown
 
     def settle(self, price: int) -> bool:
         """Find whom all changed rows point at; False if nobody can be left out.
@@ -156,13 +159,8 @@ class Pointing:
 
     def parents_of(self, row: Record) -> set[str] | None:
         """Find all parents that a row is below, by its own words; None if it does not tell."""
-        named = named_by(row, self._whole)
-        if self._of_accounts:
-            return None if named.organizations_alone else set(named.accounts) or None
-        told = list(named.accounts.values())
-        if None in told:
-            return None
-        return {*named.organizations, *(each for ids in told for each in ids or ())} or None
+        parents, organizations, unknown = self._owners(named_by(row, self._whole))
+        return None if organizations or unknown else parents or None
 
 
 def named_by(row: Record, whole: str) -> Whom:

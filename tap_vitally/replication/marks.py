@@ -14,17 +14,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from tap_vitally.replication.instants import EARLIEST, format_instant, parse_instant
-from tap_vitally.replication.passes import next_bookmark
+from tap_vitally.replication.instants import format_instant, parse_instant
+from tap_vitally.replication.passes import before, next_bookmark
 
 MOST_SEEN = 200
 """Rows of a list that STATE remembers; if more have changed since the mark, all of them point. Rows
 without a moment of change are as many again."""
-
-
-def before(moment: datetime, lookback: timedelta) -> datetime:
-    """Go back from a moment, but not to before all time."""
-    return EARLIEST + max(moment - EARLIEST - lookback, timedelta(0))
 
 
 @dataclass(frozen=True)
@@ -88,7 +83,7 @@ class Walked:
 
     def is_due(self, now: datetime, days: int) -> bool:
         """Whether all parents are to be walked again; 0 ``days`` is in every run."""
-        if self.full is None or self.parents.moment is None:
+        if self.full is None or None in self.moments:
             return True
         return now - self.full >= timedelta(days=days)
 

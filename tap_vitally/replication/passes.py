@@ -47,6 +47,11 @@ class Pass:
 FIRST_PASS = Pass("createdAt")
 
 
+def before(moment: datetime, lookback: timedelta) -> datetime:
+    """Go back from a moment, but not to before all time."""
+    return EARLIEST + max(moment - EARLIEST - lookback, timedelta(0))
+
+
 def plan_pass(bookmark: datetime | None, start_date: datetime | None, lookback: timedelta) -> Pass:
     """Decide how to read a stream with ``updatedAt``: a first pass, or a later one with its start.
 
@@ -55,7 +60,7 @@ def plan_pass(bookmark: datetime | None, start_date: datetime | None, lookback: 
     """
     starts = [start_date] if start_date else []
     if bookmark:
-        starts.append(EARLIEST + max(bookmark - EARLIEST - lookback, timedelta(0)))
+        starts.append(before(bookmark, lookback))
     return Pass("updatedAt", max(starts)) if starts else FIRST_PASS
 
 

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tap_vitally.replication.instants import format_instant
-from tap_vitally.replication.marks import MOST_SEEN, Mark, Walked, Watch, before
+from tap_vitally.replication.marks import MOST_SEEN, Mark, Walked, Watch
+from tap_vitally.replication.passes import before
 
 BEGINNING = datetime(2026, 3, 4, tzinfo=UTC)
 often = settings(max_examples=200, deadline=None)
@@ -130,7 +131,13 @@ def test_nothing_is_before_all_time(moment: datetime, days: int) -> None:
 @often
 @given(moments, moments, st.integers(0, 3))
 def test_all_parents_are_walked_again_in_time(full: datetime, now: datetime, days: int) -> None:
-    walked = Walked(full, parents=Mark(full))
+    mark = Mark(full)
+    walked = Walked(full, mark, mark)
     assert walked.is_due(now, days) == (now - full >= timedelta(days=days))
-    assert Walked(full).is_due(now, days)
-    assert Walked(None, parents=Mark(full)).is_due(now, days)
+    for lacking in (
+        Walked(full),
+        Walked(None, mark, mark),
+        Walked(full, mark),
+        Walked(full, parents=mark),
+    ):
+        assert lacking.is_due(now, days)

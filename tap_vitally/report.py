@@ -57,7 +57,7 @@ def table(tallies: Mapping[str, Tally], probe: Tally | None = None) -> str:
     lines += [
         line
         for name, tally in tallies.items()
-        if tally.walked
+        if tally.parents_known is not None
         for line in textwrap.wrap(_walked(name, tally), WIDTH)
     ]
     for name, tally in tallies.items():
@@ -73,10 +73,11 @@ def table(tallies: Mapping[str, Tally], probe: Tally | None = None) -> str:
 def _walked(name: str, tally: Tally) -> str:
     """Say which parents of a stream were walked, and why."""
     reasons = ", ".join(f"{count:,} {reason}" for reason, count in tally.walked.most_common())
+    why = f" ({reasons})" if reasons else ""
     last = tally.full_walk_at
     return (
-        f"parents walked in {name}: {tally.walked.total():,} of {tally.parents_known or 0:,} "
-        f"({reasons}), all of them last {f'on {last[:10]}' if last else 'never'}"
+        f"parents walked in {name}: {tally.walked.total():,} of "
+        f"{tally.parents_known or 0:,}{why}, all of them last {f'on {last[:10]}' if last else 'never'}"
     )
 
 

@@ -356,3 +356,7 @@ def test_the_summary_says_who_was_walked_and_why() -> None:
         "parents walked in account_notes: 12 of 5,000 (8 named, 3 new, 1 retry), all of them last on"
         "\n2026-11-20"
     ) in table({"account_notes": tally})
+    nobody = Tally(parents_known=60, full_walk_at="2026-11-20T01:02:03.000Z")
+    told = "parents walked in account_notes: 0 of 60, all of them last on 2026-11-20"
+    assert told in table({"account_notes": nobody})
+    assert "parents walked" not in table({"notes": Tally()})

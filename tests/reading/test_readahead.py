@@ -159,6 +159,30 @@ def test_the_list_being_written_is_fetched_only_a_few_pages_ahead() -> None:
         assert len(list(items)) == 49
 
 
+def test_all_workers_fetch_at_once_where_there_are_lists_enough() -> None:
+    all_busy = threading.Barrier(4)
+
+    def chain() -> Iterator[Item]:
+        all_busy.wait(PATIENCE)
+        yield Item("page", 1)
+
+    with reading([("stream", [chain] * 8)], 4) as ahead:
+        assert len(list(ahead.items("stream"))) == 8
+
+
+def test_a_single_list_is_read_by_two_workers_at_most() -> None:
+    fetched_by: set[int] = set()
+
+    def chain() -> Iterator[Item]:
+        for number in range(200):
+            fetched_by.add(threading.get_ident())
+            yield Item(str(number), 1)
+
+    with reading([("stream", [chain])], 8) as ahead:
+        assert len(list(ahead.items("stream"))) == 200
+    assert len(fetched_by) <= 2
+
+
 def test_no_long_list_is_left_for_the_end() -> None:
     """One worker, many lists: each gets its turn, and the one that is written more than that."""
     fetched: list[str] = []

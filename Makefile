@@ -72,7 +72,7 @@ types: $(INSTALLED) ## check the types
 	$(PY) -m mypy
 
 dependencies: $(INSTALLED) ## check that what is imported is what is declared
-	.venv/bin/deptry tap_vitally target_vitally vitally_api
+	.venv/bin/deptry singer_command tap_vitally target_vitally vitally_api
 
 workflows: $(INSTALLED) ## check the workflows and the other declarative files
 	.venv/bin/zizmor --quiet --offline .github

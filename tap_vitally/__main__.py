@@ -18,7 +18,7 @@ def main() -> None:
 
     gc.freeze()
     gc.enable()
-    with failures_in_one_line(TapVitally.logger):
+    with failures_in_one_line():
         TapVitally.cli()
 
 

@@ -9,7 +9,7 @@ import logging
 from collections import Counter, defaultdict
 from typing import IO, Any
 
-from tap_vitally.files import parsed, text_of
+from singer_command.files import parsed, text_of
 from vitally_api import VitallyError, printable
 
 logger = logging.getLogger("tap-vitally")

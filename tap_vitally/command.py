@@ -3,55 +3,31 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
-import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import AbstractContextManager
 from typing import IO, Any
 
-from singer_sdk.exceptions import (
-    ConfigValidationError,
-    MapExpressionError,
-    StreamMapConfigError,
-)
+from singer_sdk.exceptions import MapExpressionError, StreamMapConfigError
 
-from tap_vitally.files import parsed, text_of
+from singer_command import failures
+from singer_command.files import parsed, text_of
 from vitally_api import VitallyError, printable
 
 logger = logging.getLogger("tap-vitally")
 
-READS_CONFIG, MAPPER = "from_cli_args", ("mapper.py", "simpleeval.py")
-"""Where the SDK reads the config file, and where it works out what stream maps say."""
+
+def failures_in_one_line() -> AbstractContextManager[None]:
+    """End every failure of the tap in one line and with an exit code that is not 0."""
+    return failures.failures_in_one_line(logger.name, _own)
 
 
-@contextmanager
-def failures_in_one_line(logger: logging.Logger) -> Iterator[None]:
-    """End every failure in one line and with exit code 1."""
-    try:
-        yield
-    except ConfigValidationError as error:
-        problems = list(error.errors)
-    except (StreamMapConfigError, MapExpressionError) as error:
-        problems = [f"stream_maps cannot be used: {error}. Map only selected streams."]
-    except VitallyError as failure:
-        problems = [str(failure)]
-    except BrokenPipeError:
-        problems = ["The target stopped reading before the end; its own log says why."]
-        # Python flushes stdout once more at exit, and would complain again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except OSError as error:
-        what = f"{error.strerror}: {error.filename}" if error.filename else error.strerror or error
-        problems = [f"A file could not be read or written: {what}"]
-    except Exception as error:  # noqa: BLE001 - its message may hold a customer's data
-        problems = [_unforeseen(error)]
-        logger.debug("Where it happened:\n%s", "".join(traceback.format_tb(error.__traceback__)))
-    else:
-        return
-    for problem in problems:
-        logger.error("%s", problem)
-    sys.exit(1)
+def _own(error: Exception) -> list[str]:
+    match error:
+        case StreamMapConfigError() | MapExpressionError():
+            return [f"stream_maps cannot be used: {error}. Map only selected streams."]
+        case BrokenPipeError():
+            return ["The target stopped reading before the end; its own log says why."]
+    return []
 
 
 def check_output() -> None:
@@ -59,67 +35,6 @@ def check_output() -> None:
     if sys.stdout is None:
         msg = "Nobody can read what the tap writes: its standard output is closed."
         raise VitallyError(msg)
-
-
-def _unforeseen(error: Exception) -> str:
-    """Say where something went wrong that nobody thought of, or what plain mistake the SDK fell over."""
-    kind = type(error).__name__
-    frames = traceback.extract_tb(error.__traceback__)
-    if mistake := _mistake(error, frames):
-        return mistake
-    place = f"{Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else "nowhere"
-    return (
-        f"Something went wrong that should not: {kind} in {place}. Please report it, with what "
-        "TAP_VITALLY_LOGLEVEL=DEBUG says."
-    )
-
-
-def _mistake(error: Exception, frames: traceback.StackSummary) -> str:
-    """Name the mistake in a setting that makes the SDK fail in the middle of something; or nothing."""
-    names = {frame.name for frame in frames}
-    files = {Path(frame.filename).name for frame in frames}
-    level = isinstance(error, ValueError) and "Unknown level" in str(error)
-    found = (
-        (
-            READS_CONFIG in names,
-            "The config file is not a JSON object: check the path given with --config.",
-        ),
-        (
-            level or "setup_logging" in names,
-            (
-                "The log level is none: write DEBUG, INFO, WARNING or ERROR into "
-                "TAP_VITALLY_LOGLEVEL or LOGLEVEL, and check SINGER_SDK_LOG_CONFIG."
-            ),
-        ),
-        (
-            isinstance(error, ImportError),
-            f"A setting needs a package that is not installed: {getattr(error, 'name', '') or error}.",
-        ),
-        (
-            "get_batch_config" in names or bool(files & {"batch.py", "_batch.py"}),
-            "batch_config is not whole: it needs encoding.format and a storage.root of a known kind.",
-        ),
-        (
-            "_flattening.py" in files,
-            "flattening_max_key_length is too small for some properties: raise it, or leave it out.",
-        ),
-        (
-            type(error).__module__.startswith("yaml"),
-            "SINGER_SDK_LOG_CONFIG names a file that is no configuration of a log.",
-        ),
-        (
-            "jsonschema.py" in files,
-            "A setting has a shape that cannot even be checked: look at stream_maps first.",
-        ),
-        (
-            bool(files & {*MAPPER}),
-            (
-                f"An expression in stream_maps fails on a record, with {type(error).__name__}: "
-                "check what it does."
-            ),
-        ),
-    )
-    return next((told for fits, told in found if fits), "")
 
 
 def read_state(file: IO[str] | None) -> dict[str, Any] | None:

@@ -3,33 +3,27 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from types import FrameType
 from typing import IO, Any, ClassVar, cast
 
 from singer_sdk import Stream, Tap
-from singer_sdk.exceptions import ConfigValidationError, StreamMapConfigError
+from singer_sdk.exceptions import StreamMapConfigError
 from singer_sdk.singerlib.catalog import Catalog
 from singer_sdk.tap_base import CliTestOptionValue
 from typing_extensions import override
 
+from singer_command.environment import unknown_settings
+from singer_command.quiet import be_quiet
+from singer_command.settings import settings_problems_named
 from tap_vitally.catalog import read_catalog
 from tap_vitally.check import told_by_test
 from tap_vitally.command import check_output, failures_in_one_line, read_state
 from tap_vitally.ending import Ending
-from tap_vitally.environment import (
-    load_env_file,
-    misspelt_variables,
-    problems_in_environment,
-    unknown_settings,
-)
 from tap_vitally.misses import catalog_misses, map_misses, trait_misses, unset_in_maps
-from tap_vitally.quiet import be_quiet
 from tap_vitally.reading.lookups import problems_with, streams_of
 from tap_vitally.reading.reader import Reader
 from tap_vitally.reading.run import Run
@@ -42,7 +36,6 @@ from tap_vitally.streams.bookkeeping import SyncRunsStream
 from tap_vitally.streams.discovery import streams_of_workspace
 from tap_vitally.writer import MessageWriter, check_reader
 from vitally_api import (
-    API_KEY_MISSING,
     Endpoint,
     Policy,
     SettingsError,
@@ -67,23 +60,10 @@ class TapVitally(Tap):
         self._discovering = not validate_config
         # At DEBUG it would log every address, and those of look-ups name people.
         logging.getLogger("urllib3").setLevel(logging.INFO)
-        given = kwargs.get("config")
-        pasted = given.get("api_key") if isinstance(given, dict) else None
-        if kwargs.get("parse_env_config"):
-            load_env_file()
-        secrets = [str(pasted or ""), os.environ.get("TAP_VITALLY_API_KEY", "")]
-        with _settings_problems_named(secrets, type(self)):
-            declared = {**SCHEMA, "properties": dict(SCHEMA["properties"])}
-            self.append_builtin_config(declared)
-            if kwargs.get("parse_env_config"):
-                if problems := problems_in_environment(self.name, declared):
-                    raise SettingsError(problems)
-                for line in misspelt_variables(self.name, declared):
-                    self.logger.warning("%s", line)
+        with settings_problems_named(type(self), kwargs):
             super().__init__(*args, validate_config=validate_config, **kwargs)
             if validate_config:
                 self._check_settings()
-
             check_output()
             for line in unknown_settings(self.config, self.config_jsonschema):
                 self.logger.warning("%s", line)
@@ -287,7 +267,7 @@ class TapVitally(Tap):
         super(Tap, cls).invoke(about=about, about_format=about_format)
         cls.print_version(print_fn=cls.logger.info)
         # Click would end in silence when the target has gone.
-        with failures_in_one_line(cls.logger):
+        with failures_in_one_line():
             tap = cls(
                 config=config.config if config else {},
                 state=read_state(state),
@@ -305,33 +285,3 @@ def _rank(stream: Stream) -> int:
     if stream.name == SyncRunsStream.name:
         return 2
     return int(cast("VitallyStream", stream).resource.of is not None)
-
-
-@contextmanager
-def _settings_problems_named(secrets: list[str], tap: type[TapVitally]) -> Iterator[None]:
-    """Make every problem with the settings one line that says what to do, without the key."""
-    try:
-        yield
-    except SettingsError as error:
-        problems = error.problems
-    except ConfigValidationError as error:
-        problems = [_reworded(problem) for problem in error.errors]
-    except ValueError as error:
-        # Only what is in the environment is text that has to be made something else.
-        problems = problems_in_environment(tap.name, tap.config_jsonschema)
-        if not problems:
-            raise error from None
-    else:
-        return
-    for key in filter(None, (secret.removeprefix("Basic ").strip() for secret in secrets)):
-        problems = [problem.replace(key, "***") for problem in problems]
-    msg = "; ".join(problems)
-    raise ConfigValidationError(msg, errors=problems) from None
-
-
-def _reworded(problem: str) -> str:
-    if "config['api_key']" in problem:
-        return "api_key is not text: put it in quotes"
-    if problem == "'api_key' is a required property":
-        return API_KEY_MISSING
-    return problem

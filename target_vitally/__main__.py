@@ -10,7 +10,7 @@ def main() -> None:
     from target_vitally.command import failures_in_one_line  # noqa: PLC0415 - after the above
     from target_vitally.target import TargetVitally  # noqa: PLC0415
 
-    with failures_in_one_line(TargetVitally.logger):
+    with failures_in_one_line():
         TargetVitally.cli()
 
 

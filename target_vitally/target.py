@@ -17,7 +17,9 @@ import click
 from singer_sdk import Target
 from typing_extensions import override
 
-from target_vitally.command import settings_problems_named
+from singer_command.quiet import be_quiet
+from singer_command.settings import settings_problems_named
+from target_vitally.command import failures_in_one_line
 from target_vitally.planning.meaning import (
     TAP_MARKS,
     Meaning,
@@ -67,10 +69,7 @@ class TargetVitally(SeamTarget):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Build the target and check its settings; nothing is sent yet."""
         logging.getLogger("urllib3").setLevel(logging.INFO)
-        given = kwargs.get("config")
-        pasted = given.get("api_key") if isinstance(given, dict) else None
-        secrets = [str(pasted or ""), os.environ.get("TARGET_VITALLY_API_KEY", "")]
-        with settings_problems_named(secrets, self.name, self.config_jsonschema):
+        with settings_problems_named(type(self), kwargs):
             super().__init__(*args, **kwargs)
             self._check_settings()
         self._meanings: dict[str, Meaning | str] = {}
@@ -258,6 +257,7 @@ class TargetVitally(SeamTarget):
         test: bool = False,
     ) -> None:
         """Run the target from the command line."""
+        be_quiet()
         super(Target, cls).invoke(about=about, about_format=about_format)
         cls.print_version(print_fn=cls.logger.info)
         target = cls(
@@ -273,7 +273,9 @@ class TargetVitally(SeamTarget):
                 "rejects_file is the file given with --input: it would be emptied before it is read"
             )
             raise VitallyError(msg)
-        target.write_all(file_input)
+        # Click would end in silence when nobody reads STATE any more.
+        with failures_in_one_line():
+            target.write_all(file_input)
 
 
 def _same_file(path: str, name: str) -> bool:

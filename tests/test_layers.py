@@ -19,9 +19,11 @@ HEIGHTS = {
     "target_vitally.sink": 2,
     "target_vitally.writing": 1,
     "target_vitally.planning": 0,
+    "singer_command": 3,
     "vitally_api": 0,
 }
-"""A room may import what lies lower, in its own package or below both; types count too."""
+SHARED = {"singer_command", "vitally_api"}
+"""A room may import what lies lower, in its own package or in a shared one; types count too."""
 SDK_FROM = 2
 """The seam to the SDK; what lies below it does not know of Singer."""
 WIRE = {"requests", "urllib3", "msgspec"}
@@ -73,7 +75,7 @@ def may_import(importer: str, imported: str) -> bool:
         return True
     if there == "vitally_api" != imported:
         return False  # it has one face: what its __init__ offers
-    related = there == "vitally_api" or here.partition(".")[0] == package
+    related = there in SHARED or here.partition(".")[0] == package
     return related and HEIGHTS[there] < HEIGHTS[here]
 
 

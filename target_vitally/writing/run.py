@@ -23,11 +23,15 @@ GLANCE = 1.0
 
 
 class Halted(Exception):
-    """The run has to end: a signal, or a row that was rejected under ``on_reject: stop``."""
+    """The run has to end: a signal, or a row that was rejected under ``on_reject: stop``.
+
+    ``exit_code`` is what the command ends with.
+    """
 
     def __init__(self, message: str, signal: int = 0) -> None:
         super().__init__(message)
         self.signal = signal
+        self.exit_code = 128 + signal if signal else 1
 
 
 class Run:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import logging
 import re
 import signal
 import subprocess
@@ -66,7 +65,7 @@ def test_a_config_file_that_is_none(
 ) -> None:
     path = tmp_path / "config.json"
     path.write_bytes(CONFIG_FILES[name])
-    with pytest.raises(SystemExit), failures_in_one_line(logging.getLogger()):
+    with pytest.raises(SystemExit), failures_in_one_line():
         TapVitally.cli(["--config", str(path)])
     assert "--config" in caplog.messages[-1]
 

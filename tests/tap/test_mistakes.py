@@ -14,14 +14,14 @@ from singer_sdk.exceptions import ConfigValidationError
 
 from harness.support import Row, catalog, config_for, run_command, run_tap
 from sandbox import Sandbox
-from tap_vitally.catalog import read_catalog
-from tap_vitally.command import read_state
-from tap_vitally.environment import (
+from singer_command.environment import (
     load_env_file,
     misspelt_variables,
     problems_in_environment,
     unknown_settings,
 )
+from tap_vitally.catalog import read_catalog
+from tap_vitally.command import read_state
 from tap_vitally.misses import unset_in_maps
 from tap_vitally.settings import SCHEMA
 from tap_vitally.tap import TapVitally

@@ -24,10 +24,18 @@ def config(folder: Path, here: Workspace, **settings: Any) -> str:
     return str(path)
 
 
-def run(said: list[Any] | str, *options: str) -> subprocess.CompletedProcess[str]:
+def run(
+    said: list[Any] | str, *options: str, folder: Path | None = None
+) -> subprocess.CompletedProcess[str]:
     text = said if isinstance(said, str) else "\n".join(map(json.dumps, said)) + "\n"
     found = subprocess.run(
-        [*COMMAND, *options], input=text, capture_output=True, text=True, timeout=60, check=False
+        [*COMMAND, *options],
+        input=text,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd=folder,
     )
     assert SECRET not in found.stdout + found.stderr
     assert "Traceback" not in found.stderr
@@ -227,3 +235,44 @@ def test_settings_come_from_the_environment(
     found = run(messages(accounts=rows), "--config", file, "--config", "ENV")
     assert (found.returncode, found.stdout, here.writes()) == (0, "", [])
     assert "The plan; nothing was written" in found.stderr
+
+
+def test_settings_come_from_the_env_file_of_the_working_folder(
+    here: Workspace, tmp_path: Path
+) -> None:
+    lines = [
+        f"TARGET_VITALLY_API_KEY={SECRET}",
+        f"TARGET_VITALLY_API_URL={here.url}",
+        "TARGET_VITALLY_DRY_RUN=true",
+        "TARGET_VITALLY_ON_REJEKT=stop",
+    ]
+    (tmp_path / ".env").write_text("\n".join(lines))
+    rows = [{"externalId": "1", "name": "A"}]
+    found = run(messages(accounts=rows), "--config", "ENV", folder=tmp_path)
+    assert (found.returncode, found.stdout, here.writes()) == (0, "", [])
+    assert "The plan; nothing was written" in found.stderr
+    assert "did you mean TARGET_VITALLY_ON_REJECT?" in found.stderr
+
+
+def test_a_word_that_is_neither_yes_nor_no_is_not_taken_for_no(
+    here: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TARGET_VITALLY_DRY_RUN", "ja")
+    rows = [{"externalId": "1", "name": "A"}]
+    found = run(messages(accounts=rows), "--config", config(tmp_path, here), "--config", "ENV")
+    assert (found.returncode, here.writes()) == (1, [])
+    assert "TARGET_VITALLY_DRY_RUN is 'ja', which is neither yes nor no" in found.stderr
+
+
+def test_a_reader_of_state_that_has_gone_is_named(here: Workspace, tmp_path: Path) -> None:
+    text = "\n".join(map(json.dumps, messages(accounts=[{"externalId": "1", "name": "A"}])))
+    command = [*COMMAND, "--config", config(tmp_path, here)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as target:
+        assert target.stdout
+        target.stdout.close()
+        target.stdout = None
+        _, told = target.communicate(text + "\n", timeout=60)
+    assert target.returncode == 1
+    assert "Who reads the output stopped before its end" in told.splitlines()[-1]

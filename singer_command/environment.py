@@ -18,6 +18,11 @@ CLOSE = 0.9
 WORDS = ("true", "false", "1", "0", "yes", "no", "on", "off")
 
 
+def prefix_of(program: str) -> str:
+    """Say what the names of a program's variables begin with."""
+    return f"{program.upper().replace('-', '_')}_"
+
+
 def load_env_file() -> None:
     """Take over the ``.env`` of the working folder, or of one above it.
 
@@ -36,7 +41,7 @@ def problems_in_environment(name: str, schema: Mapping[str, Any]) -> list[str]:
     """Find the variables of a program that the SDK would fail on, or take for something else."""
     problems = []
     for setting, declared in schema["properties"].items():
-        variable = f"{name.upper().replace('-', '_')}_{setting.upper()}"
+        variable = f"{prefix_of(name)}{setting.upper()}"
         value = os.environ.get(variable)
         if value is None:
             continue
@@ -57,7 +62,7 @@ def problems_in_environment(name: str, schema: Mapping[str, Any]) -> list[str]:
 
 def misspelt_variables(name: str, schema: Mapping[str, Any]) -> list[str]:
     """Name the variables that look like one of a program's, and are none."""
-    prefix = f"{name.upper().replace('-', '_')}_"
+    prefix = prefix_of(name)
     known = {f"{prefix}{setting.upper()}" for setting in schema["properties"]}
     told = []
     for variable in sorted(os.environ):

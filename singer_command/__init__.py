@@ -1,0 +1,1 @@
+"""What tap and target share as programs on a command line: settings and files in, failures out."""

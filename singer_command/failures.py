@@ -1,0 +1,124 @@
+"""Every failure in one line that says what to do, with an exit code that is not 0."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from singer_sdk.exceptions import ConfigValidationError, MapExpressionError, StreamMapConfigError
+
+from singer_command.environment import prefix_of
+from vitally_api import SettingsError, VitallyError
+
+READS_CONFIG, MAPPER = "from_cli_args", ("mapper.py", "simpleeval.py")
+"""Where the SDK reads the config file, and where it works out what stream maps say."""
+
+Own = Callable[[Exception], list[str]]
+"""Says of a failure what only one program can say, a line for each problem; none of others."""
+
+
+@contextmanager
+def failures_in_one_line(program: str, own: Own = lambda _: []) -> Iterator[None]:
+    """End every failure in one line for each problem, with exit code 1 or its own ``exit_code``."""
+    logger = logging.getLogger(program)
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - its message may hold a customer's data
+        if isinstance(error, BrokenPipeError):
+            # Python flushes stdout once more at exit, and would complain again.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        problems = own(error) or _foreseen(error)
+        if not problems:
+            problems = [_unforeseen(error, program)]
+            where = "".join(traceback.format_tb(error.__traceback__))
+            logger.debug("Where it happened:\n%s", where)
+        for problem in problems:
+            logger.error("%s", problem)  # noqa: TRY400 - no traceback for the operator
+        sys.exit(getattr(error, "exit_code", 1))
+
+
+def _foreseen(error: Exception) -> list[str]:  # noqa: PLR0911 - a table of failures
+    """Say what went wrong, of failures whose message or type says it; empty of others."""
+    match error:
+        case ConfigValidationError():
+            return list(error.errors)
+        case SettingsError():
+            return error.problems
+        case StreamMapConfigError() | MapExpressionError():
+            return [f"stream_maps cannot be used: {error}."]
+        case VitallyError():
+            return [str(error)]
+        case BrokenPipeError():
+            return ["Who reads the output stopped before its end; its own log says why."]
+        case OSError():
+            told = error.strerror or error
+            what = f"{told}: {error.filename}" if error.filename else told
+            return [f"A file could not be read or written: {what}"]
+    return []
+
+
+def _unforeseen(error: Exception, program: str) -> str:
+    """Say where something went wrong that nobody thought of, or what plain mistake the SDK fell over."""
+    kind = type(error).__name__
+    frames = traceback.extract_tb(error.__traceback__)
+    log_level = f"{prefix_of(program)}LOGLEVEL"
+    if mistake := _mistake(error, frames, log_level):
+        return mistake
+    place = f"{Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else "nowhere"
+    return (
+        f"Something went wrong that should not: {kind} in {place}. Please report it, with what "
+        f"{log_level}=DEBUG says."
+    )
+
+
+def _mistake(error: Exception, frames: traceback.StackSummary, log_level: str) -> str:
+    """Name the mistake in a setting that makes the SDK fail in the middle of something; or nothing."""
+    names = {frame.name for frame in frames}
+    files = {Path(frame.filename).name for frame in frames}
+    level = isinstance(error, ValueError) and "Unknown level" in str(error)
+    found = (
+        (
+            READS_CONFIG in names,
+            "The config file is not a JSON object: check the path given with --config.",
+        ),
+        (
+            level or "setup_logging" in names,
+            (
+                "The log level is none: write DEBUG, INFO, WARNING or ERROR into "
+                f"{log_level} or LOGLEVEL, and check SINGER_SDK_LOG_CONFIG."
+            ),
+        ),
+        (
+            isinstance(error, ImportError),
+            f"A setting needs a package that is not installed: {getattr(error, 'name', '') or error}.",
+        ),
+        (
+            "get_batch_config" in names or bool(files & {"batch.py", "_batch.py"}),
+            "batch_config is not whole: it needs encoding.format and a storage.root of a known kind.",
+        ),
+        (
+            "_flattening.py" in files,
+            "flattening_max_key_length is too small for some properties: raise it, or leave it out.",
+        ),
+        (
+            type(error).__module__.startswith("yaml"),
+            "SINGER_SDK_LOG_CONFIG names a file that is no configuration of a log.",
+        ),
+        (
+            "jsonschema.py" in files,
+            "A setting has a shape that cannot even be checked: look at stream_maps first.",
+        ),
+        (
+            bool(files & {*MAPPER}),
+            (
+                f"An expression in stream_maps fails on a record, with {type(error).__name__}: "
+                "check what it does."
+            ),
+        ),
+    )
+    return next((told for fits, told in found if fits), "")

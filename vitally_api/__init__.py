@@ -4,14 +4,13 @@
 """
 
 from vitally_api.budget import Budget
-from vitally_api.client import Answer, Vitally, as_it_is
+from vitally_api.client import Answer, Vitally
 from vitally_api.decoding import as_text, encoded, mended
-from vitally_api.endpoint import API_KEY_MISSING, WHERE_THE_KEY_IS, Endpoint
+from vitally_api.endpoint import API_KEY_MISSING, Endpoint
 from vitally_api.errors import (
     Cancelled,
     CursorRefused,
     Odd,
-    Oversized,
     Refused,
     SettingsError,
     Unavailable,
@@ -20,27 +19,22 @@ from vitally_api.errors import (
     VitallyError,
 )
 from vitally_api.paging import (
-    ENVELOPES,
     MOST_EMPTY_PAGES,
     Cursors,
-    next_cursor,
     objects_at,
     rows_at,
     single,
 )
-from vitally_api.policy import READS, Counts, Policy, Uncounted
+from vitally_api.policy import Counts, Policy, Uncounted
 from vitally_api.settings import CONNECTION_SETTINGS, read_timeout
-from vitally_api.statuses import CURSOR_REFUSED, Meaning, meaning_of
+from vitally_api.statuses import CURSOR_REFUSED
 from vitally_api.wording import error_text, printable
 
 __all__ = [
     "API_KEY_MISSING",
     "CONNECTION_SETTINGS",
     "CURSOR_REFUSED",
-    "ENVELOPES",
     "MOST_EMPTY_PAGES",
-    "READS",
-    "WHERE_THE_KEY_IS",
     "Answer",
     "Budget",
     "Cancelled",
@@ -48,9 +42,7 @@ __all__ = [
     "CursorRefused",
     "Cursors",
     "Endpoint",
-    "Meaning",
     "Odd",
-    "Oversized",
     "Policy",
     "Refused",
     "SettingsError",
@@ -60,13 +52,10 @@ __all__ = [
     "Unreadable",
     "Vitally",
     "VitallyError",
-    "as_it_is",
     "as_text",
     "encoded",
     "error_text",
-    "meaning_of",
     "mended",
-    "next_cursor",
     "objects_at",
     "printable",
     "read_timeout",

@@ -13,9 +13,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tests.tap.refusals import refusal_of_the_tap
-from vitally_api import WHERE_THE_KEY_IS
 from vitally_api.endpoint import (
     EU_URL,
+    WHERE_THE_KEY_IS,
     Endpoint,
     is_loopback,
     read_api_key,

@@ -17,7 +17,6 @@ from hypothesis import settings
 from sandbox import Fault, Sandbox
 from tests.vitally_api.wire import ENCODED, Client, Hasty, Reply, Server, free_port
 from vitally_api import (
-    WHERE_THE_KEY_IS,
     Answer,
     Budget,
     Cancelled,
@@ -30,6 +29,7 @@ from vitally_api import (
     connection,
 )
 from vitally_api.budget import Turn
+from vitally_api.endpoint import WHERE_THE_KEY_IS
 
 sometimes = settings(max_examples=100, deadline=None)
 

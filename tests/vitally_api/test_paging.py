@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vitally_api import Cursors, Unreadable, next_cursor
+from vitally_api import Cursors, Unreadable
+from vitally_api.paging import next_cursor
 
 sometimes = settings(max_examples=100, deadline=None)
 

@@ -18,17 +18,7 @@ ARCHIVING = ("notes", "tasks", "projects", "meetings")
 
 
 def listed(name: str, path: str, table: str | None = None, **params: str) -> dict[str, Any]:
-    """Describe a list of the API.
-
-    Args:
-        name: What to call it.
-        path: Where it is.
-        table: The table its rows go to, if that is called otherwise.
-        params: Its query, besides what all lists have in common.
-
-    Returns:
-        A resource of the source.
-    """
+    """Describe a list of the API."""
     return {
         "name": name,
         "table_name": table or name,
@@ -37,14 +27,7 @@ def listed(name: str, path: str, table: str | None = None, **params: str) -> dic
 
 
 def resources(*, archived: bool) -> list[dict[str, Any]]:
-    """Describe all there is.
-
-    Args:
-        archived: Whether to read what is archived.
-
-    Returns:
-        The resources of the source.
-    """
+    """Describe all there is."""
     found = [listed("accounts", "accounts", status="activeOrChurned")]
     found += [listed(name, name) for name in ("organizations", "users", "conversations")]
     for name in ARCHIVING:

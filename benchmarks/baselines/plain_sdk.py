@@ -44,25 +44,13 @@ class PlainStream(RESTStream[str]):
         return requests.auth.HTTPBasicAuth(self.config["api_key"], "")
 
     def get_new_paginator(self) -> JSONPathPaginator:
-        """Follow the cursor in the body.
-
-        Returns:
-            A paginator.
-        """
+        """Follow the cursor in the body."""
         return JSONPathPaginator("$.next")
 
     def get_url_params(
         self, context: Context | None, next_page_token: str | None
     ) -> dict[str, Any]:
-        """Ask for a page.
-
-        Args:
-            context: The variant of the list, if there are several.
-            next_page_token: The cursor.
-
-        Returns:
-            The query.
-        """
+        """Ask for a page."""
         params = {"limit": "100", "sortBy": self.sort_by, "from": next_page_token}
         return params | {k: v for k, v in (context or {}).items() if k in {"archived", "target"}}
 
@@ -76,27 +64,11 @@ class AccountsStream(PlainStream):
     def get_url_params(
         self, context: Context | None, next_page_token: str | None
     ) -> dict[str, Any]:
-        """Ask for churned accounts too.
-
-        Args:
-            context: Not used.
-            next_page_token: The cursor.
-
-        Returns:
-            The query.
-        """
+        """Ask for churned accounts too."""
         return super().get_url_params(context, next_page_token) | {"status": "activeOrChurned"}
 
     def get_child_context(self, record: dict[str, Any], context: Context | None) -> Context:  # noqa: ARG002
-        """Tell children their parent.
-
-        Args:
-            record: An account.
-            context: Not used.
-
-        Returns:
-            Its id.
-        """
+        """Tell children their parent."""
         return {"parentAccountId": record["id"]}
 
 
@@ -121,15 +93,7 @@ class ConversationsStream(PlainStream):
     path = "/conversations"
 
     def get_child_context(self, record: dict[str, Any], context: Context | None) -> Context:  # noqa: ARG002
-        """Tell children their parent.
-
-        Args:
-            record: A conversation.
-            context: Not used.
-
-        Returns:
-            Its id, and when it was updated: by that messages are replicated.
-        """
+        """Tell children their parent."""
         return {"conversationId": record["id"], "conversationUpdatedAt": record["updatedAt"]}
 
 
@@ -197,15 +161,7 @@ class AccountNotesStream(PlainStream):
     def get_url_params(
         self, context: Context | None, next_page_token: str | None
     ) -> dict[str, Any]:
-        """Leave out what is archived.
-
-        Args:
-            context: The account.
-            next_page_token: The cursor.
-
-        Returns:
-            The query.
-        """
+        """Leave out what is archived."""
         return super().get_url_params(context, next_page_token) | {"archived": "false"}
 
 
@@ -228,27 +184,11 @@ class MessagesStream(PlainStream):
         context: Context | None,  # noqa: ARG002
         next_page_token: str | None,  # noqa: ARG002
     ) -> dict[str, Any]:
-        """Ask for the whole conversation.
-
-        Args:
-            context: Not used.
-            next_page_token: Not used.
-
-        Returns:
-            An empty query.
-        """
+        """Ask for the whole conversation."""
         return {}
 
     def post_process(self, row: dict[str, Any], context: Context | None) -> dict[str, Any]:  # type: ignore[override]
-        """Say what the row belongs to: state is not kept per conversation, which would do it.
-
-        Args:
-            row: A message.
-            context: The conversation.
-
-        Returns:
-            The message.
-        """
+        """Say what the row belongs to: state is not kept per conversation, which would do it."""
         return row | dict(context or {})
 
 
@@ -263,11 +203,7 @@ class TapPlain(Tap):
     ).to_dict()
 
     def discover_streams(self) -> Sequence[PlainStream]:
-        """Build the streams.
-
-        Returns:
-            One of each.
-        """
+        """Build the streams."""
         return [
             stream(tap=self)
             for stream in (

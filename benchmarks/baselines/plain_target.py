@@ -30,12 +30,7 @@ class PlainSink(RecordSink):
         return found
 
     def process_record(self, record: dict[str, Any], context: dict[str, Any]) -> None:
-        """Send a row.
-
-        Args:
-            record: The row.
-            context: What the SDK knows of the stream.
-        """
+        """Send a row."""
         del context
         address = f"{self.config['api_url']}/resources/{self.stream_name}"
         key = record["externalId"]

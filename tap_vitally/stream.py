@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Generator, Mapping
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
 
@@ -89,27 +89,11 @@ class VitallyStream(Stream):
         if unknown:
             msg = f"{cls.__name__} declares {', '.join(sorted(unknown))}, which no stream has"
             raise TypeError(msg)
-        cls.resource = Resource(
-            name=cls.name,
-            path=cls.path,
-            schema=cls.schema,
-            primary_keys=cls.primary_keys,
-            replication_key=cls.replication_key,
-            records_jsonpath=cls.records_jsonpath,
-            variants=cls.variants,
-            query=cls.query,
-            sortable=cls.sortable,
-            paginated=cls.paginated,
-            optional=cls.optional,
-            parent=cls.parent.resource if cls.parent else None,
-            parent_key=cls.parent_key,
-            parents=cls.parents or (cls.parent.name if cls.parent else ""),
-            only_changed=cls.only_changed,
-            of=cls.of.resource if cls.of else None,
-            parent_ids=cls.parent_ids,
-            parse=cls.parse,
-            shape=cls.shape,
-        )
+        declared = {each.name: getattr(cls, each.name) for each in fields(Resource)}
+        declared["parent"] = cls.parent.resource if cls.parent else None
+        declared["parents"] = cls.parents or (cls.parent.name if cls.parent else "")
+        declared["of"] = cls.of.resource if cls.of else None
+        cls.resource = Resource(**declared)
 
     def __init__(
         self,

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any
 
 from tap_vitally.replication.instants import format_instant, latest, moment_of, parse_instant
 from tap_vitally.replication.marks import Walked
@@ -31,16 +31,6 @@ class Resume:
     them: the next run must not want less, whatever bookmark a runner puts beside it;
     ``tells_start`` is False for what an earlier version wrote, which did not say.
     """
-
-    KEYS: ClassVar[tuple[str, ...]] = (
-        "signpost",
-        "newest",
-        "context",
-        "cursor",
-        "sort_by",
-        "parents_after",
-        "start",
-    )
 
     signpost: datetime
     newest: datetime | None = None

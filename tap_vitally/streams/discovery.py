@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 from singer_sdk import Tap
 
 from tap_vitally.reading.conform import identity_of
 from tap_vitally.reading.listing import Listing
 from tap_vitally.reading.page import Context
-from tap_vitally.reading.run import Run
 from tap_vitally.replication.parents import Parent
-from tap_vitally.stream import VitallyStream
+from tap_vitally.stream import Host, VitallyStream
 from tap_vitally.streams import STREAMS
 from tap_vitally.streams.custom import (
     CustomFieldsStream,
@@ -31,18 +30,12 @@ WITHOUT_TRAITS = "team"
 BAD_REQUEST = 400
 
 
-class Asking(Protocol):
-    """What finding the streams needs of the tap."""
-
-    run: Run
-
-
 def streams_of_workspace(tap: Tap, *, objects: bool, traits: bool) -> list[VitallyStream]:
     """Build the streams, with one for each custom object, or a column for each custom field.
 
     `VitallyError` is raised if the workspace cannot be asked.
     """
-    cast("Asking", tap).run.workspace.probe()
+    cast("Host", tap).run.workspace.probe()
     definitions: dict[str, dict[str, Any]] = {}
     if objects:
         rows = _listing(tap, CustomObjectsStream).rows_of({})
@@ -71,7 +64,7 @@ def _columns(tap: Tap, objects: Iterable[str]) -> Columns:
         name, listing, context = one
         return name, columns_of(_fields(tap, listing, context))
 
-    with ThreadPoolExecutor(cast("Asking", tap).run.settings.concurrency) as workers:
+    with ThreadPoolExecutor(cast("Host", tap).run.settings.concurrency) as workers:
         return dict(workers.map(fields_of, asked))
 
 

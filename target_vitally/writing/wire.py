@@ -88,7 +88,6 @@ class Wire:
         self._vitally = vitally
         self.totals = totals
         self.clock: datetime | None = None
-        self.writes = 0
 
     def records(
         self,
@@ -150,7 +149,6 @@ class Wire:
 
         `Declined` is raised where Vitally does not take it, `Uncertain` where nobody knows.
         """
-        self.writes += 1
         try:
             answer: Answer[Any] = self._vitally.send(
                 method, path, query, body, counts=counts or self.totals, label=label

@@ -11,6 +11,8 @@ from singer_sdk.metrics import METRICS_LOGGER_NAME
 from typing_extensions import override
 
 SDK = str(Path(singer_sdk.__file__).parent)
+VALIDATES = "_validate_config"
+"""Where the SDK warns of settings that discovery does without; where they matter, each problem is told."""
 
 
 class Quiet(logging.Filter):
@@ -18,6 +20,8 @@ class Quiet(logging.Filter):
 
     @override
     def filter(self, record: logging.LogRecord) -> bool:
+        if record.funcName == VALIDATES and record.levelno == logging.WARNING:
+            return False
         if record.levelno != logging.INFO or not record.pathname.startswith(SDK):
             return True
         # Runners such as Meltano ask for the metrics, by a configuration of their own.

@@ -235,6 +235,12 @@ class TapVitally(Tap):
 
     @override
     @classmethod
+    def cb_discover(cls, ctx: Any, param: Any, value: bool) -> None:
+        be_quiet()
+        super().cb_discover(ctx, param, value)
+
+    @override
+    @classmethod
     def cb_test(cls, ctx: Any, param: Any, value: str) -> None:
         """Tell from the command line whether the connection works, and what it gives."""
         be_quiet()

@@ -70,6 +70,11 @@ def test_a_config_file_that_is_none(
     assert "--config" in caplog.messages[-1]
 
 
+def test_discovery_without_settings_complains_of_nothing() -> None:
+    found = run_command([*TAP, "--discover"])
+    assert (found.returncode, found.stderr) == (0, "")
+
+
 def test_a_config_file_that_is_missing(tmp_path: Path) -> None:
     path = str(tmp_path / "config.json")
     assert path in complaint(run_command([*TAP, "--config", path]))

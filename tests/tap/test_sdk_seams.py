@@ -82,6 +82,7 @@ def test_the_tap_overrides_what_it_means_to_and_nothing_by_accident() -> None:
                 "discover_streams",
                 "streams",
                 "setup_mapper",
+                "cb_discover",
                 "cb_test",
                 "invoke",
                 "_handle_termination",

@@ -260,21 +260,22 @@ class TargetVitally(SeamTarget):
         be_quiet()
         super(Target, cls).invoke(about=about, about_format=about_format)
         cls.print_version(print_fn=cls.logger.info)
-        target = cls(
-            config=config.config if config else {},
-            parse_env_config=bool(config and config.parse_env),
-        )
-        if test:
-            target.check()
-            return
-        rejects = target.settings.rejects_file
-        if rejects and file_input is not None and _same_file(rejects, file_input.name):
-            msg = (
-                "rejects_file is the file given with --input: it would be emptied before it is read"
-            )
-            raise VitallyError(msg)
-        # Click would end in silence when nobody reads STATE any more.
+        # Click would say more than once what is wrong with the settings, and nothing if nobody reads STATE.
         with failures_in_one_line():
+            target = cls(
+                config=config.config if config else {},
+                parse_env_config=bool(config and config.parse_env),
+            )
+            if test:
+                target.check()
+                return
+            rejects = target.settings.rejects_file
+            if rejects and file_input is not None and _same_file(rejects, file_input.name):
+                msg = (
+                    "rejects_file is the file given with --input: it would be emptied before it "
+                    "is read"
+                )
+                raise VitallyError(msg)
             target.write_all(file_input)
 
 

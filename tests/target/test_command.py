@@ -276,3 +276,10 @@ def test_a_reader_of_state_that_has_gone_is_named(here: Workspace, tmp_path: Pat
         _, told = target.communicate(text + "\n", timeout=60)
     assert target.returncode == 1
     assert "Who reads the output stopped before its end" in told.splitlines()[-1]
+
+
+def test_settings_that_are_missing_are_one_line(tmp_path: Path) -> None:
+    found = run("", folder=tmp_path)
+    assert found.returncode == 1
+    (line,) = found.stderr.splitlines()
+    assert "api_key is missing" in line

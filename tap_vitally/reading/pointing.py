@@ -48,12 +48,13 @@ class Pointing:
         self._unsaid: dict[str, set[str]] = {}
         self._accounts: dict[str, set[str]] = {}
 
-    def take(self, row: Record, label: str) -> None:
-        """Take in a row of the list of the whole workspace."""
+    def take(self, row: Record, label: str, content: str = "") -> None:
+        """Take in a row of the list of the whole workspace; ``content`` is its digest, if known."""
         identity = identity_of(row.get("id"))
         moment = moment_of(row.get("updatedAt"))
         since = self._watch.since
-        content = digest(row) if moment is None or since is None or moment >= since else ""
+        if moment is None or since is None or moment >= since:
+            content = content or digest(row)
         if identity and not self._watch.has_changed(identity, moment, content):
             return
         self._point_by(row, label if label in self._listing.labels else ALL_LISTS)
@@ -65,7 +66,10 @@ class Pointing:
         ids = [row.get("id")] if called == "conversation" else ids_named(row, called)
         asked = next(filter(None, map(identity_of, ids)), None)
         if not named and path and asked:
-            self._unsaid.setdefault(f"{path}/{quote(asked, safe='')}", set()).add(label)
+            place = f"{path}/{quote(asked, safe='')}"
+            if called == "conversation":
+                self._workspace.forget_older(place, moment_of(row.get("updatedAt")))
+            self._unsaid.setdefault(place, set()).add(label)
         else:
             self._point(named, label)
 
@@ -112,8 +116,9 @@ class Pointing:
 
     def _take_parent(self, parent: Parent) -> None:
         row: Record = {"id": parent.id, "updatedAt": parent.updated_at}
-        told = parent.organizations
-        self.take(row if told is None else {**row, "organizationIds": list(told)}, ALL_LISTS)
+        if parent.organizations is not None:
+            row["organizationIds"] = list(parent.organizations)
+        self.take(row, ALL_LISTS, parent.content)
 
     def _settle_organizations(self, price: int) -> None:
         """Find the organizations of the accounts that are named."""

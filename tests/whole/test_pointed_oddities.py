@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
 from sandbox import Fault, life
+from tap_vitally.reading.workspace import Workspace
 from tests.whole.test_merged_state import merged
 from tests.whole.test_pointed_walks import below, pipeline
 
@@ -22,3 +27,28 @@ def test_a_parent_that_was_read_is_not_retried_though_the_runner_merges_state() 
             pipe.sandbox.faults.clear()
             pipe.later()
         assert asked == [1, 1, 0]
+
+
+def test_a_conversation_that_moves_after_its_messages_were_read_is_looked_up_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with pipeline("account_conversations", "messages", concurrency=1) as pipe:
+        world, table = pipe.world, pipe.world.tables["conversations"]
+        accounts = world.ids("accounts")
+        key = world.ids("conversations")[0]
+        new = next(account for account in accounts if account not in table.links(key))
+        note = Workspace.note_whom
+
+        def moving(workspace: Workspace, path: str, record: Any) -> None:
+            note(workspace, path, record)
+            if path == f"/conversations/{key}" and new not in table.links(key):
+                pipe.later(1)
+                others = [link for link in table.links(key) if link not in accounts]
+                table.put(key, world.update("conversations", key, subject="Moved"), (new, *others))
+
+        monkeypatch.setattr(Workspace, "note_whom", moving)
+        world.add_message(key)
+        assert f"accounts/{new}/conversations" in below(pipe.run())
+        pipe.later()
+        pipe.run()
+        pipe.is_true()

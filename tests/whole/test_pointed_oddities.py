@@ -9,7 +9,59 @@ import pytest
 from sandbox import Fault, life
 from tap_vitally.reading.workspace import Workspace
 from tests.whole.test_merged_state import merged
-from tests.whole.test_pointed_walks import below, pipeline
+from tests.whole.test_pointed_walks import Pipeline, below, pipeline
+from tests.whole.workspaces import frozen
+
+
+def test_archived_rows_are_below_their_parents_also_where_they_are_not_wanted() -> None:
+    streams = ("account_projects", "organization_meetings")
+    with pipeline(*streams, include_archived=False) as pipe:
+        for kind in ("projects", "meetings"):
+            rows = pipe.world.tables[kind].rows.values()
+            pipe.world.archive(kind, next(row["id"] for row in rows if not row["archivedAt"]))
+        pipe.run()
+        pipe.is_true()
+
+
+@pytest.mark.parametrize("status", ["activeOrChurned", "active"])
+def test_parents_without_a_moment_of_change_are_not_walked_in_every_run(status: str) -> None:
+    with frozen(accounts=20) as sandbox:
+        accounts = sandbox.world.tables["accounts"].rows
+        for row in accounts.values():
+            row["updatedAt"] = None
+        pipe = Pipeline(sandbox, "account_notes", account_status=status)
+        assert below(pipe.run()) == []
+        pipe.later()
+        life.add(pipe.world, "accounts")
+        gone = next(row for row in accounts.values() if row["churnedAt"])
+        gone.update(churnedAt=None)
+        pipe.run()
+        assert pipe.told("account_notes")["parentsWalked"] == (2 if status == "active" else 1)
+
+
+def test_start_date_holds_for_the_parents_that_are_walked() -> None:
+    with pipeline("account_notes") as pipe:
+        note = next(r for r in pipe.world.tables["notes"].rows.values() if r["accountId"])
+        pipe.world.create("notes", accountId=note["accountId"])
+        pipe.later()
+        start = pipe.world.clock.now().isoformat()
+        life.edit(pipe.world, "notes", note["id"])
+        before = pipe.warehouse.counts["account_notes"]
+        pipe.run(start_date=start)
+        assert pipe.warehouse.counts["account_notes"] == before + 1
+
+
+def test_an_account_without_a_moment_of_change_is_found_in_its_organization() -> None:
+    with frozen(accounts=20) as sandbox:
+        accounts = sandbox.world.tables["accounts"].rows
+        for row in accounts.values():
+            row["updatedAt"] = None
+        pipe = Pipeline(sandbox, "organization_accounts", "account_notes")
+        changed = next(row for row in accounts.values() if row["organizationId"])
+        changed.update(name="Renamed")
+        asked = below(pipe.run())
+        assert asked == [f"organizations/{changed['organizationId']}/accounts"]
+        pipe.is_true()
 
 
 def test_a_parent_that_was_read_is_not_retried_though_the_runner_merges_state() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from urllib.parse import quote
 
 from tap_vitally.reading.conform import identity_of
@@ -47,6 +48,7 @@ class Pointing:
         self._of_accounts = parent is not None and parent.name == ACCOUNTS
         self._unsaid: dict[str, set[str]] = {}
         self._accounts: dict[str, set[str]] = {}
+        self._beside: list[tuple[Whom, str]] = []
 
     def take(self, row: Record, label: str, content: str = "") -> None:
         """Take in a row of the list of the whole workspace; ``content`` is its digest, if known."""
@@ -78,6 +80,9 @@ class Pointing:
         if not named:
             self.pointers.everybody = True
         parents, organizations, unknown = self._owners(named)
+        if organizations and None in named.accounts.values():
+            self._beside.append((named, label))
+            organizations = ()
         self.pointers.to(label, parents, organizations)
         for account in unknown:
             self._accounts.setdefault(account, set()).add(label)
@@ -112,6 +117,8 @@ class Pointing:
                 self._point(named or Whom(), label)
         if self._accounts:
             self._settle_organizations(price)
+        if self._beside:
+            self._settle_beside()
         return not self.pointers.everybody
 
     def _take_parent(self, parent: Parent) -> None:
@@ -137,6 +144,16 @@ class Pointing:
                 own = found.organizations if found else ()
             for label in labels:
                 self.pointers.to(label, own)
+
+    def _settle_beside(self) -> None:
+        """Point at organizations that stand beside accounts, unless they are just those of the accounts."""
+        known = {parent.id: parent.organizations for parent in self._workspace.parents(ACCOUNTS)}
+        for named, label in self._beside:
+            told = {
+                account: known.get(account) if own is None else own
+                for account, own in named.accounts.items()
+            }
+            self.pointers.to(label, (), replace(named, accounts=told).organizations_alone)
 
     def _look_up(self, paths: Iterable[str], price: int) -> None:
         """Look up whom records name, each once a run."""

@@ -104,3 +104,18 @@ def test_a_conversation_that_moves_after_its_messages_were_read_is_looked_up_aga
         pipe.later()
         pipe.run()
         pipe.is_true()
+
+
+def test_an_organization_beside_its_account_has_no_other_accounts_read() -> None:
+    with pipeline("account_notes") as pipe:
+        accounts = pipe.world.tables["accounts"].rows.values()
+        account = next(row for row in accounts if row["organizationId"])
+        of = account["organizationId"]
+        other = next(key for key in pipe.world.ids("organizations") if key != of)
+        for organization, more in ((of, False), (other, True)):
+            note = pipe.world.create("notes", accountId=account["id"], organizationId=organization)
+            note.update(account=None, organization=None)
+            asked = {path.split("/")[1] for path in below(pipe.run())}
+            also = {row["id"] for row in accounts if row["organizationId"] == other and more}
+            assert asked == {account["id"], *also}
+            pipe.later()

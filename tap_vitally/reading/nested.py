@@ -31,7 +31,7 @@ from tap_vitally.replication.marks import MOST_SEEN, Mark, Walked, Watch
 from tap_vitally.replication.parents import ALL_LISTS, Parent, Pointers, Reason, pointed_at
 from tap_vitally.replication.passes import Pass, before
 from tap_vitally.replication.place import Place
-from vitally_api import Refused, Unreadable
+from vitally_api import Refused, Unavailable, Unreadable
 
 
 class NestedReader(ChildReader):
@@ -172,7 +172,7 @@ class NestedReader(ChildReader):
         price = parents * len(self.listing.labels)
         try:
             return self._pointing.settle(price)
-        except (Refused, Unreadable, TooDear) as reason:
+        except (Refused, Unreadable, Unavailable, TooDear) as reason:
             self.logger.info(
                 "'%s' reads the lists of all %s, which takes %s requests: %s.",
                 self.name,

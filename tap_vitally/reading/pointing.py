@@ -172,7 +172,7 @@ class Pointing:
     def _ask(self, path: str) -> None:
         """Find whom one record names; one that is gone names nobody."""
         try:
-            found = self._listing.look_up(Context(path), single, f"/resources{path}").data
+            found = self._listing.ask(Context(path, parent=Parent(path)), single).data
         except Refused as refusal:
             if refusal.status not in GONE:
                 raise

@@ -119,3 +119,17 @@ def test_an_organization_beside_its_account_has_no_other_accounts_read() -> None
             also = {row["id"] for row in accounts if row["organizationId"] == other and more}
             assert asked == {account["id"], *also}
             pipe.later()
+
+
+@pytest.mark.parametrize("kind", ["status", "html_200"])
+def test_a_conversation_that_cannot_be_looked_up_has_all_walked(
+    kind: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tap_vitally.reading.listing.PARENT_PATIENCE", 0.1)
+    with pipeline("account_conversations") as pipe:
+        key = pipe.world.ids("conversations")[0]
+        life.edit(pipe.world, "conversations", key)
+        pipe.sandbox.faults.append(Fault(kind, f"conversations/{key}", status=500))
+        pipe.run()
+        assert pipe.told("account_conversations")["parentsWalked"] == 20
+        pipe.is_true()

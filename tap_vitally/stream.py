@@ -247,7 +247,9 @@ class VitallyStream(Stream):
         new = {**self.entry, **changes}
         if "resume" in self.entry and not new["resume"]:
             new["resume"] = LEFT
-        entry = {name: value for name, value in new.items() if value}
+        # What was there before is emptied and not left out, for a runner that merges.
+        emptied = {name: value for name, value in new.items() if value == [] and name in self.entry}
+        entry = {name: value for name, value in new.items() if value} | emptied
         self.tap_state.setdefault("bookmarks", {})[self._state_name] = entry
         self.state_manager.is_flushed = False
 

@@ -25,13 +25,18 @@ class Changes:
         self._listing = listing
         self._start: datetime | None = None
         self._takers: list[Take] = []
+        self._every = False
         self._read: set[str] = set()
         self._reading = threading.Lock()
         self._taking = threading.Lock()
 
-    def ask_for(self, since: datetime, take: Take) -> None:
-        """Want all rows that changed since a moment, before anything is read."""
+    def ask_for(self, since: datetime, take: Take, *, every: bool) -> None:
+        """Want all rows that changed since a moment, before anything is read.
+
+        ``every`` is also of the lists that the settings leave out.
+        """
         self._start = min(since, self._start or since)
+        self._every = self._every or every
         self._takers.append(take)
 
     def reach(self, start: datetime | None) -> datetime | None:
@@ -50,7 +55,7 @@ class Changes:
     def read(self, most: int) -> bool:
         """Read the lists that nobody has read, unless that takes more requests; return whether it did."""
         with self._reading:
-            for context in self._listing.contexts():
+            for context in self._listing.contexts(every=self._every):
                 if context.label in self._read:
                     continue
                 for step in self._listing.walk(context, "updatedAt", self._start):
@@ -58,4 +63,7 @@ class Changes:
                     most -= 1
                     if most < 0 and not step.ends:
                         return False
+        with self._taking:
+            # All is known: what its own stream may still be reading comes while it is made use of.
+            self._takers.clear()
         return True

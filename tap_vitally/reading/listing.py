@@ -70,9 +70,13 @@ class Listing:
         """The labels of the lists, in their order."""
         return [variant.label for variant in self.resource.lists(self._settings)]
 
-    def contexts(self, parent: Parent | None = None) -> Iterator[Context]:
-        """Find the lists of a parent, or those of the whole workspace: one for each variant."""
-        for variant in self.resource.lists(self._settings):
+    def contexts(self, parent: Parent | None = None, *, every: bool = False) -> Iterator[Context]:
+        """Find the lists of a parent, or those of the whole workspace: one for each variant.
+
+        With ``every`` there are also those that the settings leave out.
+        """
+        lists = self.resource.all_lists if every else self.resource.lists
+        for variant in lists(self._settings):
             yield self._context(variant, parent)
 
     def _context(

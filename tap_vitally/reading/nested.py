@@ -31,7 +31,7 @@ from tap_vitally.replication.marks import MOST_SEEN, Mark, Walked, Watch
 from tap_vitally.replication.parents import ALL_LISTS, Parent, Pointers, Reason, pointed_at
 from tap_vitally.replication.passes import Pass, before
 from tap_vitally.replication.place import Place
-from vitally_api import Refused, Unreadable
+from vitally_api import Refused, Unavailable, Unreadable
 
 
 class NestedReader(ChildReader):
@@ -68,10 +68,13 @@ class NestedReader(ChildReader):
             since = place.resume.signpost if place.resume else None
             rows = Watch(Mark(since), lookback)
         elif plan.start and since:
-            plan = replace(plan, start=min(plan.start, since))
+            start_date = self.workspace.settings.start_date or EARLIEST
+            plan = replace(plan, start=min(plan.start, max(since, start_date)))
         self._pointing = Pointing(self.workspace, self._whole, self.listing, rows)
         if since:
-            self.workspace.changed(self._whole).ask_for(since, self._pointing.take)
+            # One list of each parent holds the archived, too, whether they are wanted or not.
+            every = self.listing.labels == [ALL_LISTS]
+            self.workspace.changed(self._whole).ask_for(since, self._pointing.take, every=every)
         self.walk = replace(self.walk, start=plan.start)
         return plan
 
@@ -169,7 +172,7 @@ class NestedReader(ChildReader):
         price = parents * len(self.listing.labels)
         try:
             return self._pointing.settle(price)
-        except (Refused, Unreadable, TooDear) as reason:
+        except (Refused, Unreadable, Unavailable, TooDear) as reason:
             self.logger.info(
                 "'%s' reads the lists of all %s, which takes %s requests: %s.",
                 self.name,
@@ -226,6 +229,7 @@ class NestedReader(ChildReader):
         if not self.incremental or signpost is None:
             return entry
         full = signpost if self.full else place.walked.full
+        parents = self._parents.mark(signpost)
         if self.full:
             newest = latest((self.workspace.newest, self._parents.newest))
             for (identity, content), (row, found_below) in self._undated.items():
@@ -233,9 +237,12 @@ class NestedReader(ChildReader):
                 if named and named <= found_below:
                     self._rows.has_changed(identity, None, content)
             # The list of the whole workspace was not read: what else was seen tells how late it was.
-            rows = self._rows.mark_at(min(newest or signpost, signpost), signpost)
+            reached = min(newest or signpost, signpost)
+            rows = self._rows.mark_at(reached, signpost)
+            if self.tally.parents_known and not parents.moment:
+                parents = self._parents.mark_at(reached, signpost)
         else:
             rows = self._rows.mark(signpost)
-        walked = Walked(full, rows, self._parents.mark(signpost))
+        walked = Walked(full, rows, parents)
         self.tally.full_walk_at = format_instant(full) if full else None
         return {**entry, "walk": walked.to_state()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from urllib.parse import quote
 
 from tap_vitally.reading.conform import identity_of
@@ -47,13 +48,15 @@ class Pointing:
         self._of_accounts = parent is not None and parent.name == ACCOUNTS
         self._unsaid: dict[str, set[str]] = {}
         self._accounts: dict[str, set[str]] = {}
+        self._beside: list[tuple[Whom, str]] = []
 
-    def take(self, row: Record, label: str) -> None:
-        """Take in a row of the list of the whole workspace."""
+    def take(self, row: Record, label: str, content: str = "") -> None:
+        """Take in a row of the list of the whole workspace; ``content`` is its digest, if known."""
         identity = identity_of(row.get("id"))
         moment = moment_of(row.get("updatedAt"))
         since = self._watch.since
-        content = digest(row) if moment is None or since is None or moment >= since else ""
+        if moment is None or since is None or moment >= since:
+            content = content or digest(row)
         if identity and not self._watch.has_changed(identity, moment, content):
             return
         self._point_by(row, label if label in self._listing.labels else ALL_LISTS)
@@ -65,7 +68,10 @@ class Pointing:
         ids = [row.get("id")] if called == "conversation" else ids_named(row, called)
         asked = next(filter(None, map(identity_of, ids)), None)
         if not named and path and asked:
-            self._unsaid.setdefault(f"{path}/{quote(asked, safe='')}", set()).add(label)
+            place = f"{path}/{quote(asked, safe='')}"
+            if called == "conversation":
+                self._workspace.forget_older(place, moment_of(row.get("updatedAt")))
+            self._unsaid.setdefault(place, set()).add(label)
         else:
             self._point(named, label)
 
@@ -74,6 +80,9 @@ class Pointing:
         if not named:
             self.pointers.everybody = True
         parents, organizations, unknown = self._owners(named)
+        if organizations and None in named.accounts.values():
+            self._beside.append((named, label))
+            organizations = ()
         self.pointers.to(label, parents, organizations)
         for account in unknown:
             self._accounts.setdefault(account, set()).add(label)
@@ -108,12 +117,15 @@ class Pointing:
                 self._point(named or Whom(), label)
         if self._accounts:
             self._settle_organizations(price)
+        if self._beside:
+            self._settle_beside()
         return not self.pointers.everybody
 
     def _take_parent(self, parent: Parent) -> None:
         row: Record = {"id": parent.id, "updatedAt": parent.updated_at}
-        told = parent.organizations
-        self.take(row if told is None else {**row, "organizationIds": list(told)}, ALL_LISTS)
+        if parent.organizations is not None:
+            row["organizationIds"] = list(parent.organizations)
+        self.take(row, ALL_LISTS, parent.content)
 
     def _settle_organizations(self, price: int) -> None:
         """Find the organizations of the accounts that are named."""
@@ -133,6 +145,16 @@ class Pointing:
             for label in labels:
                 self.pointers.to(label, own)
 
+    def _settle_beside(self) -> None:
+        """Point at organizations that stand beside accounts, unless they are just those of the accounts."""
+        known = {parent.id: parent.organizations for parent in self._workspace.parents(ACCOUNTS)}
+        for named, label in self._beside:
+            told = {
+                account: known.get(account) if own is None else own
+                for account, own in named.accounts.items()
+            }
+            self.pointers.to(label, (), replace(named, accounts=told).organizations_alone)
+
     def _look_up(self, paths: Iterable[str], price: int) -> None:
         """Look up whom records name, each once a run."""
         workspace = self._workspace
@@ -150,7 +172,7 @@ class Pointing:
     def _ask(self, path: str) -> None:
         """Find whom one record names; one that is gone names nobody."""
         try:
-            found = self._listing.look_up(Context(path), single, f"/resources{path}").data
+            found = self._listing.ask(Context(path, parent=Parent(path)), single).data
         except Refused as refusal:
             if refusal.status not in GONE:
                 raise

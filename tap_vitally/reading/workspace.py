@@ -14,6 +14,7 @@ from tap_vitally.reading.links import Whom, whom
 from tap_vitally.reading.listing import Listing
 from tap_vitally.reading.settings import Settings
 from tap_vitally.reading.summary import Tally
+from tap_vitally.replication.instants import moment_of
 from tap_vitally.replication.parents import Parent
 from vitally_api import Refused, Unreadable, Vitally, VitallyError
 
@@ -54,6 +55,7 @@ class Workspace:
         self.tally = Tally()
         self.looking_up = threading.Lock()
         self._whom: dict[str, Whom | None] = {}
+        self._as_of: dict[str, datetime | None] = {}
         self._began = time.monotonic()
         self._parents: dict[str, SharedList[Parent]] = {}
         self._sharing = threading.Lock()
@@ -120,7 +122,15 @@ class Workspace:
         Only if anybody is to ask: a first pass would fill the memory.
         """
         if self.changes:
-            self._whom[path] = whom(record) if isinstance(record, dict) else None
+            told = isinstance(record, dict)
+            self._as_of[path] = moment_of(record.get("updatedAt")) if told else None
+            self._whom[path] = whom(record) if told else None
+
+    def forget_older(self, path: str, moment: datetime | None) -> None:
+        """Forget whom a record named, if it changed after that, at the ``moment`` that is told."""
+        noted = self._as_of.get(path)
+        if noted and moment and noted < moment:
+            self._whom.pop(path, None)
 
     def unknown(self, paths: Iterable[str]) -> list[str]:
         """Find which records would have to be looked up to know whom they name."""

@@ -198,7 +198,7 @@ def pointed_at(
             own = "retry"
         elif changed and created and (since is None or created >= since):
             own = "new"
-        elif changed and changed_at:
+        elif changed and (changed_at or walk.may_return):
             own = "returned" if walk.may_return else "changed"
         if own:
             yield parent, own, {ALL_LISTS}

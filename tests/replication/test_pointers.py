@@ -57,7 +57,7 @@ def test_who_is_pointed_at_is_walked_and_nobody_else(
             for label, _, ids in rows
             if ids and (parent.organizations is None or set(ids) & set(parent.organizations))
         }
-        changed = updated is not None and updated >= MARK
+        changed = filtered if updated is None else updated >= MARK
         is_new = parent.created_at is not None and parent.created_at >= MARK
         if parent.id in retry:
             assert why == "retry"

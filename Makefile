@@ -89,7 +89,7 @@ format: $(INSTALLED) ## mend what ruff can mend
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
 
-quick: lint ## lint, and test what needs neither the whole tap nor the loaders: about a minute
+quick: lint ## lint, and test what needs neither the whole tap nor the loaders: under a minute
 	$(PY) -m pytest --numprocesses auto $(QUICK) $(ARGS)
 
 test: $(INSTALLED) $(TOOLS_INSTALLED) $(DBT_INSTALLED) ## run the tests

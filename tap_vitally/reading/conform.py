@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from tap_vitally.replication.instants import as_day, as_moment
+from tap_vitally.replication.instants import as_day, as_moment, is_canonical
 from vitally_api import as_text
 
 FITTING: Mapping[str, tuple[type, ...]] = {
@@ -46,20 +46,29 @@ class Conformer:
         self._lost = lost
         declared = schema.get("properties") or {}
         self._kinds = {name: _kind(how) for name, how in declared.items()}
-        self._fitting = {n: FITTING.get(kind or "", ()) for n, kind in self._kinds.items()}
+        nothing = type(None)
+        self._fitting = {n: {nothing, *FITTING.get(k or "", ())} for n, k in self._kinds.items()}
         self._known = known or {}
         self._open = schema.get("additionalProperties", True) is not False
         self._choices = {n: _types(how) for n, how in declared.items() if len(_types(how)) > 1}
         self._holds = {n: _kind(how.get("items")) for n, how in declared.items()}
+        self._fitting_items = {
+            n: None if kind is None else frozenset(FITTING.get(kind, ()))
+            for n, kind in self._holds.items()
+        }
 
     def fit(self, record: dict[str, Any]) -> None:
         """Change, in place, the values that do not fit, and take out what the schema leaves out."""
         fitting, kinds = self._fitting, self._kinds
         left_out = []
         for name, value in record.items():
-            if type(value) in fitting.get(name, ()) or (value is None and name in kinds):
+            if type(value) in fitting.get(name, ()):
                 continue
             kind = kinds.get(name)
+            if kind == "date-time" and is_canonical(value):
+                continue
+            if kind == "array" and type(value) is list and self._items_fit(name, value):
+                continue
             if kind is None:
                 if name in self._choices:
                     record[name] = self._chosen(name, value)
@@ -85,8 +94,7 @@ class Conformer:
 
     def _fitted(self, name: str, kind: str, value: Any) -> Any:
         if kind == "array" and type(value) is list:
-            fits = self._items_fit(name, value)
-            return value if fits else self._items(name, value)
+            return self._items(name, value)
         if kind == "integer" and type(value) is int and SMALLEST <= value <= LARGEST:
             return value
         converted = CONVERTERS[kind](value)
@@ -116,9 +124,8 @@ class Conformer:
         return None
 
     def _items_fit(self, name: str, items: list[Any]) -> bool:
-        kind = self._holds[name]
-        wanted = FITTING.get(kind or "", ())
-        return kind is None or set(wanted).issuperset(map(type, items))
+        wanted = self._fitting_items[name]
+        return wanted is None or wanted.issuperset(map(type, items))
 
     def _items(self, name: str, items: list[Any]) -> list[Any]:
         if self._items_fit(name, items):

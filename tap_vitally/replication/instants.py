@@ -37,12 +37,22 @@ def latest(moments: Iterable[datetime | None]) -> datetime | None:
     return max((moment for moment in moments if moment), default=None)
 
 
-DAYS = r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])"
-CANONICAL = re.compile(DAYS + r"T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z", re.ASCII)
-"""How Vitally spells nearly every moment; the last days of a month are looked at twice."""
-DAY = re.compile(DAYS, re.ASCII)
+DAY = re.compile(r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])", re.ASCII)
+CANONICAL = re.compile(DAY.pattern + r"T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z", re.ASCII)
+"""How Vitally spells nearly every moment."""
+EVERY_MONTH_HAS = "28"
 SECONDS, MILLISECONDS = range(9, 12), range(12, 15)
 """Digits that a number of seconds or milliseconds since 1970 has, for moments of this century."""
+
+
+def is_canonical(value: Any) -> bool:
+    """Whether a value is a moment that is spelt as tables hold it."""
+    return isinstance(value, str) and CANONICAL.fullmatch(value) is not None and _is_there(value)
+
+
+def _is_there(day: str) -> bool:
+    """Whether there is the day that text begins with: a month need not have a 29th, 30th or 31st."""
+    return day[8:10] <= EVERY_MONTH_HAS or parse_instant(day[:10]) is not None
 
 
 def as_moment(value: Any) -> str | None:
@@ -50,15 +60,15 @@ def as_moment(value: Any) -> str | None:
 
     Epoch seconds and milliseconds are moments, too, as numbers or as digits; None for what is none.
     """
-    if isinstance(value, str) and CANONICAL.fullmatch(value):
-        return value
+    if is_canonical(value):
+        return str(value)
     moment = moment_of(value)
     return format_instant(moment) if moment else None
 
 
 def as_day(value: Any) -> str | None:
     """Spell a day as ``2026-03-10``; a moment is one if it is a midnight, so that nothing is cut off."""
-    if isinstance(value, str) and DAY.fullmatch(value):
+    if isinstance(value, str) and DAY.fullmatch(value) and _is_there(value):
         return value
     moment = moment_of(value)
     midnight = moment and moment.timetz() == time(tzinfo=UTC)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
-from difflib import get_close_matches
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from dotenv import find_dotenv
@@ -60,18 +59,25 @@ def problems_in_environment(name: str, schema: Mapping[str, Any]) -> list[str]:
     return problems
 
 
+def _nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """Find the name that is most like another one; None if none is."""
+    # Imported where a slip is looked for: programs that nobody misspells start 1 ms earlier.
+    from difflib import get_close_matches  # noqa: PLC0415
+
+    return next(iter(get_close_matches(name, known, n=1, cutoff=cutoff)), None)
+
+
 def misspelt_variables(name: str, schema: Mapping[str, Any]) -> list[str]:
     """Name the variables that look like one of a program's, and are none."""
     prefix = prefix_of(name)
     known = {f"{prefix}{setting.upper()}" for setting in schema["properties"]}
     told = []
     for variable in sorted(os.environ):
-        if variable.upper().startswith(prefix) and variable not in known:
-            near = get_close_matches(variable.upper(), known, n=1, cutoff=CLOSE)
-            if near:
-                told.append(
-                    f"{printable(variable)} in the environment has no effect: did you mean {near[0]}?"
-                )
+        unknown = variable.upper().startswith(prefix) and variable not in known
+        if unknown and (near := _nearest(variable.upper(), known, CLOSE)):
+            told.append(
+                f"{printable(variable)} in the environment has no effect: did you mean {near}?"
+            )
     return told
 
 
@@ -81,8 +87,8 @@ def unknown_settings(config: Mapping[str, Any], schema: Mapping[str, Any]) -> li
     told = []
     for name in config:
         if name not in known:
-            near = get_close_matches(str(name), known, n=1)
-            hint = f": did you mean {near[0]}?" if near else "."
+            near = _nearest(str(name), known)
+            hint = f": did you mean {near}?" if near else "."
             told.append(f"There is no setting {str(name)[:60]!r}, and it has no effect{hint}")
     return told
 

@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from statistics import median_low
 
 DEFAULT_WINDOW = 60.0
 WINDOWS = range(1, 3601)
@@ -196,7 +195,8 @@ class Costs:
 
     def of(self, method: str) -> int:
         """Say what a method costs, as far as it is known; a read costs one."""
-        return median_low(self._seen.get(method) or [1])
+        seen = sorted(self._seen.get(method) or [1])
+        return seen[(len(seen) - 1) // 2]
 
     def known(self, method: str) -> bool:
         """Whether enough of its requests have been alone."""

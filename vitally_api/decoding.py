@@ -17,7 +17,7 @@ BOM = b"\xef\xbb\xbf"
 # finalised near that end fails, so it is not the one to count.
 DEEPEST = 100
 
-logger = logging.getLogger("vitally-api")
+logger = logging.getLogger("tap-vitally.api")
 
 
 def _number(text: str) -> Decimal | str:

@@ -23,7 +23,7 @@ LONGEST_PAUSE = 30.0
 ALL_TOLD, SOME_TOLD = 10, 5
 """Tries of one request that are told one by one; of those that follow, only every fifth is."""
 
-logger = logging.getLogger("vitally-api")
+logger = logging.getLogger("tap-vitally.api")
 
 
 @dataclass

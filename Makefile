@@ -37,6 +37,9 @@ export TARGET_DUCKDB ?= $(CURDIR)/.venvs/target-duckdb/bin/target-duckdb
 export TARGET_JSONL ?= $(CURDIR)/.venvs/target-jsonl/bin/target-jsonl
 export TARGET_POSTGRES ?= $(CURDIR)/.venvs/target-postgres/bin/target-postgres
 
+# Tests start hundreds of programs: each would compile all that it imports, where a machine forbids to keep that.
+unexport PYTHONDONTWRITEBYTECODE
+
 # What dbt leaves behind stays out of the package; nothing is sent anywhere.
 export DBT_TARGET_PATH := $(CURDIR)/build/dbt
 export DBT_LOG_PATH := $(CURDIR)/build/dbt

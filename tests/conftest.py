@@ -11,8 +11,8 @@ import pytest
 
 from sandbox import Sandbox, World, serve
 
-LONG = ("tests/dbt", "test_targets", "test_first_steps", "test_pushing", "test_commands")
-"""Files that take a minute: begun last, they would leave one core idle at the end."""
+LONG = ("tests/dbt", "test_targets", "test_refresh", "test_hunt", "test_histories", "test_children")
+"""Files that take half a minute or more: begun last, they would leave one core idle at the end."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 from tap_vitally.reading.declaration import Resource
-from tap_vitally.reading.listing import Listing
+from tap_vitally.reading.listing import MOST_SECOND_LOOKS, Listing
 from tap_vitally.reading.page import WEIGHT, Context, Page, Step
 from tap_vitally.reading.readahead import Last
 from tap_vitally.reading.shaping import Shaper
@@ -22,8 +22,6 @@ from tap_vitally.replication.place import Place
 from vitally_api import CursorRefused, Odd, Refused, Unavailable, Unreadable
 
 BAD_REQUEST = 400
-MOST_SECOND_LOOKS = 5
-"""How often the front of a list is read again while it takes more than a page."""
 
 
 class Fetcher:

@@ -34,6 +34,9 @@ PARENT_PATIENCE = 75.0
 """Seconds of failure for one parent before it is asked whether only this one fails; it is given
 as much again after that, so that an outage of two minutes costs no parent."""
 
+MOST_SECOND_LOOKS = 5
+"""How often the front of a list is read again while it takes more than a page."""
+
 
 class Listing:
     """Reads the lists of a resource, and counts what that costs."""
@@ -167,15 +170,17 @@ class Listing:
         that changes meanwhile moves to the front; None not to. ``whose`` has each tell its
         organizations and its content: 18 µs for each.
         """
-        requests = 0
         variants = self.resource.lists(self._settings)
-        for variant in variants:
-            for step in self.walk(self._context(variant), plan.sort_by, plan.start):
-                requests += 1
-                parents = filter(None, (self._as_parent(row, whose) for row in step.rows))
-                yield from newest_first(parents, plan.sort_by)
-        if requests > len(variants) and signpost and plan.sort_by == "updatedAt":
-            yield from self.parents_changed_since(Pass("updatedAt", signpost), None)
+        for _ in range(1 + MOST_SECOND_LOOKS):
+            requests = 0
+            for variant in variants:
+                for step in self.walk(self._context(variant), plan.sort_by, plan.start):
+                    requests += 1
+                    parents = filter(None, (self._as_parent(row, whose) for row in step.rows))
+                    yield from newest_first(parents, plan.sort_by)
+            if requests <= len(variants) or not signpost or plan.sort_by != "updatedAt":
+                return
+            plan = Pass("updatedAt", signpost)
 
     def _as_parent(self, row: Record, whose: bool) -> Parent | None:  # noqa: FBT001
         """Keep of a row what its children need; without an id it is counted here, if nowhere else."""

@@ -14,7 +14,7 @@ from typing import Any
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from tap_vitally.reading.fetcher import MOST_SECOND_LOOKS as LOOKS
+from tap_vitally.reading.listing import MOST_SECOND_LOOKS as LOOKS
 from tap_vitally.replication.passes import SortKey, Window, plan_pass
 from tap_vitally.replication.place import Place, Resume
 from vitally_api import Cursors

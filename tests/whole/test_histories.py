@@ -141,3 +141,14 @@ def test_a_parent_that_could_not_be_read_is_not_forgotten_when_the_run_is_killed
         broken = Trouble("status", "accounts/{account}/notes", times=None, account=3)
         notes.run(Attempt(ending="term", after="lines", at=at, troubles=(broken,)))
         notes.finish()
+
+
+def test_a_parent_that_moves_ahead_of_two_looks_is_found_by_the_third(hunt: StartHunt) -> None:
+    """It changed again while the second look was on its way to where it had been."""
+    messages = hunt(seed=9, streams=("messages",), page_size=3, lookback=1, inventory=())
+    messages.live(100_000.0, (2532, 4631, 2603, 1014))
+    messages.run(Attempt(concurrency=1, pace=0.0))
+    messages.live(5.0, (4147, 5748, 5272, 3161, 3747))
+    changes = ((7, 7537), (13, 8642), (6, 4604), (7, 4722))
+    assert messages.run(Attempt(concurrency=1, pace=1.0, changes=changes))
+    messages.finish()

@@ -13,10 +13,13 @@ from pathlib import Path
 from singer_sdk.exceptions import ConfigValidationError, MapExpressionError, StreamMapConfigError
 
 from singer_command.environment import prefix_of
+from singer_command.quiet import SDK
 from vitally_api import SettingsError, VitallyError
 
-READS_CONFIG, MAPPER = "from_cli_args", ("mapper.py", "simpleeval.py")
-"""Where the SDK reads the config file, and where it works out what stream maps say."""
+READS_CONFIG = "from_cli_args"
+"""Where the SDK reads the config file."""
+EXPRESSIONS, SCHEMAS = "simpleeval.py", "jsonschema.py"
+"""Where libraries that it uses work out what stream maps say, and what a schema refers to."""
 
 Own = Callable[[Exception], list[str]]
 """Says of a failure what only one program can say, a line for each problem; none of others."""
@@ -79,7 +82,10 @@ def _unforeseen(error: Exception, program: str) -> str:
 def _mistake(error: Exception, frames: traceback.StackSummary, log_level: str) -> str:
     """Name the mistake in a setting that makes the SDK fail in the middle of something; or nothing."""
     names = {frame.name for frame in frames}
-    files = {Path(frame.filename).name for frame in frames}
+    paths = [Path(frame.filename) for frame in frames]
+    # Not of the program's own, which may have the same name: batch.py.
+    theirs = {EXPRESSIONS, SCHEMAS}
+    files = {path.name for path in paths if path.is_relative_to(SDK) or path.name in theirs}
     level = isinstance(error, ValueError) and "Unknown level" in str(error)
     found = (
         (
@@ -110,11 +116,11 @@ def _mistake(error: Exception, frames: traceback.StackSummary, log_level: str) -
             "SINGER_SDK_LOG_CONFIG names a file that is no configuration of a log.",
         ),
         (
-            "jsonschema.py" in files,
+            SCHEMAS in files,
             "A setting has a shape that cannot even be checked: look at stream_maps first.",
         ),
         (
-            bool(files & {*MAPPER}),
+            bool(files & {"mapper.py", EXPRESSIONS}),
             (
                 f"An expression in stream_maps fails on a record, with {type(error).__name__}: "
                 "check what it does."

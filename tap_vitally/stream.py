@@ -247,9 +247,9 @@ class VitallyStream(Stream):
         new = {**self.entry, **changes}
         if "resume" in self.entry and not new["resume"]:
             new["resume"] = LEFT
-        # What was there before is emptied and not left out, for a runner that merges.
-        emptied = {name: value for name, value in new.items() if value == [] and name in self.entry}
-        entry = {name: value for name, value in new.items() if value} | emptied
+        # A list that was there before is emptied and not left out, for a runner that merges.
+        emptied = {name for name, value in new.items() if value == []} & self.entry.keys()
+        entry = {name: value for name, value in new.items() if value or name in emptied}
         self.tap_state.setdefault("bookmarks", {})[self._state_name] = entry
         self.state_manager.is_flushed = False
 

@@ -130,7 +130,7 @@ class Pointing:
     def _settle_organizations(self, price: int) -> None:
         """Find the organizations of the accounts that are named."""
         workspace = self._workspace
-        known = {parent.id: parent.organizations for parent in workspace.parents(ACCOUNTS)}
+        known = self._organizations_of_accounts()
         paths = {
             account: f"/accounts/{quote(account, safe='')}"
             for account in self._accounts
@@ -147,13 +147,17 @@ class Pointing:
 
     def _settle_beside(self) -> None:
         """Point at organizations that stand beside accounts, unless they are just those of the accounts."""
-        known = {parent.id: parent.organizations for parent in self._workspace.parents(ACCOUNTS)}
+        known = self._organizations_of_accounts()
         for named, label in self._beside:
             told = {
                 account: known.get(account) if own is None else own
                 for account, own in named.accounts.items()
             }
             self.pointers.to(label, (), replace(named, accounts=told).organizations_alone)
+
+    def _organizations_of_accounts(self) -> Mapping[str, tuple[str, ...] | None]:
+        """Find what the list of all accounts tells, which is read once a run."""
+        return {account.id: account.organizations for account in self._workspace.parents(ACCOUNTS)}
 
     def _look_up(self, paths: Iterable[str], price: int) -> None:
         """Look up whom records name, each once a run."""

@@ -54,8 +54,7 @@ class Workspace:
         self.newest: datetime | None = None
         self.tally = Tally()
         self.looking_up = threading.Lock()
-        self._whom: dict[str, Whom | None] = {}
-        self._as_of: dict[str, datetime | None] = {}
+        self._whom: dict[str, tuple[Whom | None, datetime | None]] = {}
         self._began = time.monotonic()
         self._parents: dict[str, SharedList[Parent]] = {}
         self._sharing = threading.Lock()
@@ -123,12 +122,12 @@ class Workspace:
         """
         if self.changes:
             told = isinstance(record, dict)
-            self._as_of[path] = moment_of(record.get("updatedAt")) if told else None
-            self._whom[path] = whom(record) if told else None
+            found = (whom(record), moment_of(record.get("updatedAt"))) if told else (None, None)
+            self._whom[path] = found
 
     def forget_older(self, path: str, moment: datetime | None) -> None:
         """Forget whom a record named, if it changed after that, at the ``moment`` that is told."""
-        noted = self._as_of.get(path)
+        _, noted = self._whom.get(path, (None, None))
         if noted and moment and noted < moment:
             self._whom.pop(path, None)
 
@@ -138,7 +137,7 @@ class Workspace:
 
     def whom(self, path: str) -> Whom | None:
         """Say whom a record names that was looked up; None if there is none."""
-        return self._whom[path]
+        return self._whom[path][0]
 
 
 def _a_page(body: Any) -> None:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from target_vitally.planning.meaning import DELETED, Meaning, Mode
 from target_vitally.planning.resource import Property, Record, Reference, Resource, Way
 from target_vitally.planning.values import Unfit, fitted, listed, mapped, trait
+from vitally_api.values import InvalidValue, key_text
 
 Nulls = Literal["omit", "clear"]
 
@@ -146,8 +147,12 @@ def _key(meaning: Meaning, record: Record, properties: Record) -> Key | None:
     match, resource = meaning.match, meaning.resource
     if match and match.startswith("trait:"):
         path = match.removeprefix("trait:")
-        found = _trait_value(meaning, record, path)
-        return Key(match, str(found)) if found not in {None, ""} else None
+        try:
+            text = key_text(match, _trait_value(meaning, record, path))
+        except InvalidValue as invalid:
+            msg = f"{match}: {invalid}"
+            raise Rejection(msg) from None
+        return Key(match, text) if text else None
     usual = (*((resource.key,) if resource.key else ()), "id")
     for by in (match,) if match else usual:
         if properties.get(by):

@@ -6,17 +6,16 @@ import html
 import json
 import re
 from datetime import UTC, date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from target_vitally.planning.resource import Kind
+from vitally_api.values import LONGEST_NUMBER, InvalidValue, number_of, text_of
 
-LONGEST_NUMBER = 40
 TRUE, FALSE = frozenset({"true", "t", "yes", "1"}), frozenset({"false", "f", "no", "0"})
 
 
-class Unfit(ValueError):
-    """A value that is not what a property takes; the message says what it takes."""
+Unfit = InvalidValue
 
 
 def fitted(kind: Kind, value: Any) -> Any:
@@ -24,46 +23,8 @@ def fitted(kind: Kind, value: Any) -> Any:
     return FITTERS[kind](value)
 
 
-def _text(value: Any) -> str:
-    if isinstance(value, str):
-        return value.replace("\0", "")
-    if isinstance(value, datetime | date):
-        return value.isoformat()
-    if isinstance(value, bool | dict | list):
-        msg = "it takes text"
-        raise Unfit(msg)
-    return _plain(_number(value))
-
-
-def _plain(number: int | Decimal) -> str:
-    """Write a number as people do: 4711 for 4711.0, and no exponent."""
-    if isinstance(number, int):
-        return str(number)
-    if number == number.to_integral_value() and abs(number) < Decimal(10) ** LONGEST_NUMBER:
-        return str(int(number))
-    return (
-        format(number, "f") if -LONGEST_NUMBER < number.adjusted() < LONGEST_NUMBER else str(number)
-    )
-
-
-def _number(value: Any) -> int | Decimal:
-    if isinstance(value, bool) or not isinstance(value, int | float | Decimal | str):
-        msg = "it takes a number"
-        raise Unfit(msg)
-    if isinstance(value, int):
-        return value
-    try:
-        number = Decimal(str(value).strip())
-    except InvalidOperation:
-        number = Decimal("nan")
-    if not number.is_finite():
-        msg = "it takes a number"
-        raise Unfit(msg)
-    return number
-
-
 def _integer(value: Any) -> int:
-    number = _number(value)
+    number = number_of(value)
     whole = isinstance(number, int) or number.adjusted() < LONGEST_NUMBER
     if not whole or number != int(number):
         msg = "it takes a whole number"
@@ -136,7 +97,7 @@ def _json(value: str) -> Any:
 
 
 def _texts(value: Any) -> list[str]:
-    return list(dict.fromkeys(_text(item) for item in listed(value) if item is not None))
+    return list(dict.fromkeys(text_of(item) for item in listed(value) if item is not None))
 
 
 def _people(value: Any) -> list[dict[str, Any]]:
@@ -155,9 +116,9 @@ def _as_it_is(value: Any) -> Any:
 
 
 FITTERS = {
-    "text": _text,
-    "html": _text,
-    "number": _number,
+    "text": text_of,
+    "html": text_of,
+    "number": number_of,
     "integer": _integer,
     "boolean": _boolean,
     "instant": _instant,

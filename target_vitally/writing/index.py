@@ -12,6 +12,7 @@ from typing import Any
 from target_vitally.planning.resource import Record, Resource
 from target_vitally.writing.wire import Wire, segment
 from vitally_api import Refused, encoded
+from vitally_api.values import InvalidValue, key_text
 
 FEW = 8
 """Records that are read one by one without a look at the list."""
@@ -274,4 +275,9 @@ def _key(by: str, record: Mapping[str, Any]) -> str:
         value = traits.get(by.removeprefix("trait:")) if isinstance(traits, dict) else None
     else:
         value = record.get(by)
-    return "" if value is None else str(value)
+    if by == "email":
+        return "" if value is None else str(value)
+    try:
+        return key_text(by, value)
+    except InvalidValue:
+        return ""  # what is no key of any row, such as a list in a trait

@@ -181,12 +181,16 @@ class Vitally:
             return Uncertain(
                 f"Vitally answered with something that is not the data asked for, {what} {UNKNOWN}"
             )
-        lasting = type(failure)(
-            f"Vitally answered {tries} times with something that is not the data "
-            f"asked for, {what} If it goes on, tell Vitally's support."
-        )
+
+        def lasting(_: float) -> Unreadable:
+            return type(failure)(
+                f"Vitally answered {again.failures} times with something that is not the data "
+                f"asked for, {what} If it goes on, tell Vitally's support."
+            )
+
         reason = self._reason(f"an answer that cannot be used ({failure})")
-        return TryAgain(reason, lambda _: lasting, policy.patience, tries=tries)
+        again = TryAgain(reason, lasting, policy.patience, tries, kind=type(failure).__name__)
+        return again
 
     def _failed(self, asked: Request, response: Response, policy: Policy) -> Exception:
         """Decide what follows from a status that is no data."""

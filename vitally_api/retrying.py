@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -31,9 +32,10 @@ class TryAgain(Exception):
     """One try failed in a way that another may not.
 
     ``failure`` makes the error that ends the tries, from the seconds that went by since the first
-    of them failed. ``patience`` is how many seconds that may be, ``tries`` how many tries of this
-    kind. ``wait`` are the seconds until the next, None to let them grow; ``for_all`` holds back all
-    threads.
+    of them failed, of whatever kind. ``patience`` is how many seconds that may be. ``tries`` is how
+    often ``kind`` may fail; kinds that are counted end together, too, when all of them have failed
+    as often as the most patient of them may. ``wait`` are the seconds until the next try, None to
+    let them grow; ``for_all`` holds back all threads. ``failures`` is set to how many have failed.
     """
 
     reason: str
@@ -42,6 +44,8 @@ class TryAgain(Exception):
     tries: int | None = None
     wait: float | None = None
     for_all: bool = False
+    kind: str = ""
+    failures: int = 0
 
 
 def until_answered(attempt: Callable[[], T], budget: Budget, counts: Counts) -> T:
@@ -52,15 +56,23 @@ def until_answered(attempt: Callable[[], T], budget: Budget, counts: Counts) -> 
     growing = backoff.expo(max_value=LONGEST_PAUSE)
     next(growing)
     began: float | None = None
-    of_this_kind = told = 0
+    failures: Counter[str] = Counter()
+    most = told = 0
     while True:
         try:
             return attempt()
         except TryAgain as failed:
             now = time.monotonic()
             began = now if began is None else began
-            of_this_kind += failed.tries is not None
-            if now - began + SHORTEST_PAUSE > failed.patience or of_this_kind == failed.tries:
+            spent = now - began + SHORTEST_PAUSE > failed.patience
+            if failed.tries is not None:
+                failures[failed.kind] += 1
+                failed.failures = failures.total()
+                most = max(most, failed.tries)
+                # Two cut bodies and then JSON of another shape took nine requests while one number
+                # counted both.
+                spent |= failures[failed.kind] >= failed.tries or failed.failures >= most
+            if spent:
                 raise failed.failure(now - began) from None
             wait = failed.wait
             if wait is None:

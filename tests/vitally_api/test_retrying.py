@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from vitally_api import Budget, Unavailable, Uncounted
+from tests.vitally_api.wire import Client, Reply, Server
+from vitally_api import Budget, Odd, Unavailable, Uncounted
 from vitally_api.retrying import TryAgain, until_answered
 
 
@@ -50,6 +53,36 @@ def test_patience_ends_when_it_was_to_end_and_the_time_is_told(
     assert tries > 1
 
 
+KINDS = {"unreadable": 5, "odd": 2, "network": None}
+
+
+@settings(
+    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.lists(st.sampled_from(list(KINDS)), min_size=40, max_size=40))
+def test_each_kind_of_failure_has_its_own_end_and_all_together_have_one(
+    monkeypatch: pytest.MonkeyPatch, kinds: list[str]
+) -> None:
+    budget = Passing()
+    monkeypatch.setattr(time, "monotonic", lambda: budget.now)
+    failed: list[str] = []
+
+    def attempt() -> None:
+        kind = kinds[len(failed)] if len(failed) < len(kinds) else "odd"
+        failed.append(kind)
+        reason = "a reason"
+        failure = Unavailable(kind)
+        raise TryAgain(reason, lambda _: failure, 1e9, KINDS[kind], wait=1.0, kind=kind)
+
+    with pytest.raises(Unavailable):
+        until_answered(attempt, budget, Uncounted())
+    counted = [kind for kind in failed if KINDS[kind]]
+    assert failed[-1] in {"unreadable", "odd"}
+    most = 5 if "unreadable" in counted else 2
+    ended = [n for n in range(1, len(counted) + 1) if counted[:n].count("odd") == 2 or n == most]
+    assert len(counted) == ended[0]
+
+
 def test_a_long_wait_is_told_in_few_lines(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -63,3 +96,17 @@ def test_a_long_wait_is_told_in_few_lines(
     with pytest.raises(Unavailable):
         until_answered(attempt, budget, Uncounted())
     assert len(caplog.records) == 10 + 290 // 5
+
+
+def test_bodies_that_are_cut_and_then_of_another_shape_come_to_an_end(
+    serve: Callable[..., Server],
+) -> None:
+    def parse(_: Any) -> Any:
+        msg = "there is no list"
+        raise Odd(msg)
+
+    cut, odd = Reply(body=b'{"results": [1'), Reply(body=b'{"error": "x"}')
+    server = serve(cut, cut, odd)
+    failure = Client(server.url, patience=60).failure(parse=parse)
+    assert len(server.asked) == 4
+    assert str(failure).startswith("Vitally answered 4 times with something that is not the data")

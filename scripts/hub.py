@@ -14,8 +14,6 @@ from scripts.about import ROOT, TAP, TARGET, about, meltano_setting
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-NOT_OFFERED: Final = {"activate-version"}
-"""What the SDK says a tap can do, and this one refuses to."""
 UNKNOWN_FOR_LOADERS: Final = {"structured-logging"}
 """What Meltano knows of loaders, and the Hub does not yet."""
 PREREQUISITES: Final = """\
@@ -28,7 +26,7 @@ def extractor() -> str:
     """Return the definition of the tap."""
     return _spelled(
         {
-            **_common(TAP, "extractors", NOT_OFFERED),
+            **_common(TAP, "extractors", set()),
             "description": "Customer success platform",
             "select": _plugin("extractors", "tap-vitally")["select"],
         }

@@ -6,6 +6,8 @@ The SDK takes it without a word, and a mask that hits nothing masks nothing.
 from __future__ import annotations
 
 import ast
+import json
+import os
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
@@ -18,16 +20,82 @@ from vitally_api import printable
 UNSET = re.compile(r"|\$\{?\w+\}?")
 """How a value is spelt that was to come from the environment and did not."""
 REMOVED = (None, "__NULL__")
+SELECT = ("MELTANO_EXTRACT__SELECT", "MELTANO_EXTRACT__SELECT_FILTER")
+"""Where Meltano 4.4.1 leaves the patterns that were asked for: the catalog it makes of them only has what
+they hit."""
+UNESCAPED_DOT = re.compile(r"(?<!\\)\.")
 MOST_NAMED = 10
 """Custom fields named in one line; more are counted."""
 
 
+def all_misses(
+    catalog: Mapping[str, Any], maps: Mapping[str, Any], streams: Sequence[VitallyStream]
+) -> list[str]:
+    """Return what select, catalog and stream maps say of what does not exist, a line for each."""
+    return [
+        *selection_misses(streams),
+        *catalog_misses(catalog, {stream.name for stream in streams}),
+        *map_misses(maps, streams),
+        *trait_misses(streams),
+    ]
+
+
 def catalog_misses(catalog: Mapping[str, Any], streams: Container[str]) -> Iterator[str]:
-    """Name the streams that a catalog selects and that do not exist."""
+    """Name the streams and properties that a catalog selects and that do not exist."""
     for name, entry in catalog.items():
         root = entry.metadata.get(())
         if name not in streams and root and root.selected:
             yield f"The catalog selects {printable(name)!r}, which is no stream."
+        elif name in streams and entry.metadata.root.selected is not False:
+            columns = entry.schema.to_dict().get("properties", {})
+            for breadcrumb, how in entry.metadata.items():
+                if (
+                    breadcrumb[:1] == ("properties",)
+                    and breadcrumb[1] not in columns
+                    and how.selected
+                ):
+                    told = printable(f"{name}.{breadcrumb[1]}")
+                    yield f"The catalog selects {told!r}, which is no property."
+
+
+def selection_misses(streams: Sequence[VitallyStream]) -> Iterator[str]:
+    """Name the patterns of Meltano's ``select`` that match nothing, each once.
+
+    One that excludes counts as well: a property left in by a slip may be personal data.
+    """
+    for pattern in selection_asked_for():
+        stream_pattern, *rest = UNESCAPED_DOT.split(pattern.removeprefix("!"), maxsplit=1)
+        column = rest[0] if rest else "*"
+        hit = [s for s in streams if fnmatchcase(s.name, stream_pattern.replace("\\.", "."))]
+        # A property within a property is the business of Meltano, which knows its objects.
+        top = UNESCAPED_DOT.split(column, maxsplit=1)[0].replace("\\.", ".")
+        if not hit:
+            yield f"select names {pattern[:60]!r}, which matches no stream."
+        elif not any(fnmatchcase(name, top) for s in hit for name in s.schema["properties"]):
+            yield f"select names {pattern[:60]!r}, which matches no property."
+
+
+def selection_asked_for() -> list[str]:
+    """Return the patterns by which Meltano was told to select, in their order; none elsewhere."""
+    patterns: dict[str, None] = {}
+    for variable in SELECT:
+        try:
+            asked = json.loads(os.environ.get(variable) or "[]")
+        except ValueError:
+            continue
+        if isinstance(asked, list):
+            patterns |= dict.fromkeys(p for p in asked if isinstance(p, str))
+    return list(patterns)
+
+
+def nothing_selected() -> str:
+    """Return what to say of a run that has no stream to read."""
+    asked = ", ".join(pattern[:60] for pattern in selection_asked_for()[:MOST_NAMED])
+    told = f" Meltano was asked to select {asked}." if asked else ""
+    return (
+        "No stream is selected, so that nothing would be read: check select, or the catalog."
+        f"{told} tap-vitally --discover lists the streams that there are."
+    )
 
 
 def map_misses(maps: Mapping[str, Any], streams: Sequence[VitallyStream]) -> Iterator[str]:

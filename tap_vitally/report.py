@@ -67,6 +67,7 @@ def table(tallies: Mapping[str, Tally], probe: Tally | None = None) -> str:
         f"In all {sum(t.requests for t in every):,} requests, {sum(t.retries for t in every):,} of "
         f"them repeated, and {sum(t.waited for t in every):,.1f} s waited."
     )
+    lines.append("This is what was read; the loader's own log says whether it was loaded.")
     return "\n".join(lines)
 
 

@@ -153,6 +153,11 @@ SCHEMA: dict[str, Any] = {
     "required": ["api_key"],
 }
 
+BATCHES = (
+    "batch_config is set, so that records go into files: of the targets that were tried, only "
+    "meltanolabs-target-postgres, meltanolabs-target-csv and target-universal-file load them, and "
+    "target-s3-jsonl and target-sqlite end with exit code 0 and without a row. Nobody deletes the files."
+)
 NO_ACTIVATE_VERSION = (
     "emit_activate_version_messages is not offered: it makes targets delete what a run did not "
     "bring, and no run brings everything. Leave it out"

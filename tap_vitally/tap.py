@@ -12,6 +12,7 @@ from typing import IO, Any, ClassVar, cast
 
 from singer_sdk import Stream, Tap
 from singer_sdk.exceptions import StreamMapConfigError
+from singer_sdk.helpers.capabilities import TapCapabilities
 from singer_sdk.singerlib.catalog import Catalog
 from singer_sdk.tap_base import CliTestOptionValue
 from typing_extensions import override
@@ -23,13 +24,13 @@ from tap_vitally.catalog import read_catalog
 from tap_vitally.check import told_by_test
 from tap_vitally.command import check_output, failures_in_one_line, read_state
 from tap_vitally.ending import Ending
-from tap_vitally.misses import catalog_misses, map_misses, trait_misses, unset_in_maps
+from tap_vitally.misses import all_misses, nothing_selected, unset_in_maps
 from tap_vitally.reading.lookups import problems_with, streams_of
 from tap_vitally.reading.reader import Reader
 from tap_vitally.reading.run import Run
 from tap_vitally.reading.settings import Settings
 from tap_vitally.report import Progress, left_out, table
-from tap_vitally.settings import NO_ACTIVATE_VERSION, SCHEMA
+from tap_vitally.settings import BATCHES, NO_ACTIVATE_VERSION, SCHEMA
 from tap_vitally.stream import VitallyStream
 from tap_vitally.streams import STREAMS
 from tap_vitally.streams.bookkeeping import SyncRunsStream
@@ -52,6 +53,9 @@ class TapVitally(Tap):
 
     name = "tap-vitally"
     message_writer_class = MessageWriter
+    capabilities: ClassVar[list[Any]] = [
+        each for each in Tap.capabilities if each is not TapCapabilities.ACTIVATE_VERSION
+    ]
     config_jsonschema: ClassVar[dict[str, Any]] = SCHEMA
     policy: ClassVar[Policy] = Policy()
 
@@ -188,16 +192,17 @@ class TapVitally(Tap):
             stream.selected_by_default = stream.name in looked_up
         return streams
 
+    def _check_selection(self) -> None:
+        """Warn of what is selected and does not exist; raise a `VitallyError` if nothing is left."""
+        for line in self.misses():
+            self.logger.warning("%s", line)
+        if not any(stream.selected for stream in self._all()):
+            raise VitallyError(nothing_selected())
+
     def misses(self) -> list[str]:
-        """Name what the catalog and the stream maps say of what there is not."""
+        """Return what select, catalog and stream maps name that does not exist, a line for each."""
         maps = self.config.get("stream_maps") or {}
-        nothing = not any(stream.selected for stream in self._all())
-        return [
-            *(["No stream is selected, so nothing is read."] if nothing else []),
-            *catalog_misses(self.input_catalog or {}, self.streams),
-            *map_misses(maps, self._all()),
-            *trait_misses(self._all()),
-        ]
+        return all_misses(self.input_catalog or {}, maps, self._all())
 
     def check(self) -> None:
         """Print whether the connection works, what the workspace gives, and what that costs.
@@ -254,6 +259,8 @@ class TapVitally(Tap):
             catalog=read_catalog(ctx.params.get("catalog")),
             parse_env_config=bool(config and config.parse_env),
         )
+        for line in tap.misses():
+            cls.logger.warning("%s", line)
         tap.check()
         ctx.exit()
 
@@ -280,8 +287,9 @@ class TapVitally(Tap):
                 catalog=read_catalog(catalog),
                 parse_env_config=bool(config and config.parse_env),
             )
-            for line in tap.misses():
-                cls.logger.warning("%s", line)
+            tap._check_selection()
+            if tap.config.get("batch_config"):
+                cls.logger.warning("%s", BATCHES)
             with tap.ending:
                 tap.sync_all()
             tap.fail_if_skipped()

@@ -11,8 +11,9 @@ from typing_extensions import override
 
 from tap_vitally.reading.declaration import Record
 from tap_vitally.reading.page import Context, Page
-from tap_vitally.reading.reader import Price, Reader
+from tap_vitally.reading.reader import Price, Reader, counted
 from tap_vitally.replication.instants import format_instant
+from tap_vitally.replication.passes import Pass
 from vitally_api import Refused
 
 ID_BYTES = 200
@@ -41,8 +42,14 @@ class InventoryReader(OwnReader):
     @override
     def price(self) -> Price:
         resources = self.workspace.settings.inventory_resources
-        named = f"one for each 100 records of {', '.join(resources)}"
-        return Price(len(resources), None, named) if resources else super().price()
+        found = [self.workspace.listing(name).count(Pass(None), every=True) for name in resources]
+        pages, records, whole = (
+            (sum(each) for each in zip(*found, strict=True)) if found else (0, 0, 0)
+        )
+        what = counted(
+            records, whole == len(found), f"ids of {', '.join(resources) or 'nothing'}", Pass(None)
+        )
+        return Price(pages, pages if whole == len(found) else None, what)
 
     @override
     def chains(self) -> Iterator[Callable[[], Iterator[Page]]]:

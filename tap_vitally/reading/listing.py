@@ -34,6 +34,10 @@ PARENT_PATIENCE = 75.0
 """Seconds of failure for one parent before it is asked whether only this one fails; it is given
 as much again after that, so that an outage of two minutes costs no parent."""
 
+EMPTY = "ok, but empty"
+"""What `check` finds where lists are given and hold nothing."""
+MOST_COUNTED = 10
+"""Pages of a list that are read to say what it will cost: a thousand records, which is most lists."""
 MOST_SECOND_LOOKS = 5
 """How often the front of a list is read again while it takes more than a page."""
 
@@ -233,4 +237,20 @@ class Listing:
                     raise
                 where = f" ({context.label})" if context.label else ""
                 return f"NOT GIVEN{where}: {failure}"
-        return "ok" if found else "ok, but empty"
+        return "ok" if found else EMPTY
+
+    def count(self, plan: Pass, *, every: bool = False) -> tuple[int, int, bool]:
+        """Return how many pages and records a pass over the lists takes, and if that is all of them.
+
+        At most `MOST_COUNTED` pages of each list are read.
+        """
+        pages = records = 0
+        whole = True
+        for context in self.contexts(every=every):
+            for number, step in enumerate(self.walk(context, plan.sort_by, plan.start), 1):
+                pages += 1
+                records += len(step.rows)
+                if number == MOST_COUNTED and not step.ends:
+                    whole = False
+                    break
+        return pages, records, whole

@@ -51,12 +51,8 @@ class Reader(Fetcher):
 
     def price(self) -> Price:
         """Say what the next run will ask for, once the stream is prepared."""
-        lists = len(self.listing.labels)
-        if self.plan.start is None or not self.resource.sortable:
-            return Price(lists, None, "one for each 100 records")
-        return Price(
-            lists, None, f"one for each 100 changed since {format_instant(self.plan.start)}"
-        )
+        pages, records, whole = self.listing.count(self.plan)
+        return Price(pages, pages if whole else None, counted(records, whole, "records", self.plan))
 
     # The plan, made on the main thread before anything is read
 
@@ -211,6 +207,12 @@ class Reader(Fetcher):
             raise refusal
         self.skip(str(refusal))
         self.complete = False
+
+
+def counted(records: int, whole: bool, called: str, plan: Pass) -> str:  # noqa: FBT001
+    """Return how many records a pass was found to read, for a person."""
+    since = f" changed since {format_instant(plan.start)}" if plan.start else ""
+    return f"{'' if whole else 'more than '}{records:,} {called}{since}"
 
 
 def _can_be_missing(failure: VitallyError, *, several: bool) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import textwrap
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -83,8 +84,7 @@ class Run:
             selected.append(reader)
         workspace.selected.extend(selected)
         if not self.settings.lookups:
-            told = ", ".join(map(_since, selected))
-            logger.info("Reading %s: %s.", self.api.endpoint.base_url, told)
+            logger.info("%s", told_at_start(self.api.endpoint.base_url, selected))
         start = self.settings.start_date
         if start and start > workspace.started_at:
             logger.warning(
@@ -122,6 +122,23 @@ class Run:
             self._ahead.join()
 
 
-def _since(reader: Reader) -> str:
-    start = reader.plan.start
-    return f"{reader.name} since {format_instant(start)}" if start else reader.name
+def told_at_start(address: str, readers: Iterable[Reader]) -> str:
+    """Return what a run is about to read, in lines of at most 100 columns: where, what, since when."""
+    whole: list[Reader] = []
+    later: list[Reader] = []
+    for reader in readers:
+        (later if reader.plan.start else whole).append(reader)
+    lines = [f"Reading {address}:"]
+    if whole:
+        lines += _wrapped("in full: " + ", ".join(reader.name for reader in whole))
+    if later:
+        earliest = format_instant(min(r.plan.start for r in later if r.plan.start))
+        names = ", ".join(reader.name for reader in later)
+        lines += _wrapped(f"changed since {earliest[:16].replace('T', ' ')} or later: {names}")
+    return "\n".join(lines)
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(
+        text, 100, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False
+    )

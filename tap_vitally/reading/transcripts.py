@@ -15,6 +15,7 @@ from tap_vitally.reading.children import NOT_FOUND, DetailReader
 from tap_vitally.reading.conform import identity_of
 from tap_vitally.reading.declaration import Record
 from tap_vitally.reading.page import WEIGHT, Context, Page
+from tap_vitally.reading.reader import Price, counted
 from tap_vitally.replication.instants import parse_instant
 from tap_vitally.replication.parents import Parent
 from vitally_api import Refused, single
@@ -33,6 +34,16 @@ class TranscriptReader(DetailReader):
     @override
     def parents_called(self) -> str:
         return "meetings" if self._by_meeting else "transcripts"
+
+    @override
+    def price(self) -> Price:
+        """Count the transcripts that changed: only those without their text take a request each."""
+        try:
+            pages, records, whole = self.listing.count(self.plan)
+        except Refused:
+            return super().price()
+        what = counted(records, whole, "transcripts, one for each without its text", self.plan)
+        return Price(pages, pages + records if whole else None, what)
 
     @override
     def parents(self) -> Iterable[Parent]:

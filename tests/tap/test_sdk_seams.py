@@ -78,6 +78,7 @@ def test_the_tap_overrides_what_it_means_to_and_nothing_by_accident() -> None:
             for name in (
                 "__init__",
                 "config_jsonschema",
+                "capabilities",
                 "message_writer_class",
                 "discover_streams",
                 "streams",

@@ -30,6 +30,7 @@ from harness.support import (
 from sandbox import Fault, Sandbox, World, serve
 from tap_vitally.reading.summary import Tally
 from tap_vitally.report import progress_line
+from tap_vitally.streams import STREAMS
 
 SELECT = ["account_users", "accounts", "notes", "vitally_sync_runs"]
 STRUCTURED = """
@@ -117,6 +118,35 @@ def test_the_second_summary_tells_what_was_left_unread(sandbox: Sandbox, tmp_pat
     assert after["notes"]["bookmarkBefore"] == before["notes"]["bookmarkAfter"]
     assert after["notes"]["bookmarkAfter"] > after["notes"]["bookmarkBefore"]
     assert after["notes"]["records"] < before["notes"]["records"]
+
+
+def test_the_metrics_come_for_an_operator_who_asks_and_not_under_meltano(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    log_config = tmp_path / "logging.yaml"
+    log_config.write_text(STRUCTURED)
+    asked = {"SINGER_SDK_LOG_CONFIG": str(log_config)}
+    config = config_for(sandbox.url)
+    mine = run_tap(tmp_path, config, select=["admins"], env=asked).stderr
+    meltanos = run_tap(
+        tmp_path, config, select=["admins"], env={**asked, "MELTANO_PROJECT_ROOT": str(tmp_path)}
+    ).stderr
+    assert "record_count" in mine
+    assert "record_count" not in meltanos
+    assert "The summary of this run" in meltanos
+
+
+def test_a_run_says_where_it_reads_what_and_since_when(sandbox: Sandbox, tmp_path: Path) -> None:
+    config = config_for(sandbox.url)
+    first = run_tap(tmp_path, config, default_selection=True)
+    second = run_tap(tmp_path, config, default_selection=True, state=first.state)
+    for log, since in ((first.stderr, False), (second.stderr, True)):
+        told = log.partition(f"Reading {sandbox.url}")[2].partition("| INFO")[0].splitlines()
+        assert max(map(len, told)) <= 100
+        assert any(line.startswith("  in full: ") for line in told)
+        assert since == any(line.startswith("  changed since 20") for line in told)
+        names = {word.strip(",") for line in told[1:] for word in line.split()}
+        assert {s.name for s in STREAMS if s.selected_by_default} <= names
 
 
 def test_people_get_a_table(sandbox: Sandbox, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,7 @@ def test_all_of_them_are_tried_and_the_costly_ones_are_not(
     for stream in STREAMS:
         if stream.parent and not stream.selected_by_default:
             assert told[stream.name].startswith("not tried: read for each of the ")
-    assert len(sandbox.requests) < 60
+    assert len(sandbox.requests) < 80
 
 
 def test_the_price_of_the_next_run_is_what_it_asks_for(
@@ -60,14 +61,14 @@ def test_the_price_of_the_next_run_is_what_it_asks_for(
     assert priced() == {
         "account_health_scores": "30: the lists of all 30 accounts",
         "account_notes": "60: the lists of all 30 accounts",
-        "notes": "2 or more: one for each 100 records",
+        "notes": f"2: {len(sandbox.world.ids('notes'))} records",
     }
     first = run_in_process(config, select=streams)
     state = tmp_path / "state.json"
     state.write_text(json.dumps(last_state(first)))
     later = priced("--state", str(state))
     assert later["account_notes"].startswith("1 to 60: 0 new or changed accounts")
-    assert later["notes"].startswith("2 or more: one for each 100 changed since ")
+    assert re.match(r"2: \d+ records changed since ", later["notes"])
     account = sandbox.world.ids("accounts")[0]
     sandbox.world.update("accounts", account, name="another")
     assert priced("--state", str(state))["account_notes"].startswith("3 to 60: 1 new or changed")
@@ -79,8 +80,8 @@ def test_what_there_is_nothing_to_try_with_says_so(
     sandbox = start_sandbox(accounts=2, sizes={"customObjects": 0})
     told = checked(tmp_path, sandbox)
     assert told["custom_object_instances"] == "not tried: there are no custom_objects"
-    assert told["survey_responses"] == "not tried: there are no surveys"
-    assert told["survey_questions"].startswith("not tried: there are no ")
+    assert told["survey_responses"] == "not tried: survey_ids is not set"
+    assert told["survey_questions"] == "not tried: survey_ids is not set"
 
 
 @pytest.mark.parametrize("resource", ["customObjects", "customObjects/*/instances"])
@@ -92,3 +93,49 @@ def test_what_is_refused_is_not_given(
     told = checked(tmp_path, sandbox)["custom_object_instances"]
     assert told.startswith("NOT GIVEN")
     assert "403 Forbidden" in told
+
+
+def test_an_empty_custom_object_does_not_stand_for_the_others(
+    start_sandbox: StartSandbox, tmp_path: Path
+) -> None:
+    sandbox = start_sandbox(accounts=4)
+    objects = sandbox.world.truth("custom_objects").values()
+    first = max(objects, key=lambda row: str(row["createdAt"]))["id"]
+    rows = list(sandbox.world.truth("custom_object_instances").values())
+    assert {row["customObjectId"] for row in rows} > {first}
+    for instance in rows:
+        if instance["customObjectId"] == first:
+            sandbox.world.delete("instances", instance["id"])
+    assert checked(tmp_path, sandbox)["custom_object_instances"] == "ok"
+    for instance in list(sandbox.world.truth("custom_object_instances").values()):
+        sandbox.world.delete("instances", instance["id"])
+    told = checked(tmp_path, sandbox)["custom_object_instances"]
+    assert told == f"ok, but empty in {len(objects)} of the custom_objects"
+
+
+def test_the_price_is_a_number_for_every_stream(
+    start_sandbox: StartSandbox, tmp_path: Path
+) -> None:
+    sandbox = start_sandbox(accounts=20)
+    config = config_for(
+        sandbox.url,
+        survey_ids=sandbox.world.ids("surveys")[:1],
+        inventory_resources=["accounts", "users"],
+        concurrency=1,
+    )
+    names = [stream.name for stream in STREAMS]
+    done = run_command([*command(tmp_path, config, select=names), "--test"])
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.partition("Requests of the next run")[2].splitlines()[1:-1]
+    told = dict(re.findall(r"^(\w+) +(?:[\d,]+ to )?([\d,]+): ", "\n".join(lines), re.MULTILINE))
+    priced = {name: int(number.replace(",", "")) for name, number in told.items()}
+    assert priced.keys() == set(names)
+    assert priced["survey_questions"] > 0
+    assert priced["messages"] > len(sandbox.world.ids("conversations"))
+
+
+def test_a_list_too_long_to_count_says_so(start_sandbox: StartSandbox, tmp_path: Path) -> None:
+    sandbox = start_sandbox(accounts=20, sizes={"users": 25})
+    config = config_for(sandbox.url, page_size=2)
+    done = run_command([*command(tmp_path, config, select=["users"]), "--test"])
+    assert re.search(r"^users +10 or more: more than 20 records$", done.stdout, re.MULTILINE)

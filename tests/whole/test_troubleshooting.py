@@ -4,21 +4,47 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterator
-from functools import cache
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from harness.support import ROOT
+from harness.support import ROOT, command, config_for
 from sandbox import World, serve
 from tap_vitally.tap import TapVitally
-from tests.whole.troubles import TROUBLES, Stage
+from tests.whole.troubles import TROUBLES, Stage, mistaken
 from vitally_api import Policy
 
 VARIABLE = "…"
 """Stands for what differs from case to case."""
 PAGE = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
 DESCRIBED = re.findall(r"^- `(.+)`$", PAGE, re.MULTILINE)
+
+
+def batches_in(folder: Path) -> Mapping[str, Any]:
+    """Return the setting that has records written into files of a folder."""
+    encoding = {"format": "jsonl", "compression": "gzip"}
+    return {"encoding": encoding, "storage": {"root": folder.as_uri()}}
+
+
+def selecting(stage: Stage, *streams: str, **settings: Any) -> list[str]:
+    """Return the command line of a run with a catalog that selects these streams."""
+    return command(stage.folder, config_for(stage.sandbox.url, **settings), select=streams)
+
+
+TROUBLES |= {
+    "patterns": partial(
+        mistaken,
+        lambda stage: selecting(stage, "admins"),
+        MELTANO_EXTRACT__SELECT='["acounts.*", "admins.mail"]',
+    ),
+    "nothing selected": partial(mistaken, selecting, MELTANO_EXTRACT__SELECT='["!*.*"]'),
+    "batches": partial(
+        mistaken, lambda stage: selecting(stage, "admins", batch_config=batches_in(stage.folder))
+    ),
+}
 
 Told = Callable[[str], list[str]]
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.support import Warehouse, plain, with_moments
 from sandbox import STREAMS
+from tap_vitally.streams import STREAMS as TAP_STREAMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from harness.support import Key, Row
     from sandbox import Entry, World
 
+COLUMNS = {stream.name: list(stream.schema["properties"]) for stream in TAP_STREAMS}
 Tables = dict[str, dict["Key", "Row"]]
 
 
@@ -24,7 +26,18 @@ def expected(world: World, stream: str) -> dict[Key, Row]:
         truth = {key: _with_one_user(row) for key, row in truth.items()}
     if stream == "account_health_scores":
         truth = dict(_snapshot(world, row["accountId"], row["answer"]) for row in truth.values())
-    return {key: plain(with_moments(_with_links(row))) for key, row in truth.items()}
+    return {
+        key: plain(complete(stream, with_moments(_with_links(row)))) for key, row in truth.items()
+    }
+
+
+def complete(stream: str, row: Row) -> Row:
+    """Every declared property in its order, and the others together: the promise of every record."""
+    declared = COLUMNS[stream]
+    others = {name: value for name, value in row.items() if name not in declared}
+    others = {name: value for name, value in others.items() if value is not None}
+    held = {name: value for name, value in row.items() if name in declared}
+    return {**dict.fromkeys(declared), **held, "additionalProperties": others or None}
 
 
 def all_expected(world: World) -> Tables:
@@ -35,7 +48,12 @@ def all_expected(world: World) -> Tables:
 
 def _with_links(row: Row) -> Row:
     """The API sends copies of what a row is linked to; the tap promises the ids, too."""
-    copies = {"accountIds": ("accounts", "customers"), "organizationIds": ("organizations",)}
+    copies = {
+        "accountIds": ("accounts", "customers"),
+        "organizationIds": ("organizations",),
+        "userIds": ("users",),
+        "adminIds": ("admins",),
+    }
     for name, places in copies.items():
         held = [copy["id"] for place in places for copy in row.get(place) or ()]
         if row.get(name) is None and any(place in row for place in places):

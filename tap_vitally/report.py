@@ -101,6 +101,11 @@ def _left_out(name: str, tally: Tally) -> list[str]:
         f"made null in {name}: {printable(column)}, {count:,} values"
         for column, count in tally.made_null.items()
     ]
+    lines += [
+        f"cut to the day in {name}: {printable(column)}, {count:,} of {tally.days[column]:,} values"
+        f"{', so it is typed too narrowly' if column in tally.too_narrow() else ''}"
+        for column, count in (+tally.cut).items()
+    ]
     return lines + [
         f"made null in {name}: {printable(column)}, {count:,} values, which traits keeps"
         for column, count in tally.made_null_traits.items()

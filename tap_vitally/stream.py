@@ -20,8 +20,9 @@ from singer_sdk.singerlib.schema import Schema
 from typing_extensions import override
 
 from tap_vitally.reading.declaration import ONE, Parse, Record, Resource, Shape, Variants
-from tap_vitally.reading.in_force import in_force, keys_in_force
-from tap_vitally.reading.links import copies_in
+from tap_vitally.reading.in_force import in_force, keys_in_force, masked, to_fill
+from tap_vitally.reading.links import COPIES
+from tap_vitally.reading.page import Context
 from tap_vitally.reading.reader import Reader
 from tap_vitally.reading.run import Run
 from vitally_api import Refused, printable
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 LEFT = {"signpost": None}
 """A place that is left. A runner may merge it into the one that was written before, and that must go;
 Meltano can merge only objects into objects."""
+NO_LIST = Context("")
+"""Where the records are from that the tap makes itself."""
 MOST_BREADCRUMBS = 10_000
 """Properties whose selection is remembered: traits may have any number of keys."""
 
@@ -161,10 +164,11 @@ class VitallyStream(Stream):
             replace(self.resource, primary_keys=tuple(self.primary_keys)),
             self.host.run.workspace,
             self.name,
-            self.in_force or self.schema,
+            to_fill(self.in_force or self.schema, self.mask),
             self.logger,
             incremental,
             self._fixed,
+            masked(self.name, self.config.get("stream_maps") or {}, self.mask),
         )
 
     @property
@@ -201,10 +205,11 @@ class VitallyStream(Stream):
             reader.give_up(refusal)
         else:
             reader.tally.ended = True
+        reader.shaper.tell_narrow_columns()
         if not self._in_batches:
             self._commit()
         self.host.flush()
-        for record in reader.records_at_the_end():
+        for record in reader.shaper.records(reader.records_at_the_end(), NO_LIST):
             reader.tally.add(records=1)
             yield record
 
@@ -297,8 +302,7 @@ def _slim(schema: dict[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
     """Leave the embedded copies out of a schema that the operator does not want."""
     if config.get("embedded_objects") != "none":
         return schema
-    copies = set(copies_in(schema["properties"]))
-    kept = {name: how for name, how in schema["properties"].items() if name not in copies}
+    kept = {name: how for name, how in schema["properties"].items() if name not in COPIES}
     return {**schema, "properties": kept}
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from singer_sdk.contrib.msgspec import MsgSpecWriter
 from singer_sdk.singerlib.encoding.base import SingerMessageType
+from singer_sdk.singerlib.encoding.simple import SchemaMessage
 
 if TYPE_CHECKING:
     from singer_sdk.singerlib.encoding.simple import Message
@@ -34,6 +35,9 @@ class MessageWriter(MsgSpecWriter):
 
     def write_message(self, message: Message) -> None:
         """Write a message, or keep it for the next block."""
+        if isinstance(message, SchemaMessage):
+            # A stream map adds it, and there are targets that refuse a schema with it.
+            message.schema.pop("$schema", None)
         self._lines += self.format_message(message)
         if message.type is not SingerMessageType.RECORD or len(self._lines) >= BUFFER:
             self.flush()

@@ -7,11 +7,11 @@ converted is made null, told and counted. The schema in force decides: of an old
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from tap_vitally.replication.instants import as_day, as_moment, is_canonical
+from tap_vitally.replication.instants import as_day, as_moment, has_time_of_day, is_canonical
 from vitally_api import as_text
 
 FITTING: Mapping[str, tuple[type, ...]] = {
@@ -24,6 +24,11 @@ FITTING: Mapping[str, tuple[type, ...]] = {
 SMALLEST, LARGEST = -(1 << 63), (1 << 63) - 1
 """What a database's integer may hold."""
 
+COLUMN = "additionalProperties"
+"""The column that holds, by name, what the API sends and the schema does not declare."""
+MOST_SHAPES = 1_000
+"""Combinations of types whose check is remembered; traits alone may have any number."""
+
 Report = Callable[[str, str], None]
 
 
@@ -31,73 +36,103 @@ class Conformer:
     """Fits the records of one stream to its schema.
 
     ``report`` is called with a property and what was done to a value of it, ``lost`` with a
-    property of which a value was made null.
+    property of which a value was made null, ``day`` with one that holds days and whether a time of
+    day was cut off. ``blank`` is a record that holds nothing, in the order of the schema.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - a schema, and whom to tell
         self,
         schema: Mapping[str, Any],
         report: Report,
         lost: Callable[[str], None],
-        known: Mapping[str, Any] | None = None,
+        known: Collection[str] = (),
+        masked: Collection[str] = (),
+        day: Callable[[str, bool], None] = lambda name, cut: None,  # noqa: ARG005
     ) -> None:
-        """Learn the JSON schema in force; ``known`` are the properties that the stream declares itself."""
-        self._report = report
-        self._lost = lost
+        """Learn the JSON schema in force.
+
+        ``known`` are the properties that the stream declares itself, which an older catalog may
+        lack; ``masked`` those that a catalog or a stream map names, so that none slips through.
+        """
+        self._report, self._lost, self._day = report, lost, day
+        self._known, self._masked = known, masked
         declared = schema.get("properties") or {}
+        self.blank: Mapping[str, Any] = dict.fromkeys(declared)
         self._kinds = {name: _kind(how) for name, how in declared.items()}
         nothing = type(None)
         self._fitting = {n: {nothing, *FITTING.get(k or "", ())} for n, k in self._kinds.items()}
-        self._known = known or {}
-        self._open = schema.get("additionalProperties", True) is not False
         self._choices = {n: _types(how) for n, how in declared.items() if len(_types(how)) > 1}
         self._holds = {n: _kind(how.get("items")) for n, how in declared.items()}
         self._fitting_items = {
             n: None if kind is None else frozenset(FITTING.get(kind, ()))
             for n, kind in self._holds.items()
         }
+        self._suspects: dict[tuple[type, ...], list[str]] = {}
 
     def fit(self, record: dict[str, Any]) -> None:
-        """Change, in place, the values that do not fit, and take out what the schema leaves out."""
-        fitting, kinds = self._fitting, self._kinds
-        left_out = []
-        for name, value in record.items():
-            if type(value) in fitting.get(name, ()):
-                continue
-            kind = kinds.get(name)
+        """Change, in place, the values of a record that do not fit; it was made of `blank`.
+
+        What is not declared moves, together, into one column.
+        """
+        if len(record) > len(self.blank) or record.get(COLUMN) is not None:
+            self._gather(record)
+        types = tuple(map(type, record.values()))
+        suspects = self._suspects.get(types)
+        if suspects is None:
+            suspects = self._learn(record, types)
+        for name in suspects:
+            value = record[name]
+            kind = self._kinds[name]
             if kind == "date-time" and is_canonical(value):
                 continue
             if kind == "array" and type(value) is list and self._items_fit(name, value):
                 continue
-            if kind is None:
-                if name in self._choices:
-                    record[name] = self._chosen(name, value)
-                elif self._is_left_out(name, value):
-                    left_out.append(name)
-            else:
-                fitted = self._fitted(name, kind, value)
-                if fitted is not value:
-                    record[name] = fitted
-        for name in left_out:
-            del record[name]
+            if kind == "integer" and type(value) is int and SMALLEST <= value <= LARGEST:
+                continue
+            record[name] = self._fitted(name, kind, value) if kind else self._chosen(name, value)
 
-    def _is_left_out(self, name: str, value: Any) -> bool:
-        """Decide on a property that the schema in force does not have."""
-        if name in self._kinds:  # of a kind that is not known
-            return False
-        if name in self._known or not self._open:
+    def _learn(self, record: Mapping[str, Any], types: tuple[type, ...]) -> list[str]:
+        """Find the properties whose values must be looked at, where they are of these types."""
+        if len(self._suspects) >= MOST_SHAPES:
+            self._suspects.clear()
+        self._suspects[types] = found = [
+            name
+            for name, kind in zip(record, types, strict=True)
+            if kind not in self._fitting[name] and (self._kinds[name] or name in self._choices)
+        ]
+        return found
+
+    def _gather(self, record: dict[str, Any]) -> None:
+        """Move what the schema does not declare into its column, unless somebody keeps it back."""
+        own = record.get(COLUMN)
+        names = [name for name in record if name not in self.blank]
+        found = {name: record.pop(name) for name in names}
+        if own is not None:
+            found[COLUMN] = own
+        kept = {n: value for n, value in found.items() if value is not None and self._keeps(n)}
+        if COLUMN in self.blank:
+            record[COLUMN] = kept or None
+
+    def _keeps(self, name: str) -> bool:
+        if name in self._known and name not in self.blank:
             self._report(name, "is not in the catalog: left out. Make a new one with --discover")
+        elif name in self._masked:
+            self._report(name, "is not in the schema, and masked by name: left out")
+        elif COLUMN in self.blank:
+            self._report(name, f"is not in the schema: kept in {COLUMN}")
             return True
-        if value is not None:
-            self._report(name, "is not in the schema: passed on as it is")
+        else:
+            self._report(name, f"is not in the schema, nor is {COLUMN} selected: left out")
         return False
 
     def _fitted(self, name: str, kind: str, value: Any) -> Any:
         if kind == "array" and type(value) is list:
             return self._items(name, value)
-        if kind == "integer" and type(value) is int and SMALLEST <= value <= LARGEST:
-            return value
         converted = CONVERTERS[kind](value)
+        if kind == "date" and converted:
+            self._day(name, cut := has_time_of_day(value))
+            if cut:
+                self._report(name, "held a time of day in place of a day: cut to the day")
         if converted is None:
             self._report(name, f"held a {type(value).__name__} that is no {kind}: made null")
             self._lost(name)

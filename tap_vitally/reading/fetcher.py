@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -42,8 +42,12 @@ class Fetcher:
         logger: logging.Logger,
         incremental: bool,  # noqa: FBT001
         fixed: Mapping[str, str] | None = None,
+        masked: Collection[str] = (),
     ) -> None:
-        """Prepare to read a stream; its ``name`` may differ from the resource's."""
+        """Prepare to read a stream; its ``name`` may differ from the resource's.
+
+        ``masked`` are properties that a catalog or a stream map names.
+        """
         self.resource = resource
         self.workspace = workspace
         self.name = name
@@ -58,7 +62,7 @@ class Fetcher:
             whole_parents=self.whole_parents,
         )
         embedded = workspace.settings.embedded_objects
-        self.shaper = Shaper(resource, schema, embedded, logger, self.skip, self.tally)
+        self.shaper = Shaper(resource, schema, embedded, logger, self.skip, self.tally, masked)
         self.place = Place(None)
         self.plan = FIRST_PASS
         self._long_lists: list[Parent | None] = []

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import Any
 
+from tap_vitally.reading.conform import COLUMN
+
 Schema = dict[str, Any]
+Mask = Mapping[tuple[str, ...], bool]
+"""Which properties are selected, by their breadcrumbs."""
 
 
 def in_force(given: Mapping[str, Any], own: Mapping[str, Any], keys: Sequence[str]) -> Schema:
@@ -20,7 +25,8 @@ def in_force(given: Mapping[str, Any], own: Mapping[str, Any], keys: Sequence[st
     }
     for key in keys:
         columns.setdefault(key, own["properties"][key])
-    return {**given, "properties": columns, "required": list(keys)}
+    kept = {name: how for name, how in given.items() if name != "$schema"}
+    return {**kept, "properties": columns, "required": list(keys)}
 
 
 def _nullable(how: Mapping[str, Any]) -> Schema:
@@ -43,3 +49,22 @@ def keys_in_force(
     if set(other).issuperset(own):
         return other, ""
     return other, "lacks its own: records that agree in it replace each other"
+
+
+def to_fill(schema: Schema, mask: Mask) -> Schema:
+    """Return a schema without the column of what is not declared, if that is not selected."""
+    if mask["properties", COLUMN]:
+        return schema
+    kept = {name: how for name, how in schema["properties"].items() if name != COLUMN}
+    return {**schema, "properties": kept}
+
+
+def masked(stream: str, maps: Mapping[str, Any], mask: Mask) -> set[str]:
+    """Name the properties of a stream that a catalog deselects or a stream map is about."""
+    mapped = {
+        name
+        for pattern, how in maps.items()
+        if isinstance(how, Mapping) and fnmatchcase(stream, how.get("__source__", pattern))
+        for name in how
+    }
+    return mapped.union(where[1] for where, on in mask.items() if len(where) == 2 and not on)  # noqa: PLR2004

@@ -71,8 +71,8 @@ class InventoryReader(OwnReader):
                 self.skip(f"{resource}: a record without its key")
 
             for ids in self.workspace.listing(resource).ids(self.workspace.signpost, lacking):
-                records = [{"resource": resource, "id": i, "seenAt": seen} for i in ids]
-                yield Page(context, records, weight=ID_BYTES * len(ids))
+                rows = [{"resource": resource, "id": i, "seenAt": seen} for i in ids]
+                yield Page(context, self.shaper.records(rows, context), weight=ID_BYTES * len(ids))
             yield Page(context, ends=True)
         except Refused as refusal:
             yield Page(context, failure=refusal)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
@@ -75,64 +75,102 @@ def organizations_of(account: Mapping[str, Any]) -> tuple[str, ...] | None:
     return found if told else None
 
 
-@dataclass(frozen=True)
 class Link:
-    """How records of one kind are linked: the array of ids, the single id, the copies that hold them."""
+    """How records name one kind of others: in an array of ids, in a single id, in copies of them.
 
-    array: str
-    several: tuple[str, ...]
-    one: Mapping[str, str] = field(default_factory=dict)
+    ``copies`` are where several stand, ``one`` maps each single id to where its copy stands. Bound
+    to the columns of a stream, it fills those of ids that the API did not send.
+    """
 
-    def fill(self, record: dict[str, Any], columns: Container[str]) -> None:
+    def __init__(
+        self,
+        array: str,
+        copies: Sequence[str],
+        one: Mapping[str, str],
+        columns: Container[str] = (),
+    ) -> None:
+        """Find out what may be filled, from where, the likeliest place first."""
+        self.array, self._copies, self._one = array, copies, one
+        self._told = [name for name in one if name in columns]
+        several = (*one, *one.values(), *copies, array)
+        self._singles = {
+            name: tuple(dict.fromkeys((name, one[name], *several))) for name in self._told
+        }
+        # One id that has a column of its own is not told twice, where that is how a record is linked.
+        twice = self._told and not any(name in columns for name in copies)
+        self._alone = () if twice else (*one.values(), *one)
+        self.has_array = array in columns
+
+    def bound(self, columns: Container[str]) -> Link:
+        """Bind it to the columns of a stream."""
+        return Link(self.array, self._copies, self._one, columns)
+
+    @property
+    def is_bound(self) -> bool:
+        """Return whether the stream has a column for it."""
+        return self.has_array or bool(self._told)
+
+    def fill(self, record: dict[str, Any]) -> None:
         """Fill the columns of ids that the API did not send from the copies or ids that it did."""
-        if self.array in columns:
-            self._fill_array(record)
-        for name, copy in self.one.items():
-            if name in columns and record.get(name) is None:
-                ids = _ids_in(record.get(copy))
-                if len(ids) == 1:
-                    record[name] = ids[0]
+        get = record.get
+        for name, places in self._singles.items():
+            value = get(name)
+            if type(value) is str and value:
+                continue
+            for place in places:
+                if (value := get(place)) is not None and (ids := _ids_in(value)):
+                    if len(ids) == 1:
+                        record[name] = ids[0]
+                    elif self.has_array and not get(self.array):
+                        record[self.array] = ids
+                    break
+        if self.has_array:
+            found = [value for place in self._copies if (value := get(place)) is not None]
+            if not any(found):
+                found += [value for place in self._alone if (value := get(place)) is not None]
+            sent = get(self.array)
+            if found or sent:
+                self._fill_array(record, sent, found)
 
-    def _fill_array(self, record: dict[str, Any]) -> None:
-        sent = record.get(self.array)
-        if sent and not any(isinstance(item, dict) for item in _as_list(sent)):
+    def _fill_array(self, record: dict[str, Any], sent: Any, found: list[Any]) -> None:
+        listed = sent if isinstance(sent, list) else [sent]
+        if sent and not any(isinstance(item, dict) for item in listed):
             return
-        found = [value for place in self.several if (value := record.get(place)) is not None]
-        if not any(found):
-            found += [value for place in self.one.values() if (value := record.get(place))]
         ids = dict.fromkeys(_ids_in(sent)) if sent else {}
         for value in found:
             ids.update(dict.fromkeys(_ids_in(value)))
-        if sent and len(ids) < len(_as_list(sent)):
+        if sent and len(ids) < len(listed):
             return  # of something else than records: it is made text as it is
-        if ids or (found and sent is None):
+        if ids or sent is None:
             record[self.array] = list(ids)
 
-
-def _as_list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
+    def ids_left(self, record: Mapping[str, Any]) -> list[str]:
+        """Find the ids that stand in copies alone, for which the stream has no column."""
+        if self.has_array:
+            return []
+        sent = map(record.get, (*self._copies, *self._one.values()))
+        ids = dict.fromkeys(i for value in sent if value is not None for i in _ids_in(value))
+        told = {record.get(name) for name in self._told}
+        return [] if told.issuperset(ids) else list(ids)
 
 
 LINKS = (
     Link(
         "accountIds",
-        ("accounts", "customers"),
+        ("accounts", "customers", "customerIds"),
         {"accountId": "account", "customerId": "customer"},
     ),
     Link("organizationIds", ("organizations",), {"organizationId": "organization"}),
     Link("userIds", ("users",), {"userId": "user"}),
-    Link("adminIds", ("admins",)),
+    Link("adminIds", ("admins",), {"adminId": "admin"}),
 )
-COPIES = ("account", "accounts", "customer", "customers", "organization", "organizations", "user")
-"""Records that are embedded in others and have tables of their own."""
+COPIES = frozenset(
+    {"account", "accounts", "customer", "customers", "organization", "organizations"}
+    | {"user", "users", "admin", "admins"}
+)
+"""Where records are embedded in others that have tables of their own."""
 
 
 def links_in(columns: Container[str]) -> list[Link]:
-    """Find the links of a stream, by the columns of ids that it has."""
-    return [link for link in LINKS if any(name in columns for name in (link.array, *link.one))]
-
-
-def copies_in(properties: Container[str]) -> list[str]:
-    """Name the embedded copies that a record may hold: users and admins only if their ids stand apart."""
-    more = {"users": "userIds", "admins": "adminIds"}
-    return [*COPIES, *(name for name, ids in more.items() if ids in properties)]
+    """Bind all links to the columns of a stream."""
+    return [link.bound(columns) for link in LINKS]

@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from tap_vitally.reading.conform import Conformer, identity_of
 from tap_vitally.reading.declaration import Record, Resource
-from tap_vitally.reading.links import copies_in, links_in
+from tap_vitally.reading.links import COPIES, links_in
 from tap_vitally.reading.page import Context
 from tap_vitally.reading.summary import Tally
 from tap_vitally.reading.traits import fill_traits, trait_columns_in
 from vitally_api import printable
 
-EMBEDDED = (
-    "account",
-    "accounts",
-    "customer",
-    "customers",
-    "organization",
-    "organizations",
-    "user",
-    "users",
-    "admins",
-)
 REFERENCE = ("id", "externalId", "name")
 
 
@@ -39,13 +28,17 @@ class Shaper:
         logger: logging.Logger,
         skip: Callable[[str, Context], None],
         tally: Tally,
+        masked: Collection[str] = (),
     ) -> None:
-        """Prepare to shape; ``schema`` is the one in force, which an older catalog may have made."""
+        """Prepare to shape; ``schema`` is the one in force, which an older catalog may have made.
+
+        ``masked`` are properties that a catalog or a stream map names.
+        """
         self._resource = resource
         own = resource.schema["properties"]
-        self._cut = EMBEDDED if embedded_objects == "reference" else ()
-        self._left_out = copies_in(own) if embedded_objects == "none" else ()
-        self._links, self._own = links_in(own), own
+        self._embedded = embedded_objects
+        self._every_link = links_in(own)
+        self._links = [link for link in self._every_link if link.is_bound]
         self._logger = logger
         self._skip = skip
         self._told: set[tuple[str, str]] = set()
@@ -60,17 +53,19 @@ class Shaper:
         def lost(name: str) -> None:
             tally.make_null(name, trait=name in traits)
 
-        self._conformer = Conformer(schema, self._report, lost, own)
+        self._tally = tally
+        self._conformer = Conformer(schema, self._report, lost, own, masked, tally.note_day)
 
     def records(self, rows: Iterable[Any], context: Context) -> list[Record]:
         """Make records of rows as the API sent them, without those that are none or lack their key."""
         shape, keys, inject = self._resource.shape, self._resource.primary_keys, context.inject
+        blank = self._conformer.blank
         records = []
         for row in rows:
             if not isinstance(row, dict):
                 self._skip("a row that is no record", context)
                 continue
-            record = {**row, **inject}
+            record = {**blank, **row, **inject}
             for name in inject.keys() & row.keys() if inject else ():
                 if row[name] is not None and row[name] != record[name]:
                     self._report(name, "of the API gave way to the id of the list it is from")
@@ -93,12 +88,27 @@ class Shaper:
     def _link(self, record: Record) -> None:
         """Keep the ids of what is linked, and of the copies as much as is wanted."""
         for link in self._links:
-            link.fill(record, self._own)
-        for name in self._left_out:
-            record.pop(name, None)
-        for name in self._cut:
-            if record.get(name):
-                record[name] = _reference(record[name])
+            link.fill(record)
+        if self._embedded == "full":
+            return
+        for name in COPIES.intersection(record):
+            if self._embedded == "reference":
+                record[name] = record[name] and _reference(record[name])
+        if self._embedded == "none":
+            for link in self._every_link:
+                if ids := link.ids_left(record):
+                    record[link.array] = ids
+            for name in COPIES.intersection(record):
+                del record[name]
+
+    def tell_narrow_columns(self) -> None:
+        """Say, when all has been read, which columns hold days where most values are moments."""
+        for name in self._tally.too_narrow():
+            self._report(
+                name,
+                "holds a time of day in most records, which is cut off: it is typed too narrowly. "
+                "To keep the time, make its format date-time in the catalog",
+            )
 
     def _report(self, name: str, what: str) -> None:
         if (name, what) not in self._told:

@@ -19,7 +19,8 @@ class Tally:
     ``waited`` seconds for the budget and between tries. ``stopped_early`` counts lists left before
     their end because the rest was older than the start, ``out_of_order`` lists whose order did not
     hold; ``have_none`` parents that are there and have no record; ``skipped`` is how much was left
-    out and ``reasons`` what and why, the first of them. The bookmarks are those that the run
+    out and ``reasons`` what and why, the first of them. ``days`` counts the values of each property
+    that holds days, and ``cut`` those that lost their time of day. The bookmarks are those that the run
     started from and left. Of a stream below others, ``walked`` counts the parents read, by the
     reason, of ``parents_known``; ``full_walk_at`` is when the last walk of all began.
     """
@@ -37,6 +38,8 @@ class Tally:
     ended: bool = False
     made_null: Counter[str] = field(default_factory=Counter)
     made_null_traits: Counter[str] = field(default_factory=Counter)
+    days: Counter[str] = field(default_factory=Counter)
+    cut: Counter[str] = field(default_factory=Counter)
     bookmark_before: str | None = None
     bookmark_after: str | None = None
     walked: Counter[str] = field(default_factory=Counter)
@@ -64,6 +67,16 @@ class Tally:
         with self._lock:
             (self.made_null_traits if trait else self.made_null)[name] += 1
 
+    def note_day(self, name: str, cut: bool) -> None:  # noqa: FBT001 - one of two counts
+        """Count a value of a property that holds days, and whether its time of day was cut off."""
+        with self._lock:
+            self.days[name] += 1
+            self.cut[name] += cut
+
+    def too_narrow(self) -> list[str]:
+        """Name the properties that hold days and lost a time of day in most values."""
+        return [name for name, count in self.cut.items() if 2 * count > self.days[name]]
+
     def as_record(self) -> dict[str, Any]:
         """Give the counts the names they have in the warehouse, as a record without its key."""
         return {
@@ -80,6 +93,8 @@ class Tally:
             "madeNull": self.made_null.total(),
             "madeNullProperties": dict(self.made_null),
             "madeNullTraits": self.made_null_traits.total(),
+            "cutToDay": self.cut.total(),
+            "cutToDayProperties": dict(+self.cut),
             "bookmarkBefore": self.bookmark_before,
             "bookmarkAfter": self.bookmark_after,
             "parentsWalked": None if self.parents_known is None else self.walked.total(),

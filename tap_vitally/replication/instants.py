@@ -67,12 +67,31 @@ def as_moment(value: Any) -> str | None:
 
 
 def as_day(value: Any) -> str | None:
-    """Spell a day as ``2026-03-10``; a moment is one if it is a midnight, so that nothing is cut off."""
+    """Spell a day as ``2026-03-10``: that of a moment is the one that stands in its text.
+
+    It is not brought to UTC, where it might be another day. None for what is no day.
+    """
     if isinstance(value, str) and DAY.fullmatch(value) and _is_there(value):
         return value
-    moment = moment_of(value)
-    midnight = moment and moment.timetz() == time(tzinfo=UTC)
-    return moment.date().isoformat() if moment and midnight else None
+    moment = _as_it_stands(value)
+    return moment.date().isoformat() if moment else None
+
+
+def has_time_of_day(value: Any) -> bool:
+    """Return whether a value is a moment that its day alone does not tell."""
+    moment = None if isinstance(value, str) and DAY.fullmatch(value) else _as_it_stands(value)
+    return moment is not None and moment.time() != time()
+
+
+def _as_it_stands(value: Any) -> datetime | None:
+    """Read a moment in the zone of its own text; an epoch in UTC."""
+    text = value.strip() if isinstance(value, str) else ""
+    if not text.isdecimal():
+        try:
+            return datetime.fromisoformat(text[:-1] + "Z" if text.endswith("z") else text)
+        except ValueError:
+            pass
+    return moment_of(value)
 
 
 def moment_of(value: Any) -> datetime | None:

@@ -82,6 +82,8 @@ class SyncRunsStream(OwnStream):
             "madeNullTraits",
             "Values made null in the columns that trait_columns adds; traits keeps them.",
         ),
+        f.integer("cutToDay", "Values that lost a time of day, since their column holds days."),
+        f.free_form("cutToDayProperties", "How many of them each property has."),
         f.moment("bookmarkBefore", "Bookmark at the start; null if none."),
         f.moment("bookmarkAfter", "Bookmark at the end; null if none."),
         f.integer(

@@ -125,9 +125,9 @@ class CustomObjectInstancesStream(VitallyStream):
         f.objects(
             "customers", "All accounts of the record (accounts.id), as copies with their traits."
         ),
-        f.texts("accountIds", "Ids of those accounts (accounts.id)."),
         f.ORGANIZATION_ID,
         f.ORGANIZATION,
+        *f.LINKS,
         f.text("createdByVitallyUserId", "Team member who created the record (admins.id)."),
         f.text("ownedByVitallyUserId", "Team member who owns the record (admins.id)."),
         f.objects("descriptionBody", "Description as blocks of rich text; not documented."),

@@ -86,24 +86,33 @@ def objects(name: str, description: str) -> Field:
 
 
 def record(*fields: Field) -> Schema:
-    """Build the JSON schema of a record whose undeclared properties are let through."""
+    """Build the JSON schema of a record, with a column for what the API sends beyond it.
+
+    It has no ``$schema``, which some targets do not expect.
+    """
+    declared = (*fields, ADDITIONAL)
     return {
         "type": "object",
-        "properties": {field.name: field.schema for field in fields},
-        "required": [field.name for field in fields if field.required],
+        "properties": {field.name: field.schema for field in declared},
+        "required": [field.name for field in declared if field.required],
         "additionalProperties": True,
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
     }
 
 
 def with_keys(schema: Schema, *keys: Field) -> Schema:
     """Put further key properties in front of an existing schema."""
-    added = record(*keys)
+    added = {key.name: key.schema for key in keys}
     return {
         **schema,
-        "properties": {**added["properties"], **schema["properties"]},
-        "required": [*added["required"], *schema["required"]],
+        "properties": {**added, **schema["properties"]},
+        "required": [*added, *schema["required"]],
     }
+
+
+ADDITIONAL = free_form(
+    "additionalProperties",
+    "What the API sent beyond the columns, by name; null where there is nothing.",
+)
 
 
 # What nearly every record has
@@ -148,6 +157,15 @@ ORGANIZATION_ID = text(
 ORGANIZATION = free_form(
     "organization",
     ("The organization as it was when Vitally sent the record; may be null or an empty object."),
+)
+
+LINKS = (
+    texts(
+        "accountIds", "Ids of linked accounts (accounts.id); null where Vitally names none or one."
+    ),
+    texts("organizationIds", "Ids of linked organizations (organizations.id), in the same way."),
+    texts("userIds", "Ids of linked users (users.id); null where Vitally names none."),
+    texts("adminIds", "Ids of linked team members (admins.id); null where Vitally names none."),
 )
 
 # Accounts, organizations and users
@@ -219,9 +237,7 @@ CATEGORY_SCHEMA = record(
 
 LINKED = (
     objects("accounts", "Accounts of the conversation (accounts.id), where Vitally sends them."),
-    texts("accountIds", "Ids of those accounts; null where not sent."),
     objects("users", "Users of the conversation (users.id), where Vitally sends them."),
-    texts("userIds", "Ids of those users; null where not sent."),
     objects("admins", "Team members of the conversation (admins.id), where Vitally sends them."),
-    texts("adminIds", "Ids of those team members; null where not sent."),
+    *LINKS,
 )

@@ -61,11 +61,10 @@ class MeetingsStream(VitallyStream):
             ),
         ),
         f.objects("accounts", "Accounts of the participants (accounts.id), as copies."),
-        f.texts("accountIds", "Ids of those accounts (accounts.id)."),
         f.objects(
             "organizations", "Organizations of the participants (organizations.id), as copies."
         ),
-        f.texts("organizationIds", "Ids of those organizations (organizations.id)."),
+        *f.LINKS,
         f.objects("notes", "Notes linked to the meeting (notes.id)."),
         f.objects("tasks", "Tasks linked to the meeting (tasks.id)."),
         f.TRAITS,

@@ -43,6 +43,7 @@ class NotesStream(VitallyStream):
         f.CATEGORY,
         f.TAGS,
         f.objects("users", "Users the note is linked to; often empty, members not documented."),
+        *f.LINKS,
         f.SOURCE,
         f.TRAITS,
     )

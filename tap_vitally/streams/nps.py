@@ -27,6 +27,7 @@ class NpsResponsesStream(VitallyStream):
         f.text("target", "List the response was read from: accounts or organization."),
         f.text("userId", "User who was asked (users.id)."),
         f.free_form("user", "That user, without accounts, organizations and segments."),
+        *f.LINKS,
         f.number("score", "Score given, 0 to 10; null when the survey was dismissed."),
         f.text("feedback", "Comment; null when none was left."),
         f.moment("respondedAt", "When the user answered; null when not answered."),

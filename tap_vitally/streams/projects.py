@@ -29,6 +29,7 @@ class ProjectsStream(VitallyStream):
         f.ARCHIVED_AT,
         f.ACCOUNT_ID,
         f.ORGANIZATION_ID,
+        *f.LINKS,
         f.text("name", "Name of the project."),
         f.text("templateId", "Template it was made from (project_templates.id); may not be sent."),
         PROJECT_CATEGORY_ID,

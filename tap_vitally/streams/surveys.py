@@ -14,10 +14,12 @@ SURVEY_ID = f.text(
 
 
 def _with_one_user(row: Record) -> Record:
-    """Fold the two spellings of the user's id into one."""
-    user = row.pop("userID", None)
+    """Fold the two spellings of the user's id into one, unless they name two users."""
+    user = row.get("userID")
     if row.get("userId") is None:
         row["userId"] = user
+    if user == row["userId"]:
+        row.pop("userID", None)
     return row
 
 
@@ -45,6 +47,7 @@ class SurveyResponsesStream(VitallyStream):
         f.text("userId", "User who answered (users.id), whether sent as userId or as userID."),
         f.ACCOUNT_ID,
         f.ORGANIZATION_ID,
+        *f.LINKS,
         f.text("title", "Documented for responses, though it seems to describe a question."),
         f.text("body", "Documented for responses, though it seems to describe the survey."),
         f.objects(

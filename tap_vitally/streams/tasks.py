@@ -44,6 +44,7 @@ class TasksStream(VitallyStream):
             "projects", "Projects the task is part of (projects.id), nearly complete copies."
         ),
         f.text("meetingId", "Meeting the task came out of (meetings.id); null otherwise."),
+        *f.LINKS,
         f.SOURCE,
         f.TRAITS,
     )

@@ -140,7 +140,7 @@ def switched(sandbox: Sandbox, stream: str, before: Row, after: Row) -> tuple[An
 
 EMBEDDED = {
     "users": ("accounts", "organizations"),
-    "notes": ("account", "organization"),
+    "notes": ("account", "organization", "users"),
     "nps_responses": ("user",),
     "meetings": ("accounts", "organizations"),
     "custom_object_instances": ("customer", "customers", "organization"),

@@ -7,12 +7,13 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Any
 from unittest import mock
 
@@ -232,20 +233,30 @@ def run_in_process(
 
 
 @contextmanager
-def waits_pass_in_no_time() -> Iterator[None]:
-    """Let all that the tap waits for before it tries again pass at once.
+def waits_pass_in_no_time(passing: Callable[[float], None] = lambda _: None) -> Iterator[None]:
+    """Let all that a program waits for before it tries again pass at once.
 
-    The tap's patience is measured on the same clock, so it lasts as long as ever, counted in tries.
+    Its patience is measured on the same clock, so it lasts as long as ever, counted in tries.
+    ``passing`` is told of the seconds, for a clock that has to go along.
     """
     passed = 0.0
+    lock = Lock()
 
-    def sleep(_: Budget, seconds: float) -> None:
+    def sleep(budget: Budget, seconds: float) -> None:
         nonlocal passed
-        passed += seconds
+        wait(budget, 0)  # which a stop ends
+        with lock:
+            passed += seconds
+            passing(seconds)
 
+    def monotonic(_: Budget) -> float:
+        return passed
+
+    wait = Budget.sleep
     with (
         mock.patch.object(Budget, "sleep", sleep),
         mock.patch.object(Budget, "pause", sleep),
+        mock.patch.object(Budget, "monotonic", monotonic),
         mock.patch.object(retrying, "time", mock.Mock(monotonic=lambda: passed)),
     ):
         yield

@@ -19,13 +19,14 @@ from singer_sdk.singerlib.catalog import Catalog, Metadata, SelectionMask
 from singer_sdk.singerlib.schema import Schema
 from typing_extensions import override
 
-from tap_vitally.reading.declaration import ONE, Parse, Record, Resource, Shape, Variants
+from tap_vitally.reading.declaration import Parse, Record, Resource, Shape
 from tap_vitally.reading.in_force import in_force, keys_in_force, masked, to_fill
 from tap_vitally.reading.links import COPIES
 from tap_vitally.reading.page import Context
 from tap_vitally.reading.reader import Reader
 from tap_vitally.reading.run import Run
 from vitally_api import Refused, printable
+from vitally_api.resources import ONE, ApiList, Variants
 
 if TYPE_CHECKING:
     from singer_sdk.helpers._batch import BatchConfig
@@ -60,6 +61,7 @@ class VitallyStream(Stream):
 
     name: str = ""
     schema: dict[str, Any]
+    api: ClassVar[ApiList | None] = None
     path: ClassVar[str] = ""
     records_jsonpath: ClassVar[str] = "$.results[*]"
     primary_keys: ClassVar[tuple[str, ...]] = ("id",)
@@ -92,6 +94,8 @@ class VitallyStream(Stream):
         if unknown:
             msg = f"{cls.__name__} declares {', '.join(sorted(unknown))}, which no stream has"
             raise TypeError(msg)
+        if cls.api and "api" in vars(cls):
+            cls.path, cls.variants, cls.sortable = cls.api.path, cls.api.variants, cls.api.sortable
         declared = {each.name: getattr(cls, each.name) for each in fields(Resource)}
         declared["parent"] = cls.parent.resource if cls.parent else None
         declared["parents"] = cls.parents or (cls.parent.name if cls.parent else "")

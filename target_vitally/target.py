@@ -47,6 +47,7 @@ from vitally_api import (
     Vitally,
     VitallyError,
     encoded,
+    printable,
     read_timeout,
 )
 
@@ -189,6 +190,12 @@ class TargetVitally(SeamTarget):
             msg = (
                 f"{total['rejected']:,} rows were rejected and {total['uncertain']:,} are uncertain: see "
                 "the summary above, results_file and rejects_file."
+            )
+            raise VitallyError(msg)
+        if unmatched := self.run.outcomes.unmatched:
+            msg = (
+                f"Of {', '.join(map(printable, unmatched))} no row matched a record, and mode update "
+                "creates none: look at match, and at the column of the key."
             )
             raise VitallyError(msg)
 

@@ -21,9 +21,10 @@ HEIGHTS = {
     "target_vitally.planning": 0,
     "singer_command": 3,
     "vitally_api": 0,
+    "vitally_api.resources": -1,
     "vitally_api.values": -1,
 }
-SHARED = {"singer_command", "vitally_api", "vitally_api.values"}
+SHARED = {"singer_command", "vitally_api", "vitally_api.resources", "vitally_api.values"}
 """A room may import what lies lower, in its own package or in a shared one; types count too."""
 SDK_FROM = 2
 """The seam to the SDK; what lies below it does not know of Singer."""

@@ -78,6 +78,10 @@ class Budget:
         with self._turn:
             self._rate.pause(self._clock() + seconds)
 
+    def monotonic(self) -> float:
+        """Return the seconds of the clock that waits go by."""
+        return self._clock()
+
     def sleep(self, seconds: float) -> None:
         """Wait alone, for a retry; `Cancelled` is raised if the run is stopped meanwhile."""
         end = self._clock() + seconds

@@ -2,52 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tap_vitally.reading.settings import Settings
 from vitally_api import rows_at
+from vitally_api.resources import ACCOUNT_STATUS, ARCHIVED, Variants
 
 Record = dict[str, Any]
 Parse = Callable[[Any], list[Record]]
 Shape = Callable[[Record], Record]
-
-
-@dataclass(frozen=True)
-class Variants:
-    """The lists a stream is made of, which differ in one query parameter.
-
-    ``parameter`` is empty for a stream of one list; ``values`` chooses its values by the settings,
-    in the order in which they are read; ``inject`` is the property that tells which list a record
-    came from.
-    """
-
-    parameter: str = ""
-    values: Callable[[Settings], Sequence[str]] = lambda _: ("",)
-    inject: str | None = None
-
-
-ONE = Variants()
-ARCHIVED = Variants(
-    "archived", lambda settings: ("false", "true") if settings.include_archived else ("false",)
-)
-ACCOUNT_STATUS = Variants("status", lambda settings: (settings.account_status,))
-NPS_TARGETS = Variants("target", lambda _: ("accounts", "organization"), inject="target")
-CUSTOM_FIELD_MODELS = Variants(
-    "model",
-    lambda _: (
-        "accounts",
-        "organizations",
-        "users",
-        "conversations",
-        "notes",
-        "tasks",
-        "projects",
-        "team",
-    ),
-    inject="model",
-)
 
 
 @dataclass(frozen=True)
@@ -112,7 +77,7 @@ class Resource:
                 {variants.parameter: value},
                 {variants.inject: value} if variants.inject else {},
             )
-            for value in variants.values(settings)
+            for value in _chosen(variants, settings)
         ]
 
     def all_lists(self, settings: Settings) -> list[Variant]:
@@ -120,3 +85,12 @@ class Resource:
         return self.lists(
             replace(settings, account_status="activeOrChurned", include_archived=True)
         )
+
+
+def _chosen(variants: Variants, settings: Settings) -> tuple[str, ...]:
+    """Return the values of a parameter that the settings ask for."""
+    if variants.parameter == ACCOUNT_STATUS.parameter:
+        return (settings.account_status,)
+    if variants.parameter == ARCHIVED.parameter and not settings.include_archived:
+        return variants.values[:1]
+    return variants.values

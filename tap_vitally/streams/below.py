@@ -8,7 +8,6 @@ API: GET /accounts/:accountId/..., GET /organizations/:organizationId/...
 
 from __future__ import annotations
 
-from tap_vitally.reading.declaration import ACCOUNT_STATUS, ARCHIVED, ONE, Variants
 from tap_vitally.reading.nested import NestedReader
 from tap_vitally.stream import VitallyStream
 from tap_vitally.streams import fields as f
@@ -19,6 +18,7 @@ from tap_vitally.streams.notes import NotesStream
 from tap_vitally.streams.nps import NpsResponsesStream
 from tap_vitally.streams.projects import ProjectsStream
 from tap_vitally.streams.tasks import TasksStream
+from vitally_api.resources import ACCOUNT_STATUS, ARCHIVED, ONE, Variants
 
 Row = tuple[type[VitallyStream], type[VitallyStream], Variants, str]
 

@@ -11,6 +11,7 @@ from tap_vitally.reading.links import ids_named
 from tap_vitally.stream import VitallyStream
 from tap_vitally.streams import fields as f
 from vitally_api import Unreadable, rows_at
+from vitally_api.resources import LISTS
 
 EXTERNAL_URL = f.text(
     "externalUrl", "Address of the record in the system it came from; rarely sent."
@@ -27,7 +28,7 @@ class ConversationsStream(VitallyStream):
     """
 
     name = "conversations"
-    path = "/conversations"
+    api = LISTS["conversations"]
     schema = f.record(
         f.ID,
         f.CREATED_AT,

@@ -10,10 +10,10 @@ from typing import Any
 from singer_sdk import Tap
 
 from tap_vitally.reading.children import ChildReader
-from tap_vitally.reading.declaration import ARCHIVED, CUSTOM_FIELD_MODELS
 from tap_vitally.reading.inventory import DefinitionsReader
 from tap_vitally.stream import VitallyStream
 from tap_vitally.streams import fields as f
+from vitally_api.resources import LISTS
 
 CUSTOM_FIELD = (
     f.key("path", "Key under which records hold the value in their traits."),
@@ -35,13 +35,11 @@ class CustomFieldsStream(VitallyStream):
     """
 
     name = "custom_fields"
-    path = "/customFields"
+    api = LISTS["custom_fields"]
     records_jsonpath = "$[*]"
     primary_keys = ("model", "path")
     replication_key = None
-    sortable = False
     paginated = False
-    variants = CUSTOM_FIELD_MODELS
     schema = f.record(
         f.key("model", "Kind of record the field belongs to, such as accounts or notes."),
         *CUSTOM_FIELD,
@@ -55,7 +53,7 @@ class CustomObjectsStream(VitallyStream):
     """
 
     name = "custom_objects"
-    path = "/customObjects"
+    api = LISTS["custom_objects"]
     replication_key = None
     reader = DefinitionsReader
     schema = f.record(
@@ -108,8 +106,7 @@ class CustomObjectInstancesStream(VitallyStream):
     parent = CustomObjectsStream
     reader = ChildReader
     parent_key = "customObjectId"
-    path = "/customObjects/{customObjectId}/instances"
-    variants = ARCHIVED
+    api = LISTS["custom_object_instances"]
     schema = f.record(
         f.ID,
         f.CREATED_AT,
@@ -141,8 +138,7 @@ class CustomObjectStream(VitallyStream):
     API: GET /customObjects/:id/instances
     """
 
-    path = CustomObjectInstancesStream.path
-    variants = ARCHIVED
+    api = CustomObjectInstancesStream.api
     schema = CustomObjectInstancesStream.schema
 
 

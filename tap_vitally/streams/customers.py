@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from tap_vitally.reading.children import SnapshotReader, breakdown_in
-from tap_vitally.reading.declaration import ACCOUNT_STATUS
 from tap_vitally.stream import VitallyStream
 from tap_vitally.streams import fields as f
 from vitally_api import single
+from vitally_api.resources import LISTS
 
 FIRST_PAID_DATE = f.moment(
     "firstPaidDate", "When the customer first paid; null when not set, and not always sent."
@@ -29,8 +29,7 @@ class AccountsStream(VitallyStream):
     """
 
     name = "accounts"
-    path = "/accounts"
-    variants = ACCOUNT_STATUS
+    api = LISTS["accounts"]
     schema = f.record(
         f.ID,
         f.CREATED_AT,
@@ -53,7 +52,7 @@ class OrganizationsStream(VitallyStream):
     """
 
     name = "organizations"
-    path = "/organizations"
+    api = LISTS["organizations"]
     schema = f.record(
         f.ID,
         f.CREATED_AT,
@@ -86,7 +85,7 @@ class UsersStream(VitallyStream):
     """
 
     name = "users"
-    path = "/users"
+    api = LISTS["users"]
     schema = f.record(
         f.ID,
         f.CREATED_AT,
@@ -148,11 +147,10 @@ class AdminsStream(VitallyStream):
     """
 
     name = "admins"
-    path = "/admins"
+    api = LISTS["admins"]
     optional = True
     parse = single
     replication_key = None
-    sortable = False
     schema = f.record(
         f.ID,
         f.text("name", "Full name of the person."),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from tap_vitally.reading.conform import identity_of
-from tap_vitally.reading.declaration import ARCHIVED, Record
+from tap_vitally.reading.declaration import Record
 from tap_vitally.reading.transcripts import TranscriptReader
 from tap_vitally.stream import VitallyStream
 from tap_vitally.streams import fields as f
+from vitally_api.resources import LISTS
 
 
 class MeetingsStream(VitallyStream):
@@ -19,8 +20,7 @@ class MeetingsStream(VitallyStream):
     """
 
     name = "meetings"
-    path = "/meetings"
-    variants = ARCHIVED
+    api = LISTS["meetings"]
     schema = f.record(
         f.ID,
         f.CREATED_AT,
@@ -91,7 +91,7 @@ class MeetingTranscriptsStream(VitallyStream):
     parent = MeetingsStream
     parent_key = "meetingId"
     only_changed = True
-    path = "/meetingTranscripts"
+    api = LISTS["meeting_transcripts"]
     selected_by_default = False
     parent_ids = ("id", "meetingId")
     shape = _identified

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tap_vitally.reading.declaration import ARCHIVED
 from tap_vitally.stream import VitallyStream
 from tap_vitally.streams import fields as f
+from vitally_api.resources import LISTS
 
 
 class NotesStream(VitallyStream):
@@ -16,8 +16,7 @@ class NotesStream(VitallyStream):
     """
 
     name = "notes"
-    path = "/notes"
-    variants = ARCHIVED
+    api = LISTS["notes"]
     schema = f.record(
         f.ID,
         f.CREATED_AT,
@@ -56,6 +55,6 @@ class NoteCategoriesStream(VitallyStream):
     """
 
     name = "note_categories"
-    path = "/noteCategories"
+    api = LISTS["note_categories"]
     replication_key = None
     schema = f.CATEGORY_SCHEMA

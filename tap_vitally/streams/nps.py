@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tap_vitally.reading.declaration import NPS_TARGETS
 from tap_vitally.stream import VitallyStream
 from tap_vitally.streams import fields as f
+from vitally_api.resources import LISTS
 
 
 class NpsResponsesStream(VitallyStream):
@@ -17,8 +17,7 @@ class NpsResponsesStream(VitallyStream):
     """
 
     name = "nps_responses"
-    path = "/npsResponses"
-    variants = NPS_TARGETS
+    api = LISTS["nps_responses"]
     schema = f.record(
         f.ID,
         f.CREATED_AT,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tap_vitally.reading.declaration import ARCHIVED
 from tap_vitally.stream import VitallyStream
 from tap_vitally.streams import fields as f
+from vitally_api.resources import LISTS
 
 PROJECT_CATEGORY_ID = f.text(
     "projectCategoryId", "Category (project_categories.id); null when uncategorised."
@@ -20,8 +20,7 @@ class ProjectsStream(VitallyStream):
     """
 
     name = "projects"
-    path = "/projects"
-    variants = ARCHIVED
+    api = LISTS["projects"]
     schema = f.record(
         f.ID,
         f.CREATED_AT,
@@ -64,7 +63,7 @@ class ProjectTemplatesStream(VitallyStream):
     """
 
     name = "project_templates"
-    path = "/projectTemplates"
+    api = LISTS["project_templates"]
     replication_key = None
     schema = f.record(
         f.ID,
@@ -85,6 +84,6 @@ class ProjectCategoriesStream(VitallyStream):
     """
 
     name = "project_categories"
-    path = "/projectCategories"
+    api = LISTS["project_categories"]
     replication_key = None
     schema = f.CATEGORY_SCHEMA

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tap_vitally.reading.declaration import ARCHIVED
 from tap_vitally.stream import VitallyStream
 from tap_vitally.streams import fields as f
+from vitally_api.resources import LISTS
 
 
 class TasksStream(VitallyStream):
@@ -16,8 +16,7 @@ class TasksStream(VitallyStream):
     """
 
     name = "tasks"
-    path = "/tasks"
-    variants = ARCHIVED
+    api = LISTS["tasks"]
     schema = f.record(
         f.ID,
         f.CREATED_AT,
@@ -57,6 +56,6 @@ class TaskCategoriesStream(VitallyStream):
     """
 
     name = "task_categories"
-    path = "/taskCategories"
+    api = LISTS["task_categories"]
     replication_key = None
     schema = f.CATEGORY_SCHEMA

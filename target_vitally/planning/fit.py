@@ -100,7 +100,8 @@ def fit(meaning: Meaning, record: Record, nulls: Nulls, protected: Sequence[str]
 
 def marks(resource: Resource, fitted: Fitted) -> set[Key]:
     """Name every key by which other rows may speak of the same record."""
-    said = {Key(by, str(v)) for by in resource.keys if (v := fitted.properties.get(by))}
+    given = {by: key_text(by, fitted.properties.get(by)) for by in resource.keys}
+    said = {Key(by, text) for by, text in given.items() if text}
     return said | {fitted.key} if fitted.key else said
 
 
@@ -155,8 +156,8 @@ def _key(meaning: Meaning, record: Record, properties: Record) -> Key | None:
         return Key(match, text) if text else None
     usual = (*((resource.key,) if resource.key else ()), "id")
     for by in (match,) if match else usual:
-        if properties.get(by):
-            return Key(by, str(properties[by]))
+        if text := key_text(by, properties.get(by)):
+            return Key(by, text)
     return None if resource.key or resource.model else _place(meaning, record)
 
 

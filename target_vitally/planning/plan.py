@@ -34,6 +34,9 @@ WORDS: tuple[Word, ...] = (
 )
 ARCHIVED = "archived in Vitally, where nobody can say what a write would do to it"
 
+NO_RECORD = "no record has this"
+"""What the reason begins with of a row that could only update."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -91,7 +94,7 @@ def plan(  # noqa: PLR0911, PLR0913 - a table of cases
 
 
 def _key_name(wanted: Fitted) -> str:
-    return wanted.key.by if wanted.key else "key"
+    return wanted.key.by if wanted.key else "key: the row has none"
 
 
 def _deletion(record: Record | None) -> Plan:
@@ -107,15 +110,15 @@ def _creation(  # noqa: PLR0911 - a table of cases
 ) -> Plan:
     """Decide on a row whose record is not there."""
     if mode == "update":
-        return Plan("ignored", "there is nothing to update")
+        return Plan("ignored", f"{NO_RECORD} {_key_name(wanted)}")
     if missing:
         return Plan("rejected", missing)
     if wanted.key and wanted.key.by == "id":
         if wanted.copy:
             return Plan("ignored", "a row without a key of its own cannot be copied")
-        return Plan("rejected", "no record has this id")
+        return Plan("rejected", f"{NO_RECORD} id")
     if wanted.key and wanted.key.by == "email" and not body.get(resource.key or ""):
-        return Plan("rejected", "no record has this email, and to create one takes an externalId")
+        return Plan("rejected", f"{NO_RECORD} email, and to create one takes an externalId")
     if wanted.key is None and resource.key and (resource.key_needed or mode != "create"):
         if wanted.copy:
             return Plan("ignored", "a row without a key of its own cannot be copied")

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from types import MappingProxyType
 from typing import Any, Literal
+
+from vitally_api.resources import ARCHIVED, ApiList
 
 Record = dict[str, Any]
 """A row that came in, or a record as Vitally shows it."""
 
 Kind = Literal[
     "text",
+    "email",
     "html",
     "number",
     "integer",
@@ -76,28 +78,30 @@ class Reference:
 class Resource:
     """A kind of record that Vitally takes.
 
-    ``single`` tells for ``id`` and for each key how one record is read: by its ``path``, by a
-    ``search``, or (absent) only out of the list. ``model`` is the name of its custom fields, None
-    where it has no traits. ``one_of`` are groups of which a create needs one property. ``lists`` are
-    the queries of its lists; a workspace may refuse those after the first.
+    ``api`` is its list, whose path also takes what is created. ``model`` is the name of its custom
+    fields, None where it has no traits. ``one_of`` are groups of which a create needs one property.
+    ``upserts`` if a second POST with its key is an update, as the API notes (writing, 1.3) have it.
     """
 
     name: str
-    path: str
+    api: ApiList
     rank: int
     properties: tuple[Property, ...]
     references: tuple[Reference, ...] = ()
     key: str | None = "externalId"
     keys: tuple[str, ...] = ("id", "externalId")
     key_needed: bool = True
-    single: Mapping[str, Literal["path", "search"]] = field(default_factory=dict)
     one_of: tuple[tuple[str, ...], ...] = ()
     model: str | None = None
-    lists: tuple[Mapping[str, str], ...] = (MappingProxyType({}),)
-    archives: bool = False
+    upserts: bool = False
     read_only: frozenset[str] = frozenset()
     door: str = "record"
     needs_flag: str = ""
+
+    @property
+    def archives(self) -> bool:
+        """Whether a delete only archives its records."""
+        return self.api.variants is ARCHIVED
 
     @cached_property
     def by_name(self) -> Mapping[str, Property]:

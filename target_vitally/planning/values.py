@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from target_vitally.planning.resource import Kind
-from vitally_api.values import LONGEST_NUMBER, InvalidValue, number_of, text_of
+from vitally_api.values import LONGEST_NUMBER, InvalidValue, email_text, number_of, text_of
 
 TRUE, FALSE = frozenset({"true", "t", "yes", "1"}), frozenset({"false", "f", "no", "0"})
 
@@ -117,6 +117,7 @@ def _as_it_is(value: Any) -> Any:
 
 FITTERS = {
     "text": text_of,
+    "email": text_of,
     "html": text_of,
     "number": number_of,
     "integer": _integer,
@@ -129,6 +130,10 @@ FITTERS = {
     "json": _as_it_is,
     "people": _people,
 }
+
+
+READ_AS = {"email": email_text, "date": _date, "instant": moment}
+"""What values of a kind are read as before they are compared."""
 
 
 def trait(value: Any) -> Any:
@@ -150,10 +155,8 @@ def same(kind: Kind, wanted: Any, present: Any) -> bool:
     if kind in {"tags", "ids"}:
         shown = present if isinstance(present, list) else [present]
         return {str(item) for item in wanted} == {str(item) for item in shown}
-    if kind == "date":
-        return _alike(_date, wanted, present)
-    if kind == "instant":
-        return _alike(moment, wanted, present)
+    if kind in READ_AS:
+        return _alike(READ_AS[kind], wanted, present)
     return same_json(wanted, present)
 
 

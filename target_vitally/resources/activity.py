@@ -13,13 +13,14 @@ from target_vitally.resources.parts import (
     organization,
     prop,
 )
+from vitally_api.resources import LISTS
 
 TAGS = prop("tags", "tags", clears=False, always=True)
 """An update without them takes them away."""
 
 TASKS = Resource(
     name="tasks",
-    path="tasks",
+    api=LISTS["tasks"],
     rank=4,
     properties=(
         OWN_ID,
@@ -42,16 +43,14 @@ TASKS = Resource(
         named("categoryId", "categoryName", "task_categories", "category"),
     ),
     key_needed=False,
-    single={"id": "path"},
     one_of=(PARENTS,),
     model="tasks",
-    archives=True,
     read_only=STAMPS | {"archivedAt", "createdById", "meetingId", "projects", "source"},
 )
 
 NOTES = Resource(
     name="notes",
-    path="notes",
+    api=LISTS["notes"],
     rank=4,
     properties=(
         OWN_ID,
@@ -71,16 +70,14 @@ NOTES = Resource(
         named("categoryId", "categoryName", "note_categories", "category"),
     ),
     key_needed=False,
-    single={"id": "path"},
     one_of=(PARENTS,),
     model="notes",
-    archives=True,
     read_only=STAMPS | {"archivedAt", "meetingDescription", "source", "users"},
 )
 
 PROJECTS = Resource(
     name="projects",
-    path="projects",
+    api=LISTS["projects"],
     rank=4,
     properties=(
         prop("templateId", needed=True, fixed=True, clears=False),
@@ -103,10 +100,8 @@ PROJECTS = Resource(
     key=None,
     keys=("id",),
     key_needed=False,
-    single={"id": "path"},
     one_of=(PARENTS,),
     model="projects",
-    archives=True,
     read_only=STAMPS
     | {"actualCompletionDate", "actualStartDate", "archivedAt", "durationInDays", "externalId"},
     door="project",
@@ -114,7 +109,7 @@ PROJECTS = Resource(
 
 NPS_RESPONSES = Resource(
     name="nps_responses",
-    path="npsResponses",
+    api=LISTS["nps_responses"],
     rank=4,
     properties=(
         OWN_ID,
@@ -132,8 +127,6 @@ NPS_RESPONSES = Resource(
         ),
     ),
     key_needed=False,
-    single={"id": "path"},
-    # Answers about an organization stand in a list of their own.
-    lists=({}, {"target": "organization"}),
+    upserts=True,
     read_only=STAMPS | {"dismissedAt", "target"},
 )

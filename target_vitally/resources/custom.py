@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from target_vitally.planning.resource import Reference, Resource, Way
 from target_vitally.resources.parts import OWN_ID, STAMPS, account, admin, organization, prop
+from vitally_api.resources import LISTS
 
 CUSTOM_OBJECTS = Resource(
     name="custom_objects",
-    path="customObjects",
+    api=LISTS["custom_objects"],
     rank=3,
     properties=(
         prop("name", needed=True, clears=False),
@@ -17,7 +18,6 @@ CUSTOM_OBJECTS = Resource(
     ),
     key="name",
     keys=("id", "name"),
-    single={"id": "path"},
     read_only=STAMPS | {"syncActive"},
     door="custom_object",
     needs_flag="delete_custom_objects",
@@ -25,7 +25,7 @@ CUSTOM_OBJECTS = Resource(
 
 CUSTOM_OBJECT_INSTANCES = Resource(
     name="custom_object_instances",
-    path="customObjects/{customObjectId}/instances",
+    api=LISTS["custom_object_instances"],
     rank=4,
     properties=(
         OWN_ID,
@@ -46,10 +46,8 @@ CUSTOM_OBJECT_INSTANCES = Resource(
         admin("ownedByVitallyUserId", "ownerEmail"),
     ),
     key_needed=False,
-    single={"id": "search", "externalId": "search"},
     one_of=(("customerId", "organizationId"),),
     model="customObjects",
-    archives=True,
     read_only=STAMPS
     | {"accountIds", "archivedAt", "createdByVitallyUserId", "customers", "descriptionBody"},
 )

@@ -4,31 +4,30 @@ from __future__ import annotations
 
 from target_vitally.planning.resource import Reference, Resource, Way
 from target_vitally.resources.parts import (
-    BY_EITHER,
     COUNTS,
     EXTERNAL_ID,
     STAMPS,
     organization,
     prop,
 )
+from vitally_api.resources import LISTS
 
 ORGANIZATIONS = Resource(
     name="organizations",
-    path="organizations",
+    api=LISTS["organizations"],
     rank=0,
+    upserts=True,
     properties=(EXTERNAL_ID, prop("name", needed=True)),
-    single=BY_EITHER,
     model="organizations",
     read_only=STAMPS | COUNTS | {"accountOwnerId", "accountsCount", "organizationOwnerId"},
 )
 
 ACCOUNTS = Resource(
     name="accounts",
-    path="accounts",
+    api=LISTS["accounts"],
     rank=1,
     properties=(EXTERNAL_ID, prop("name", needed=True), prop("organizationId")),
     references=(organization(),),
-    single=BY_EITHER,
     model="accounts",
     # Its owner can only be taken away by the API: whoever means that does it in the app.
     read_only=STAMPS | COUNTS | {"accountOwnerId"},
@@ -36,12 +35,12 @@ ACCOUNTS = Resource(
 
 USERS = Resource(
     name="users",
-    path="users",
+    api=LISTS["users"],
     rank=2,
     properties=(
         EXTERNAL_ID,
         prop("name"),
-        prop("email"),
+        prop("email", "email"),
         prop("avatar"),
         prop("unsubscribedFromConversations", "boolean", clears=False),
         prop("joinDate", "instant"),
@@ -72,7 +71,6 @@ USERS = Resource(
     ),
     keys=("id", "externalId", "email"),
     door="user",
-    single={"id": "path", "externalId": "path", "email": "search"},
     one_of=(("accountIds", "organizationIds"),),
     model="users",
     read_only=STAMPS

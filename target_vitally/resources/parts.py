@@ -31,7 +31,6 @@ COUNTS = frozenset(
     }
 )
 """What Vitally works out, or only the app edits."""
-BY_EITHER: dict[str, Any] = {"id": "path", "externalId": "path"}
 
 EXTERNAL_ID = Property("externalId", needed=True, fixed=True, clears=False)
 OWN_ID = Property("externalId", fixed=True, clears=False)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from target_vitally.planning.resource import Reference, Resource, Way
-from target_vitally.resources.parts import BY_EITHER, EXTERNAL_ID, STAMPS, prop
+from target_vitally.resources.parts import EXTERNAL_ID, STAMPS, prop
+from vitally_api.resources import LISTS, ApiList
 
 CONVERSATIONS = Resource(
     name="conversations",
-    path="conversations",
+    api=LISTS["conversations"],
     rank=4,
     properties=(
         EXTERNAL_ID,
         prop("subject", needed=True, clears=False, always=True),
         prop("messages", "list", clears=False),
     ),
-    single={"id": "path"},
     model="conversations",
     read_only=STAMPS
     | {
@@ -34,7 +34,7 @@ CONVERSATIONS = Resource(
 
 MESSAGES = Resource(
     name="messages",
-    path="conversations/{conversationId}/messages",
+    api=ApiList("/conversations/{conversationId}/messages"),
     rank=5,
     properties=(
         EXTERNAL_ID,
@@ -67,7 +67,7 @@ MESSAGES = Resource(
 
 MEETINGS = Resource(
     name="meetings",
-    path="meetings",
+    api=LISTS["meetings"],
     rank=4,
     properties=(
         EXTERNAL_ID,
@@ -82,9 +82,7 @@ MEETINGS = Resource(
         prop("riskAssessment", "json"),
         prop("participants", "people", needed=True, clears=False),
     ),
-    single=BY_EITHER,
     model="meetings",
-    archives=True,
     read_only=STAMPS
     | {
         "accountIds",
@@ -111,7 +109,7 @@ MEETINGS = Resource(
 
 MEETING_TRANSCRIPTS = Resource(
     name="meeting_transcripts",
-    path="meetings/{meetingId}/transcript",
+    api=ApiList("/meetings/{meetingId}/transcript"),
     rank=5,
     properties=(prop("transcript", "list", needed=True, clears=False),),
     references=(
@@ -127,4 +125,5 @@ MEETING_TRANSCRIPTS = Resource(
     key_needed=False,
     read_only=STAMPS,
     door="transcript",
+    upserts=True,
 )

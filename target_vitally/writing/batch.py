@@ -10,11 +10,11 @@ from target_vitally.planning.fold import Group, folded
 from target_vitally.planning.plan import Word, plan
 from target_vitally.planning.resource import Resource
 from target_vitally.writing.deletes import Deletes
+from target_vitally.writing.index import LookupFailed
 from target_vitally.writing.outcomes import Row
 from target_vitally.writing.run import Run
 from target_vitally.writing.work import Work, work_of
 from target_vitally.writing.writer import Writer
-from vitally_api import Refused
 
 
 class Batches:
@@ -32,24 +32,16 @@ class Batches:
         """Take rows to their end; those whose parents may still come wait, unless it is the last time."""
         self.under_way = list(rows)
         groups = self._groups(resource, rows, last=last)
-        works: list[Work] = []
-        try:
-            self._run.references.prefetch(
-                named for group in groups for named in self._names(resource, group.fitted)
-            )
-            works = [w for group in groups if (w := self._work(resource, group, last=last))]
-            self._run.doors[resource.name].find(works)
-            works = [work for work in works if not self._may_be_deleted(work)]
-        except Refused as refused:
-            # Not in the plan, or not for this key: that is no reason to stop the other resources.
-            if refused.key:
-                raise
-            self._run.recover(refused)
-            for group in groups:
-                if last or not self._follows_one_that_waits(resource, group):
-                    self.end(group.rows, "rejected", str(refused), group.key)
-            return
-        self.write(works)
+        for group in groups:
+            if group.fitted.mode != "update":
+                keys = marks(resource, group.fitted)
+                self._deletes.keep(resource.name, keys, group.rows[-1].number)
+        self._run.references.prefetch(
+            named for group in groups for named in self._names(resource, group.fitted)
+        )
+        works = [w for group in groups if (w := self._work(resource, group, last=last))]
+        self._run.doors[resource.name].find(works)
+        self.write([work for work in works if not self._may_be_deleted(work)])
 
     def write(self, works: Sequence[Work]) -> None:
         """Write, side by side but for what belongs together."""
@@ -60,13 +52,26 @@ class Batches:
         busy = [
             lane for lane in lanes.values() if len(lane) > 1 or not self._writer.settle(lane[0])
         ]
+        while busy:
+            lost: list[list[Work]] = []
+            later: list[list[Work]] = []
 
-        def follow(lane: Sequence[Work]) -> None:
-            for work in lane:
-                if self._run.failure is None:
-                    self._writer.write(work)
+            def follow(
+                lane: list[Work],
+                lost: list[list[Work]] = lost,
+                later: list[list[Work]] = later,
+            ) -> None:
+                if self._writer.failing:
+                    later.append(lane)
+                    return
+                for place, work in enumerate(lane):
+                    if self._run.failure is None and not self._writer.write(work):
+                        lost.append(lane[place:])
+                        return
 
-        self._run.each(follow, busy)
+            self._run.each(follow, busy)
+            busy = self._writer.recover(lost) + later
+        self._writer.end_aside()
 
     def _lanes(self, works: Sequence[Work]) -> Iterator[str]:
         """Name what must be written one after the other; what is new may go by several keys."""
@@ -186,7 +191,10 @@ class Batches:
         archives = self._run.settings.deletes and work.resource.archives
         if not archives or work.fitted.mode == "create" or not work.key:
             return False
-        found = self._run.doors[work.resource.name].present(work)
+        try:
+            found = self._run.doors[work.resource.name].present(work)
+        except LookupFailed:
+            return False  # which the plan meets, too
         if len(found) != 1 or not found[0].get("archivedAt"):
             return False
         self._deletes.doubt(work)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from target_vitally.planning.fit import Key, Rejection
 from target_vitally.planning.fold import Group
 from target_vitally.planning.plan import ARCHIVED, Plan, plan
 from target_vitally.planning.resource import Record
+from target_vitally.writing.index import LookupFailed
 from target_vitally.writing.outcomes import Row
 from target_vitally.writing.run import Run
+from target_vitally.writing.source import key_of_record
 from target_vitally.writing.work import Work, work_of
 from target_vitally.writing.writer import Writer
 
@@ -20,6 +22,8 @@ class Deletes:
     def __init__(self, run: Run) -> None:
         self._run = run
         self._groups: dict[str, dict[Key | None, Group[Row]]] = {}
+        self._said: dict[tuple[str, Key | None], int] = {}
+        self._kept: dict[tuple[str, Key], int] = {}
         self._doubtful: list[Work] = []
 
     def put(self, resource: str, group: Group[Row]) -> None:
@@ -29,6 +33,15 @@ class Deletes:
         if key in waiting:
             group.rows[:0] = waiting[key].rows
         waiting[key] = group
+        self._said[resource, key] = group.rows[-1].number
+
+    def keep(self, resource: str, keys: Iterable[Key], number: int) -> None:
+        """Remember the last row that wants a record, by every key that it may be known by.
+
+        A delete before it may have named the record by another key: which one shows at the end.
+        """
+        if self._groups.get(resource):
+            self._kept |= dict.fromkeys(((resource, key) for key in keys), number)
 
     def recalled(self, resource: str, key: Key | None) -> list[Row]:
         """Take back what was to be deleted, because a later row wants it."""
@@ -61,6 +74,7 @@ class Deletes:
         ranks = sorted(self._groups, key=lambda name: -self._run.resources[name].rank)
         for name in ranks:
             doomed += self._found(name, list(self._groups[name].values()))
+        doomed = self._once(doomed)
         most = self._run.settings.max_deletes
         if len(doomed) > most:
             reason = f"more than max_deletes ({most:,}) would be deleted, so that nothing was"
@@ -77,6 +91,24 @@ class Deletes:
             mine = [pair for pair in doomed if pair[0].resource.name == name]
             self._run.each(lambda pair: writer.delete(*pair), mine)
         return ""
+
+    @staticmethod
+    def _once(doomed: Sequence[tuple[Work, Record]]) -> list[tuple[Work, Record]]:
+        """Put together the rows that delete one record by several keys."""
+        found: dict[tuple[str, str], tuple[Work, Record]] = {}
+        for work, record in doomed:
+            first, _ = found.setdefault((work.resource.name, str(record["id"])), (work, record))
+            if first is not work:
+                first.rows += work.rows
+        return list(found.values())
+
+    def _is_kept(self, work: Work, record: Record) -> bool:
+        """Tell whether a row after the delete wants the record, by whichever key."""
+        name = work.resource.name
+        said = self._said[name, work.key]
+        ways = {key.by for resource, key in self._kept if resource == name}
+        known = ((name, Key(by, key_of_record(by, record))) for by in ways)
+        return any(self._kept.get(key, 0) > said for key in known)
 
     def _settle(self, writer: Writer) -> None:
         """Let rows of archived records go with the delete that came, or reject them."""
@@ -101,7 +133,12 @@ class Deletes:
         door.find(works)
         found = []
         for work in works:
-            made = plan(work.resource, "delete", work.fitted, {}, door.present(work))
+            try:
+                made = plan(work.resource, "delete", work.fitted, {}, door.present(work))
+            except LookupFailed as failed:
+                made = Plan("rejected", str(failed))
+            if made.word == "deleted" and made.record and self._is_kept(work, made.record):
+                made = Plan("unchanged", "a later row keeps it", record=made.record)
             if made.word == "deleted" and made.record:
                 found.append((work, made.record))
             else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from target_vitally.planning.compare import Changes, as_shown, changes
@@ -36,24 +36,32 @@ class Door:
 
     def find(self, works: Sequence[Work]) -> None:
         """Make sure that what Vitally holds of these is known."""
-        wanted: dict[tuple[int, str], tuple[Index, set[str]]] = {}
-        for work in works:
-            if work.key and not _is_pretended(work):
-                index = self.index(work)
-                _, values = wanted.setdefault((id(index), work.key.by), (index, set()))
-                values.add(work.key.value)
-        for (_, by), (index, values) in wanted.items():
-            index.find(by, values)
+        for index, by, mine in self._by_index(works):
+            index.find(by, [work.key.value for work in mine if work.key])
 
     def present(self, work: Work) -> list[Record]:
         """Give the records that have the key."""
         return self.index(work).get(work.key.by, work.key.value) if work.key else []
 
-    def again(self, work: Work) -> list[Record] | None:
-        """Look once more, after a write that may have been carried out; None where there is no way."""
-        if work.key is None:
-            return None
-        return self.index(work).fresh(work.key.by, work.key.value, work.tally)
+    def again(self, works: Sequence[Work]) -> None:
+        """Look once more for records whose writes may have been carried out; `present` has them then."""
+        for index, by, mine in self._by_index(works):
+            values = [work.key.value for work in mine if work.key]
+            index.fresh(by, values, mine[0].tally if len(mine) == 1 else None)
+
+    def in_parts(self, work: Work) -> bool:
+        """Tell whether a create takes several requests, so that it may be there in part."""
+        _ = work
+        return self.asks
+
+    def _by_index(self, works: Sequence[Work]) -> Iterator[tuple[Index, str, list[Work]]]:
+        wanted: dict[tuple[int, str], tuple[Index, list[Work]]] = {}
+        for work in works:
+            if work.key and not _is_pretended(work):
+                index = self.index(work)
+                wanted.setdefault((id(index), work.key.by), (index, []))[1].append(work)
+        for (_, by), (index, mine) in wanted.items():
+            yield index, by, mine
 
     def lane(self, work: Work) -> str:
         """Name what must be written one after the other."""
@@ -91,13 +99,14 @@ class Door:
         return self.remove(work, self.path_of(work, record), str(record["id"]), query)
 
     def remove(self, work: Work, path: str, id_: str, query: Mapping[str, str]) -> bool:
-        """Send a delete; what is not there any more is deleted already."""
+        """Send a delete; what is not there any more is deleted already, perhaps by the try before."""
+        before = work.tally.retries
         try:
             self.wire.write("DELETE", path, self.label, None, query, work.tally)
         except Declined as declined:
             if declined.status not in {404, 410}:
                 raise
-            return False
+            return work.tally.retries > before
         finally:
             self.index(work).drop(id_)
         return True
@@ -115,8 +124,8 @@ class Door:
         now = {**before, **self.shown(sent, before), "traits": traits}
         now |= answer
         if not now.get("id"):
-            found = self.again(work) or []
-            now |= found[0] if found else {}
+            self.again([work])
+            now |= next(iter(self.present(work)), {})
         self.index(work).put(now)
         return now
 
@@ -137,7 +146,7 @@ class Door:
     def path(self, work: Work) -> str:
         """Give the address of the list."""
         inside = {name: segment(value) for name, value in work.inside.items()}
-        return "/" + self.resource.path.format(**inside)
+        return self.resource.api.path.format(**inside)
 
     def path_of(self, work: Work, record: Mapping[str, Any]) -> str:
         """Give the address of a record, by Vitally's own id."""
@@ -146,7 +155,7 @@ class Door:
     @property
     def label(self) -> str:
         """What messages call the address."""
-        return f"/resources/{self.resource.path}"
+        return f"/resources{self.resource.api.path}"
 
     def untaken(self, plan: Plan, now: Record) -> list[str]:
         """Name what was sent and is not what the answer says."""

@@ -91,6 +91,7 @@ class Engine:
                     self.batches.process(resource, rows, last=True)
                 self.run.ledger.emit()
             problem = self._deletes.carry_out(self.batches.writer)
+            self.batches.writer.end_aside(last=True)
             self.run.ledger.emit()
         return problem
 
@@ -141,6 +142,7 @@ class Engine:
     def _left(self) -> Iterator[Row]:
         """Give every row that may not have ended, and some that have."""
         yield from self.batches.under_way
+        yield from self.batches.writer.aside
         for rows in self._buffers.values():
             yield from rows
         for spool in self._spools.values():

@@ -5,24 +5,41 @@ from __future__ import annotations
 import json
 import threading
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
 from target_vitally.planning.resource import Record, Resource
-from target_vitally.writing.wire import Wire, segment
-from vitally_api import Refused, encoded
-from vitally_api.values import InvalidValue, key_text
+from target_vitally.writing.source import Source, key_of_record
+from target_vitally.writing.wire import Wire
+from vitally_api import (
+    CursorRefused,
+    Refused,
+    Unavailable,
+    Unreadable,
+    VitallyError,
+    encoded,
+)
+from vitally_api.resources import Lookup
+from vitally_api.values import key_text
 
 FEW = 8
 """Records that are read one by one without a look at the list."""
+UNIQUE = frozenset({"id", "externalId"})
+"""Keys that one record has; e-mails, names and traits may be those of several."""
 LARGE = 300
 """Bytes from which on a record is kept compressed: a note's text shrinks to a third."""
 
 _decoder = json.JSONDecoder(parse_float=Decimal)
 
+Traits = frozenset[str] | None
+"""The traits that are kept, None for all."""
 Spread = Callable[[Callable[[str], None], Iterable[str]], None]
 """Calls a function for each of many values, on as many threads as may ask at once."""
+
+
+class LookupFailed(VitallyError):
+    """The look-up of one record was not answered with data, while that of others is."""
 
 
 class Index:
@@ -34,20 +51,23 @@ class Index:
     def __init__(self, wire: Wire, resource: Resource, path: str, spread: Spread) -> None:
         self._wire = wire
         self._resource = resource
-        self._path = path
+        self._source = Source(wire, resource, path)
         self._spread = spread
         self._lock = threading.RLock()
-        self._traits: frozenset[str] | None = frozenset()
+        self._traits: Traits = frozenset()
         self._kept = _kept(resource)
         self._pretended: dict[str, bytes] = {}
+        self._refused: dict[tuple[str, str], str] = {}
+        self._search_folds: bool | None = None
+        self._unlisted = False
         self._forget()
 
     def _forget(self) -> None:
         self._records: dict[str, bytes] = {}
         self._ids: dict[str, dict[str, tuple[str, ...]]] = {}
-        self._absent: set[tuple[str, str]] = set()
-        self._walk = self._pages()
-        self._complete = False
+        self._asked: set[tuple[str, str]] = set()
+        self._walk = self._source.pages()
+        self._complete = self._archived_read = False
         for raw in self._pretended.values():
             self.put(_unpacked(raw))
 
@@ -57,7 +77,7 @@ class Index:
             wanted = None if traits is None or self._traits is None else self._traits | set(traits)
             if wanted != self._traits:
                 self._traits = wanted
-                if self._records or self._absent:
+                if self._records or self._asked:
                     self._forget()
 
     def find(self, by: str, values: Iterable[str]) -> None:
@@ -66,44 +86,85 @@ class Index:
         Pages are read until asking one by one has become the cheaper way: a few are left, no more
         than pages were read, and the last page brought none or one of them.
         """
-        missing = {value for value in values if not self._knows(by, value)}
-        alone = by in self._resource.single
+        wanted = {key_text(by, value): value for value in values}
+        missing = {text for text in wanted if not self._knows(by, text)}
+        alone = bool(missing) and self._one_request_tells(by)
         pages = brought = 0
-        while missing and not self._complete:
+        while missing and not self._complete and not self._unlisted:
             if alone and brought <= 1 and len(missing) <= max(FEW, pages):
                 break
-            found = missing & {_key(by, record) for record in self._read_page()}
-            missing -= found
+            try:
+                found = missing & {key_of_record(by, record) for record in self._read_page()}
+            except Refused as refused:
+                if refused.key:
+                    raise
+                if not (alone and isinstance(refused, CursorRefused)):
+                    self._refused |= dict.fromkeys(((by, text) for text in missing), str(refused))
+                    return
+                break
+            # What several records may have is known at the end of the list alone.
+            missing -= found if by in UNIQUE else set()
             pages, brought = pages + 1, len(found)
-        if missing and alone and not self._complete:
-            self._spread(lambda value: self._read_one(by, value), missing)
+        if missing and not self._complete:
+            self._spread(lambda text: self._read_one(by, text, wanted[text]), missing)
+            self._read_archived({text for text in missing if not self._ids_known(by, text)})
 
     def get(self, by: str, value: str) -> list[Record]:
-        """Give the records that have a value of a key, as far as they have been read."""
+        """Return the records that have a value of a key, as far as they have been read.
+
+        Archived ones count only where no other has it, and then as one: whichever way they were
+        found. `LookupFailed` is raised where the answer to this look-up was none.
+        """
         with self._lock:
-            return [_unpacked(self._records[id_]) for id_ in self.ids(by, value)]
+            found = [_unpacked(self._records[id_]) for id_ in self.ids(by, value)]
+            self.check(by, key_text(by, value))
+            for record in found:
+                self.check("id", str(record["id"]))
+        return [record for record in found if not record.get("archivedAt")] or found[:1]
+
+    def check(self, by: str, text: str) -> None:
+        """Raise `LookupFailed` where what was asked about a record was not answered."""
+        if (by, text) in self._refused:
+            raise LookupFailed(self._refused[by, text])
 
     def ids(self, by: str, value: str) -> tuple[str, ...]:
-        """Give the ids of the records that have a value of a key, as far as they have been read."""
+        """Return the ids of the records that have a value of a key, as far as they have been read."""
         with self._lock:
             if by == "id":
                 return (value,) if value in self._records else ()
-            return self._ids_of(by).get(value, ())
+            return self._ids_of(by).get(key_text(by, value), ())
 
-    def fresh(self, by: str, value: str, counts: Any) -> list[Record]:
-        """Look a record up once more, to see whether a write was carried out."""
-        if by in self._resource.single:
-            found = self._ask(by, value, counts)
-        else:
+    def fresh(self, by: str, values: Iterable[str], counts: Any = None) -> None:
+        """Look records up once more, to see whether writes were carried out."""
+        wanted = {key_text(by, value): value for value in values}
+        if by in UNIQUE and by in self._lookups and len(wanted) <= FEW:
             found = [
                 record
-                for page in self._newest(counts)
-                for record in page
-                if _key(by, record) == value
+                for value in wanted.values()
+                for record in self._source.ask(by, value, counts)
             ]
+        else:
+            newest = (record for page in self._source.newest(counts) for record in page)
+            found = [record for record in newest if key_of_record(by, record) in wanted]
         for record in found:
             self.put(record)
-        return found
+
+    def attempt(self, by: str, text: str, ask: Callable[[], None]) -> None:
+        """Ask something about one record; where that alone is not answered, remember why.
+
+        An answer that is no data, or none at all while others get theirs, concerns this record alone.
+        """
+        reads = self._wire.totals.reads
+        try:
+            ask()
+        except (Refused, Unavailable, Unreadable) as failure:
+            if failure.key if isinstance(failure, Refused) else self._wire.totals.reads == reads:
+                raise
+            with self._lock:
+                self._refused[by, text] = str(failure)
+        else:
+            with self._lock:
+                self._refused.pop((by, text), None)
 
     def pretend(self, record: Record) -> None:
         """Take in a record as a plan has it, which no reading would bring back."""
@@ -117,9 +178,9 @@ class Index:
             return
         with self._lock:
             self._drop(id_)
-            self._records[id_] = self._packed(record)
+            self._records[id_] = _packed(record, self._resource.by_name, self._kept, self._traits)
             for by, ids in self._ids.items():
-                value = _key(by, record)
+                value = key_of_record(by, record)
                 if value:
                     ids[value] = (*ids.get(value, ()), id_)
 
@@ -134,7 +195,7 @@ class Index:
             return
         record = _unpacked(raw)
         for by, ids in self._ids.items():
-            value = _key(by, record)
+            value = key_of_record(by, record)
             if value in ids:
                 rest = tuple(other for other in ids[value] if other != id_)
                 if rest:
@@ -142,18 +203,46 @@ class Index:
                 else:
                     del ids[value]
 
-    def _knows(self, by: str, value: str) -> bool:
+    @property
+    def _lookups(self) -> Mapping[str, Lookup]:
+        return self._resource.api.lookups
+
+    def _knows(self, by: str, text: str) -> bool:
+        """Tell whether all is known of a value of a key; what some records have, others may have, too."""
         with self._lock:
-            if self._complete or (by, value) in self._absent:
+            if self._complete or (by, text) in self._asked or (by, text) in self._refused:
                 return True
-            return value in self._records if by == "id" else value in self._ids_of(by)
+            return by in UNIQUE and self._ids_known(by, text)
+
+    def _ids_known(self, by: str, text: str) -> bool:
+        return text in self._records if by == "id" else text in self._ids_of(by)
+
+    def _one_request_tells(self, by: str) -> bool:
+        """Tell whether one request finds every record that has a value of a key.
+
+        A search for an e-mail may go by its case: whether it does is tried out, once, with somebody of
+        the list. Where there is no list but a search, the search has to do.
+        """
+        if by != "email" or by not in self._lookups or self._complete:
+            return by in self._lookups
+        if self._search_folds is None:
+            self._search_folds = False
+            try:
+                page = self._read_page()
+            except (Refused, Unreadable) as failure:
+                if isinstance(failure, Refused) and failure.key:
+                    raise
+                self._unlisted = self._search_folds = True
+                return True
+            self._search_folds = self._source.search_folds(page)
+        return bool(self._search_folds)
 
     def _ids_of(self, by: str) -> dict[str, tuple[str, ...]]:
         """Give the ids by a key; the first who asks has them sorted."""
         if by not in self._ids:
             found: dict[str, tuple[str, ...]] = {}
             for id_, raw in self._records.items():
-                if value := _key(by, _unpacked(raw)):
+                if value := key_of_record(by, _unpacked(raw)):
                     found[value] = (*found.get(value, ()), id_)
             self._ids[by] = found
         return self._ids[by]
@@ -166,7 +255,7 @@ class Index:
             return []
         except BaseException:
             # A generator that failed looks as if it were at its end: a list read in part is none.
-            self._walk = self._pages()
+            self._walk = self._source.pages()
             raise
         for record in page:
             # What was written meanwhile is newer than the list.
@@ -174,74 +263,34 @@ class Index:
                 self.put(record)
         return page
 
-    def _pages(self) -> Iterator[list[Record]]:
-        """Read the whole list; sorted by creation, a change does not move a record."""
-        for more in self._variants():
-            yield from self._list(more, None)
+    def _read_archived(self, texts: set[str]) -> None:
+        """Read what is archived, where records were not found one by one: a look-up may hide it."""
+        if texts and self._resource.archives and not self._archived_read:
+            for page in self._source.archived():
+                for record in page:
+                    if str(record.get("id")) not in self._records:
+                        self.put(record)
+            self._archived_read = True
 
-    def _newest(self, counts: Any) -> Iterator[list[Record]]:
-        """Read the lists down to what was there before this run."""
-        began = self._wire.clock
-        for more in self._variants()[: 1 if self._resource.archives else None]:
-            for page in self._list(more, counts):
-                yield page
-                oldest = str(page[-1].get("createdAt") or "") if page else ""
-                if began and oldest and oldest < began.strftime("%Y-%m-%dT%H:%M"):
-                    break
+    def _read_one(self, by: str, text: str, value: str) -> None:
+        def ask() -> None:
+            found = self._source.ask(by, value, both=self._unlisted)
+            with self._lock:
+                for record in found:
+                    self.put(record)
+                self._asked.add((by, text))
 
-    def _list(self, more: Mapping[str, str], counts: Any) -> Iterator[list[Record]]:
-        query = {"sortBy": "createdAt", **more}
-        try:
-            yield from self._wire.pages(self._path, self._label, query, counts)
-        except Refused as refused:
-            if refused.key or more not in self._resource.lists[1:]:
-                raise
+        self.attempt(by, text, ask)
 
-    def _variants(self) -> tuple[Mapping[str, str], ...]:
-        if self._resource.archives:
-            return ({"archived": "false"}, {"archived": "true"})
-        return self._resource.lists
 
-    @property
-    def _label(self) -> str:
-        return f"/resources/{self._resource.path}"
-
-    def _read_one(self, by: str, value: str) -> None:
-        found = self._ask(by, value, None)
-        with self._lock:
-            for record in found:
-                self.put(record)
-            if not found:
-                self._absent.add((by, value))
-
-    def _ask(self, by: str, value: str, counts: Any) -> list[Record]:
-        if self._resource.single[by] == "search":
-            found = self._wire.records(
-                f"{self._path}/search", f"{self._label}/search", {by: value}, counts
-            )
-        else:
-            found = self._wire.records(
-                f"{self._path}/{segment(value)}", f"{self._label}/...", None, counts
-            )
-        # A path takes ids and external ids alike, and one may look like the other.
-        return [record for record in found if _key(by, record) == value]
-
-    def _packed(self, record: Record) -> bytes:
-        whole = self._resource.by_name
-        kept = {
-            name: record[name] if name in whole else _small(record[name])
-            for name in self._kept
-            if name in record
-        }
-        traits = record.get("traits")
-        if isinstance(traits, dict):
-            kept["traits"] = {
-                path: value
-                for path, value in traits.items()
-                if self._traits is None or path in self._traits
-            }
-        raw = encoded(kept)
-        return zlib.compress(raw, 1) if len(raw) > LARGE else raw
+def _packed(record: Record, whole: Collection[str], kept: Iterable[str], traits: Traits) -> bytes:
+    """Write what is kept of a record; ``whole`` are the properties of which nothing is left out."""
+    found = {n: record[n] if n in whole else _small(record[n]) for n in kept if n in record}
+    held = record.get("traits")
+    if isinstance(held, dict):
+        found["traits"] = {p: v for p, v in held.items() if traits is None or p in traits}
+    raw = encoded(found)
+    return zlib.compress(raw, 1) if len(raw) > LARGE else raw
 
 
 def _kept(resource: Resource) -> tuple[str, ...]:
@@ -267,17 +316,3 @@ def _unpacked(raw: bytes) -> Record:
     text = raw if raw[:1] == b"{" else zlib.decompress(raw)
     record: Record = _decoder.decode(text.decode())
     return record
-
-
-def _key(by: str, record: Mapping[str, Any]) -> str:
-    if by.startswith("trait:"):
-        traits = record.get("traits")
-        value = traits.get(by.removeprefix("trait:")) if isinstance(traits, dict) else None
-    else:
-        value = record.get(by)
-    if by == "email":
-        return "" if value is None else str(value)
-    try:
-        return key_text(by, value)
-    except InvalidValue:
-        return ""  # what is no key of any row, such as a list in a trait

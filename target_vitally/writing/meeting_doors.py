@@ -11,12 +11,12 @@ from target_vitally.planning.compare import Changes
 from target_vitally.planning.fit import Fitted, Named
 from target_vitally.planning.plan import Plan
 from target_vitally.planning.resource import Record, Resource
-from target_vitally.planning.values import same_json
 from target_vitally.writing.doors import Door, with_body
 from target_vitally.writing.references import References, participants_named
 from target_vitally.writing.wire import Declined, Wire, segment
 from target_vitally.writing.work import Work
 from vitally_api import single
+from vitally_api.values import email_text
 
 
 class MeetingDoor(Door):
@@ -92,7 +92,7 @@ class MeetingDoor(Door):
 def _marks(person: Mapping[str, Any]) -> set[tuple[str, str]]:
     marks = {(n, str(person[n])) for n in ("userId", "vitallyUserId") if person.get(n)}
     if person.get("email"):
-        marks.add(("email", str(person["email"]).lower()))
+        marks.add(("email", email_text(person["email"])))
     return marks
 
 
@@ -116,8 +116,16 @@ class TranscriptDoor(Door):
             return [self._pretended[meeting]]
         if meeting.startswith("new:"):
             return []
-        path = self.path(work)
-        found = self.wire.records(path, self.label, None, work.tally, parse=single)
+        found: list[Record] = []
+
+        def ask() -> None:
+            found.extend(
+                self.wire.records(self.path(work), self.label, None, work.tally, parse=single)
+            )
+
+        meetings = self.references.index("meetings")
+        meetings.attempt("transcript", meeting, ask)
+        meetings.check("transcript", meeting)
         return [{"id": meeting, **record} for record in found[:1]]
 
     @override
@@ -127,10 +135,8 @@ class TranscriptDoor(Door):
         return self._pretended[meeting]
 
     @override
-    def again(self, work: Work) -> list[Record] | None:
-        found = self.present(work)
-        wanted = work.body.get("transcript")
-        return [r for r in found if same_json(wanted, r.get("transcript"))]
+    def again(self, works: Sequence[Work]) -> None:
+        """Leave it to `present`, which asks each time."""
 
     @override
     def lane(self, work: Work) -> str:

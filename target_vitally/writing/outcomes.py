@@ -13,7 +13,7 @@ from typing import IO, Any
 from target_vitally.planning.compare import Changes
 from target_vitally.planning.fit import Key
 from target_vitally.planning.meaning import REJECTED, Meaning
-from target_vitally.planning.plan import Word
+from target_vitally.planning.plan import NO_RECORD, Word
 from target_vitally.planning.resource import Record
 from target_vitally.writing.ledger import Ledger
 from target_vitally.writing.settings import Settings
@@ -23,6 +23,7 @@ logger = logging.getLogger("target-vitally")
 
 MOST_REASONS = 10
 """Different reasons that the summary tells of a stream."""
+MATCHED: tuple[Word, ...] = ("created", "updated", "unchanged", "deleted", "uncertain")
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,13 @@ class Counts:
     differing: Counter[str] = field(default_factory=Counter)
     requests: int = 0
     shown: list[str] = field(default_factory=list)
+    unmatched: int = 0
+    """Rows that could only update, and whose record is not there."""
+
+    @property
+    def matched_none(self) -> bool:
+        """Whether there were such rows, and no row that had a record."""
+        return self.unmatched > 0 and not any(self.words[word] for word in MATCHED)
 
 
 class Outcomes:
@@ -115,6 +123,7 @@ class Outcomes:
             counts = self.counts(stream)
             counts.words[word] += 1
             counts.requests += requests
+            counts.unmatched += word == "ignored" and reason.startswith(NO_RECORD)
             self.total[word] += 1
             told = f"{word}: {reason}"
             if reason and (told in counts.reasons or len(counts.reasons) < MOST_REASONS):
@@ -182,6 +191,11 @@ class Outcomes:
                 return
             self._told.add((stream, what))
         logger.warning(message, *args)
+
+    @property
+    def unmatched(self) -> list[str]:
+        """The streams of which no row matched a record that it was to update."""
+        return [name for name, counts in self.streams.items() if counts.matched_none]
 
     @property
     def failing(self) -> bool:

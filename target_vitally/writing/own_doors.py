@@ -126,15 +126,35 @@ class ConversationDoor(Door):
     @override
     def find(self, works: Sequence[Work]) -> None:
         super().find(works)
-        talks = [work for work in works if work.body.get("messages")]
-        found = {str(r["id"]): self.index(work) for work in talks for r in self.present(work)[:1]}
+        self._read(works)
+
+    @override
+    def again(self, works: Sequence[Work]) -> None:
+        super().again(works)
+        self._read(works)
+
+    @override
+    def in_parts(self, work: Work) -> bool:
+        return len(work.body.get("messages") or ()) > MOST_MESSAGES
+
+    def _read(self, works: Sequence[Work]) -> None:
+        """Read the messages of conversations, which the list leaves out."""
+        talks = [work for work in works if work.key and work.body.get("messages")]
+        known = {
+            id_: self.index(work)
+            for work in talks
+            for id_ in self.index(work).ids(work.key.by, work.key.value)  # type: ignore[union-attr]
+        }
 
         def read(id_: str) -> None:
             path = f"/conversations/{segment(id_)}"
             for record in self.wire.records(path, f"{self.label}/..."):
-                found[id_].put(record)
+                known[id_].put(record)
 
-        self.references.spread(read, found.keys() - self.pretended)
+        def attempt(id_: str) -> None:
+            known[id_].attempt("id", id_, lambda: read(id_))
+
+        self.references.spread(attempt, known.keys() - self.pretended)
 
     @override
     def compare(
@@ -216,22 +236,24 @@ class MessageDoor(Door):
     def find(self, works: Sequence[Work]) -> None:
         first = {work.inside["conversationId"]: work for work in reversed(works)}
         ids = first.keys() - self.pretended
-        self.references.spread(lambda conversation: self._look(first[conversation]), ids)
 
-    def _look(self, work: Work) -> None:
-        self._read(work)
+        def attempt(conversation: str) -> None:
+            work = first[conversation]
+            index = self.references.index("conversations")
+            index.attempt("id", conversation, lambda: self._read(work))
 
-    def _read(self, work: Work) -> list[Record]:
+        self.references.spread(attempt, ids)
+
+    def _read(self, work: Work) -> None:
         conversation = work.inside["conversationId"]
         if conversation.startswith("new:"):
-            return []
+            return
         path = f"/conversations/{segment(conversation)}"
         found = self.wire.records(path, "/resources/conversations/...", None, work.tally)
         messages = [m for record in found for m in record.get("messages") or ()]
         for message in messages:
             self.index(work).put(message)
         self._subjects[conversation] = str(found[0].get("subject") or "") if found else None
-        return messages
 
     @property
     def _subjects(self) -> dict[str, str | None]:
@@ -239,11 +261,9 @@ class MessageDoor(Door):
         return held
 
     @override
-    def again(self, work: Work) -> list[Record] | None:
-        key = work.key
-        if key is None:
-            return None
-        return [m for m in self._read(work) if str(m.get(key.by)) == key.value]
+    def again(self, works: Sequence[Work]) -> None:
+        for work in {work.inside["conversationId"]: work for work in works}.values():
+            self._read(work)
 
     @override
     def lane(self, work: Work) -> str:
@@ -251,10 +271,8 @@ class MessageDoor(Door):
 
     @override
     def present(self, work: Work) -> list[Record]:
-        if work.key is None:
-            return []
-        index = self.index(work)
-        return index.get(work.key.by, work.key.value)
+        self.references.index("conversations").check("id", work.inside["conversationId"])
+        return super().present(work)
 
     @override
     def compare(

@@ -48,8 +48,8 @@ class Preflight:
             yield "is named like no resource: set resource"
             return
         try:
-            if "{" not in resource.path:
-                path = f"/{resource.path}"
+            path = resource.api.path
+            if "{" not in path:
                 next(self._run.wire.pages(path, f"/resources{path}", {"limit": "1"}), None)
             yield from self._object(entry)
             yield from self._traits(resource, entry)

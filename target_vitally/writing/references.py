@@ -9,44 +9,47 @@ from typing import Any
 
 from target_vitally.planning.fit import Named
 from target_vitally.planning.resource import Property, Record, Resource
-from target_vitally.writing.index import Index, Spread
+from target_vitally.writing.index import Index, LookupFailed, Spread
 from target_vitally.writing.wire import Wire, segment
+from vitally_api.resources import LISTS
 
 NAME = Property("name")
 
 
-def _names(name: str, path: str) -> Resource:
-    return Resource(name, path, 0, (NAME,), key="name", keys=("id", "name"))
+def _names(name: str) -> Resource:
+    return Resource(name, LISTS[name], 0, (NAME,), key="name", keys=("id", "name"))
 
 
 LOOKED_UP: Mapping[str, Resource] = {
     "admins": Resource(
         "admins",
-        "admins",
+        LISTS["admins"],
         0,
         (NAME, Property("email")),
         key="email",
         keys=("id", "email"),
-        single={"email": "search"},
     ),
-    "note_categories": _names("note_categories", "noteCategories"),
-    "task_categories": _names("task_categories", "taskCategories"),
-    "project_categories": _names("project_categories", "projectCategories"),
-    "project_templates": _names("project_templates", "projectTemplates"),
+    "note_categories": _names("note_categories"),
+    "task_categories": _names("task_categories"),
+    "project_categories": _names("project_categories"),
+    "project_templates": _names("project_templates"),
 }
 """What rows refer to and only the app edits: it cannot come with the input."""
 
 
 class Unresolved(Exception):
-    """A record that a row refers to is not there, or is there several times."""
+    """A record that a row refers to is not there, is there several times, or cannot be looked up.
 
-    def __init__(self, named: Named, count: int = 0) -> None:
+    ``count`` is how many there are, 0 only where it is known that there is none.
+    """
+
+    def __init__(self, named: Named, count: int = 0, why: str = "") -> None:
         what = {"source": "id"}.get(named.by, named.by)
         kind = named.resource.replace("_", " ")
         found = f"{count} of the {kind} have" if count else f"none of the {kind} has"
-        super().__init__(f"{found} the {what} that it names")
+        super().__init__(why or f"{found} the {what} that it names")
         self.named = named
-        self.count = count
+        self.count = -1 if why else count
 
 
 class References:
@@ -64,7 +67,7 @@ class References:
     def index(self, resource: str, inside: Mapping[str, str] | None = None) -> Index:
         """Give the index of a resource; ``inside`` has the ids that its path takes."""
         declared = self._resources[resource]
-        path = "/" + declared.path.format(**{n: segment(v) for n, v in (inside or {}).items()})
+        path = declared.api.path.format(**{n: segment(v) for n, v in (inside or {}).items()})
         with self._lock:
             if (resource, path) not in self._indexes:
                 made = Index(self._wire, declared, path, self.spread)
@@ -105,8 +108,10 @@ class References:
             raise Unresolved(named)
         if known.by == "id":
             return known.value
-        found = self.index(known.resource).get(known.by, known.value)
-        found = [r for r in found if not r.get("archivedAt")] or found
+        try:
+            found = self.index(known.resource).get(known.by, known.value)
+        except LookupFailed as failed:
+            raise Unresolved(known, why=str(failed)) from None
         if len(found) != 1:
             raise Unresolved(named, len(found))
         return str(found[0]["id"])

@@ -48,6 +48,7 @@ class Run:
         self.settings = settings
         self.budget = budget
         self.resources = resources
+        self.request_timeout = vitally.policy.request_timeout
         self.totals = Totals()
         self.wire = Wire(vitally, self.totals)
         self._emit = emit
@@ -80,12 +81,6 @@ class Run:
                 self.failure = failure
         if isinstance(failure, Halted) and failure.signal:
             self.budget.stop()
-
-    def recover(self, failure: BaseException) -> None:
-        """Go on after a failure that concerns one resource alone."""
-        with self._lock:
-            if self.failure is failure:
-                self.failure = None
 
     def check(self) -> None:
         """Raise what ends the run, if something does."""

@@ -10,11 +10,11 @@ from urllib.parse import quote
 
 from target_vitally.planning.resource import Record
 from vitally_api import (
+    CURSOR_REFUSED,
     Answer,
-    Counts,
+    CursorRefused,
     Cursors,
     Refused,
-    Uncounted,
     Unreadable,
     Vitally,
     VitallyError,
@@ -36,31 +36,43 @@ class Declined(VitallyError):
         self.status = status
 
 
-class Tally:
-    """Counts the requests of one row, and passes them on to those of the run."""
-
-    def __init__(self, of: Counts | None = None) -> None:
-        self.requests = 0
-        self._of = of or Uncounted()
-
-    def add(self, **counts: float) -> None:
-        """Count requests, retries and seconds waited."""
-        self.requests += int(counts.get("requests", 0))
-        self._of.add(**counts)
-
-
 class Totals:
-    """Counts what all threads of a run send."""
+    """Counts what all threads of a run send.
+
+    ``reads`` and ``writes`` are how many were answered with data so far: what others get tells a bad
+    row from a dead server.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self.values: dict[str, float] = {"requests": 0, "retries": 0, "waited": 0.0}
+        self.reads = self.writes = 0
 
     def add(self, **counts: float) -> None:
         """Count requests, retries and seconds waited."""
         with self._lock:
             for name, value in counts.items():
                 self.values[name] = self.values.get(name, 0) + value
+
+
+class Tally:
+    """Counts the requests of one row, and passes them on to those of the run.
+
+    ``retried_at`` is how many writes of the run had been answered when one of these was tried again
+    for the first time.
+    """
+
+    def __init__(self, of: Totals | None = None) -> None:
+        self.requests = self.retries = self.retried_at = 0
+        self._of = of or Totals()
+
+    def add(self, **counts: float) -> None:
+        """Count requests, retries and seconds waited."""
+        self.requests += int(counts.get("requests", 0))
+        if counts.get("retries"):
+            self.retried_at = self.retried_at if self.retries else self._of.writes
+            self.retries += 1
+        self._of.add(**counts)
 
 
 def segment(text: str) -> str:
@@ -103,26 +115,40 @@ class Wire:
             answer = self._vitally.get(path, query or {}, parse, counts or self.totals, label=label)
         except Refused as refused:
             if refused.status in GONE:
+                self.totals.reads += 1
                 return []
             raise
+        self.totals.reads += 1
         self._clock(answer.date)
         return answer.data
 
     def pages(
         self, path: str, label: str, query: Mapping[str, str] | None = None, counts: Any = None
     ) -> Iterator[list[Record]]:
-        """Read a list page by page."""
-        cursors = Cursors()
+        """Read a list page by page; begin again, once, where its cursor has become old.
+
+        Pages may then come twice. `CursorRefused` is raised where the second pass ends like that, too.
+        """
+        cursors, again = Cursors(), False
         while not cursors.finished and not cursors.endless:
             asked = {"limit": str(PAGE), **(query or {})}
             if cursors.current is not None:
                 asked["from"] = cursors.current
 
-            def parse(body: Any) -> tuple[list[Record], str | None]:
+            def parse(body: Any, at: Cursors = cursors) -> tuple[list[Record], str | None]:
                 rows = objects_at(body, "$.results[*]")
-                return rows, cursors.following(body)
+                return rows, at.following(body)
 
-            answer = self._vitally.get(path, asked, parse, counts or self.totals, label=label)
+            try:
+                answer = self._vitally.get(path, asked, parse, counts or self.totals, label=label)
+            except Refused as refused:
+                if cursors.current is None or refused.status not in CURSOR_REFUSED:
+                    raise
+                if again:
+                    raise CursorRefused(str(refused), refused.status) from None
+                cursors, again = Cursors(), True
+                continue
+            self.totals.reads += 1
             self._clock(answer.date)
             rows, following = answer.data
             cursors.advance(following, len(rows))
@@ -163,6 +189,7 @@ class Wire:
             text = error_text(data) or "an error, without a word why"
             msg = f"Vitally did not take it: {text}"
             raise Declined(msg, 400)
+        self.totals.writes += 1
         if isinstance(data, dict) and isinstance(data.get("data"), dict) and "id" not in data:
             data = data["data"]
         return data if isinstance(data, dict) else {}

@@ -9,6 +9,7 @@ from typing import Any
 from target_vitally.planning.fit import Fitted, Key, Named, Rejection
 from target_vitally.planning.fold import Group
 from target_vitally.planning.meaning import Meaning
+from target_vitally.planning.plan import Plan
 from target_vitally.planning.resource import Record, Resource
 from target_vitally.writing.outcomes import Row
 from target_vitally.writing.references import (
@@ -18,8 +19,25 @@ from target_vitally.writing.references import (
     as_sender,
 )
 from target_vitally.writing.wire import Tally
+from vitally_api import VitallyError
 
 Make = Callable[..., Record]
+
+
+@dataclass
+class Lost:
+    """A write whose answer was lost: what it was to do, and until when it is sent again.
+
+    Until ``until`` it may still be carried out. ``writes`` is how many writes of the run had been
+    answered when it was lost first, ``tries`` how often it was sent.
+    """
+
+    plan: Plan
+    ends: float
+    writes: int
+    until: float = 0.0
+    tries: int = 0
+    failure: VitallyError = field(default_factory=VitallyError)
 
 
 @dataclass
@@ -38,6 +56,7 @@ class Work:
     missing: Unresolved | None = None
     hopeful: bool = False
     tally: Tally = field(default_factory=Tally)
+    lost: Lost | None = None
 
     @property
     def key(self) -> Key | None:

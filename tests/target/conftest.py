@@ -7,6 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 
+from harness.support import waits_pass_in_no_time
 from harness.workspace import Workspace, workspace
 
 
@@ -28,9 +29,10 @@ def here(open_workspace: Callable[..., Workspace]) -> Workspace:
 
 
 @pytest.fixture(autouse=True)
-def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Try again at once: what is waited for has its own tests."""
-    monkeypatch.setattr("vitally_api.retrying.LONGEST_PAUSE", 0.05)
+def _no_pauses() -> Iterator[None]:
+    """Let what is waited for pass at once."""
+    with waits_pass_in_no_time():
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,100 @@
+"""What lists the API has, and how single records are looked up: one table for every program.
+
+Source: API notes on customers (lists, 2) and on activity (lists), on writing (look-ups, 2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal
+
+Lookup = Literal["path", "search"]
+"""How one record is read by a key: at its address, or by a search beside the list."""
+
+
+@dataclass(frozen=True)
+class Variants:
+    """The lists of one path, which differ in one query parameter.
+
+    ``parameter`` is empty where there is one list; ``values`` are those that together hold every
+    record, in the order in which they are read; ``inject`` is the property that tells which list
+    a record came from.
+    """
+
+    parameter: str = ""
+    values: tuple[str, ...] = ()
+    inject: str | None = None
+
+    @property
+    def queries(self) -> tuple[Mapping[str, str], ...]:
+        """The queries of all lists; without parameter one empty query."""
+        return tuple({self.parameter: value} for value in self.values) or ({},)
+
+
+ONE = Variants()
+ARCHIVED = Variants("archived", ("false", "true"))
+"""What a list holds without the parameter is documented nowhere."""
+ACCOUNT_STATUS = Variants("status", ("activeOrChurned",))
+"""Without it the API leaves churned accounts out."""
+NPS_TARGETS = Variants("target", ("accounts", "organization"), inject="target")
+CUSTOM_FIELD_MODELS = Variants(
+    "model",
+    (
+        "accounts",
+        "organizations",
+        "users",
+        "conversations",
+        "notes",
+        "tasks",
+        "projects",
+        "team",
+    ),
+    inject="model",
+)
+
+
+@dataclass(frozen=True)
+class ApiList:
+    """A list of the API.
+
+    ``path`` is below ``/resources`` and may hold ``{property}``. ``lookups`` says for ``id`` and for
+    each key how one record is read; a key that is missing there is found in the list alone.
+    ``sortable`` says whether the API lets the order be chosen.
+    """
+
+    path: str
+    variants: Variants = ONE
+    lookups: Mapping[str, Lookup] = field(default_factory=dict)
+    sortable: bool = True
+
+
+_BY_ID: Mapping[str, Lookup] = MappingProxyType({"id": "path"})
+_BY_EITHER: Mapping[str, Lookup] = MappingProxyType({"id": "path", "externalId": "path"})
+
+LISTS: Mapping[str, ApiList] = {
+    "organizations": ApiList("/organizations", lookups=_BY_EITHER),
+    "accounts": ApiList("/accounts", ACCOUNT_STATUS, _BY_EITHER),
+    "users": ApiList("/users", lookups={**_BY_EITHER, "email": "search"}),
+    "admins": ApiList("/admins", lookups={"email": "search"}, sortable=False),
+    "conversations": ApiList("/conversations", lookups=_BY_ID),
+    "notes": ApiList("/notes", ARCHIVED, _BY_ID),
+    "tasks": ApiList("/tasks", ARCHIVED, _BY_ID),
+    "projects": ApiList("/projects", ARCHIVED, _BY_ID),
+    "nps_responses": ApiList("/npsResponses", NPS_TARGETS, _BY_ID),
+    "meetings": ApiList("/meetings", ARCHIVED, _BY_EITHER),
+    "meeting_transcripts": ApiList("/meetingTranscripts", lookups=_BY_ID),
+    "custom_objects": ApiList("/customObjects", lookups=_BY_ID),
+    "custom_object_instances": ApiList(
+        "/customObjects/{customObjectId}/instances",
+        ARCHIVED,
+        {"id": "search", "externalId": "search"},
+    ),
+    "custom_fields": ApiList("/customFields", CUSTOM_FIELD_MODELS, sortable=False),
+    "note_categories": ApiList("/noteCategories"),
+    "task_categories": ApiList("/taskCategories"),
+    "project_categories": ApiList("/projectCategories"),
+    "project_templates": ApiList("/projectTemplates"),
+}
+"""By the name of the tap's stream."""

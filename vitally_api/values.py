@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+import re
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+TRUE = frozenset({"true", "t", "yes", "y", "on", "1"})
+FALSE = frozenset({"false", "f", "no", "n", "off", "0"})
 LONGEST_NUMBER = 40
 """Digits up to which a number is written without an exponent; 1E+400 would take 400."""
 
@@ -79,6 +82,59 @@ def key_text(by: str, value: Any) -> str:
         return ""
     if by == "email":
         return email_text(value)
-    if by.startswith("trait:") and not isinstance(value, str):
-        value = as_double(number_of(value))
+    if by.startswith("trait:") and isinstance(value, int | float | Decimal):
+        value = as_double(number_of(value)) if not isinstance(value, bool) else value
     return text_of(value)
+
+
+def boolean_of(value: Any) -> bool:
+    """Return true or false, also out of ``1``, ``"Yes"``, ``"t"`` or ``"0.0"``."""
+    if isinstance(value, str):
+        text = value.strip().lower()
+        text = re.sub(r"\A([01])\.0+\Z", r"\1", text)
+    else:
+        text = "" if value is None or isinstance(value, list | dict) else str(value).lower()
+        if isinstance(value, float | Decimal) and value in {0, 1}:
+            text = str(int(value))
+    if text in TRUE | FALSE:
+        return text in TRUE
+    msg = "it takes true or false"
+    raise InvalidValue(msg)
+
+
+def _read_moment(value: Any) -> datetime:
+    """Read ISO 8601 and what Snowflake and BigQuery write: a blank before the zone, or ``UTC``."""
+    if isinstance(value, datetime):
+        return value
+    if isinstance(value, date):
+        return datetime(value.year, value.month, value.day, tzinfo=UTC)
+    if not isinstance(value, str):
+        msg = "it is no text"
+        raise TypeError(msg)
+    text = re.sub(r"(?<=\d) ?(?:UTC|GMT|Z)\Z", "+00:00", value.strip(), flags=re.IGNORECASE)
+    return datetime.fromisoformat(re.sub(r"(?<=\d) (?=[+-]\d)", "", text))
+
+
+def moment_of(value: Any) -> datetime:
+    """Return a moment in UTC to the millisecond, which is all that Vitally keeps; no zone is UTC."""
+    try:
+        read = _read_moment(value)
+        moment = (read if read.tzinfo else read.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError, TypeError):
+        msg = "it takes a date and time, such as 2026-01-31T12:00:00Z"
+        raise InvalidValue(msg) from None
+    return moment - timedelta(microseconds=moment.microsecond % 1000)
+
+
+def day_of(value: Any) -> date:
+    """Return the day that stands in a text, whatever its zone: no day moves to the one before."""
+    try:
+        return _read_moment(value).date()
+    except (ValueError, TypeError):
+        msg = "it takes a date, such as 2026-01-31"
+        raise InvalidValue(msg) from None
+
+
+def moment_text(moment: datetime) -> str:
+    """Write a moment as Vitally does: ``2026-01-31T12:00:00.000Z``."""
+    return f"{moment.replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"

@@ -236,7 +236,9 @@ def error_text(body: Any, secrets: Iterable[str] = ()) -> str:
 def _printable(text: str, secrets: Iterable[str]) -> str:
     for secret in secrets:
         text = re.sub(re.escape(secret), "***", text, flags=re.IGNORECASE)
-    text = re.sub(r"\S+@\S+", "***", "".join(c if c.isprintable() else " " for c in text))
+    words = "".join(c if c.isprintable() else " " for c in text)
+    # One expression for both sides of the @ takes 7 s for a word of 64 kB.
+    text = re.sub(r"\S+", lambda word: "***" if "@" in word[0][1:-1] else word[0], words)
     return text if len(text) <= LONGEST_DETAIL else f"{text[:LONGEST_DETAIL]}..."
 
 

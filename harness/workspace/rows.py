@@ -58,6 +58,8 @@ class Workspace:
     switches: Switches = field(default_factory=Switches)
     tables: dict[str, dict[str, Row]] = field(default_factory=dict)
     log: list[tuple[str, str]] = field(default_factory=list)
+    bodies: list[str] = field(default_factory=list)
+    """What came with each request, as it was written."""
     fault: Callable[[str, str, int], str] = lambda _method, _path, _count: ""
     """Says by method, path and number of the request: ``lost``, ``cut``, a status, or nothing."""
     url: str = ""

@@ -30,6 +30,11 @@ def answer(
         return reply
 
 
+def _as_double(text: str) -> int:
+    """Read a whole number as JavaScript does: beyond 2^53 it is the nearest double."""
+    return int(float(text)) if abs(int(text)) > 2**53 else int(text)
+
+
 class _Handler(BaseHTTPRequestHandler):
     """Puts a workspace on the wire."""
 
@@ -44,11 +49,13 @@ class _Handler(BaseHTTPRequestHandler):
     def _handle(self) -> None:
         here = self.workspace
         length = int(self.headers.get("Content-Length") or 0)
-        body = json.loads(self.rfile.read(length)) if length else None
+        raw = self.rfile.read(length)
+        body = json.loads(raw, parse_int=_as_double) if length else None
         address = urlsplit(self.path)
         path = [unquote(part) for part in address.path.split("/")[2:]]
         with here.lock:
             here.log.append((self.command, "/".join(path)))
+            here.bodies.append(raw.decode())
             fault = here.fault(self.command, "/".join(path), len(here.log))
         if fault == "cut":
             self._hang_up()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from decimal import Decimal
 from random import Random
 from typing import Any, Final
 
@@ -25,7 +26,20 @@ DELETE_BY_EXTERNAL_ID: Final = frozenset({"accounts", "meetings", "organizations
 WRITABLE: Final = TAKEN.keys() - {"messages", "instances", "participants", "transcripts"}
 """Resources that have a path of their own."""
 
+_decoder = msgspec.json.Decoder(float_hook=Decimal)
 BAD_JSON: Final = Plain({"error": "Request body is not valid JSON"}, 400)
+
+
+def _as_doubles(value: Any) -> Any:
+    """Keep numbers as JavaScript does: a whole number beyond 2^53 is the nearest double, too."""
+    if isinstance(value, dict):
+        return {name: _as_doubles(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_as_doubles(item) for item in value]
+    if isinstance(value, Decimal) or (type(value) is int and abs(value) > 2**53):
+        double = float(value)
+        return int(double) if double.is_integer() else double
+    return value
 
 
 class Writer:
@@ -65,9 +79,11 @@ class Writer:
         if method == "DELETE":
             return self._delete(path, params)
         try:
-            document = msgspec.json.decode(body)
+            document = _decoder.decode(body)
         except msgspec.DecodeError:
             return BAD_JSON
+        if self.switches.doubles:
+            document = _as_doubles(document)
         return (self._post if method == "POST" else self._put)(path, params, document)
 
     def _post(  # noqa: PLR0911 - a table of routes

@@ -34,6 +34,8 @@ class Writing:
     """Whether a refusal comes with status 200."""
     all_errors: bool = True
     """Whether a refusal names everything that is wrong, or the first thing."""
+    doubles: bool = True
+    """Whether numbers are kept as JavaScript keeps them, or with all their digits."""
     strip_html: bool = True
     """Whether tags and attributes that are not on Vitally's list vanish."""
     fill_braces: bool = True

@@ -20,12 +20,28 @@ class Rejection(Exception):
     """A row that cannot be written; the message says why, without any of its values."""
 
 
+def _refuse_dots(by: str, value: str) -> None:
+    """Reject an id that no address can hold: ``/accounts/..`` is ``/`` to every HTTP client."""
+    if by in {"id", "externalId"} and value in {".", ".."}:
+        msg = (
+            f"{by}: it cannot be asked for, since . and .. have a meaning of their own in addresses"
+        )
+        raise Rejection(msg)
+
+
 @dataclass(frozen=True)
 class Key:
-    """What a record is found by: ``id``, ``externalId``, ``email``, ``name`` or ``trait:<path>``."""
+    """What a record is found by: ``id``, ``externalId``, ``email``, ``name`` or ``trait:<path>``.
+
+    `Rejection` is raised for one that no address can hold.
+    """
 
     by: str
     value: str
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be looked up."""
+        _refuse_dots(self.by, self.value)
 
 
 @dataclass(frozen=True)
@@ -35,6 +51,10 @@ class Named:
     resource: str
     by: str
     value: str
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be looked up."""
+        _refuse_dots(self.by, self.value)
 
 
 @dataclass

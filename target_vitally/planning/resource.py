@@ -26,6 +26,7 @@ Kind = Literal[
     "list",
     "json",
     "people",
+    "messages",
 ]
 """What a property holds, which decides how values are fitted and compared."""
 

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
-import html
 import json
 import re
-from datetime import UTC, date, datetime
+from collections.abc import Callable
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from target_vitally.planning.markup import same_html
 from target_vitally.planning.resource import Kind
-from vitally_api.values import LONGEST_NUMBER, InvalidValue, email_text, number_of, text_of
-
-TRUE, FALSE = frozenset({"true", "t", "yes", "1"}), frozenset({"false", "f", "no", "0"})
-
+from vitally_api.values import (
+    LONGEST_NUMBER,
+    InvalidValue,
+    as_double,
+    boolean_of,
+    day_of,
+    email_text,
+    moment_of,
+    moment_text,
+    number_of,
+    text_of,
+)
 
 Unfit = InvalidValue
+NAMES = ("type", "id", "externalId", "email", "userId", "vitallyUserId", "responseStatus")
+EMPTY: tuple[Any, ...] = (None, "", [], {})
+"""What a source without nulls writes in their place, such as a CSV file."""
+MOMENT = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d.*)?")
 
 
 def fitted(kind: Kind, value: Any) -> Any:
@@ -32,41 +45,12 @@ def _integer(value: Any) -> int:
     return int(number)
 
 
-def _boolean(value: Any) -> bool:
-    if isinstance(value, bool):
-        return value
-    text = str(value).strip().lower()
-    if isinstance(value, str | int) and text in TRUE | FALSE:
-        return text in TRUE
-    msg = "it takes true or false"
-    raise Unfit(msg)
-
-
-def moment(value: Any) -> datetime:
-    """Read an instant; without a zone it is UTC. `Unfit` is raised for what is none."""
-    try:
-        if isinstance(value, datetime):
-            read = value
-        elif isinstance(value, date):
-            read = datetime(value.year, value.month, value.day, tzinfo=UTC)
-        else:
-            read = datetime.fromisoformat(value.strip())
-        return (read if read.tzinfo else read.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, AttributeError, OverflowError, TypeError):
-        msg = "it takes a date and time, such as 2026-01-31T12:00:00Z"
-        raise Unfit(msg) from None
-
-
 def _instant(value: Any) -> str:
-    return f"{moment(value).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
+    return moment_text(moment_of(value))
 
 
 def _date(value: Any) -> str:
-    try:
-        return moment(value).date().isoformat()
-    except Unfit:
-        msg = "it takes a date, such as 2026-01-31"
-        raise Unfit(msg) from None
+    return day_of(value).isoformat()
 
 
 def listed(value: Any) -> list[Any]:
@@ -102,10 +86,40 @@ def _texts(value: Any) -> list[str]:
 
 def _people(value: Any) -> list[dict[str, Any]]:
     people = [value] if isinstance(value, dict) else listed(value)
-    if all(isinstance(person, dict) for person in people):
-        return people
-    msg = "it takes people as objects, such as {type, email}"
-    raise Unfit(msg)
+    if not all(isinstance(person, dict) for person in people):
+        msg = "it takes people as objects, such as {type, email}"
+        raise Unfit(msg)
+    return [person_of(person) for person in people]
+
+
+def person_of(person: dict[str, Any]) -> dict[str, Any]:
+    """Return a person with text in everything that names somebody; `InvalidValue` if it is none."""
+    try:
+        named = {name: text_of(person[name]) for name in NAMES if person.get(name) is not None}
+    except InvalidValue as invalid:
+        msg = f"of a person, {invalid}"
+        raise InvalidValue(msg) from None
+    return {**person, **named}
+
+
+def _messages(value: Any) -> list[dict[str, Any]]:
+    return [_message(message) for message in listed(value)]
+
+
+def _message(message: Any) -> dict[str, Any]:
+    if not isinstance(message, dict) or not message.get("externalId"):
+        msg = "each takes an externalId"
+        raise InvalidValue(msg)
+    fitters = {
+        **dict.fromkeys(("externalId", "message"), text_of),
+        "timestamp": _instant,
+        **dict.fromkeys(("from", "to", "cc", "bcc"), _people),
+    }
+    fit = {name: fitters[name](message[name]) for name in fitters if message.get(name) is not None}
+    if "from" in fit and len(fit["from"]) != 1:
+        msg = "from: it takes one person"
+        raise InvalidValue(msg)
+    return {**message, **fit}
 
 
 def _as_it_is(value: Any) -> Any:
@@ -115,13 +129,13 @@ def _as_it_is(value: Any) -> Any:
     return value
 
 
-FITTERS = {
+FITTERS: dict[Kind, Callable[[Any], Any]] = {
     "text": text_of,
-    "email": text_of,
     "html": text_of,
+    "email": lambda value: text_of(value).strip(),
     "number": number_of,
     "integer": _integer,
-    "boolean": _boolean,
+    "boolean": boolean_of,
     "instant": _instant,
     "date": _date,
     "tags": _texts,
@@ -129,11 +143,8 @@ FITTERS = {
     "list": listed,
     "json": _as_it_is,
     "people": _people,
+    "messages": _messages,
 }
-
-
-READ_AS = {"email": email_text, "date": _date, "instant": moment}
-"""What values of a kind are read as before they are compared."""
 
 
 def trait(value: Any) -> Any:
@@ -143,15 +154,20 @@ def trait(value: Any) -> Any:
     return value.isoformat() if isinstance(value, date) else value
 
 
+READ_AS: dict[Kind, Callable[[Any], Any]] = {
+    "email": email_text,
+    "date": day_of,
+    "instant": moment_of,
+}
+"""Kinds of values that are compared by what their text says."""
+
+
 def same(kind: Kind, wanted: Any, present: Any) -> bool:
     """Tell whether a property that shows one value already says the other."""
     if wanted is None or present is None:
-        empty: tuple[Any, ...] = (
-            (None, [], {}) if kind in {"tags", "ids", "list", "json"} else (None,)
-        )
-        return wanted in empty and present in empty
+        return wanted in EMPTY and present in EMPTY
     if kind == "html":
-        return _same_text(str(wanted), str(present))
+        return same_html(str(wanted), str(present))
     if kind in {"tags", "ids"}:
         shown = present if isinstance(present, list) else [present]
         return {str(item) for item in wanted} == {str(item) for item in shown}
@@ -168,11 +184,11 @@ def _alike(read: Any, wanted: Any, present: Any) -> bool:
 
 
 def same_json(wanted: Any, present: Any) -> bool:
-    """Compare JSON values: numbers as numbers, instants as instants, the rest as it is."""
+    """Compare JSON values: numbers as doubles, moments as moments, the rest as it is."""
     if isinstance(wanted, bool) or isinstance(present, bool):
         return wanted is present
     if isinstance(wanted, int | float | Decimal) and isinstance(present, int | float | Decimal):
-        return Decimal(str(wanted)) == Decimal(str(present))
+        return as_double(wanted) == as_double(present)
     if isinstance(wanted, str) and isinstance(present, str):
         return wanted == present or _same_instant(wanted, present)
     if isinstance(wanted, list) and isinstance(present, list):
@@ -185,24 +201,7 @@ def same_json(wanted: Any, present: Any) -> bool:
 
 
 def _same_instant(wanted: str, present: str) -> bool:
-    """Only what is written as date *and* time is taken for an instant."""
-    shape = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d.*"
-    if not (re.fullmatch(shape, wanted) and re.fullmatch(shape, present)):
+    """Compare what both write as a moment, or as a day, which is its midnight."""
+    if not (MOMENT.fullmatch(wanted) and MOMENT.fullmatch(present)):
         return False
-    return _alike(moment, wanted, present)
-
-
-def words(text: str) -> str:
-    """Take the text out of HTML: Vitally strips tags and attributes it does not know."""
-    plain = re.sub(r"(?is)<(script|style)\b.*?</\1\s*>", " ", text)
-    plain = html.unescape(re.sub(r"<[^<>]*>", " ", plain))
-    return "".join(plain.split())
-
-
-def _same_text(wanted: str, present: str) -> bool:
-    """Compare texts of HTML; where one has ``{{...}}``, Vitally has filled in something."""
-    ours, theirs = words(wanted), words(present)
-    if ours == theirs or "{{" not in ours:
-        return ours == theirs
-    pattern = ".*".join(re.escape(part) for part in re.split(r"\{\{.*?\}\}", ours))
-    return re.fullmatch(pattern, theirs, re.DOTALL) is not None
+    return _alike(moment_of, wanted, present)

@@ -13,7 +13,7 @@ CONVERSATIONS = Resource(
     properties=(
         EXTERNAL_ID,
         prop("subject", needed=True, clears=False, always=True),
-        prop("messages", "list", clears=False),
+        prop("messages", "messages", clears=False),
     ),
     model="conversations",
     read_only=STAMPS
@@ -72,7 +72,7 @@ MEETINGS = Resource(
     properties=(
         EXTERNAL_ID,
         prop("title", needed=True, clears=False),
-        prop("description"),
+        prop("description", "html"),
         prop("location"),
         prop("startDateTime", "instant"),
         prop("endDateTime", "instant"),

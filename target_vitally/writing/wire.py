@@ -76,8 +76,14 @@ class Tally:
 
 
 def segment(text: str) -> str:
-    """Make one part of a path of any text; dots alone would climb to another one."""
-    return quote(text, safe="").replace(".", "%2E") if set(text) <= {"."} else quote(text, safe="")
+    """Make one part of a path of any text; `Declined` is raised for one that would be another path.
+
+    ``requests`` undoes ``%2E``, and ``/conversations/../messages`` is ``/messages``.
+    """
+    if text in {"", ".", ".."}:
+        msg = "an id that is empty, . or .. cannot stand in an address"
+        raise Declined(msg, 400)
+    return quote(text, safe="")
 
 
 def found(body: Any) -> list[Record]:

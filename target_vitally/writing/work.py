@@ -166,34 +166,22 @@ def _each(
             work.left_out.append((name, unresolved.named))
 
 
-def _message(message: Any, references: References, *, copy: bool) -> Record:
+def _message(message: Record, references: References, *, copy: bool) -> Record:
     """Write a message inside a conversation as Vitally takes it."""
-    if not isinstance(message, dict) or not message.get("externalId"):
-        msg = "messages: each takes an externalId"
-        raise Rejection(msg)
     taken = ("externalId", "message", "timestamp", "from", "to", "cc", "bcc")
     made = {name: message[name] for name in taken if message.get(name) is not None}
-    made["externalId"] = str(made["externalId"])
     for name in ("from", "to", "cc", "bcc"):
-        value = made.get(name)
-        if isinstance(value, dict):
-            sender = as_sender(value, references.resolve, copy=copy)
-            made[name] = sender if name == "from" else [sender]
-        elif isinstance(value, list):
-            made[name] = [
-                as_sender(p, references.resolve, copy=copy) for p in value if isinstance(p, dict)
-            ]
+        if name in made:
+            people = [as_sender(p, references.resolve, copy=copy) for p in made[name]]
+            made[name] = people[0] if name == "from" and people else people
     return made
 
 
 def inside_messages(fitted: Fitted) -> list[Mapping[str, Any]]:
     """Give the people in the messages of a conversation's row."""
-    found: list[Mapping[str, Any]] = []
-    messages = fitted.properties.get("messages")
-    for message in messages if isinstance(messages, list) else []:
-        for name in ("from", "to", "cc", "bcc"):
-            value = message.get(name) if isinstance(message, dict) else None
-            found += [
-                p for p in (value if isinstance(value, list) else [value]) if isinstance(p, dict)
-            ]
-    return found
+    return [
+        person
+        for message in fitted.properties.get("messages") or ()
+        for name in ("from", "to", "cc", "bcc")
+        for person in message.get(name) or ()
+    ]

@@ -15,9 +15,7 @@ from tap_vitally.tap import TapVitally
 def test_a_property_that_a_catalog_selects_and_no_schema_has_is_named() -> None:
     found = catalog(["users"])
     (users,) = (each for each in found["streams"] if each["tap_stream_id"] == "users")
-    users["metadata"].append(
-        {"breadcrumb": ["properties", "mail"], "metadata": {"selected": True}}
-    )
+    users["metadata"].append({"breadcrumb": ["properties", "mail"], "metadata": {"selected": True}})
     tap = TapVitally(config=config_for("http://127.0.0.1:9"), catalog=found, setup_mapper=False)
     assert tap.misses() == ["The catalog selects 'users.mail', which is no property."]
 

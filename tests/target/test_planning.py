@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -86,12 +87,6 @@ def test_an_external_id_is_text_of_all_its_digits(number: int) -> None:
 def test_what_does_not_fit_is_refused(kind: Any, value: Any) -> None:
     with pytest.raises(Unfit):
         fitted(kind, value)
-
-
-def test_html_is_compared_by_its_text() -> None:
-    assert same("html", "<p>Hi <b>you</b> &amp; me</p>", "Hi <span>you</span> & me")
-    assert same("html", "<p>Plan {{account.traits.plan}}!</p>", "<p>Plan gold!</p>")
-    assert not same("html", "<p>Hi</p>", "<p>Ho</p>")
 
 
 def test_tags_are_a_set() -> None:
@@ -257,8 +252,64 @@ def test_an_empty_list_of_accounts_is_never_sent() -> None:
         )
 
 
+@pytest.mark.parametrize("clock", ["", "T00:00:00", " 23:59:59.999", "T12:00:00.123456"])
+@pytest.mark.parametrize("zone", ["", "Z", "+01:00", "-11:00", "+14:00", " +0000", " UTC"])
+def test_a_day_is_the_one_that_stands_in_the_text(clock: str, zone: str) -> None:
+    text = f"2026-03-01{clock}{zone if clock else ''}"
+    assert fitted("date", text) == "2026-03-01"
+    assert same("date", text, "2026-03-01")
+    assert not same("date", text, "2026-02-28")
+
+
 def test_now_is_a_moment() -> None:
     assert fitted("date", datetime(2026, 1, 31, 23, tzinfo=UTC)) == "2026-01-31"
+
+
+@given(MOMENTS, st.integers(0, 999_999), st.integers(0, 999))
+def test_moments_are_compared_to_the_millisecond(
+    moment: datetime, microsecond: int, more: int
+) -> None:
+    moment = moment.replace(microsecond=microsecond)
+    text = moment.isoformat(sep=" ", timespec="microseconds")
+    nanoseconds = text[:26] + f"{more:03}" + text[26:]  # as Snowflake writes them
+    for spelled in (moment.isoformat(), nanoseconds):
+        assert same("instant", spelled, fitted("instant", moment))
+    other = moment + timedelta(milliseconds=1)
+    assert not same("instant", other.isoformat(), fitted("instant", moment))
+
+
+@given(st.decimals(-(10**15), 10**15, places=20) | st.integers(-(10**30), 10**30))
+def test_a_number_is_what_comes_back_of_it(number: Decimal | int) -> None:
+    came_back = float(number)  # a service that keeps doubles
+    assert same("number", number, came_back)
+    assert same_json({"x": [number]}, {"x": [Decimal(repr(came_back))]})
+    assert same_json(number, math.nextafter(came_back, math.inf)) is False
+
+
+@pytest.mark.parametrize(
+    "true", [True, 1, 1.0, Decimal(1), "1", "1.0", " Yes", "y", "T", "TRUE"], ids=repr
+)
+def test_a_boolean_has_many_spellings(true: Any) -> None:
+    assert fitted("boolean", true) is True
+    assert fitted("boolean", "off") is False
+    others: list[Any] = [2, 0.5, "2", "", [], {}, None]
+    for other in others:
+        with pytest.raises(Unfit):
+            fitted("boolean", other)
+
+
+@pytest.mark.parametrize("id_", [".", ".."])
+@pytest.mark.parametrize("column", ["id", "externalId"])
+def test_dots_are_no_id(column: str, id_: str) -> None:
+    for stream in ("accounts", "users"):
+        with pytest.raises(Rejection, match="addresses"):
+            fit(meaning(stream, column), {column: id_}, "omit")
+    with pytest.raises(Rejection, match="addresses"):
+        fit(
+            meaning("messages", "conversationId", "externalId"),
+            {"conversationId": id_, "externalId": "m"},
+            "omit",
+        )
 
 
 @pytest.mark.parametrize("traits", [{"a.b": "x", "a.c.d": "y"}, {"a": {"b": "x", "c": {"d": "y"}}}])

@@ -11,6 +11,8 @@ from typing import Any
 
 from harness.tables import BY_EMAIL, KEYLESS, KINDS, LATE, Row
 
+LINKS = frozenset({"accountExternalIds", "participants"})
+"""Columns whose links are added to those that rows before have named."""
 Name = tuple[str, str]
 """The stream of a record, without `LATE`, and its key."""
 
@@ -81,6 +83,11 @@ class Meant:
             self._forget(record, set(said))
             return set()
         record.there = True
+        for column in LINKS & said.keys() & record.said.keys():
+            said[column] = [
+                *record.said[column],
+                *(v for v in said[column] if v not in record.said[column]),
+            ]
         record.said |= said
         return set(said)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from target_vitally.planning.meaning import MODES, UNKNOWN
+from target_vitally.planning.entries import LINKS, MODES, UNKNOWN
 from target_vitally.writing.settings import PROTECTED
 from vitally_api import CONNECTION_SETTINGS
 
@@ -19,10 +19,16 @@ _ENTRY: dict[str, Any] = {
         "resource": {"type": "string"},
         "mode": {"type": "string", "enum": list(MODES)},
         "match": {"type": "string"},
-        "properties": {"type": "object", "additionalProperties": {"type": "string"}},
+        "properties": {
+            "type": "object",
+            "additionalProperties": {"type": ["string", "array"], "items": {"type": "string"}},
+        },
         "traits": {"type": ["object", "string"]},
         "unknown": {"type": "string", "enum": list(UNKNOWN)},
         "custom_object": {"type": "string"},
+        "links": {"type": "string", "enum": list(LINKS)},
+        "deleted": {"type": "string"},
+        "copy": {"type": "boolean"},
     },
 }
 
@@ -32,7 +38,7 @@ _WRITING: dict[str, dict[str, Any]] = {
         "title": "Streams",
         "description": (
             "What incoming streams mean, by their names: resource, mode, match, properties, traits, "
-            "unknown, custom_object. A stream named like a resource needs no entry."
+            "unknown, custom_object, links, deleted, copy. A stream named like a resource needs no entry."
         ),
         "additionalProperties": _ENTRY,
     },

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import json
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, ClassVar, cast
 
@@ -63,7 +63,8 @@ class VitallySink(Sink):
         super().__init__(target, stream_name, schema, key_properties)
         assert isinstance(target, SeamTarget)  # noqa: S101 - the SDK's type is wider
         self._target = target
-        target.declare(stream_name, list(self.original_schema.get("properties", {})))
+        properties = self.original_schema.get("properties", {})
+        target.declare(stream_name, properties, tuple(key_properties or ()))
 
     @override
     def get_validator(self) -> None:
@@ -102,8 +103,8 @@ class SeamTarget(Target):
     ]
 
     @abstractmethod
-    def declare(self, stream: str, columns: list[str]) -> None:
-        """Learn of a stream, or of what has changed in it."""
+    def declare(self, stream: str, properties: Mapping[str, Any], keys: Sequence[str]) -> None:
+        """Learn of a stream, or of what has changed in it: ``keys`` are its key_properties."""
 
     @abstractmethod
     def take(self, stream: str, record: Record, raw: Record | None, origin: Origin | None) -> None:

@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -20,14 +20,13 @@ from typing_extensions import override
 from singer_command.quiet import be_quiet
 from singer_command.settings import settings_problems_named
 from target_vitally.command import failures_in_one_line
+from target_vitally.planning.entries import problems_with, resource_named
 from target_vitally.planning.meaning import (
-    TAP_MARKS,
     Meaning,
     Misunderstood,
     columns_of_row,
+    is_copy,
     meaning_of,
-    problems_with,
-    resource_named,
 )
 from target_vitally.planning.resource import Record
 from target_vitally.report import table, values
@@ -75,7 +74,7 @@ class TargetVitally(SeamTarget):
             self._check_settings()
         self._meanings: dict[str, Meaning | str] = {}
         self._open: set[str] = set()
-        self._shapes: dict[tuple[str, frozenset[str]], Meaning] = {}
+        self._shapes: dict[tuple[str, frozenset[object]], Meaning] = {}
         self._origins: dict[str, Origin] = {}
 
     def _check_settings(self) -> None:
@@ -119,7 +118,7 @@ class TargetVitally(SeamTarget):
         return Engine(self.run, NAMED)
 
     @override
-    def declare(self, stream: str, columns: list[str]) -> None:
+    def declare(self, stream: str, properties: Mapping[str, Any], keys: Sequence[str]) -> None:
         entry: Mapping[str, Any] = self.settings.streams.get(stream) or {}
         name = entry.get("resource") or resource_named(stream, RESOURCES, IGNORED)
         if name in IGNORED:
@@ -133,12 +132,15 @@ class TargetVitally(SeamTarget):
             )
             raise Misunderstood([msg])
         self._open.discard(stream)
+        copy = is_copy(entry, properties)
+        columns = list(properties)
         if not columns:  # each row says which it has, and any of them may
             self._open.add(stream)
             self._shapes.clear()
-            columns = [column for column in RESOURCES[name].columns if column not in TAP_MARKS]
-            columns = list(columns_of_row(dict.fromkeys(columns), entry, RESOURCES[name]))
-        meaning = meaning_of(stream, columns, entry, RESOURCES[name], self.settings.mode)
+            possible = dict.fromkeys(RESOURCES[name].columns)
+            columns = list(columns_of_row(possible, entry, RESOURCES[name], copy=copy))
+        mode = self.settings.mode
+        meaning = meaning_of(stream, columns, entry, RESOURCES[name], mode, keys=keys, copy=copy)
         self._meanings[stream] = meaning
         self.engine.declare(meaning)
 
@@ -146,10 +148,12 @@ class TargetVitally(SeamTarget):
         """Work out what a row means whose SCHEMA names no columns."""
         resource, mode = meaning.resource, self.settings.mode
         entry: Mapping[str, Any] = self.settings.streams.get(meaning.stream) or {}
-        columns = columns_of_row(record, entry, resource)
-        shape = (meaning.stream, frozenset(columns))
+        copy = is_copy(entry, record)
+        columns = columns_of_row(record, entry, resource, copy=copy)
+        shape = (meaning.stream, frozenset((*columns, copy)))
         if shape not in self._shapes:
-            self._shapes[shape] = meaning_of(meaning.stream, columns, entry, resource, mode)
+            made = meaning_of(meaning.stream, columns, entry, resource, mode, copy=copy)
+            self._shapes[shape] = replace(made, of_links=meaning.of_links)
         return self._shapes[shape]
 
     @override
@@ -201,6 +205,11 @@ class TargetVitally(SeamTarget):
 
     def _log_summary(self) -> None:
         outcomes, settings = self.run.outcomes, self.settings
+        for name, counts in outcomes.streams.items():
+            meant = not isinstance(self._meanings.get(name), str)
+            if counts.read and counts.words["ignored"] == counts.read and meant:
+                reasons = ", ".join(why.removeprefix("ignored: ") for why in counts.reasons)
+                self.logger.warning("%s: all of its rows were ignored (%s).", name, reasons)
         told = table(outcomes.streams, limit=settings.plan_limit, dry_run=settings.dry_run)
         what = "The plan; nothing was written" if settings.dry_run else "The summary of this run"
         summary = values(outcomes.streams, self.run.totals.values)

@@ -8,12 +8,17 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import Any, Literal
 
-from target_vitally.planning.meaning import DELETED, Meaning, Mode
+from target_vitally.planning.entries import Mode
+from target_vitally.planning.links import unite
+from target_vitally.planning.markers import says_deleted
+from target_vitally.planning.meaning import Meaning, explained
 from target_vitally.planning.resource import Property, Record, Reference, Resource, Way
 from target_vitally.planning.values import Unfit, fitted, listed, mapped, trait
 from vitally_api.values import InvalidValue, key_text
 
 Nulls = Literal["omit", "clear"]
+JOINED_BY = "-"
+"""What stands between the columns of a key in its text."""
 
 
 class Rejection(Exception):
@@ -62,7 +67,8 @@ class Fitted:
     """A row as its resource takes it.
 
     ``references`` has the records that a property refers to, or None where it is to be emptied;
-    ``people`` the properties that hold people; ``protected`` the traits that were left out.
+    ``people`` the properties that hold people; ``protected`` the traits that were left out. ``joined``
+    has the texts that were made of several columns with a hyphen in them, and those columns' values.
     """
 
     key: Key | None
@@ -75,19 +81,29 @@ class Fitted:
     archived: bool = False
     copy: bool = False
     protected: frozenset[str] = frozenset()
+    joined: frozenset[tuple[Named, tuple[str, ...]]] = frozenset()
+    united: frozenset[str] = frozenset()
 
 
 def is_delete(meaning: Meaning, record: Mapping[str, Any]) -> bool:
-    """Tell whether a row says that its record is gone."""
-    marked = record.get("_sdc_deleted_at") or record.get("__sdc_deleted_at")
-    deleted = record.get(DELETED)
-    said = deleted is True or (isinstance(deleted, str) and deleted.lower() in {"true", "t", "1"})
-    return meaning.mode == "delete" or bool(marked) or said
+    """Return whether a row says that its record is gone; raise `Rejection` if that is unreadable."""
+    said = False
+    for column in meaning.markers:
+        try:
+            said |= says_deleted(record.get(column))
+        except InvalidValue as invalid:
+            msg = f"{column}: {invalid}"
+            raise Rejection(msg) from None
+    return said or meaning.mode == "delete"
 
 
 def fit(meaning: Meaning, record: Record, nulls: Nulls, protected: Sequence[str] = ()) -> Fitted:
     """Read a row; `Rejection` is raised for one that cannot be written."""
+    if marks := meaning.unread_marks(record):
+        msg = f"{', '.join(marks)}: it looks like a mark of deleted rows (deleted, in streams)"
+        raise Rejection(msg)
     delete = is_delete(meaning, record)
+    record, joined = _with_joined(meaning, record)
     properties = dict(_properties(meaning, record, nulls, keys_only=delete))
     found = Fitted(
         key=_key(meaning, record, properties),
@@ -96,6 +112,8 @@ def fit(meaning: Meaning, record: Record, nulls: Nulls, protected: Sequence[str]
         delete=delete,
         copy=meaning.copy,
         archived=meaning.copy and bool(record.get("archivedAt")),
+        joined=joined,
+        united=meaning.resource.united,
     )
     nothing = {
         name
@@ -109,7 +127,8 @@ def fit(meaning: Meaning, record: Record, nulls: Nulls, protected: Sequence[str]
     if delete:
         return found
     if meaning.unknown == "fail" and (stray := meaning.stray(record)):
-        msg = f"{', '.join(sorted(stray))}: not in the SCHEMA, and nothing that is taken"
+        named = explained(meaning.resource, sorted(stray))
+        msg = f"{named}: not in the SCHEMA, and nothing that is taken"
         raise Rejection(msg)
     for name, prop in meaning.resource.by_name.items():
         if prop.kind == "people" and name in found.properties:
@@ -128,9 +147,53 @@ def marks(resource: Resource, fitted: Fitted) -> set[Key]:
 def key_of(meaning: Meaning, record: Record) -> Key | None:
     """Find what a row's record is found by, if the row can be read that far."""
     try:
+        record, _ = _with_joined(meaning, record)
         return _key(meaning, record, dict(_properties(meaning, record, "omit", keys_only=True)))
     except Rejection:
         return None
+
+
+def _with_joined(
+    meaning: Meaning, record: Record
+) -> tuple[Record, frozenset[tuple[Named, tuple[str, ...]]]]:
+    """Add the keys that several columns make; a null or a blank in one of them makes none.
+
+    Return also those texts that other values could make: ``a-b`` and ``c``, or ``a`` and ``b-c``.
+    """
+    if not meaning.joined:
+        return record, frozenset()
+    made, values = dict(record), {}
+    for name, columns in meaning.joined.items():
+        if all(column not in record for column in columns):
+            continue
+        try:
+            texts = tuple(key_text("externalId", record.get(c)).strip() for c in columns)
+        except InvalidValue as invalid:
+            msg = f"{name}: {invalid}"
+            raise Rejection(msg) from None
+        if any(texts) and not all(texts):
+            empty = ", ".join(c for c, text in zip(columns, texts, strict=True) if not text)
+            msg = f"{name}: {empty} is empty, and a key takes all of its columns"
+            raise Rejection(msg)
+        made[name] = JOINED_BY.join(texts) if all(texts) else None
+        if any(JOINED_BY in text for text in texts):
+            values[name] = texts
+    return made, frozenset(_ambiguous(meaning, made, values))
+
+
+def _ambiguous(
+    meaning: Meaning, made: Record, values: Mapping[str, tuple[str, ...]]
+) -> Iterator[tuple[Named, tuple[str, ...]]]:
+    uses = [(meaning.resource.name, by, column) for by, column in meaning.properties.items()]
+    uses += [
+        (way.resource, way.by, column)
+        for ways in meaning.ways.values()
+        for way, column in ways
+        if way
+    ]
+    for resource, by, column in uses:
+        if column in values:
+            yield Named(resource, by, made[column]), values[column]
 
 
 def _properties(
@@ -186,15 +249,17 @@ def _place(meaning: Meaning, record: Record) -> Key | None:
     ways = [
         way for ref in meaning.resource.references if ref.in_path for way in meaning.ways[ref.name]
     ]
-    columns = (column for _, column in ways)
-    return next((Key(c, str(record[c])) for c in columns if record.get(c)), None)
+    found = ((column, _text_in(record, column)) for _, column in ways)
+    return next((Key(column, text) for column, text in found if text), None)
 
 
 def _trait_value(meaning: Meaning, record: Record, path: str) -> Any:
     if path in meaning.traits:
         return record.get(meaning.traits[path])
-    traits = record.get(meaning.trait_map or "")
-    return traits.get(path) if isinstance(traits, dict) else None
+    try:
+        return mapped(record.get(meaning.trait_map or "")).get(path)
+    except Unfit:
+        return None
 
 
 def _refer(
@@ -203,22 +268,29 @@ def _refer(
     ways: Sequence[tuple[Way | None, str]],
     record: Record,
 ) -> bool:
-    """Read what a row refers to by the surest of its columns that says anything, if one does."""
+    """Read what a row refers to by the surest of its columns that says anything, if one does.
+
+    Where there may be several, all columns count: each may name another. In a copy they name the same.
+    """
+    names: tuple[Named, ...] = ()
+    empty = ""
     for way, column in ways:
         value = record.get(column)
         if value in (None, ""):
             continue
         if way and way.by == "embedded":
-            names = tuple(_embedded(reference, value))
+            more = tuple(_embedded(reference, value))
         else:
-            names = tuple(_named(reference, way, value, copy=found.copy))
-        if not names and not found.copy:
-            msg = f"{column}: an empty list is never sent, since it would unlink everything"
-            raise Rejection(msg)
-        if names:
-            found.references[reference.name] = names
-            return True
-    return False
+            more = tuple(_named(reference, way, value, copy=found.copy))
+        names, empty = tuple(unite(names, more)), empty or column
+        if names and (found.copy or not reference.many):
+            break
+    if empty and not names and not found.copy:
+        msg = f"{empty}: an empty list is never sent, since it would unlink everything"
+        raise Rejection(msg)
+    if names:
+        found.references[reference.name] = names
+    return bool(names)
 
 
 def _clear_references(
@@ -256,7 +328,8 @@ def _named(reference: Reference, way: Way | None, value: Any, *, copy: bool) -> 
 
 def _is_one(value: Any) -> bool:
     """A single text stands for a list of one, unless it is a list written as text."""
-    return not isinstance(value, list) and not str(value).lstrip().startswith("[")
+    written = isinstance(value, str) and value.lstrip().startswith("[")
+    return not isinstance(value, list) and not written
 
 
 def _embedded(reference: Reference, value: Any) -> Iterator[Named]:
@@ -268,10 +341,17 @@ def _embedded(reference: Reference, value: Any) -> Iterator[Named]:
     except Unfit:
         items = []
     for item in items:
-        if isinstance(item, dict) and item.get(by):
-            yield Named(resource, by, str(item[by]))
-        elif isinstance(item, dict) and item.get("id"):
-            yield Named(reference.of, "source", str(item["id"]))
+        for of, member, called in ((resource, by, by), (reference.of, "id", "source")):
+            if text := _text_in(item, member):
+                yield Named(of, called, text)
+                break
+
+
+def _text_in(item: Any, member: str) -> str:
+    try:
+        return key_text(member, item.get(member)) if isinstance(item, dict) else ""
+    except InvalidValue:
+        return ""
 
 
 def _fixed_references(meaning: Meaning, found: Fitted) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from target_vitally.planning.fit import Fitted, Key
+from target_vitally.planning.links import unite
 
 Row = TypeVar("Row")
 
@@ -65,9 +66,21 @@ def over(first: Fitted, then: Fitted) -> Fitted:
     return replace(
         then,
         mode=first.mode,
-        properties={**first.properties, **then.properties},
+        properties=_together(first, then, "properties"),
         traits={**first.traits, **then.traits},
-        references={**first.references, **then.references},
-        people={**first.people, **then.people},
+        references=_together(first, then, "references"),
+        people=_together(first, then, "people"),
         protected=first.protected | then.protected,
+        joined=first.joined | then.joined,
     )
+
+
+def _together(first: Fitted, then: Fitted, part: str) -> dict[str, Any]:
+    """Put what one row says over what another does, but unite what each may say a part of."""
+    before, after = getattr(first, part), getattr(then, part)
+    united = {
+        name: type(after[name])(unite(before[name], after[name]))
+        for name in then.united & before.keys() & after.keys()
+        if before[name] and after[name]
+    }
+    return {**before, **after, **united}

@@ -2,25 +2,42 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal, cast
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
+from target_vitally.planning.entries import (
+    IGNORE,
+    Mode,
+    Unknown,
+    camel,
+    column_name,
+    joined_columns,
+    marker_of,
+    parts,
+    trait_columns,
+)
+from target_vitally.planning.markers import UNDERSTOOD, marks_deletes
 from target_vitally.planning.resource import Reference, Resource, Way
 
-Mode = Literal["upsert", "create", "update", "delete"]
-Unknown = Literal["fail", "ignore", "traits"]
-MODES: tuple[Mode, ...] = ("upsert", "create", "update", "delete")
-UNKNOWN: tuple[Unknown, ...] = ("fail", "ignore", "traits")
-ENTRY = (
-    "resource", "mode", "match", "properties", "traits", "unknown", "custom_object"
-)  # fmt: skip
-TAP_MARKS = frozenset({"id", "createdAt", "updatedAt"})
-"""Columns that only a copy of Vitally's own records has."""
+STAMPS = frozenset({"createdAt", "updatedAt"})
+UNDECLARED = "additionalProperties"
+"""The column in which the tap keeps what it does not declare, and which nothing else has."""
+TAP_ADDED = frozenset({UNDECLARED, "accountIds", "organizationIds", "userIds", "adminIds"})
+"""Columns that the tap adds to any stream; where one is written, it is declared."""
+TAP_ID = "Id given by Vitally."
+"""How the tap's SCHEMA describes the id of a record."""
+NOT_WRITTEN = frozenset({"left out", "embedded"})
+FED = {
+    "mrr": "MRR",
+    "nextRenewalDate": "the next renewal date",
+    "churnedAt": "the churn date",
+    "trialEndDate": "the end of the trial",
+}
+"""What Vitally takes from a trait that the workspace chooses (API notes on writing, 1.4)."""
 TAP_TRAIT = "trait_"
 """What the columns begin with that a tap adds for custom fields, whose values are traits, too."""
-DELETED, REJECTED = "_deleted", "_rejected"
+REJECTED = "_rejected"
 
 
 class Misunderstood(ValueError):
@@ -37,6 +54,9 @@ class Meaning:
 
     ``properties`` gives the column of a property, ``traits`` that of a trait path; ``ways`` are the
     columns of references. ``match`` is None where each row decides between externalId and id.
+    ``joined`` has the columns that make one key, by the name that stands for them in those maps;
+    ``markers`` are the columns that mark deletes. ``of_links`` if a row is one link of a record, so
+    that several rows have the record's key. ``warnings`` are what is to be said once.
     """
 
     stream: str
@@ -52,6 +72,12 @@ class Meaning:
     copy: bool
     all_traits: bool
     fixed: Mapping[str, str] = field(default_factory=dict)
+    joined: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    links: str = "add"
+    deleted: str | None = None
+    markers: tuple[str, ...] = UNDERSTOOD
+    of_links: bool = False
+    warnings: tuple[str, ...] = ()
 
     def stray(self, columns: Iterable[str]) -> list[str]:
         """Find the columns that are nothing to the resource."""
@@ -60,70 +86,62 @@ class Meaning:
             for name in columns
             if name not in self.known
             and not _is_metadata(name)
-            and not (self.copy and name.startswith(TAP_TRAIT))
+            and not (self.copy and (name.startswith(TAP_TRAIT) or name in TAP_ADDED))
+            and not (self.deleted == IGNORE and marks_deletes(name))
         ]
+
+    def unread_marks(self, columns: Iterable[str]) -> list[str]:
+        """Return the columns that are named like marks of deleted rows, and of which nobody said it."""
+        if self.deleted or self.copy:
+            return []
+        mine = self.known, self.markers
+        return [c for c in columns if not any(c in m for m in mine) and marks_deletes(c)]
+
+
+def is_copy(entry: Mapping[str, Any], properties: Mapping[str, Any]) -> bool:
+    """Return whether rows are the tap's own: what only the tap writes tells it, or ``copy``.
+
+    ``properties`` are those of the SCHEMA, or a row. A table may well have id, createdAt and updatedAt.
+    """
+    if entry.get("copy") is not None:
+        return bool(entry["copy"])
+    id_ = properties.get("id")
+    described = isinstance(id_, dict) and id_.get("description") == TAP_ID
+    return "properties" not in entry and (UNDECLARED in properties or described)
 
 
 def _is_metadata(column: str) -> bool:
-    return column.startswith(("_sdc_", "__sdc")) or column in {DELETED, REJECTED}
+    name = column.lower()
+    return name.startswith(("_sdc_", "__sdc")) or name in {*UNDERSTOOD, REJECTED}
 
 
-def camel(column: str) -> str:
-    """Write a column's name as Vitally writes names: ``external_id`` is ``externalId``."""
-    head, *rest = [part for part in re.split(r"[_\s]+", column.strip()) if part] or [""]
-    if not rest and head.isupper():
-        return head.lower()
-    head = head.lower() if head.isupper() else head[:1].lower() + head[1:]
-    return head + "".join(part[:1].upper() + part[1:].lower() for part in rest)
-
-
-def resource_named(stream: str, resources: Mapping[str, Resource], ignored: Iterable[str]) -> str:
-    """Find the resource whose name a stream has, or ends in after a hyphen; empty if there is none.
-
-    A stream of the tap that nothing takes is its own name.
-    """
-    name = stream.rpartition("-")[2]
-    for candidate in (stream, name, stream.replace("-", "_"), _snake(name)):
-        if candidate in resources or candidate in set(ignored):
-            return candidate
-    return ""
-
-
-def _snake(name: str) -> str:
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
-
-
-def meaning_of(
+def meaning_of(  # noqa: PLR0913 - the stream as it came, and what the settings say of it
     stream: str,
     columns: Iterable[str],
     entry: Mapping[str, Any],
     resource: Resource,
     default_mode: Mode,
+    *,
+    keys: Sequence[str] = (),
+    copy: bool = False,
 ) -> Meaning:
-    """Work out what a stream means; `Misunderstood` is raised with everything that is wrong."""
+    """Work out what a stream means; `Misunderstood` is raised with everything that is wrong.
+
+    ``keys`` are the key_properties of its SCHEMA; ``copy`` if its rows are the tap's own.
+    """
     columns = list(columns)
     problems: list[str] = []
     named = _named(entry, resource, problems, stream)
-    taken = set(named.values())
-    configured = entry.get("traits")
-    all_traits = configured == "all"
-    traits = trait_columns(configured)
-    taken |= set(traits.values())
-    if traits and not resource.model:
-        problems.append(f"streams.{stream}: {resource.name} have no traits")
+    traits = trait_columns(entry.get("traits"))
+    joined = joined_columns(entry)
+    mapped = parts(joined, *named.values(), *traits.values())
     found: dict[str, str] = {}
     for column in columns:
-        if column not in taken and (name := _matching(column, resource)):
+        if column not in mapped and (name := _matching(column, resource, copy=copy)):
             found.setdefault(name, column)
     found |= named
-    known = taken | set(found.values())
-    unknown: Unknown = entry.get("unknown") or "fail"
-    absent = sorted(taken - set(columns)) if columns else []
-    if absent:
-        problems.append(
-            f"streams.{stream} names columns that it does not have: {', '.join(absent)}"
-        )
-    copy = "properties" not in entry and columns != [] and set(columns) >= TAP_MARKS
+    marker = marker_of(entry)
+    stamps = [] if copy else [c for c in columns if camel(c) in STAMPS and c not in mapped]
     kinds = resource.columns
     meaning = Meaning(
         stream=stream,
@@ -136,28 +154,112 @@ def meaning_of(
         },
         traits=traits,
         trait_map=found.get("traits"),
-        unknown=unknown,
-        known=frozenset(known),
+        unknown=entry.get("unknown") or "fail",
+        known=frozenset({*mapped, *joined, *found.values(), *stamps, *marker}),
         copy=copy,
-        all_traits=all_traits,
+        all_traits=entry.get("traits") == "all",
         fixed={"customObjectName": str(entry["custom_object"])}
         if entry.get("custom_object")
         else {},
+        joined=joined,
+        links=entry.get("links") or "add",
+        deleted=entry.get("deleted"),
+        markers=(
+            *dict.fromkeys(
+                (*UNDERSTOOD, *(c for c in columns if c.lower() in UNDERSTOOD), *marker)
+            ),
+        ),
     )
-    stray = meaning.stray(columns)
-    if stray and unknown == "fail":
+    cut, of_links = _cut(meaning, found, keys)
+    absent = sorted((mapped | marker) - set(columns)) if columns else []
+    if absent and mapped.isdisjoint(columns):
         problems.append(
-            f"{stream}: {', '.join(stray)} of its columns are nothing that {resource.name} take. Name "
-            f"them under streams.{stream} (properties or traits), or set unknown there to ignore or "
-            "traits"
+            f"streams.{stream} names columns that it does not have: {', '.join(absent)}"
         )
+        absent = []
+    problems += [*_problems(meaning, columns), *cut]
     if problems:
         raise Misunderstood(problems)
-    return meaning
+    warnings = []
+    if absent:
+        warnings.append(f"its SCHEMA lacks {', '.join(absent)}: taken for null")
+    if stamps:
+        warnings.append(f"{', '.join(stamps)}: left out, since Vitally keeps moments of its own")
+    return replace(meaning, of_links=of_links, warnings=tuple(warnings))
+
+
+def _problems(meaning: Meaning, columns: Sequence[str]) -> Iterator[str]:
+    """Say what is wrong with a stream."""
+    stream, resource = meaning.stream, meaning.resource
+    if meaning.traits and not resource.model:
+        yield f"streams.{stream}: {resource.name} have no traits"
+    if meaning.links == "exact" and not _has_links(resource):
+        yield f"streams.{stream}.links: {resource.name} have no links to others"
+    if marks := meaning.unread_marks(columns):
+        yield (
+            f"{stream}: {', '.join(marks)} looks like a mark of deleted rows. Say deleted: {marks[0]} "
+            f"under streams.{stream} if it is one, or else deleted: {IGNORE}"
+        )
+    stray = [column for column in meaning.stray(columns) if column not in marks]
+    if stray and meaning.unknown == "fail":
+        copied = ", or copy: true if these are rows of tap-vitally"
+        yield (
+            f"{stream}: {explained(resource, stray)} of its columns are nothing that {resource.name} "
+            f"take. Name them under streams.{stream} (properties or traits), or set unknown there to "
+            f"ignore or traits{copied if {*STAMPS, 'id'} <= set(columns) else ''}"
+        )
+
+
+def _cut(meaning: Meaning, found: Mapping[str, str], keys: Sequence[str]) -> tuple[list[str], bool]:
+    """Return what is wrong if rows of several keys would be one record, and whether rows are links.
+
+    A key goes together from the columns of the record's key, those of the address that it lies in, and
+    those of links, which are united.
+    """
+    resource, joined = meaning.resource, meaning.joined
+    usual = (k for k in (resource.key, "id") if k in found)
+    by: str = meaning.match or next(usual, None) or ""
+    trait = by.removeprefix("trait:")
+    column = meaning.traits.get(trait) if trait != by else found.get(by)
+    inside: set[str] = set()
+    links: set[str] = set()
+    for ref in resource.references:
+        columns = parts(joined, *(column for _, column in meaning.ways.get(ref.name, ())))
+        inside |= columns if ref.in_path else set()
+        links |= columns if ref.many else set()
+    whole = {key for key in keys if not _is_metadata(key)}
+    mine = parts(joined, column) if column else inside
+    rest = whole - mine - inside
+    if not rest or mine.isdisjoint(whole):
+        return [], False
+    if rest <= links:
+        return [], True
+    order = ", ".join(key for key in keys if key in whole)
+    into = f"properties: {{{by}: [{order}]}}" if trait == by else f"traits: {{{trait}: [{order}]}}"
+    told = (
+        f"{meaning.stream}: its key is {order}, and {', '.join(sorted(mine))} alone would make one of "
+        f"several of its rows. Make one key of them, under streams.{meaning.stream}: {into}"
+    )
+    return [told], False
+
+
+def explained(resource: Resource, stray: Iterable[str]) -> str:
+    """Name columns that are nothing to a resource, with what can be done about those of Vitally."""
+    return ", ".join(f"{c}{_hint(resource, c)}" for c in stray)
+
+
+def _hint(resource: Resource, column: str) -> str:
+    name = next((n for n in (column, camel(column)) if n in resource.columns), "")
+    if name in FED:
+        return f" (set the trait that feeds {FED[name]} in your workspace)"
+    for ref in resource.references:
+        if ref.embedded == name and ref.ways and name:
+            return f" (name it by {ref.ways[0].column})"
+    return " (Vitally works it out, or keeps it for its app)" if name else ""
 
 
 def columns_of_row(
-    row: Mapping[str, Any], entry: Mapping[str, Any], resource: Resource
+    row: Mapping[str, Any], entry: Mapping[str, Any], resource: Resource, *, copy: bool = False
 ) -> tuple[str, ...]:
     """Name the columns that stand for something, where the SCHEMA of a stream names none.
 
@@ -167,36 +269,42 @@ def columns_of_row(
         *(entry.get("properties") or {}).values(),
         *trait_columns(entry.get("traits")).values(),
     ]
-    return (*named, *(name for name in row if name not in named and _matching(name, resource)))
+    mapped = parts(joined_columns(entry), *map(column_name, named))
+    marker = marker_of(entry)
+    return (
+        *mapped,
+        *(marker - mapped),
+        *(
+            name
+            for name in row
+            if name not in mapped | marker
+            and (_matching(name, resource, copy=copy) or camel(name) in STAMPS)
+        ),
+    )
 
 
-def trait_columns(configured: Any) -> dict[str, str]:
-    """Read the columns of trait paths; Meltano hands over a path with dots as maps within maps."""
-    found: dict[str, str] = {}
-    for name, column in configured.items() if isinstance(configured, dict) else ():
-        if isinstance(column, dict):
-            found |= {f"{name}.{rest}": to for rest, to in trait_columns(column).items()}
-        else:
-            found[str(name)] = str(column)
-    return found
+def _has_links(resource: Resource) -> bool:
+    return any(ref.many for ref in resource.references) or "participants" in resource.by_name
 
 
 def _named(
     entry: Mapping[str, Any], resource: Resource, problems: list[str], stream: str
 ) -> dict[str, str]:
     """Read ``properties``: property to column."""
-    named = {str(k): str(v) for k, v in (entry.get("properties") or {}).items()}
-    wrong = [name for name in named if resource.columns.get(name, "left out") == "left out"]
+    named = {str(k): column_name(v) for k, v in (entry.get("properties") or {}).items()}
+    wrong = [name for name in named if resource.columns.get(name, "left out") in NOT_WRITTEN]
     if wrong:
         problems.append(
-            f"streams.{stream}.properties: {', '.join(wrong)} cannot be written to {resource.name}"
+            f"streams.{stream}.properties: {explained(resource, wrong)} cannot be written to "
+            f"{resource.name}"
         )
     return {name: column for name, column in named.items() if name not in wrong}
 
 
-def _matching(column: str, resource: Resource) -> str:
-    """Find what a column is by its name."""
-    return next((name for name in (column, camel(column)) if name in resource.columns), "")
+def _matching(column: str, resource: Resource, *, copy: bool) -> str:
+    """Find what a column is by its name; what the API only shows is known in a copy alone."""
+    names = (name for name in (column, camel(column)) if name in resource.columns)
+    return next((n for n in names if copy or resource.columns[n] not in NOT_WRITTEN), "")
 
 
 def _ways(
@@ -214,52 +322,3 @@ def _ways(
     if reference.name in found:
         ways.append((None, found[reference.name]))
     return tuple(ways)
-
-
-def problems_with(streams: Mapping[str, Any], resources: Mapping[str, Resource]) -> list[str]:
-    """Find what is wrong with the setting ``streams``, before any row has come."""
-    problems = []
-    for stream, entry in streams.items():
-        where = f"streams.{stream}"
-        if not isinstance(entry, dict):
-            problems.append(f"{where} is not an object")
-            continue
-        if wrong := sorted(set(entry) - set(ENTRY)):
-            problems.append(f"{where} has {', '.join(wrong)}, which it does not take: see the docs")
-        resource = entry.get("resource")
-        if resource is not None and resource not in resources:
-            problems.append(f"{where}.resource is none of {', '.join(resources)}")
-        for name, allowed in (("mode", MODES), ("unknown", UNKNOWN)):
-            if entry.get(name) is not None and entry[name] not in allowed:
-                problems.append(f"{where}.{name} is none of {', '.join(allowed)}")
-        problems += _wrong_maps(where, entry)
-        problems += _wrong_match(where, entry, resources.get(cast("str", resource)))
-    return problems
-
-
-def _wrong_maps(where: str, entry: Mapping[str, Any]) -> list[str]:
-    maps = {name: entry[name] for name in ("properties", "traits") if entry.get(name) is not None}
-    if maps.get("traits") == "all":
-        del maps["traits"]
-    return [
-        f"{where}.{name} is no map of names to columns"
-        for name, value in maps.items()
-        if not _is_map(value, nested=name == "traits")
-    ]
-
-
-def _is_map(value: Any, *, nested: bool) -> bool:
-    return isinstance(value, dict) and all(
-        isinstance(column, str) or (nested and _is_map(column, nested=True))
-        for column in value.values()
-    )
-
-
-def _wrong_match(where: str, entry: Mapping[str, Any], resource: Resource | None) -> list[str]:
-    match = entry.get("match")
-    if match is None or resource is None or match in resource.keys:
-        return []
-    if resource.key is None and str(match).startswith("trait:"):
-        return []
-    more = ", trait:<path>" if resource.key is None else ""
-    return [f"{where}.match is none of {', '.join(resource.keys)}{more}"]

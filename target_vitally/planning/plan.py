@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from target_vitally.planning.compare import Changes, changes, shown
+from target_vitally.planning.entries import Mode
 from target_vitally.planning.fit import Fitted
-from target_vitally.planning.meaning import Mode
+from target_vitally.planning.links import unlinked, with_present
 from target_vitally.planning.resource import Record, Resource
 
 Word = Literal[
@@ -66,10 +67,12 @@ def plan(  # noqa: PLR0911, PLR0913 - a table of cases
     only_changed: bool = True,
     compare: Compare = changes,
     missing: str = "",
+    exact: bool = False,
 ) -> Plan:
     """Decide; ``body`` is what the row says with its references resolved, without traits.
 
     ``missing`` says what the row refers to and is not there, which only matters if it is written.
+    ``exact`` if links that it does not name are taken away.
     """
     if len(present) > 1:
         return Plan("rejected", f"{len(present)} records have this {_key_name(wanted)}")
@@ -84,7 +87,10 @@ def plan(  # noqa: PLR0911, PLR0913 - a table of cases
         return Plan("rejected", missing, record=record)
     if record.get("archivedAt"):
         return Plan("rejected", ARCHIVED, record=record)
+    gone = unlinked(resource, body, record) if exact else {}
+    body = body if exact else with_present(resource, body, record)
     found = compare(resource, body, wanted.traits, record)
+    found |= {f"unlinked {name}": (links, []) for name, links in gone.items() if name in found}
     if not found and only_changed:
         return Plan("unchanged", record=record)
     sent = _update(resource, wanted, body, record, found if only_changed else None)

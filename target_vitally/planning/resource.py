@@ -37,7 +37,7 @@ class Property:
 
     ``needed`` on create; ``clears`` if a null empties it; ``fixed`` if only a create takes it;
     ``always`` if every update has to carry it; ``shown`` is where a record shows it, if elsewhere,
-    and ``hidden`` that no record shows it.
+    and ``hidden`` that no record shows it. ``united`` if rows of one key add to it, each an item.
     """
 
     name: str
@@ -48,15 +48,20 @@ class Property:
     always: bool = False
     shown: str = ""
     hidden: bool = False
+    united: bool = False
 
 
 @dataclass(frozen=True)
 class Way:
-    """A column that names a record by what the warehouse has: ``accountExternalId``."""
+    """A column that names a record by what the warehouse has: ``accountExternalId``.
+
+    ``many`` if it is named after a list: ``accountExternalIds``.
+    """
 
     column: str
     resource: str
     by: str
+    many: bool = False
 
 
 @dataclass(frozen=True)
@@ -113,6 +118,14 @@ class Resource:
     def reference(self) -> Mapping[str, Reference]:
         """The references by the property that they fill."""
         return {ref.name: ref for ref in self.references}
+
+    @cached_property
+    def united(self) -> frozenset[str]:
+        """The properties of which several rows of one key say one part each."""
+        return frozenset(
+            {ref.name for ref in self.references if ref.many}
+            | {prop.name for prop in self.properties if prop.united}
+        )
 
     @cached_property
     def columns(self) -> Mapping[str, str]:

@@ -14,7 +14,7 @@ CUSTOM_OBJECTS = Resource(
         prop("name", needed=True, clears=False),
         prop("label", needed=True, clears=False),
         prop("writeMode", needed=True, clears=False),
-        prop("customFields", "list", clears=False),
+        prop("customFields", "list", clears=False, united=True),
     ),
     key="name",
     keys=("id", "name"),

@@ -52,7 +52,7 @@ USERS = Resource(
             "accountIds",
             "accounts",
             (
-                Way("accountExternalIds", "accounts", "externalId"),
+                Way("accountExternalIds", "accounts", "externalId", many=True),
                 Way("accountExternalId", "accounts", "externalId"),
             ),
             "accounts",
@@ -62,7 +62,7 @@ USERS = Resource(
             "organizationIds",
             "organizations",
             (
-                Way("organizationExternalIds", "organizations", "externalId"),
+                Way("organizationExternalIds", "organizations", "externalId", many=True),
                 Way("organizationExternalId", "organizations", "externalId"),
             ),
             "organizations",

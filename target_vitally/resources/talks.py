@@ -13,7 +13,7 @@ CONVERSATIONS = Resource(
     properties=(
         EXTERNAL_ID,
         prop("subject", needed=True, clears=False, always=True),
-        prop("messages", "messages", clears=False),
+        prop("messages", "messages", clears=False, united=True),
     ),
     model="conversations",
     read_only=STAMPS
@@ -80,7 +80,7 @@ MEETINGS = Resource(
         prop("summary"),
         prop("keyPoints", "list"),
         prop("riskAssessment", "json"),
-        prop("participants", "people", needed=True, clears=False),
+        prop("participants", "people", needed=True, clears=False, united=True),
     ),
     model="meetings",
     read_only=STAMPS

@@ -7,14 +7,19 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from target_vitally.planning.fit import Fitted, Key, Named, Rejection, fit, marks
 from target_vitally.planning.fold import Group, folded
+from target_vitally.planning.links import unlinked
+from target_vitally.planning.meaning import Meaning
 from target_vitally.planning.plan import Word, plan
 from target_vitally.planning.resource import Resource
 from target_vitally.writing.deletes import Deletes
+from target_vitally.writing.exact import ExactLinks
 from target_vitally.writing.index import LookupFailed
 from target_vitally.writing.outcomes import Row
 from target_vitally.writing.run import Run
 from target_vitally.writing.work import Work, work_of
 from target_vitally.writing.writer import Writer
+
+AMBIGUOUS = "other values of the columns of its key make the same text"
 
 
 class Batches:
@@ -25,6 +30,8 @@ class Batches:
         self._deletes = deletes
         self._defer = defer
         self._waiting: defaultdict[str, set[Key]] = defaultdict(set)
+        self._exact = ExactLinks()
+        self._joined: dict[Named, int] = {}
         self.under_way: list[Row] = []
         self._writer = Writer(run, lambda work: self._wait(work.resource, work))
 
@@ -41,7 +48,8 @@ class Batches:
         )
         works = [w for group in groups if (w := self._work(resource, group, last=last))]
         self._run.doors[resource.name].find(works)
-        self.write([work for work in works if not self._may_be_deleted(work)])
+        works = [work for work in works if not self._may_be_deleted(work)]
+        self.write([work for work in works if not self._unlinks(work, last=last)])
 
     def write(self, works: Sequence[Work]) -> None:
         """Write, side by side but for what belongs together."""
@@ -87,20 +95,7 @@ class Batches:
 
     def _groups(self, resource: Resource, rows: Iterable[Row], *, last: bool) -> list[Group[Row]]:
         """Fit and fold rows; what needs no look-up ends here."""
-        settings = self._run.settings
-        fit_rows: list[tuple[Fitted, Row]] = []
-        for row in rows:
-            try:
-                fitted = fit(row.meaning, row.record, settings.nulls, settings.protected_traits)
-            except Rejection as rejection:
-                self.end([row], "rejected", str(rejection))
-                continue
-            off = self._why_not_deleted(resource) if fitted.delete else ""
-            if off:
-                self.end([row], "ignored", off, fitted.key)
-                continue
-            self._tell_protected(row, fitted)
-            fit_rows.append((fitted, row))
+        fit_rows = [(fitted, row) for row in rows if (fitted := self._fitted(resource, row))]
         groups = []
         for group in folded(fit_rows):
             if not last and self._follows_one_that_waits(resource, group):
@@ -118,7 +113,56 @@ class Batches:
                 groups.append(group)
         return groups
 
-    def _why_not_deleted(self, resource: Resource) -> str:
+    def _fitted(self, resource: Resource, row: Row) -> Fitted | None:
+        """Read a row, or end it."""
+        settings = self._run.settings
+        try:
+            fitted = fit(row.meaning, row.record, settings.nulls, settings.protected_traits)
+        except Rejection as rejection:
+            self.end([row], "rejected", str(rejection))
+            return None
+        if self._is_ambiguous(fitted):
+            self.end([row], "rejected", AMBIGUOUS, fitted.key)
+            return None
+        if fitted.delete and (off := self._why_not_deleted(row)):
+            self.end([row], "ignored", off, fitted.key)
+            return None
+        self._tell_protected(row, fitted)
+        if self._is_exact(row.meaning):
+            self._exact.note(resource, fitted)
+        return fitted
+
+    def _is_ambiguous(self, fitted: Fitted) -> bool:
+        """Return whether other columns than before make a key: ``a-b`` and ``c``, then ``a`` and ``b-c``."""
+        return any(
+            self._joined.setdefault(named, hash(parts)) != hash(parts)
+            for named, parts in fitted.joined
+        )
+
+    def _is_exact(self, meaning: Meaning) -> bool:
+        return meaning.links == "exact" and self._run.settings.deletes
+
+    def _unlinks(self, work: Work, *, last: bool) -> bool:
+        """Let a row that takes links away wait until all have been named, and counted with the deletes."""
+        resource, references = work.resource, self._run.references
+        found = self._run.doors[resource.name].present(work) if work.exact else []
+        if len(found) != 1 or work.fitted.mode == "create" or work.missing:
+            return False
+        whole = self._exact.together(resource, work.fitted, found[0])
+        references.prefetch(self._names(resource, whole))
+        made = work_of(Group(whole, work.rows), references, self._run.totals)
+        work.fitted, work.body = made.fitted, made.body
+        gone = unlinked(resource, work.body, found[0])
+        if gone and last:
+            self._deletes.unlink(work, sum(map(len, gone.values())))
+        elif gone:
+            self._wait(resource, work)
+        return bool(gone)
+
+    def _why_not_deleted(self, row: Row) -> str:
+        resource = row.meaning.resource
+        if row.meaning.of_links:
+            return "a link that is gone does not delete what was linked (see links in the docs)"
         if not self._run.settings.deletes:
             return "deletes are off"
         if resource.needs_flag and not self._run.settings.delete_custom_objects:
@@ -171,6 +215,7 @@ class Batches:
             return None
         # Whom an e-mail names is Vitally's to find: somebody who comes later is nobody now.
         work.hopeful = not last and "participants" in work.body
+        work.exact = self._is_exact(work.meaning)
         for name, _ in work.left_out:
             stream = work.meaning.stream
             self._run.outcomes.tell_once(

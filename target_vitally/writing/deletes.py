@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from target_vitally.planning.fit import Key, Rejection
 from target_vitally.planning.fold import Group
@@ -25,6 +25,7 @@ class Deletes:
         self._said: dict[tuple[str, Key | None], int] = {}
         self._kept: dict[tuple[str, Key], int] = {}
         self._doubtful: list[Work] = []
+        self._unlinking: list[tuple[Work, int]] = []
 
     def put(self, resource: str, group: Group[Row]) -> None:
         """Let a group wait to be deleted."""
@@ -59,16 +60,20 @@ class Deletes:
         """Let rows of an archived record wait for the delete that may come after them."""
         self._doubtful.append(work)
 
+    def unlink(self, work: Work, links: int) -> None:
+        """Let rows wait that take so many links away: these count as deletes."""
+        self._unlinking.append((work, links))
+
     def rows(self) -> Iterator[Row]:
         """Give the rows that wait."""
-        for work in self._doubtful:
+        for work in (*self._doubtful, *(work for work, _ in self._unlinking)):
             yield from work.rows
         for groups in self._groups.values():
             for group in groups.values():
                 yield from group.rows
 
-    def carry_out(self, writer: Writer) -> str:
-        """Delete, if it is not too much; return what is wrong, or nothing."""
+    def carry_out(self, writer: Writer, write: Callable[[Sequence[Work]], None]) -> str:
+        """Unlink and delete, if it is not too much; return what is wrong, or nothing."""
         self._settle(writer)
         doomed: list[tuple[Work, Record]] = []
         ranks = sorted(self._groups, key=lambda name: -self._run.resources[name].rank)
@@ -76,17 +81,19 @@ class Deletes:
             doomed += self._found(name, list(self._groups[name].values()))
         doomed = self._once(doomed)
         most = self._run.settings.max_deletes
-        if len(doomed) > most:
+        links = sum(count for _, count in self._unlinking)
+        if len(doomed) + links > most:
             reason = f"more than max_deletes ({most:,}) would be deleted, so that nothing was"
-            for work, record in doomed:
+            over = [(work, str(record["id"])) for work, record in doomed]
+            for work, id_ in over + [(work, "") for work, _ in self._unlinking]:
                 for row in work.rows:
-                    self._run.outcomes.end(
-                        row, "rejected", reason, key=work.key, id_=str(record["id"])
-                    )
+                    self._run.outcomes.end(row, "rejected", reason, key=work.key, id_=id_)
+            told = f" and {links:,} links" if links else ""
             return (
-                f"{len(doomed):,} records would be deleted, and max_deletes is {most:,}: nothing was "
+                f"{len(doomed):,} records{told} would be deleted, and max_deletes is {most:,}: nothing was "
                 "deleted."
             )
+        write([work for work, _ in self._unlinking])
         for name in ranks:
             mine = [pair for pair in doomed if pair[0].resource.name == name]
             self._run.each(lambda pair: writer.delete(*pair), mine)

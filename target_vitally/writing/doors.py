@@ -7,6 +7,7 @@ from typing import Any
 
 from target_vitally.planning.compare import Changes, as_shown, changes
 from target_vitally.planning.fit import Fitted
+from target_vitally.planning.links import with_present
 from target_vitally.planning.plan import Plan
 from target_vitally.planning.resource import Record, Resource
 from target_vitally.writing.index import Index
@@ -15,6 +16,7 @@ from target_vitally.writing.wire import Declined, Wire, segment
 from target_vitally.writing.work import Work
 
 DOUBLE = frozenset({400, 409, 422})
+LINKS = frozenset({"accountIds", "organizationIds"})
 
 
 class Door:
@@ -209,12 +211,22 @@ class UserDoor(Door):
     ) -> Changes:
         found = super().compare(resource, body, traits, record)
         if self.adds:
-            for name in ("accountIds", "organizationIds"):
+            for name in LINKS:
                 if name in found and set(found[name][1] or ()) <= set(found[name][0] or ()):
                     del found[name]
         return found
 
+    def untaken(self, plan: Plan, now: Record) -> list[str]:  # noqa: D102
+        links = {name: ids for name, ids in plan.body.items() if name in LINKS}
+        kept = changes(self.resource, links, {}, now)
+        return [*dict.fromkeys((*super().untaken(plan, now), *kept))]
+
     def update(self, work: Work, plan: Plan) -> Record:  # noqa: D102
+        if not work.exact and not LINKS.isdisjoint(plan.body):
+            # What was linked since the list was read would be unlinked by a PUT that replaces.
+            id_ = str((plan.record or {}).get("id"))
+            for fresh in self.index(work).fresh("id", id_, work.tally):
+                plan = with_body(plan, with_present(self.resource, plan.body, fresh))
         now = super().update(work, plan)
         for name, shown in (("accountIds", "accounts"), ("organizationIds", "organizations")):
             sent = plan.body.get(name)

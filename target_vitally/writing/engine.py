@@ -19,6 +19,8 @@ from target_vitally.writing.run import Halted, Run
 from target_vitally.writing.spool import Spool
 from vitally_api import Cancelled
 
+NOTHING_UNLINKED = "%s: nothing is unlinked: links is exact, which takes deletes: delete, too."
+
 
 class Engine:
     """Takes rows as they come, and writes them parents first."""
@@ -34,10 +36,16 @@ class Engine:
         self._ranked = sorted(run.resources.values(), key=lambda resource: resource.rank)
         self._flushed_at = time.monotonic()
         self.busy = False
+        self._exact = False
         self._lock = threading.Lock()
 
     def declare(self, meaning: Meaning) -> None:
-        """Prepare for rows of a stream."""
+        """Prepare for rows of a stream, and say once what has to be said of it."""
+        for warning in meaning.warnings:
+            self.run.outcomes.tell_once(meaning.stream, warning, "%s: %s.", meaning.stream, warning)
+        if meaning.links == "exact" and not self.run.settings.deletes:
+            self.run.outcomes.tell_once(meaning.stream, "exact", NOTHING_UNLINKED, meaning.stream)
+        self._exact |= meaning.links == "exact" and self.run.settings.deletes
         paths = set(meaning.traits)
         if meaning.match and meaning.match.startswith("trait:"):
             paths.add(meaning.match.removeprefix("trait:"))
@@ -85,12 +93,16 @@ class Engine:
 
     def finish(self) -> str:
         """Write the rest, the rows that waited and the deletes; return what is wrong, or nothing."""
+        if (
+            self._exact
+        ):  # all rows have to be read before a link is taken away that one of them names
+            self.flush()
         with self._working():
             for resource in self._ranked:
                 for rows in self._rest(resource.name):
                     self.batches.process(resource, rows, last=True)
                 self.run.ledger.emit()
-            problem = self._deletes.carry_out(self.batches.writer)
+            problem = self._deletes.carry_out(self.batches.writer, self.batches.write)
             self.batches.writer.end_aside(last=True)
             self.run.ledger.emit()
         return problem

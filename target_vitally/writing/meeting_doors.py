@@ -9,6 +9,7 @@ from typing_extensions import override
 
 from target_vitally.planning.compare import Changes
 from target_vitally.planning.fit import Fitted, Named
+from target_vitally.planning.links import difference
 from target_vitally.planning.plan import Plan
 from target_vitally.planning.resource import Record, Resource
 from target_vitally.writing.doors import Door, with_body
@@ -16,7 +17,6 @@ from target_vitally.writing.references import References, participants_named
 from target_vitally.writing.wire import Declined, Wire, segment
 from target_vitally.writing.work import Work
 from vitally_api import single
-from vitally_api.values import email_text
 
 
 class MeetingDoor(Door):
@@ -33,7 +33,7 @@ class MeetingDoor(Door):
         plain = {name: value for name, value in body.items() if name != "participants"}
         found = super().compare(resource, plain, traits, record)
         if "participants" in body:
-            new, gone = self._difference(body["participants"], record)
+            new, gone = difference(body["participants"], record.get("participants"))
             if new or gone:
                 found["participants"] = (record.get("participants"), body["participants"])
         return found
@@ -45,7 +45,7 @@ class MeetingDoor(Door):
         now = super().update(work, with_body(plan, body)) if body else record
         if "participants" not in plan.body:
             return now
-        new, gone = self._difference(plan.body["participants"], record)
+        new, gone = difference(plan.body["participants"], record.get("participants"))
         path = f"{self.path_of(work, record)}/participants"
         for person in new:
             self.send(work, "POST", path, person)
@@ -64,36 +64,10 @@ class MeetingDoor(Door):
         body = {n: v for n, v in plan.body.items() if n != "participants"}
         return super().untaken(with_body(plan, body), now)
 
-    @staticmethod
-    def _difference(
-        wanted: Sequence[Record], record: Mapping[str, Any]
-    ) -> tuple[list[Record], list[Record]]:
-        """Say who is to come and who is to go; somebody may be known by an id or an e-mail."""
-        present = [p for p in record.get("participants") or () if isinstance(p, dict)]
-        stay: list[int] = []
-        new = []
-        for person in wanted:
-            marks = _marks(person)
-            place = next(
-                (i for i, p in enumerate(present) if i not in stay and _marks(p) & marks), None
-            )
-            if place is None:
-                new.append(person)
-            else:
-                stay.append(place)
-        return new, [p for i, p in enumerate(present) if i not in stay]
-
     @override
     def wanted(self, fitted: Fitted) -> list[Named]:
         people = fitted.people.get("participants", [])
         return participants_named(people, copy=fitted.copy)
-
-
-def _marks(person: Mapping[str, Any]) -> set[tuple[str, str]]:
-    marks = {(n, str(person[n])) for n in ("userId", "vitallyUserId") if person.get(n)}
-    if person.get("email"):
-        marks.add(("email", email_text(person["email"])))
-    return marks
 
 
 class TranscriptDoor(Door):

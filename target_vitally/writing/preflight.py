@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from target_vitally.planning.meaning import resource_named, trait_columns
+from target_vitally.planning.entries import resource_named, trait_columns
 from target_vitally.planning.resource import Resource
 from target_vitally.writing.run import Run
 from vitally_api import Refused, printable

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
+from target_vitally.planning.entries import Mode
 from target_vitally.planning.fit import Nulls
-from target_vitally.planning.meaning import Mode
 from vitally_api import SettingsError
 
 PROTECTED = ("hspot.*", "sfdc.*", "stripe.*", "zendesk.*")

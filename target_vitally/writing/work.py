@@ -8,6 +8,7 @@ from typing import Any
 
 from target_vitally.planning.fit import Fitted, Key, Named, Rejection
 from target_vitally.planning.fold import Group
+from target_vitally.planning.links import unite
 from target_vitally.planning.meaning import Meaning
 from target_vitally.planning.plan import Plan
 from target_vitally.planning.resource import Record, Resource
@@ -45,7 +46,8 @@ class Work:
     """A group of rows with one key; ``inside`` has the ids that stand in the address of its resource.
 
     ``body`` is what the rows say, with Vitally's ids in the place of references; ``missing`` is what
-    they refer to and is not there. ``hopeful`` if what Vitally refuses now it may take later.
+    they refer to and is not there. ``hopeful`` if what Vitally refuses now it may take later. ``exact``
+    if links that no row names are taken away.
     """
 
     fitted: Fitted
@@ -55,6 +57,7 @@ class Work:
     left_out: list[tuple[str, Named]] = field(default_factory=list)
     missing: Unresolved | None = None
     hopeful: bool = False
+    exact: bool = False
     tally: Tally = field(default_factory=Tally)
     lost: Lost | None = None
 
@@ -112,7 +115,7 @@ def work_of(group: Group[Row], references: References, totals: Any) -> Work:
         if reference.in_path and ids:
             work.inside[name] = ids[0]
         elif ids:
-            work.body[name] = ids if reference.many else ids[0]
+            work.body[name] = unite(ids, ()) if reference.many else ids[0]
     _check_inside(work)
     if not fitted.delete:
         try:
@@ -147,7 +150,7 @@ def _people(work: Work, references: References) -> None:
             work.body[name] = as_sender(people[0], references.resolve, copy=copy)
         else:
             make = as_participant if name == "participants" else as_sender
-            work.body[name] = list(_each(work, name, people, make, references))
+            work.body[name] = unite(_each(work, name, people, make, references), ())
     messages = work.body.get("messages")
     if work.resource.door == "conversation" and isinstance(messages, list):
         work.body["messages"] = [_message(m, references, copy=copy) for m in messages]

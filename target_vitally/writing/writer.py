@@ -125,6 +125,7 @@ class Writer:
             only_changed=self._run.settings.only_changed,
             compare=door.compare,
             missing=str(work.missing or ""),
+            exact=work.exact,
         )
 
     def _send(self, door: Door, work: Work, made: Plan) -> tuple[Plan, Record]:

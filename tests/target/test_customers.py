@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -88,22 +87,6 @@ def test_the_first_rejected_row_may_stop_the_run(here: Workspace) -> None:
     found = write(here, messages(accounts=rows), on_reject="stop")
     assert found.words == ["rejected", "not reached"]
     assert "on_reject" in found.failure
-
-
-@pytest.mark.parametrize("links", ["replace", "add"])
-def test_links_are_the_set_that_the_row_names(
-    open_workspace: Callable[..., Workspace], links: str
-) -> None:
-    here = open_workspace(links=links)
-    one, two = (here.put("accounts", externalId=name, name=name) for name in ("a1", "a2"))
-    both = [one["id"], two["id"]]
-    for name in ("u1", "u2", "u3"):
-        here.put("users", externalId=name, accountIds=both)
-    rows = [{"externalId": f"u{n}", "accountExternalIds": ["a1"]} for n in (1, 2, 3)]
-    write(here, messages(users=rows), concurrency=1)
-    expected = both if links == "add" else [one["id"]]
-    assert all(user["accountIds"] == expected for user in here.rows("users"))
-    assert len(here.writes()) == (1 if links == "add" else 3)
 
 
 def test_deletes_are_off_and_capped(here: Workspace) -> None:

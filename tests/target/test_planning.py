@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -12,16 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from target_vitally.planning.compare import changes
+from target_vitally.planning.entries import camel, problems_with, resource_named
 from target_vitally.planning.fit import Fitted, Key, Rejection, fit, key_of
 from target_vitally.planning.fold import folded, over
-from target_vitally.planning.meaning import (
-    Meaning,
-    Misunderstood,
-    camel,
-    meaning_of,
-    problems_with,
-    resource_named,
-)
+from target_vitally.planning.meaning import Meaning, Misunderstood, meaning_of
 from target_vitally.planning.plan import plan
 from target_vitally.planning.values import Unfit, fitted, same, same_json
 from target_vitally.resources import IGNORED, RESOURCES
@@ -133,7 +128,7 @@ def test_unknown_columns_are_named_at_once() -> None:
 
 def test_every_column_of_the_tap_is_taken_or_left_out() -> None:
     row = {"id": "x", "externalId": "a1", "name": "A", "createdAt": "", "updatedAt": "", "mrr": 4}
-    found = fit(meaning("accounts", *row), row, "omit")
+    found = fit(meaning_of("accounts", row, {}, ACCOUNTS, "upsert", copy=True), row, "omit")
     assert (found.key, found.copy) == (Key("externalId", "a1"), True)
     assert found.properties == {"id": "x", "externalId": "a1", "name": "A"}
 
@@ -325,15 +320,33 @@ def test_a_path_may_come_as_maps_within_maps(traits: Any) -> None:
     ]
 
 
-ODD = JSON | st.sampled_from(["[1,", '{"a": 1}', "2026-13-45", "..", "\0", "{{x}}", [{"email": 5}]])
+ODD = (
+    JSON
+    | st.floats()
+    | st.sampled_from([10**5000, -(10**400), Decimal("1E+9999"), Decimal("1E-9999")])
+    | st.sampled_from(["[1,", '{"a": 1}', "2026-13-45", "..", "\0", "{{x}}", "9" * 5000, " "])
+    | st.sampled_from([[{"email": 5}], [{"type": {"a": 1}}], {"type": []}, [{"externalId": [[]]}]])
+)
 
 
 @given(st.data(), st.sampled_from(sorted(RESOURCES)), st.sampled_from(["omit", "clear"]))
 def test_whatever_a_row_holds_it_is_read_or_refused(data: Any, name: str, nulls: Any) -> None:
-    columns = sorted(RESOURCES[name].columns)
-    row = data.draw(st.dictionaries(st.sampled_from([*columns, "_deleted"]), ODD, max_size=6))
-    entry = {"mode": data.draw(st.sampled_from(["upsert", "create", "update", "delete"]))}
-    said = meaning(name, *columns, **entry)
+    resource = RESOURCES[name]
+    columns = [*sorted(resource.columns), "region", "no"]
+    row = data.draw(st.dictionaries(st.sampled_from([*columns, "_deleted", "x"]), ODD, max_size=6))
+    entry: dict[str, Any] = {
+        "mode": data.draw(st.sampled_from(["upsert", "create", "update", "delete"])),
+        "unknown": "ignore",
+    }
+    if resource.key is None and resource.model:
+        entry |= {"match": "trait:own", "traits": {"own": ["region", "no"]}}
+    elif resource.key:
+        entry["properties"] = {resource.key: data.draw(st.sampled_from([["region", "no"], "no"]))}
+    if data.draw(st.booleans()):
+        entry["deleted"] = "region"
+    copy = data.draw(st.booleans())
+    said = meaning_of(name, columns, entry, resource, "upsert", copy=copy)
+    said = replace(said, unknown=data.draw(st.sampled_from(["fail", "ignore", "traits"])))
     key = key_of(said, row)
     try:
         fitted = fit(said, row, nulls, ("hspot.*",))

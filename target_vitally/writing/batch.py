@@ -145,8 +145,13 @@ class Batches:
     def _unlinks(self, work: Work, *, last: bool) -> bool:
         """Let a row that takes links away wait until all have been named, and counted with the deletes."""
         resource, references = work.resource, self._run.references
-        found = self._run.doors[resource.name].present(work) if work.exact else []
-        if len(found) != 1 or work.fitted.mode == "create" or work.missing:
+        if not work.exact or work.fitted.mode == "create" or work.missing:
+            return False
+        try:
+            found = self._run.doors[resource.name].present(work)
+        except LookupFailed:
+            return False  # which the plan meets, too
+        if len(found) != 1 or found[0].get("archivedAt"):
             return False
         whole = self._exact.together(resource, work.fitted, found[0])
         references.prefetch(self._names(resource, whole))

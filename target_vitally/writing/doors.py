@@ -224,9 +224,10 @@ class UserDoor(Door):
     def update(self, work: Work, plan: Plan) -> Record:  # noqa: D102
         if not work.exact and not LINKS.isdisjoint(plan.body):
             # What was linked since the list was read would be unlinked by a PUT that replaces.
-            id_ = str((plan.record or {}).get("id"))
-            for fresh in self.index(work).fresh("id", id_, work.tally):
-                plan = with_body(plan, with_present(self.resource, plan.body, fresh))
+            id_, index = str((plan.record or {}).get("id")), self.index(work)
+            index.fresh("id", [id_], work.tally)
+            for present in index.get("id", id_):
+                plan = with_body(plan, with_present(self.resource, plan.body, present))
         now = super().update(work, plan)
         for name, shown in (("accountIds", "accounts"), ("organizationIds", "organizations")):
             sent = plan.body.get(name)

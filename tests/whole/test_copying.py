@@ -12,7 +12,7 @@ from sandbox import World, serve
 from tap_vitally.stream import VitallyStream
 from tap_vitally.streams import STREAMS
 from tap_vitally.streams.customers import AccountsStream
-from target_vitally.planning.meaning import Misunderstood, meaning_of
+from target_vitally.planning.meaning import Misunderstood, is_copy, meaning_of
 from target_vitally.resources import RESOURCES
 from tests.whole.terminal import Terminal, shell
 
@@ -82,14 +82,18 @@ def test_a_workspace_is_piped_into_another_once(tmp_path: Path) -> None:
     "stream", [s for s in STREAMS if s.name in RESOURCES], ids=lambda s: s.name
 )
 def test_every_column_of_the_tap_is_known_to_the_target(stream: type[VitallyStream]) -> None:
-    resource = RESOURCES[stream.name]
-    meaning = meaning_of(stream.name, stream.schema["properties"], {}, resource, "upsert")
-    assert meaning.stray(stream.schema["properties"]) == []
+    resource, columns = RESOURCES[stream.name], stream.schema["properties"]
+    assert is_copy({}, columns)
+    assert is_copy({}, {"id": columns["id"]})
+    meaning = meaning_of(stream.name, columns, {}, resource, "upsert", copy=True)
+    assert meaning.stray(columns) == []
+    assert meaning.warnings == ()
 
 
 def test_columns_that_the_tap_adds_for_traits_are_left_out_of_a_copy() -> None:
     columns = [*AccountsStream.schema["properties"], "trait_tier"]
     accounts = RESOURCES["accounts"]
-    assert meaning_of("accounts", columns, {}, accounts, "upsert").stray(columns) == []
+    meaning = meaning_of("accounts", columns, {}, accounts, "upsert", copy=True)
+    assert meaning.stray(columns) == []
     with pytest.raises(Misunderstood, match="trait_tier"):
         meaning_of("accounts", ["externalId", "name", "trait_tier"], {}, accounts, "upsert")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import psycopg
 import pytest
 
 from harness.postgres import over_tcp, postgres_in
-from harness.support import Row
+from harness.support import ROOT, Row
 from sandbox import Sandbox, World, serve
 from tests.whole.terminal import Terminal, shell
 
@@ -115,6 +116,18 @@ def test_tables_of_a_database_are_planned_written_once_and_kept(
 
         terminal.run(script)
         assert writes(there) == 0
+
+
+def test_the_row_that_the_page_shows_is_written_with_the_project_beside_it(
+    terminal: Terminal, there: Sandbox
+) -> None:
+    """Its SCHEMA, made from this row, lacks columns that the project names."""
+    row = re.findall(r"such as `(\{.*?\})`", (ROOT / PAGE).read_text(encoding="utf-8"))[0]
+    (terminal.folder / "customers.jsonl").write_text(f"{row}\n")
+    script = shell(PAGE, "TARGET_VITALLY_DRY_RUN=false meltano run tap-jsonl")
+    assert "its SCHEMA lacks arr_eur, plan" in terminal.run(script)
+    assert writes(there) == 1
+    assert held(there, "accounts")["a-1"]["name"] == "Example Mills"
 
 
 def test_lines_of_json_are_written_once(terminal: Terminal, there: Sandbox) -> None:

@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 from typing import Any
 
-from vitally_api.values import InvalidValue, moment_of, number_of
+from vitally_api.values import InvalidValue, day_of, number_of
 
 UNDERSTOOD = ("_deleted", "_sdc_deleted_at", "__sdc_deleted_at")
 """Columns that always mark a delete, in upper case, too."""
@@ -45,7 +45,7 @@ def says_deleted(value: Any) -> bool:
         return True
     try:
         if re.match(r"\d{4}-", text):
-            return moment_of(text.upper()).year < NEVER
+            return day_of(text.upper()).year < NEVER
         number = number_of(value)
     except InvalidValue:
         number = -1

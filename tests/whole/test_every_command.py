@@ -25,6 +25,8 @@ MENTIONED = {
     "dbt build": "what make dbt runs",
     "dbt source freshness": "named as what reads a column",
     "meltano select tap-vitally --list --all": "of Meltano, and changes nothing",
+    "meltano run tap-postgres target-vitally": "test_pushing.py, with the settings before it",
+    "meltano run tap-postgres target-vitally tap-jsonl target-vitally": "two of them in one",
     """sh put.sh accounts '{"externalId": "a-1", "name": "Example Mills"}'""": "test_commands.py",
 }
 """Commands within sentences, and why no block of them is run, or where they are."""

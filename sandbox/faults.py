@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from sandbox.pages import Page, Params, Plain, invalid
+from sandbox.shapes import RESHAPED, reshaped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,6 +28,8 @@ Kind: TypeAlias = Literal[
     "deep_json",
     "duplicate_rows",
     "empty_page_with_next",
+    "envelope",
+    "epochs",
     "error_200",
     "html_200",
     "huge_number",
@@ -42,8 +45,10 @@ Kind: TypeAlias = Literal[
     "slow_drip",
     "stall",
     "status",
+    "times_of_day",
     "truncated_chunked",
     "truncated_with_length",
+    "undeclared",
     "wrong_content_type",
 ]
 
@@ -87,6 +92,10 @@ class Fault:
             repeat_cursor         answers the cursor that was sent
             duplicate_rows        repeats the last row of the page before
             cursor_refused        400 for any cursor
+            envelope              rows or a record under ``name``; without any envelope if empty
+            epochs                moments of rows as milliseconds since 1970
+            times_of_day          days of rows as moments
+            undeclared            a property ``name`` in every row
             ===================== ================================================================
 
         path: A glob for the path, with or without the leading ``/resources/``; after a ``?`` come
@@ -112,6 +121,7 @@ class Fault:
     megabytes: float = 10.0
     digits: int = 5000
     depth: int = 10_000
+    name: str = "data"
     method: str = "*"
     done: bool = False
     _seen: int = field(default=0, init=False)
@@ -183,6 +193,8 @@ def tamper(fault: Fault, answer: Plain | Page) -> Plain | Page:
     """Spoil the contents of an answer, if that is what the fault is about."""
     if fault.kind in ODD_VALUES:
         return _with_odd_value(answer, ODD_VALUES[fault.kind](fault))
+    if fault.kind in RESHAPED:
+        return reshaped(fault.kind, fault.name, answer)
     if fault.kind == "cursor_refused":
         return invalid("from", "must be a cursor")
     return _misled(fault, answer) if isinstance(answer, Page) else answer

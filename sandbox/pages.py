@@ -44,7 +44,7 @@ class Page:
     sent: Cursor | None
     first: Cursor
     former: Row | None
-    key: Literal["results", "data"] = "results"
+    key: str = "results"
 
 
 class RefusedError(Exception):

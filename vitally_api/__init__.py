@@ -19,6 +19,7 @@ from vitally_api.errors import (
     VitallyError,
 )
 from vitally_api.paging import (
+    ENVELOPES,
     MOST_EMPTY_PAGES,
     Cursors,
     objects_at,
@@ -34,6 +35,7 @@ __all__ = [
     "API_KEY_MISSING",
     "CONNECTION_SETTINGS",
     "CURSOR_REFUSED",
+    "ENVELOPES",
     "MOST_EMPTY_PAGES",
     "Answer",
     "Budget",

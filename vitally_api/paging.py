@@ -16,8 +16,17 @@ MOST_EMPTY_PAGES = 1000
 REMEMBERED = 100
 """Cursors that a list may not come back to at once. A longer loop is found by a marker, which is set
 at pages 1, 2, 4, 8 and so on: all cursors of a million records would take 2 MB."""
-ENVELOPES = ("$.results[*]", "$.data[*]", "$[*]")
-"""Where lists have been seen."""
+LIST = "$.results[*]"
+ENVELOPES = ("results", "data", "items", "records", "result", "record", "item")
+"""Under what lists and single records have been seen, or are in other APIs."""
+CURSORS = ("next", "nextCursor", "next_cursor", "nextPageToken", "nextPage", "next_page")
+AROUND = ("pagination", "paging", "meta", "links", "page", *ENVELOPES)
+"""Where a cursor may stand that does not stand beside the list."""
+NOT_BESIDE_LISTS = frozenset({"id", "error", "errors", "message", "statusCode"})
+"""What a list does not have beside it, but a record or a refusal has."""
+
+OF_RECORDS = frozenset({"id", "createdAt", "updatedAt", "meetingId"})
+"""What a record has, and an envelope of records has not."""
 
 Row = dict[str, Any]
 
@@ -68,10 +77,16 @@ def next_cursor(body: Any) -> str | None:
     Bare arrays and objects without ``next`` are lists of one page. `Unreadable` is raised if there
     is a next page, but no telling where.
     """
-    if not isinstance(body, dict) or body.get("atEnd") is True:
+    if not isinstance(body, dict):
         return None
-    following = body.get("next")
+    places = [body, *(inner for name in AROUND if isinstance(inner := body.get(name), dict))]
+    if any(place.get("atEnd") is True for place in places):
+        return None
+    following = next((found for place in places for n in CURSORS if (found := place.get(n))), None)
     if not following:
+        if any(place.get("hasMore") is True or place.get("has_more") is True for place in places):
+            msg = "it says that there is more, and not where"
+            raise Unreadable(msg)
         return None
     if isinstance(following, int):
         return str(following)
@@ -101,17 +116,35 @@ def _cursor_in(address: str) -> str:
 def rows_at(body: Any, path: str) -> list[Any]:
     """Find the list at a path such as ``$.results[*]``, or in another envelope that lists come in.
 
-    The items are as they came, whatever they are. `Unreadable` is raised where there is no list.
+    That is one of a known name, or the only list of objects in a body that is no record: such as
+    ``accounts``. The items are as they came, whatever they are. `Unreadable` is raised where there
+    is no list.
     """
-    for place in (path, *(ENVELOPES if path in ENVELOPES else ())):
-        found = body
-        for name in place.removeprefix("$").removesuffix("[*]").strip(".").split("."):
-            if name:
-                found = found.get(name) if isinstance(found, dict) else None
-        if isinstance(found, list):
-            return found
+    found = body
+    for name in path.removeprefix("$").removesuffix("[*]").strip(".").split("."):
+        if name:
+            found = found.get(name) if isinstance(found, dict) else None
+    if not isinstance(found, list) and path in OPEN_PATHS:
+        found = _in_envelope(body)
+    if isinstance(found, list):
+        return found
     msg = f"there is no list at {path.removesuffix('[*]')}"
     raise Unreadable(msg)
+
+
+OPEN_PATHS = (LIST, "$.data[*]", "$[*]")
+"""Paths of whole answers, whose envelope may be another."""
+
+
+def _in_envelope(body: Any, depth: int = 2) -> list[Any] | None:
+    if isinstance(body, list) or not isinstance(body, dict) or not depth:
+        return body if isinstance(body, list) else None
+    for name in ENVELOPES:
+        if isinstance(body.get(name), list | dict):
+            return _in_envelope(body[name], depth - 1)
+    lists = [value for value in body.values() if isinstance(value, list)]
+    alone = len(lists) == 1 and not body.keys() & NOT_BESIDE_LISTS
+    return lists[0] if alone and all(isinstance(row, dict) for row in lists[0]) else None
 
 
 def objects_at(body: Any, path: str) -> list[Row]:
@@ -126,14 +159,14 @@ def objects_at(body: Any, path: str) -> list[Row]:
 def single(body: Any) -> list[Any]:
     """Find the records in an answer that is one record or a few, in any of the shapes seen.
 
-    That is an object, an array of objects, either of them under ``data`` or ``results``, or null;
-    there are none in null and in empty objects. What stands beside records in an array is as it came.
-    `Unreadable` is raised for anything else.
+    That is an object, an array of objects, either of them in an envelope such as ``data`` or the
+    name of the record, or null; there are none in null and in empty objects. What stands beside
+    records in an array is as it came. `Unreadable` is raised for anything else.
     """
     if isinstance(body, dict):
-        for envelope in ("data", "results"):
-            if isinstance(body.get(envelope), dict | list):
-                return single(body[envelope])
+        inner = _enveloped(body)
+        if inner is not None:
+            return single(inner)
         if body.get("error"):
             msg = "an error in place of data"
             raise Unreadable(msg)
@@ -144,3 +177,21 @@ def single(body: Any) -> list[Any]:
         return [row for row in body if row != {}]
     msg = "the answer is no record"
     raise Unreadable(msg)
+
+
+def _enveloped(body: Row) -> Any:
+    """Find the record or records that an object is an envelope of; None where it is a record itself."""
+    if body.keys() & OF_RECORDS:
+        # A record may have a property of such a name, but what is in an envelope has an id.
+        found = (body.get(name) for name in ("data", "results"))
+        return next((inner for inner in found if _has_id(inner)), None)
+    for name in ENVELOPES:
+        if isinstance(body.get(name), dict | list):
+            return body[name]
+    inner = [value for value in body.values() if _has_id(value)]
+    return inner[0] if len(inner) == 1 and not body.get("error") else None
+
+
+def _has_id(value: Any) -> bool:
+    first = value[0] if isinstance(value, list) and value else value
+    return isinstance(first, dict) and "id" in first

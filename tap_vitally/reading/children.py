@@ -11,11 +11,9 @@ from datetime import datetime
 from functools import partial
 from itertools import islice
 from typing import Any
-from urllib.parse import quote
 
 from typing_extensions import override
 
-from tap_vitally.reading.conform import identity_of
 from tap_vitally.reading.declaration import Record
 from tap_vitally.reading.listing import EMPTY, Listing
 from tap_vitally.reading.page import WEIGHT, Context, Page
@@ -30,14 +28,13 @@ from tap_vitally.replication.parents import (
 )
 from tap_vitally.replication.passes import Pass, SortKey
 from tap_vitally.replication.place import Place, Resume
-from vitally_api import Refused, Unavailable, Unreadable, VitallyError, printable
+from vitally_api import Refused, Unavailable, Unreadable, VitallyError, printable, single
 
 REFUSED_IN_A_ROW = 10
 """Parents refused, with none that was not, before the whole resource is taken to be missing."""
 NOT_FOUND = 404
 MOST_TRIED = 10
 """Parents tried by `--test`: the first custom object of a workspace may well be the empty one."""
-NO_SURVEYS = "survey_ids is not set"
 
 
 class ChildReader(Reader):
@@ -277,8 +274,16 @@ class MessageReader(DetailReader):
     @override
     def rows(self, context: Context, body: Any) -> list[Record]:
         rows = super().rows(context, body)
-        self.workspace.note_whom(context.path, body)
+        self.workspace.note_whom(context.path, conversation_in(body))
         return rows
+
+
+def conversation_in(body: Any) -> Any:
+    """Find the conversation in an answer, which may be in an envelope; else the answer as it is."""
+    if not isinstance(body, dict) or body.keys() & {"id", "messages"}:
+        return body
+    found = single(body)
+    return found[0] if len(found) == 1 else body
 
 
 class SnapshotReader(DetailReader):
@@ -316,62 +321,6 @@ class SnapshotReader(DetailReader):
     def dated(self, rows: list[Record], moment: datetime | None) -> list[Record]:
         told = format_instant(moment or self.workspace.clock())
         return [{"observedOn": told[:10], "observedAt": told, **row} for row in rows]
-
-
-class SurveyReader(ChildReader):
-    """Reads the surveys that the operator names: the API has no list of them."""
-
-    @property
-    @override
-    def without_parents(self) -> str:
-        return NO_SURVEYS
-
-    @override
-    def parents(self) -> Iterable[Parent]:
-        return [Parent(survey) for survey in self.workspace.settings.survey_ids]
-
-
-class QuestionReader(DetailReader):
-    """Reads the questions that the responses to the surveys refer to."""
-
-    @override
-    def price(self) -> Price:
-        if not self.workspace.settings.survey_ids:
-            return Price(0, 0, NO_SURVEYS)
-        questions = sum(1 for _ in self.contexts())
-        return Price(questions, questions, f"{questions:,} questions that were answered")
-
-    @property
-    @override
-    def without_parents(self) -> str:
-        return super().without_parents if self.workspace.settings.survey_ids else NO_SURVEYS
-
-    @override
-    def lists_to_check(self) -> Iterator[list[Context]]:
-        for context in self.contexts():
-            yield [context]
-
-    @override
-    def contexts(self) -> Iterator[Context]:
-        """Find one context per question and survey."""
-        assert self.resource.of  # noqa: S101 - the declaration names the responses
-        responses = self.workspace.listing(self.resource.of.name)
-        for survey in self.workspace.settings.survey_ids:
-            asked: dict[str, None] = {}
-            for response in responses.rows_of({"surveyId": survey}):
-                asked |= dict.fromkeys(questions_in(response.get("questionResponses")))
-            for question in asked:
-                path = self.resource.path.format(questionId=quote(question, safe=""))
-                yield Context(path, inject={"surveyId": survey}, parent=Parent(question))
-
-
-def questions_in(answers: Any) -> list[str]:
-    """Find the ids of the questions that answers are to, in whatever shape the answers come."""
-    if isinstance(answers, dict):
-        answers = [answers, *answers.values()]
-    found = answers if isinstance(answers, list) else []
-    ids = (identity_of(answer.get("questionId")) for answer in found if isinstance(answer, dict))
-    return [identity for identity in ids if identity]
 
 
 def breakdown_in(body: Any) -> list[dict[str, Any]]:

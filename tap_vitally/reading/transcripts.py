@@ -18,10 +18,12 @@ from tap_vitally.reading.page import WEIGHT, Context, Page
 from tap_vitally.reading.reader import Price, counted
 from tap_vitally.replication.instants import parse_instant
 from tap_vitally.replication.parents import Parent
-from vitally_api import Refused, single
+from vitally_api import ENVELOPES, Refused, single
 
 TURN = {"speaker", "sentences"}
 """What a turn of a transcript has, any of which it may lack."""
+PLACES = ("transcript", *ENVELOPES)
+"""Where the turns of a transcript may stand."""
 
 
 class TranscriptReader(DetailReader):
@@ -115,3 +117,17 @@ def transcript_in(body: Any) -> list[Record]:
     if "transcript" not in names and names & TURN:
         return [{"transcript": found}]
     return found
+
+
+def with_turns(transcript: Record) -> Record:
+    """Find the turns of a transcript where they stand in an envelope, as its text or in place of it."""
+    place = next((name for name in PLACES if isinstance(transcript.get(name), list | dict)), "")
+    turns = held = transcript.get(place)
+    while isinstance(turns, dict):
+        found = (inner for name in PLACES if isinstance(inner := turns.get(name), list | dict))
+        turns = next(found, None)
+    if not isinstance(turns, list) or (place == "transcript" and turns is held):
+        return transcript
+    beside = held if isinstance(held, dict) and place != "transcript" else {}
+    told = {n: v for n, v in beside.items() if n not in PLACES and transcript.get(n) is None}
+    return {**transcript, **told, place: None, "transcript": turns}

@@ -16,7 +16,7 @@ from tap_vitally.reading.settings import Settings
 from tap_vitally.reading.summary import Tally
 from tap_vitally.replication.instants import moment_of
 from tap_vitally.replication.parents import Parent
-from vitally_api import Refused, Unreadable, Vitally, VitallyError
+from vitally_api import Refused, Unreadable, Vitally, VitallyError, rows_at
 
 T = TypeVar("T")
 
@@ -141,9 +141,11 @@ class Workspace:
 
 
 def _a_page(body: Any) -> None:
-    if not isinstance(body, dict) or not isinstance(body.get("results"), list):
+    try:
+        rows_at(body, "$.results[*]")
+    except Unreadable:
         msg = "it is no list of accounts"
-        raise Unreadable(msg)
+        raise Unreadable(msg) from None
 
 
 class SharedList(Generic[T]):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tap_vitally.reading.children import MessageReader
+from tap_vitally.reading.children import MessageReader, conversation_in
 from tap_vitally.reading.conform import identity_of
 from tap_vitally.reading.declaration import Record
 from tap_vitally.reading.links import ids_named
@@ -47,6 +47,7 @@ class ConversationsStream(VitallyStream):
 
 def _messages_in(body: Any) -> list[Record]:
     """Find the messages in a conversation, and tell each whose conversation it is part of."""
+    body = conversation_in(body)
     if not isinstance(body, dict) or not (identity_of(body.get("id")) or "messages" in body):
         msg = "the answer is no conversation"
         raise Unreadable(msg)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tap_vitally.reading.conform import identity_of
 from tap_vitally.reading.declaration import Record
-from tap_vitally.reading.transcripts import TranscriptReader
+from tap_vitally.reading.transcripts import TranscriptReader, with_turns
 from tap_vitally.stream import VitallyStream
 from tap_vitally.streams import fields as f
 from vitally_api.resources import LISTS
@@ -72,7 +72,8 @@ class MeetingsStream(VitallyStream):
 
 
 def _identified(row: Record) -> Record:
-    """Give a transcript that has no id of its own its meeting's."""
+    """Give a transcript that has no id of its own its meeting's, and find its turns."""
+    row = with_turns(row)
     if identity_of(row.get("id")) is None:
         row["id"] = row.get("meetingId")
     return row

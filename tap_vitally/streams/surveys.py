@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tap_vitally.reading.children import QuestionReader, SurveyReader
 from tap_vitally.reading.declaration import Record
+from tap_vitally.reading.surveys import QuestionReader, SurveyReader
 from tap_vitally.stream import VitallyStream
 from tap_vitally.streams import fields as f
 from vitally_api import single

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vitally_api import Cursors, Unreadable
-from vitally_api.paging import next_cursor
+from vitally_api.paging import next_cursor, rows_at
 
 sometimes = settings(max_examples=100, deadline=None)
 
@@ -163,3 +163,72 @@ def test_looking_at_a_page_again_does_not_move_on() -> None:
     assert [cursors.following(body) for _ in range(3)] == ["more"] * 3
     assert cursors.current is None
     assert not cursors.finished
+
+
+ROWS = [{"id": "a"}, {"id": "b"}]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        ROWS,
+        {"results": ROWS},
+        {"data": ROWS, "links": []},
+        {"items": ROWS},
+        {"accounts": ROWS, "next": None},
+        {"data": {"results": ROWS, "next": "n"}},
+        {"data": {"accounts": ROWS}},
+    ],
+    ids=str,
+)
+def test_a_list_is_found_in_any_envelope(body: Any) -> None:
+    assert rows_at(body, "$.results[*]") == ROWS
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        None,
+        "text",
+        {},
+        {"id": "a", "segments": ROWS},
+        {"error": "no", "accounts": ROWS},
+        {"errors": ROWS},
+        {"message": "no", "details": ROWS},
+        {"accounts": ROWS, "users": ROWS},
+        {"accounts": ["a"]},
+        {"data": {"data": {"data": ROWS}}},
+    ],
+    ids=str,
+)
+def test_what_may_be_no_list_is_none(body: Any) -> None:
+    with pytest.raises(Unreadable):
+        rows_at(body, "$.results[*]")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"next": "n"},
+        {"nextCursor": "n"},
+        {"next_cursor": "n"},
+        {"nextPageToken": "n"},
+        {"data": {"results": [], "next": "n"}},
+        {"results": [], "pagination": {"next": "n"}},
+        {"results": [], "meta": {"nextCursor": "n", "atEnd": False}},
+    ],
+    ids=str,
+)
+def test_the_next_page_is_found_wherever_it_is_named(body: Any) -> None:
+    assert next_cursor(body) == "n"
+
+
+@pytest.mark.parametrize("beside", [{"hasMore": True}, {"meta": {"has_more": True}}], ids=str)
+def test_more_without_a_cursor_is_no_end(beside: Any) -> None:
+    with pytest.raises(Unreadable, match="there is more"):
+        next_cursor({"results": [], **beside})
+
+
+@pytest.mark.parametrize("end", [{"atEnd": True}, {"data": {"atEnd": True}}], ids=str)
+def test_the_end_is_one_wherever_it_is_said(end: Any) -> None:
+    assert next_cursor({"results": [], "nextCursor": "n", **end}) is None

@@ -13,53 +13,65 @@
 {% macro snowflake__type_json() %}{{ return("variant") }}{% endmacro %}
 
 
-{#- A column as JSON, whatever type the loader gave it. -#}
+{#- A column as JSON, whatever type the loader gave it; null for text that is not JSON. -#}
 {% macro as_json(value, from_type) %}
-    {{ return(adapter.dispatch("as_json", "vitally")(value, from_type)) }}
+    {{ return(adapter.dispatch("as_json", "vitally")(value, from_type | lower)) }}
 {% endmacro %}
 
-{% macro default__as_json(value, from_type) %}{{ return("cast(" ~ value ~ " as json)") }}{% endmacro %}
-
-{% macro duckdb__as_json(value, from_type) %}
-    {{ return(("to_json(" if "[]" in from_type else "cast(") ~ value ~ (")" if "[]" in from_type else " as json)")) }}
+{% macro default__as_json(value, from_type) %}
+    {%- if vitally.kind_of(from_type) in ("json", "text") -%} {{ return("try_cast(" ~ value ~ " as json)") }} {%- endif -%}
+    {{ return("to_json(" ~ value ~ ")") }}
 {% endmacro %}
 
 {% macro postgres__as_json(value, from_type) %}
-    {%- if from_type in ("array",) or "[]" in from_type -%} {{ return("to_jsonb(" ~ value ~ ")") }} {%- endif -%}
-    {{ return("cast(" ~ value ~ " as jsonb)") }}
+    {%- set kind = vitally.kind_of(from_type) -%}
+    {%- if kind == "json" -%} {{ return("cast(" ~ value ~ " as jsonb)") }}
+    {%- elif kind != "text" -%} {{ return("to_jsonb(" ~ value ~ ")") }}
+    {%- elif execute and run_query("show server_version_num").rows[0][0] | int < 160000 -%}
+        {{ return("cast(nullif(trim(" ~ value ~ "), '') as jsonb)") }}
+    {%- endif -%}
+    {{ return("case when pg_input_is_valid(" ~ value ~ ", 'jsonb') then cast(" ~ value ~ " as jsonb) end") }}
 {% endmacro %}
 
 {# Not tested. #}
 {% macro snowflake__as_json(value, from_type) %}
-    {%- if from_type in ("array", "object", "variant") -%} {{ return("to_variant(" ~ value ~ ")") }} {%- endif -%}
-    {{ return("try_parse_json(" ~ value ~ ")") }}
+    {%- if vitally.kind_of(from_type) == "text" -%} {{ return("try_parse_json(" ~ value ~ ")") }} {%- endif -%}
+    {{ return("to_variant(" ~ value ~ ")") }}
 {% endmacro %}
 
 {# Not tested. #}
 {% macro bigquery__as_json(value, from_type) %}
-    {%- if from_type in ("json", "string") -%}
-        {{ return(value if from_type == "json" else "safe.parse_json(" ~ value ~ ")") }}
+    {%- if from_type == "json" -%} {{ return(value) }}
+    {%- elif vitally.kind_of(from_type) == "text" -%}
+        {{ return("safe.parse_json(" ~ value ~ ", wide_number_mode => 'round')") }}
     {%- endif -%}
     {{ return("to_json(" ~ value ~ ")") }}
 {% endmacro %}
 
 
-{#- A member of an object by its key, which may hold dots. -#}
+{#- A member of an object by its key, which may hold dots and quotes. -#}
 {% macro json_member(value, key) %}
-    {{ return(adapter.dispatch("json_member", "vitally")(value, key | replace("'", "''"))) }}
+    {{ return(adapter.dispatch("json_member", "vitally")(value, key)) }}
 {% endmacro %}
 
 {% macro default__json_member(value, key) %}
-    {{ return("json_extract(" ~ value ~ ", '$.\"" ~ key ~ "\"')") }}
+    {%- set pointer = "/" ~ key | replace("~", "~0") | replace("/", "~1") -%}
+    {{ return("json_extract(" ~ value ~ ", " ~ vitally.text_literal(pointer) ~ ")") }}
 {% endmacro %}
 
-{% macro postgres__json_member(value, key) %}{{ return("(" ~ value ~ " -> '" ~ key ~ "')") }}{% endmacro %}
+{% macro postgres__json_member(value, key) %}{{ return("(" ~ value ~ " -> " ~ vitally.text_literal(key) ~ ")") }}{% endmacro %}
 
 {# Not tested. #}
-{% macro snowflake__json_member(value, key) %}{{ return("get(" ~ value ~ ", '" ~ key ~ "')") }}{% endmacro %}
+{% macro snowflake__json_member(value, key) %}
+    {{ return("get(" ~ value ~ ", " ~ vitally.text_literal(key | replace("\\", "\\\\")) ~ ")") }}
+{% endmacro %}
 
 {# Not tested. #}
-{% macro bigquery__json_member(value, key) %}{{ return(value ~ "['" ~ key ~ "']") }}{% endmacro %}
+{% macro bigquery__json_member(value, key) %}
+    {{ return(value ~ "[" ~ vitally.text_literal(key | replace("\\", "\\\\")) ~ "]") }}
+{% endmacro %}
+
+{% macro text_literal(value) %}{{ return(dbt.string_literal(dbt.escape_single_quotes(value))) }}{% endmacro %}
 
 
 {#- Text as it is, anything else as the text of its JSON; null for null. -#}
@@ -72,7 +84,7 @@
 {% macro postgres__json_text(value) %}{{ return("(" ~ value ~ " #>> '{}')") }}{% endmacro %}
 
 {# Not tested. #}
-{% macro snowflake__json_text(value) %}{{ return("as_varchar(to_varchar(" ~ value ~ "))") }}{% endmacro %}
+{% macro snowflake__json_text(value) %}{{ return("to_varchar(" ~ value ~ ")") }}{% endmacro %}
 
 {# Not tested. #}
 {% macro bigquery__json_text(value) %}

@@ -1,14 +1,27 @@
-{#- The table of a stream as it is in the warehouse, or nothing where it is missing or not used. -#}
+{#-
+    The table of a stream as it is in the warehouse, or nothing where it is missing or not used.
+
+    source() is called while dbt parses, too: that is what draws the line from the table to its models.
+-#}
 {% macro table_of(stream) %}
-    {%- if not execute or not var("vitally__using_" ~ stream, true) -%} {{ return(none) }} {%- endif -%}
     {%- set named = source("vitally", stream) -%}
-    {%- set found = adapter.get_relation(named.database, named.schema, named.identifier) -%}
-    {%- if found is none and stream == "accounts" and var("vitally__accounts_required") -%}
-        {{ exceptions.raise_compiler_error("There is no table " ~ named ~ ": set the var vitally_schema") }}
-    {%- elif found is none -%}
-        {{ log("There is no table " ~ named ~ ", so what is made of it is empty", info=true) }}
+    {%- set used = var("vitally__using_" ~ stream, none) -%}
+    {%- if not execute or used is false -%} {{ return(none) }} {%- endif -%}
+    {{ return(adapter.get_relation(named.database, named.schema, named.identifier)) }}
+{% endmacro %}
+
+
+{#- Say that the table of a stream is missing, as an error where nothing can be right without it. -#}
+{% macro warn_of_missing(stream) %}
+    {%- set missing = "There is no table " ~ source("vitally", stream) -%}
+    {%- set used = var("vitally__using_" ~ stream, none) -%}
+    {%- if stream == "accounts" and var("vitally__accounts_required") and used is not false -%}
+        {{ exceptions.raise_compiler_error(missing ~ ": set the var vitally_schema") }}
+    {%- elif used -%}
+        {% do exceptions.warn(missing ~ ", though vitally__using_" ~ stream ~ " is true: what is made of it is empty") %}
+    {%- elif used is none -%}
+        {{ log(missing ~ ", so what is made of it is empty", info=true) }}
     {%- endif -%}
-    {{ return(found) }}
 {% endmacro %}
 
 
@@ -28,35 +41,27 @@
 {% endmacro %}
 
 
-{#- The columns that the tap's setting trait_columns has made; their names begin with trait_. -#}
-{% macro trait_columns_of(found) %}
-    {%- set traits = [] -%}
-    {%- for column in found.values() if column.name | lower | truncate(6, true, "", 0) == "trait_" -%}
-        {%- do traits.append(column) -%}
-    {%- endfor -%}
-    {{ return(traits) }}
-{% endmacro %}
-
-
 {#-
     The rows of a stream, one for each key, in their latest version.
 
     `columns` lists the property, its type and its name in the model. What the table lacks is null, and
-    what is not of the type is brought to it, so that a model has the same columns everywhere.
+    what is not of the type is brought to it, so that a model has the same columns everywhere. A row
+    that is marked as deleted goes after the latest version is found: before, an older one would come back.
 -#}
 {% macro staged(stream, columns, key=["id"]) %}
     {%- set table = vitally.table_of(stream) -%}
+    {%- if execute and table is none -%} {%- do vitally.warn_of_missing(stream) -%} {%- endif -%}
     {%- set found = vitally.columns_of(table) -%}
     {%- set chosen = [] -%}
     {%- for name, type, alias in columns -%}
         {%- set column = found.get(vitally.spelled_alike(name)) -%}
         {%- set value = "cast(null as " ~ vitally.type_of(type) ~ ")" -%}
         {%- if column -%}
-            {%- set value = vitally.typed(adapter.quote(column.name), type, column.dtype | lower) -%}
+            {%- set value = vitally.typed(adapter.quote(column.name), type, column.data_type) -%}
         {%- endif -%}
         {%- do chosen.append(value ~ " as " ~ alias) -%}
     {%- endfor -%}
-    {%- for column in vitally.trait_columns_of(found) -%}
+    {%- for column in vitally.trait_columns_of(table) -%}
         {%- do chosen.append(adapter.quote(column.name) ~ " as " ~ column.name | lower) -%}
     {%- endfor %}
 select
@@ -69,35 +74,90 @@ from (
     select
         versions.*,
         row_number() over (
-            partition by {{ vitally.quoted(found, key) | join(", ") }}
-            order by {{ vitally.newest_first(found) }}
+            partition by {{ vitally.key_columns(table, found, key) | join(", ") }}
+            order by
+                {{ vitally.newest_first(found, columns) | join(",\n                ") }}
         ) as version_number
     from {{ source("vitally", stream) }} as versions
-        {%- if "sdcdeletedat" in found %}
-    where {{ vitally.quoted(found, ["_sdc_deleted_at"])[0] }} is null
-        {%- endif %}
 ) as latest
-where version_number = 1
+where
+    version_number = 1
+        {%- for mark in vitally.deletion_marks(found) %}
+    and not {{ mark }}
+        {%- endfor %}
     {%- endif %}
 {% endmacro %}
 
 
-{#- The names that the loader gave to properties, those that the table lacks left out. -#}
-{% macro quoted(found, names) %}
+{#- The names that the loader gave to the key of a table, which it must have. -#}
+{% macro key_columns(table, found, key) %}
     {%- set quoted = [] -%}
-    {%- for name in names if vitally.spelled_alike(name) in found -%}
-        {%- do quoted.append(adapter.quote(found[vitally.spelled_alike(name)].name)) -%}
+    {%- for name in key -%}
+        {%- set column = found.get(vitally.spelled_alike(name)) -%}
+        {%- if column -%}
+            {%- do quoted.append(adapter.quote(column.name)) -%}
+        {%- else -%}
+            {%- set hint = "check what the loader made of it" -%}
+            {%- if "airbytedata" in found -%}
+                {%- set hint = "it holds whole records as JSON: turn off raw tables in the Airbyte destination and name the schema of its final tables" -%}
+            {%- elif found.values() | selectattr("name", "in", ["data", "DATA", "record", "RECORD"]) | list -%}
+                {%- set hint = "it holds whole records as JSON: set denormalized: true in target-bigquery, or what your loader calls a column for each property, and load again" -%}
+            {%- endif -%}
+            {{ exceptions.raise_compiler_error(
+                "The table " ~ table ~ " has no column for " ~ name ~ ", part of its key, only "
+                ~ found.values() | map(attribute="name") | join(", ") ~ "; " ~ hint
+            ) }}
+        {%- endif -%}
     {%- endfor -%}
     {{ return(quoted) }}
 {% endmacro %}
 
 
-{#- An order of the versions of a row, as far as the table can tell. -#}
-{% macro newest_first(found) %}
-    {%- set moments = ["updatedAt", "conversationUpdatedAt", "_sdc_sequence", "_sdc_batched_at", "_sdc_extracted_at"] -%}
-    {%- set order = [] -%}
-    {%- for column in vitally.quoted(found, moments) -%}
-        {%- do order.append(column ~ " desc nulls last") -%}
+{#- Conditions that hold for a row which the loader has marked as deleted. -#}
+{% macro deletion_marks(found) %}
+    {%- set marks = [] -%}
+    {%- for name in ["_sdc_deleted_at", "_ab_cdc_deleted_at"] if vitally.spelled_alike(name) in found -%}
+        {%- set column = adapter.quote(found[vitally.spelled_alike(name)].name) -%}
+        {%- do marks.append("(coalesce(cast(" ~ column ~ " as " ~ dbt.type_string() ~ "), '') <> '')") -%}
     {%- endfor -%}
-    {{ return(order | join(", ") or "1") }}
+    {%- for name in ["_fivetran_deleted"] if vitally.spelled_alike(name) in found -%}
+        {%- set column = found[vitally.spelled_alike(name)] -%}
+        {%- do marks.append("coalesce(" ~ vitally.typed(adapter.quote(column.name), "boolean", column.data_type) ~ ", false)") -%}
+    {%- endfor -%}
+    {{ return(marks) }}
+{% endmacro %}
+
+
+{#-
+    An order of the versions of a row, the newest first: by when it changed or was deleted, by when it
+    was loaded, the deleted one first, and at last by its values, so that every run chooses the same one.
+-#}
+{% macro newest_first(found, columns) %}
+    {%- set moments = [] -%}
+    {%- for name in ["_sdc_deleted_at", "_ab_cdc_deleted_at", "updatedAt", "conversationUpdatedAt", "seenAt", "observedAt", "finishedAt"]
+        if vitally.spelled_alike(name) in found -%}
+        {%- set column = found[vitally.spelled_alike(name)] -%}
+        {%- do moments.append(vitally.typed(adapter.quote(column.name), "timestamp", column.data_type)) -%}
+    {%- endfor -%}
+    {%- set order = [] -%}
+    {%- if moments -%} {%- do order.append("coalesce(" ~ moments | join(", ") ~ ", null) desc nulls last") -%} {%- endif -%}
+    {%- for name in [
+        var("vitally_loaded_at"), "_sdc_sequence", "_sdc_batched_at", "_sdc_received_at", "_sdc_extracted_at",
+        "_airbyte_extracted_at", "_airbyte_emitted_at", "_fivetran_synced", "_dlt_load_id", "__hevo__ingested_at",
+    ] if vitally.spelled_alike(name) in found -%}
+        {%- set column = found[vitally.spelled_alike(name)] -%}
+        {%- set value = adapter.quote(column.name) -%}
+        {%- if vitally.kind_of(column.data_type) == "text" -%}
+            {%- do order.append(vitally.as_timestamp(value) ~ " desc nulls last") -%}
+            {%- do order.append(vitally.from_text(value, "number") ~ " desc nulls last") -%}
+        {%- endif -%}
+        {%- do order.append(value ~ " desc nulls last") -%}
+    {%- endfor -%}
+    {%- for mark in vitally.deletion_marks(found) -%} {%- do order.append(mark ~ " desc") -%} {%- endfor -%}
+    {%- for name, type, alias in columns if vitally.spelled_alike(name) in found -%}
+        {%- do order.append(
+            "cast(" ~ adapter.quote(found[vitally.spelled_alike(name)].name) ~ " as " ~ dbt.type_string() ~ ") desc nulls last"
+        ) -%}
+    {%- endfor -%}
+    {{ return(order | unique(case_sensitive=true) | list) }}
 {% endmacro %}

@@ -4,7 +4,7 @@
     {%- elif type == "timestamp" -%} {{ return(dbt.type_timestamp()) }}
     {%- elif type == "integer" -%} {{ return(dbt.type_bigint()) }}
     {%- elif type == "number" -%} {{ return(dbt.type_numeric()) }}
-    {%- elif type == "double" -%} {{ return("float64" if target.type == "bigquery" else "double precision") }}
+    {%- elif type == "double" -%} {{ return(vitally.type_double()) }}
     {%- elif type == "boolean" -%} {{ return(dbt.type_boolean()) }}
     {%- elif type == "date" -%} {{ return("date") }}
     {%- elif type == "text" -%} {{ return(dbt.type_string()) }}
@@ -13,35 +13,145 @@
 {% endmacro %}
 
 
-{#- A value as it is in the warehouse, brought to a type of the package. -#}
-{% macro typed(value, type, from_type="text") %}
-    {%- set is_text = "char" in from_type or from_type in ("text", "string") -%}
-    {%- if type == "json" -%} {{ return(vitally.as_json(value, from_type)) }}
-    {%- elif type == "date" -%} {{ return(vitally.as_date(value)) }}
-    {%- elif type == "timestamp" and is_text -%} {{ return(vitally.as_timestamp(value)) }}
-    {%- elif type == "timestamp" and ("with time zone" in from_type or "tz" in from_type) -%}
-        {{ return("cast(" ~ value ~ " at time zone 'UTC' as " ~ dbt.type_timestamp() ~ ")") }}
-    {%- else -%} {{ return("cast(" ~ value ~ " as " ~ vitally.type_of(type) ~ ")") }}
+{% macro type_double() %}{{ return(adapter.dispatch("type_double", "vitally")()) }}{% endmacro %}
+
+{% macro default__type_double() %}{{ return("double precision") }}{% endmacro %}
+
+{# Not tested. #}
+{% macro bigquery__type_double() %}{{ return("float64") }}{% endmacro %}
+
+
+{#- What kind of type a column has: text, json, boolean, zoned, timestamp, date, number or other. -#}
+{% macro kind_of(column_type) %}
+    {%- set type = column_type | lower -%}
+    {%- if "[" in type or "<" in type or type in ("array", "object") -%} {{ return("other") }}
+    {%- elif "char" in type or type in ("text", "string") -%} {{ return("text") }}
+    {%- elif type in ("json", "jsonb", "variant", "super") -%} {{ return("json") }}
+    {%- elif type.startswith("bool") -%} {{ return("boolean") }}
+    {%- elif "with time zone" in type or type.startswith(("timestamptz", "timestamp_tz", "timestamp_ltz")) -%}
+        {{ return("zoned") }}
+    {%- elif type.startswith(("timestamp", "datetime")) -%} {{ return("timestamp") }}
+    {%- elif type == "date" -%} {{ return("date") }}
+    {%- elif modules.re.match("(big|huge|small|tiny|u)*int(eger|[0-9])*$|float|double|real|dec|(big)?num", type) -%}
+        {{ return("number") }}
     {%- endif -%}
+    {{ return("other") }}
 {% endmacro %}
 
 
-{#- The day of a value that is a date, a moment, or the text of either; null for other text. -#}
-{% macro as_date(value) -%}
-    {%- set text = "substring(cast(" ~ value ~ " as " ~ dbt.type_string() ~ "), 1, 10)" -%}
-    case when {{ text }} like '____-__-__' then cast({{ text }} as date) end
+{#- A value as it is in the warehouse, brought to a type of the package; null where it does not fit. -#}
+{% macro typed(value, type, from_type="text") %}
+    {%- set kind = vitally.kind_of(from_type) -%}
+    {%- if type == "json" -%} {{ return(vitally.as_json(value, from_type)) }}
+    {%- elif kind == "text" -%} {{ return(vitally.from_text(value, type)) }}
+    {%- elif kind == "json" -%}
+        {{ return(vitally.from_text(vitally.json_text(vitally.as_json(value, from_type)), type)) }}
+    {%- elif type in ("timestamp", "date") and kind == "zoned" -%}
+        {{ return("cast(" ~ vitally.moment_in_utc(value) ~ " as " ~ vitally.type_of(type) ~ ")") }}
+    {%- elif type == "timestamp" and kind == "number" -%} {{ return(vitally.moment_of_number(value)) }}
+    {%- elif type in ("number", "integer", "double") and kind == "number" -%}
+        {{ return(vitally.within(value, type)) }}
+    {%- elif type in ("text", kind) or type in ("timestamp", "date") and kind in ("timestamp", "date") -%}
+        {{ return("cast(" ~ value ~ " as " ~ vitally.type_of(type) ~ ")") }}
+    {%- endif -%}
+    {{ return(vitally.from_text("cast(" ~ value ~ " as " ~ dbt.type_string() ~ ")", type)) }}
+{% endmacro %}
+
+
+{#-
+    A text brought to a type; null for text that does not name a value of it. What fits is decided by
+    patterns, which are the same everywhere: a cast that fails would end the build, and warehouses differ
+    in what they cast. Empty text is null, as some loaders store the one and some the other.
+-#}
+{% macro from_text(value, type) -%}
+    {%- if type == "text" -%} nullif(cast({{ value }} as {{ dbt.type_string() }}), '')
+    {%- elif type == "date" -%} {{ vitally.as_date(value) }}
+    {%- elif type == "timestamp" -%} {{ vitally.as_timestamp(value) }}
+    {%- elif type == "boolean" -%}
+    case when lower({{ value }}) in ('true', 't', '1') then true when lower({{ value }}) in ('false', 'f', '0') then false end
+    {%- elif type == "double" -%}
+    case
+        when {{ vitally.matches(value, vitally.patterns().double) }}
+            then {{ vitally.within("cast(" ~ value ~ " as " ~ vitally.type_double() ~ ")", type) }}
+    end
+    {%- elif type == "integer" -%} {{ vitally.within(vitally.from_text(value, "number"), type) }}
+    {%- else -%}
+    case
+        when {{ vitally.matches(value, vitally.patterns().decimal) }} then cast({{ value }} as {{ vitally.type_of(type) }})
+        else {{ vitally.within(vitally.from_text(value, "double"), type) }}
+    end
+    {%- endif -%}
 {%- endmacro %}
 
 
-{#- The moment that a text in RFC 3339 or a bare date names, in UTC; null for other text. -#}
-{% macro as_timestamp(value) -%}
+{#- A number as a type that holds it; null where it is too large, which NaN is to all warehouses. -#}
+{% macro within(value, type) -%}
+    {%- set limit = {"integer": "9.2e18", "number": "1e21", "double": "1e100"}[type] -%}
+    case when {{ value }} > -{{ limit }} and {{ value }} < {{ limit }} then cast({{ value }} as {{ vitally.type_of(type) }}) end
+{%- endmacro %}
+
+
+{#- Patterns of whole texts, without a backslash, for which warehouses have rules of their own. -#}
+{% macro patterns() %}
+    {%- set year = "([0-9]{3}[1-9]|[0-9]{2}[1-9]0|[0-9][1-9]00|[1-9]000)" -%}
+    {%- set leap = "([0-9]{2}(0[48]|[2468][048]|[13579][26])|(0[48]|[2468][048]|[13579][26])00)" -%}
+    {%- set long = "(0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])" -%}
+    {%- set short = "(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8])" -%}
+    {%- set day = "(" ~ year ~ "-(" ~ long ~ "|" ~ short ~ ")|" ~ leap ~ "-02-29)" -%}
+    {%- set second = day ~ "[T ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]" -%}
+    {{ return({
+        "day": day,
+        "utc": second ~ "(([.][0-9]{1,9})?Z?|[.][0-9]{6,9}[+-]00:?00)",
+        "zoned": second ~ "([.][0-9]{1,9})?[+-](0[0-9]|1[0-4]):?[0-5][0-9]",
+        "decimal": "-?([0-9]{1,21}([.][0-9]{1,99})?|[.][0-9]{1,99})",
+        "double": "-?[0-9]{1,120}([.][0-9]{1,120})?([eE][+-]?[0-9]{1,2})?",
+    }) }}
+{% endmacro %}
+
+
+{#- Whether a text as a whole matches a pattern. -#}
+{% macro matches(value, pattern) -%}
+    {{ return(adapter.dispatch("matches", "vitally")(value, "^(" ~ pattern ~ ")$")) }}
+{%- endmacro %}
+
+{% macro default__matches(value, pattern) %}{{ return("regexp_like(" ~ value ~ ", '" ~ pattern ~ "')") }}{% endmacro %}
+
+{% macro duckdb__matches(value, pattern) %}{{ return("regexp_matches(" ~ value ~ ", '" ~ pattern ~ "')") }}{% endmacro %}
+
+{% macro postgres__matches(value, pattern) %}{{ return(value ~ " ~ '" ~ pattern ~ "'") }}{% endmacro %}
+
+{# Not tested. #}
+{% macro bigquery__matches(value, pattern) %}{{ return("regexp_contains(" ~ value ~ ", '" ~ pattern ~ "')") }}{% endmacro %}
+
+
+{#- The day that a text begins with, which is a date or a moment; null for other text. -#}
+{% macro as_date(value) -%}
+    {%- set known = vitally.patterns() -%}
     case
-        when {{ value }} like '____-__-__' then cast({{ value }} as {{ dbt.type_timestamp() }})
-        when {{ value }} like '____-__-__T%' then {{ vitally.moment_in_utc(value) }}
+        when {{ vitally.matches(value, known.day ~ "|" ~ known.utc ~ "|" ~ known.zoned) }}
+            then cast(substring({{ value }}, 1, 10) as date)
     end
 {%- endmacro %}
 
 
+{#-
+    The moment that a text in RFC 3339 or a bare date names, in UTC; null for other text. The first 26
+    characters hold microseconds: PostgreSQL would round what follows, up into the next day.
+-#}
+{% macro as_timestamp(value) -%}
+    {%- set known = vitally.patterns() -%}
+    case
+        when {{ vitally.matches(value, known.day ~ "|" ~ known.utc) }}
+            then cast(substring({{ value }}, 1, 26) as {{ dbt.type_timestamp() }})
+        when
+            {{ vitally.matches(value, known.zoned) }}
+            and (substring({{ value }}, 1, 10) not in ('0001-01-01', '9999-12-31') or {{ value }} like '%00:00')
+            then {{ vitally.moment_in_utc(value) }}
+    end
+{%- endmacro %}
+
+
+{#- The moment in UTC of a timestamp with a zone, or of the text of one. -#}
 {% macro moment_in_utc(value) -%}
     {{ return(adapter.dispatch("moment_in_utc", "vitally")(value)) }}
 {%- endmacro %}
@@ -50,18 +160,28 @@
     cast(cast({{ value }} as timestamp with time zone) at time zone 'UTC' as timestamp)
 {%- endmacro %}
 
+{#- Not a cast to timestamp, which leaves out the zone from DuckDB 2 on. -#}
 {% macro duckdb__moment_in_utc(value) -%}
-    cast({{ value }} as timestamp)
+    make_timestamp(epoch_us(cast({{ value }} as timestamp with time zone)))
 {%- endmacro %}
 
 {# Not tested. #}
 {% macro snowflake__moment_in_utc(value) -%}
-    convert_timezone('UTC', to_timestamp_tz({{ value }}))::timestamp_ntz
+    cast(convert_timezone('UTC', cast({{ value }} as timestamp_tz)) as timestamp_ntz)
 {%- endmacro %}
 
 {# Not tested. #}
 {% macro bigquery__moment_in_utc(value) -%}
     cast({{ value }} as timestamp)
+{%- endmacro %}
+
+
+{#- The moment that a number names: one of 9 to 11 digits counts seconds, one of 12 to 14 milliseconds. -#}
+{% macro moment_of_number(value) -%}
+    case
+        when {{ value }} >= 1e8 and {{ value }} < 1e11 then {{ vitally.moment_of_epoch(value) }}
+        when {{ value }} >= 1e11 and {{ value }} < 1e14 then {{ vitally.moment_of_epoch(value ~ " / 1000.0") }}
+    end
 {%- endmacro %}
 
 
@@ -80,7 +200,7 @@
 
 {# Not tested. #}
 {% macro snowflake__moment_of_epoch(seconds) -%}
-    to_timestamp_ntz(({{ seconds }}) * 1000, 3)
+    to_timestamp_ntz(cast(({{ seconds }}) * 1000 as bigint), 3)
 {%- endmacro %}
 
 {# Not tested. #}

@@ -39,6 +39,7 @@ class Warehouse:
     settings: dict[str, Any]
     environment: dict[str, str]
     fetch: Callable[[str, list[str]], list[tuple[Any, ...]]]
+    write: Callable[[str, list[tuple[Any, ...]]], None]
     folder: Path
 
     def load(self, messages: str, schema: str) -> None:
@@ -54,7 +55,14 @@ class Warehouse:
         )
         assert done.returncode == 0, done.stderr
 
-    def dbt(self, *arguments: str, schema: str, variables: Mapping[str, Any]) -> str:
+    def dbt(
+        self,
+        *arguments: str,
+        schema: str,
+        variables: Mapping[str, Any],
+        project: Path = DBT,
+        fails: bool = False,
+    ) -> str:
         """Run dbt into schemas of this name, and return what it said."""
         known = {"vitally_schema": schema, **variables}
         done = subprocess.run(
@@ -62,7 +70,7 @@ class Warehouse:
                 program("dbt"),
                 *arguments,
                 "--project-dir",
-                DBT,
+                project,
                 "--profiles-dir",
                 DBT,
                 "--vars",
@@ -82,7 +90,7 @@ class Warehouse:
             text=True,
             check=False,
         )
-        assert done.returncode == 0, done.stdout + done.stderr
+        assert bool(done.returncode) is fails, done.stdout + done.stderr
         return done.stdout
 
     def query(self, sql: str, schema: str) -> list[tuple[Any, ...]]:
@@ -100,12 +108,21 @@ def duckdb_warehouse(folder: Path) -> Warehouse:
             connection.execute(f"SET search_path = '{','.join(schemas)}'")
             return connection.execute(sql).fetchall()
 
+    def write(sql: str, rows: list[tuple[Any, ...]]) -> None:
+        with duckdb.connect(
+            path,
+            config={"storage_compatibility_version": "v1.0.0"},  # which dbt's DuckDB reads
+        ) as connection:
+            for row in rows:
+                connection.execute(sql, row)
+
     return Warehouse(
         "duckdb",
         "target-duckdb",
         {"path": str(path), "add_metadata_columns": True},
         {"VITALLY_DUCKDB_PATH": str(path)},
         fetch,
+        write,
         folder,
     )
 
@@ -118,6 +135,11 @@ def postgres_warehouse(folder: Path, address: str) -> Warehouse:
         with psycopg.connect(address, options=options) as connection:
             return connection.execute(sql.encode()).fetchall()
 
+    def write(sql: str, rows: list[tuple[Any, ...]]) -> None:
+        with psycopg.connect(address) as connection:
+            for row in rows:
+                connection.execute(sql.replace("?", "%s").encode(), row)
+
     parts = urlsplit(address)
     return Warehouse(
         "postgres",
@@ -129,6 +151,7 @@ def postgres_warehouse(folder: Path, address: str) -> Warehouse:
             "PGDATABASE": parts.path.strip("/"),
         },
         fetch,
+        write,
         folder,
     )
 

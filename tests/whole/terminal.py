@@ -51,7 +51,7 @@ class Terminal:
         programs = self.folder / "programs"
         programs.mkdir()
         own = [Path(sys.executable).with_name(name) for name in ("tap-vitally", "target-vitally")]
-        others = ("meltano", "tap-jsonl", "tap-postgres", "target-duckdb", "target-jsonl")
+        others = ("dbt", "meltano", "tap-jsonl", "tap-postgres", "target-duckdb", "target-jsonl")
         installed = [program(name) for name in (*others, "target-postgres")]
         for path in (*own, *installed, PROGRAMS / "psql"):
             (programs / path.name).symlink_to(path)

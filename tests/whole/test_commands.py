@@ -83,6 +83,25 @@ def test_the_pasted_project_loads_the_tables(
         assert loaded(database, table) == held(workspace, table)
 
 
+def test_the_pasted_dbt_project_builds_on_these_tables(
+    project: Terminal, workspace: Sandbox, database: str
+) -> None:
+    """The files of the one page beside those of the other."""
+    (project.folder.parent / "tap-vitally").symlink_to(ROOT)
+    page = (ROOT / "docs" / "dbt.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```yaml\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    for name, block in zip(("packages", "dbt_project", "profiles"), blocks, strict=False):
+        assert f"`{name}.yml`" in page
+        (project.folder / f"{name}.yml").write_text(block)
+    project.environment["DBT_SEND_ANONYMOUS_USAGE_STATS"] = "false"
+    project.run(shell("docs/dbt.md", "dbt deps"))
+    with psycopg.connect(database) as connection:
+        rows = connection.execute(
+            "SELECT account_id, name FROM analytics_vitally.vitally__account_enhanced"
+        ).fetchall()
+    assert dict(rows) == held(workspace, "accounts")
+
+
 def test_a_full_refresh_reads_everything_again_and_a_filter_one_stream(
     project: Terminal, workspace: Sandbox, database: str
 ) -> None:

@@ -8,19 +8,26 @@ from_conversations as (
     {{ vitally.links_of(
         ref("stg_vitally__conversations"), "conversation_id", "account_ids", "account_ids", "account_id"
     ) }}
+),
+
+links as (
+    select
+        conversation_id,
+        account_id
+    from {{ ref("stg_vitally__account_conversations") }}
+    union all
+    select
+        conversation_id,
+        account_id
+    from from_messages
+    union all
+    select
+        conversation_id,
+        account_id
+    from from_conversations
 )
 
-select
+select distinct
     conversation_id,
     account_id
-from {{ ref("stg_vitally__account_conversations") }}
-union
-select
-    conversation_id,
-    account_id
-from from_messages
-union
-select
-    conversation_id,
-    account_id
-from from_conversations
+from links

@@ -20,8 +20,8 @@ select
     fields.field_type,
     {{ type }} as value_type,
     {{ text }} as value_text,
-    case when {{ type }} = 'number' then cast({{ text }} as {{ vitally.type_of("double") }}) end as value_number,
-    case when {{ type }} = 'boolean' then cast({{ text }} as {{ vitally.type_of("boolean") }}) end as value_boolean,
+    case when {{ type }} = 'number' then {{ vitally.from_text(text, "double") }} end as value_number,
+    case when {{ type }} = 'boolean' then {{ vitally.from_text(text, "boolean") }} end as value_boolean,
     case
         when fields.field_type in ('date', 'datetime') then {{ vitally.trait_moment("traits.item") }}
     end as value_at

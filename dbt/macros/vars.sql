@@ -1,0 +1,51 @@
+{#-
+    End the build for a var that the package does not know, which would change nothing and say nothing:
+    one of its own, or any other whose name begins as theirs do.
+-#}
+{% macro check_vars() %}
+    {%- if not execute -%} {{ return("") }} {%- endif -%}
+    {%- set streams = graph.sources.values() | selectattr("package_name", "equalto", "vitally") | map(attribute="name") | list -%}
+    {%- set known = [
+        "vitally_schema", "vitally_database", "vitally_loaded_at", "vitally__accounts_required", "vitally__traits",
+        "vitally__poor_health_below", "vitally__good_health_from", "vitally__stuck_after_hours",
+        "vitally__quiet_after_days", "vitally__as_of", "vitally__largest_loss", "vitally__partial_streams",
+    ] -%}
+    {%- for stream in streams -%}
+        {%- do known.extend(["vitally__using_" ~ stream, "vitally_" ~ stream ~ "_identifier"]) -%}
+        {%- if var("vitally__using_" ~ stream, none) not in (none, true, false) -%}
+            {{ exceptions.raise_compiler_error("vitally__using_" ~ stream ~ " is neither true nor false") }}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- set everywhere = adapter.config.vars.to_dict() -%}
+    {%- set given = (everywhere.get("vitally") or {}).keys() | list -%}
+    {%- for name in (everywhere.keys() | list) + (invocation_args_dict.get("vars") or {}).keys() | list -%}
+        {%- if modules.re.match("vit+al+y_", name | lower) -%} {%- do given.append(name) -%} {%- endif -%}
+    {%- endfor -%}
+    {%- for name in given if name not in known -%}
+        {{ exceptions.raise_compiler_error(
+            "The package vitally has no var " ~ name ~ "; did you mean " ~ vitally.nearest(name, known) ~ "?"
+        ) }}
+    {%- endfor -%}
+    {%- for table in var("vitally__traits", {}) if table not in ("accounts", "users", "conversations", "tasks", "projects") -%}
+        {{ exceptions.raise_compiler_error(
+            "vitally__traits knows no table " ~ table ~ ", only accounts, users, conversations, tasks and projects"
+        ) }}
+    {%- endfor -%}
+{% endmacro %}
+
+
+{#- The one of some names that begins and ends most like a name. -#}
+{% macro nearest(name, known) %}
+    {%- set best = namespace(name=known[0], score=-1) -%}
+    {%- for other in known -%}
+        {%- set same = namespace(score=0, left=true, right=true) -%}
+        {%- for i in range([name | length, other | length] | min) -%}
+            {%- set same.left = same.left and name[i] == other[i] -%}
+            {%- set same.right = same.right and name[-1 - i] == other[-1 - i] -%}
+            {%- set same.score = same.score + (1 if same.left else 0) + (1 if same.right else 0) -%}
+        {%- endfor -%}
+        {%- set score = same.score - (name | length - other | length) | abs -%}
+        {%- if score > best.score -%} {%- set best.name = other -%} {%- set best.score = score -%} {%- endif -%}
+    {%- endfor -%}
+    {{ return(best.name) }}
+{% endmacro %}

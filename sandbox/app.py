@@ -15,7 +15,7 @@ from starlette.routing import Mount
 from starlette.types import Receive, Scope, Send
 
 from sandbox.control import control_routes
-from sandbox.faults import Fault, Reply, respond, tamper
+from sandbox.faults import Fault, Reply, misread, respond, tamper
 from sandbox.pages import NOT_FOUND, Page, Plain
 from sandbox.sandbox import Sandbox
 from sandbox.wire import Delivery, compressed
@@ -83,6 +83,8 @@ class _Application:
         params = dict(parse_qsl(query, keep_blank_values=True))
         segments = [unquote(part) for part in path.split("/")[2:]]
         fault = self._sandbox.faults.pick(request.method, path, params)
+        if fault:
+            misread(fault, params)
         self._sandbox.writer.catch_up()
         answer: Plain | Page
         if request.method == "GET":

@@ -38,6 +38,9 @@ class Change:
         "complete",
         "add_message",
         "set_health",
+        "ignore",
+        "come_back",
+        "move_scores",
     ]
     """The method of `World` to call."""
     resource: str = ""
@@ -52,6 +55,8 @@ class Change:
                 return world.create(self.resource, **self.fields)
             case "update" | "archive" | "unarchive" | "delete":
                 return getattr(world, self.op)(self.resource, self.id, **self.fields)
+            case "move_scores":
+                return world.move_scores()
             case _:
                 return getattr(world, self.op)(self.id, **self.fields)
 

@@ -25,6 +25,7 @@ Kind: TypeAlias = Literal[
     "big_page",
     "broken_gzip",
     "cursor_refused",
+    "cut_list",
     "deep_json",
     "duplicate_rows",
     "empty_page_with_next",
@@ -38,6 +39,8 @@ Kind: TypeAlias = Literal[
     "no_date",
     "nul_chars",
     "out_of_order",
+    "param_ignored",
+    "param_spelled",
     "redirect",
     "repeat_cursor",
     "reset_before",
@@ -96,6 +99,9 @@ class Fault:
             epochs                moments of rows as milliseconds since 1970
             times_of_day          days of rows as moments
             undeclared            a property ``name`` in every row
+            cut_list              ends a list after ``rows`` rows of a page, none for 0
+            param_ignored         does not understand the parameter ``param`` of the query
+            param_spelled         takes values of ``param`` as ``spelling`` has them, and no others
             ===================== ================================================================
 
         path: A glob for the path, with or without the leading ``/resources/``; after a ``?`` come
@@ -122,6 +128,9 @@ class Fault:
     digits: int = 5000
     depth: int = 10_000
     name: str = "data"
+    rows: int = 0
+    param: str = ""
+    spelling: Mapping[str, str] = field(default_factory=dict)
     method: str = "*"
     done: bool = False
     _seen: int = field(default=0, init=False)
@@ -189,6 +198,14 @@ def odd(path: str, kind: Odd) -> Fault:
     return ODDITIES[kind](path=path)
 
 
+def misread(fault: Fault, params: dict[str, str]) -> None:
+    """Have the API read the query of a request in another way, if the fault is about that."""
+    if fault.kind == "param_ignored":
+        params.pop(fault.param, None)
+    elif fault.kind == "param_spelled" and fault.param in params:
+        params[fault.param] = fault.spelling.get(params[fault.param], "")
+
+
 def tamper(fault: Fault, answer: Plain | Page) -> Plain | Page:
     """Spoil the contents of an answer, if that is what the fault is about."""
     if fault.kind in ODD_VALUES:
@@ -211,6 +228,8 @@ def _misled(fault: Fault, page: Page) -> Page:
             return replace(page, rows=[], next=again.encode(), at_end=False)
         case "repeat_cursor":
             return replace(page, next=sent.encode(), at_end=False)
+        case "cut_list":
+            return replace(page, rows=page.rows[: fault.rows], next=None, at_end=True)
         case "duplicate_rows" if page.former:
             return replace(page, rows=[page.former, *page.rows])
     return page

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from sandbox.clock import Clock, iso
 from sandbox.generate import MAKERS, Maker, sizes_for
@@ -41,7 +41,7 @@ class Workspace(Rows):
     """Everything a Vitally workspace holds, in as many rows as you like.
 
     A row differs from what it was only if its ``updatedAt`` does too, except for what `set_health`
-    does.
+    and `move_scores` do; `ignore` and `come_back` stamp nothing either.
     """
 
     def __init__(
@@ -49,6 +49,7 @@ class Workspace(Rows):
     ) -> None:
         super().__init__(sorted(MAKERS), clock)
         self._maker = Maker(self, seed)
+        self._ignored: dict[str, Made] = {}
         for resource, made in self._maker.history(sizes_for(accounts, sizes)):
             self._insert(resource, made)
 
@@ -121,12 +122,32 @@ class Workspace(Rows):
         fields.setdefault("timestamp", iso(self.clock.now()))
         return self.create("messages", conversationId=conversation, **fields)
 
-    def set_health(self, account: str, score: float | None) -> Row:
-        """Recompute a health score. It is the one change that ``updatedAt`` says nothing of."""
+    def set_health(
+        self,
+        key: str,
+        score: float | None,
+        resource: Literal["accounts", "organizations"] = "accounts",
+    ) -> Row:
+        """Recompute a health score: a change that ``updatedAt`` says nothing of."""
         with self.lock:
-            row = {**self.row("accounts", account), "healthScore": score}
-            self.put("accounts", account, row)
+            row = {**self.row(resource, key), "healthScore": score}
+            self.put(resource, key, row)
             return row
+
+    def ignore(self, account: str) -> Row:
+        """Have the app ignore an account: no list and no path shows it, and nothing else changes."""
+        with self.lock:
+            row = self.row("accounts", account)
+            self._ignored[account] = Made(row, self.tables["accounts"].links(account))
+            self.tables["accounts"].drop(account)
+            return row
+
+    def come_back(self, account: str) -> Row:
+        """Take an `ignore` back: the account is there as it was, with its old ``updatedAt``."""
+        with self.lock:
+            made = self._ignored.pop(account)
+            self.put("accounts", account, made.row, made.links)
+            return made.row
 
     def delete(self, resource: str, key: str) -> None:
         """Delete a row for good, with its parts; rows that belonged to it lose the link."""

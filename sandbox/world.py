@@ -47,6 +47,14 @@ class World(Workspace):
         with self.lock:
             return live_a_day(self, self._days, deletes)
 
+    def move_scores(self) -> int:
+        """Recompute all health scores, as happens by night; return how many there are."""
+        with self.lock:
+            for resource in ("accounts", "organizations"):
+                for key in self.tables[resource].ids:
+                    self.set_health(key, round(self._days.uniform(0, 10), 1), resource)
+            return sum(len(self.tables[each]) for each in ("accounts", "organizations"))
+
     def random_change(self, random: Random, *, deletes: bool = False) -> str:
         """Make one change of any kind, perhaps a deletion for good, and say which."""
         with self.lock:

@@ -213,3 +213,62 @@ def test_odd_answers(lively: Client) -> None:
     assert json.loads(bodies["error_body"])["error"]
     with pytest.raises(json.JSONDecodeError):
         json.loads(bodies["broken_json"])
+
+
+def change(client: Client, wanted: dict[str, Any]) -> None:
+    url = f"{client.sandbox.url}/control/change"
+    assert client.post(url, json=wanted, timeout=20).status_code == 200
+
+
+def test_a_list_is_cut_where_it_is_asked_for(lively: Client) -> None:
+    lively.sandbox.faults.append(Fault("cut_list", "users", rows=2, after=1, times=1))
+    assert lively.json("users", limit=5)["next"]
+    page = lively.json("users", limit=5)
+    assert len(page["results"]) == 2
+    assert page["next"] is None
+    lively.sandbox.faults.append(Fault("cut_list", "users"))
+    assert lively.json("users", limit=5)["results"] == []
+
+
+def test_a_parameter_may_be_unknown_or_have_other_values(lively: Client) -> None:
+    def ids(target: str) -> list[str]:
+        answer = lively.json("npsResponses", limit=100, target=target)
+        return [row["id"] for row in answer["results"]]
+
+    accounts, organization = ids("accounts"), ids("organization")
+    spelling = {"organizations": "organization"}
+    fault = Fault("param_spelled", "npsResponses", param="target", spelling=spelling)
+    lively.sandbox.faults.append(fault)
+    assert ids("organizations") == organization
+    assert lively.ask("npsResponses", target="organization").status_code == 400
+    lively.sandbox.faults[:] = [Fault("param_ignored", "npsResponses", param="target")]
+    assert ids("organization") == ids("anything") == accounts
+
+
+def test_an_ignored_account_is_nowhere_and_comes_back_as_it_was(lively: Client) -> None:
+    key = lively.sandbox.world.ids("accounts")[0]
+    before = lively.json(f"accounts/{key}")
+    below = lively.json(f"accounts/{key}/users")
+    change(lively, {"op": "ignore", "id": key})
+    assert lively.ask(f"accounts/{key}").status_code == 404
+    assert lively.ask(f"accounts/{key}/users").status_code == 404
+    change(lively, {"op": "come_back", "id": key})
+    assert lively.json(f"accounts/{key}") == before
+    assert lively.json(f"accounts/{key}/users") == below
+
+
+def test_scores_move_and_nothing_else_does(lively: Client) -> None:
+    def rows() -> list[Any]:
+        return [
+            row
+            for resource in ("accounts", "organizations")
+            for row in lively.json(resource, limit=100)["results"]
+        ]
+
+    before = rows()
+    change(lively, {"op": "move_scores"})
+    after = rows()
+    assert [row["healthScore"] for row in before] != [row["healthScore"] for row in after]
+    for row in (*before, *after):
+        del row["healthScore"]
+    assert before == after

@@ -37,7 +37,10 @@ def read_catalog(file: IO[str] | None) -> dict[str, Any] | None:
     except ValueError:
         catalog = None
     if not isinstance(catalog, dict):
-        msg = "The catalog file is not a JSON object: check the path given with --catalog."
+        msg = (
+            "The catalog file is not a JSON object: check the path given with --catalog. Another run "
+            "of this extractor may be writing it."
+        )
         raise VitallyError(msg)
     entries = catalog.get("streams")
     if not isinstance(entries, list) or not all(map(_is_entry, entries)):

@@ -61,7 +61,8 @@ def table(tallies: Mapping[str, Tally], probe: Tally | None = None) -> str:
         for line in textwrap.wrap(_walked(name, tally), WIDTH)
     ]
     for name, tally in tallies.items():
-        lines += [line for told in _left_out(name, tally) for line in textwrap.wrap(told, WIDTH)]
+        said = [*_remarks(name, tally), *_left_out(name, tally)]
+        lines += [line for told in said for line in textwrap.wrap(told, WIDTH)]
     every = [*tallies.values(), *([probe] if probe else [])]
     lines.append(
         f"In all {sum(t.requests for t in every):,} requests, {sum(t.retries for t in every):,} of "
@@ -80,6 +81,13 @@ def _walked(name: str, tally: Tally) -> str:
         f"parents walked in {name}: {tally.walked.total():,} of "
         f"{tally.parents_known or 0:,}{why}, all of them last {f'on {last[:10]}' if last else 'never'}"
     )
+
+
+def _remarks(name: str, tally: Tally) -> list[str]:
+    """Return what is to be said of a stream that is no loss."""
+    last = tally.whole_read_at
+    whole = [f"read whole: {name} last on {last[:16].replace('T', ' ')}"] if last else []
+    return [*whole, *(f"{name}: {remark}" for remark in tally.remarks)]
 
 
 def left_out(tallies: Collection[Tally]) -> str:

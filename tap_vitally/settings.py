@@ -75,6 +75,17 @@ _READING: dict[str, dict[str, Any]] = {
         maximum=3650,
         default=7,
     ),
+    "full_read_hours": _setting(
+        "integer",
+        "Full read hours",
+        (
+            "Hours after which accounts and organizations are read whole again, since health scores "
+            "and counts move without updatedAt. 0: never."
+        ),
+        minimum=0,
+        maximum=87_600,
+        default=24,
+    ),
 }
 _MORE: dict[str, dict[str, Any]] = {
     "fail_on_skipped": _setting(

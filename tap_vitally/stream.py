@@ -71,6 +71,7 @@ class VitallyStream(Stream):
     sortable: ClassVar[bool] = True
     paginated: ClassVar[bool] = True
     optional: ClassVar[bool] = False
+    changes_unseen: ClassVar[bool] = False
     parent: ClassVar[type[VitallyStream] | None] = None
     parent_key: ClassVar[str] = ""
     parents: ClassVar[str] = ""
@@ -201,7 +202,7 @@ class VitallyStream(Stream):
         ahead = self.ABORT_AT_RECORD_COUNT is None
         try:
             with closing(run.pages(reader, ahead=ahead)) as pages:
-                for page in pages:
+                for page in map(reader.repeats.left_out, pages):
                     yield from page.records
                     self._remember(reader.taken(page))
                     self.host.show_progress()
@@ -210,12 +211,12 @@ class VitallyStream(Stream):
         else:
             reader.tally.ended = True
         reader.shaper.tell_narrow_columns()
-        if not self._in_batches:
-            self._commit()
         self.host.flush()
         for record in reader.shaper.records(reader.records_at_the_end(), NO_LIST):
             reader.tally.add(records=1)
             yield record
+        if not self._in_batches:
+            self._commit()
 
     @override
     def get_batches(
@@ -235,7 +236,10 @@ class VitallyStream(Stream):
 
         A full refresh may be killed before it has come to this stream. The runner then has an old bookmark
         for it, and nothing else would tell the next run that what lies before has yet to be delivered.
+        An entry that is not used goes, so that nothing of it gets mixed with what is written now.
         """
+        if self.engine.distrusted:
+            self.tap_state["bookmarks"][self._state_name] = {}
         if changes := self.engine.beginning():
             self._set_state(changes)
 

@@ -20,12 +20,14 @@ class Variants:
 
     ``parameter`` is empty where there is one list; ``values`` are those that together hold every
     record, in the order in which they are read; ``inject`` is the property that tells which list
-    a record came from.
+    a record came from; ``spellings`` has another way to ask for a value that is refused, None for
+    asking without it.
     """
 
     parameter: str = ""
     values: tuple[str, ...] = ()
     inject: str | None = None
+    spellings: Mapping[str, str | None] = field(default_factory=dict)
 
     @property
     def queries(self) -> tuple[Mapping[str, str], ...]:
@@ -38,7 +40,13 @@ ARCHIVED = Variants("archived", ("false", "true"))
 """What a list holds without the parameter is documented nowhere."""
 ACCOUNT_STATUS = Variants("status", ("activeOrChurned",))
 """Without it the API leaves churned accounts out."""
-NPS_TARGETS = Variants("target", ("accounts", "organization"), inject="target")
+NPS_TARGETS = Variants(
+    "target",
+    ("accounts", "organization"),
+    inject="target",
+    # Sources differ on the plural, and older ones know no target: then it is accounts.
+    spellings={"accounts": None, "organization": "organizations"},
+)
 CUSTOM_FIELD_MODELS = Variants(
     "model",
     (

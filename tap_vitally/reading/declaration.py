@@ -31,7 +31,8 @@ class Resource:
     ``path`` is below ``/resources`` and, as ``query``, may hold ``{property}`` for an injected
     property; ``records_jsonpath`` is where a page holds its records. ``sortable`` says whether the
     API lets the order be chosen, ``paginated`` whether it takes ``limit`` and ``from``,
-    ``optional`` whether a workspace may answer anything at all for it. ``parent`` is the resource
+    ``optional`` whether a workspace may answer anything at all for it, ``changes_unseen`` whether
+    values of its records move without ``updatedAt``. ``parent`` is the resource
     whose records the lists are below, ``parent_ids`` where a row that becomes a parent has its id,
     ``parent_key`` the property that receives a parent's id, ``parents`` what they are called;
     ``only_changed`` says that a record changes only when its parent does. ``of`` is the resource of
@@ -50,6 +51,7 @@ class Resource:
     sortable: bool
     paginated: bool
     optional: bool
+    changes_unseen: bool
     parent: Resource | None
     parent_key: str
     parents: str

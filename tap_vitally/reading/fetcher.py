@@ -93,12 +93,15 @@ class Fetcher:
     def _may_miss_changes(self) -> bool:
         """Whether a record that changes during the pass may slip through it.
 
-        Not in a first pass of one list: it goes by ``createdAt``, which no change can move.
+        Not in a first pass of one list: it goes by ``createdAt``, which no change can move. A whole
+        read looks again, so that it brings what a later pass would have brought.
         """
         if self.place.resume:
             return self.resource.sortable
         return self.incremental and (
-            self.plan.sort_by == "updatedAt" or len(self.listing.labels) > 1
+            self.plan.sort_by == "updatedAt"
+            or self.place.bookmark is not None
+            or len(self.listing.labels) > 1
         )
 
     def pages_or_failure(self, context: Context) -> Iterator[Page]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from typing_extensions import override
 
@@ -18,6 +18,11 @@ from vitally_api import Refused
 
 ID_BYTES = 200
 """Memory that a record of an id takes, about."""
+
+
+def is_short(count: int, before: int | None) -> bool:
+    """Return True if a list of ids may have been cut: half of the last one is missing, or everything."""
+    return count == 0 if before is None else 2 * count < before
 
 
 class OwnReader(Reader):
@@ -54,7 +59,6 @@ class InventoryReader(OwnReader):
     @override
     def chains(self) -> Iterator[Callable[[], Iterator[Page]]]:
         """Find one chain per resource."""
-        self._counts: Counter[str] = Counter()
         if self.workspace.signpost is None:
             # Dated by another clock, what exists could look older than what was listed before.
             self.skip("all of it: the server does not tell its clock")
@@ -63,19 +67,49 @@ class InventoryReader(OwnReader):
             yield partial(self._list, resource)
 
     def _list(self, resource: str) -> Iterator[Page]:
+        """List a resource once, and once more if the list is short: an answer may have been cut."""
+        runs = self.workspace.readers.get(InventoryRunsReader.stream)
+        before = runs.place.counts.get(resource) if isinstance(runs, Reader) else None
+        try:
+            first = count = yield from self._pages(resource)
+            if is_short(count, before):
+                self.logger.warning(
+                    "The list of ids of '%s' has %s%s: it is read a second time.",
+                    resource,
+                    f"{count:,}",
+                    "" if before is None else f" where the last one had {before:,}",
+                )
+                count = max(first, (yield from self._pages(resource)))
+        except Refused as refusal:
+            yield Page(Context("", label=resource), failure=refusal)
+            return
+        suspect = before is not None and is_short(count, before)
+        if suspect:
+            told = f"{count:,} ids of {resource} where the last list had {before:,}: suspect"
+            self.logger.warning("'%s': %s, so inventory_runs marks this run.", self.name, told)
+            self.tally.remarks.append(told)
+        run = {"resource": resource, "count": count, "suspect": suspect, "countBefore": before}
+        yield Page(Context("", label=resource, inject=run), ends=True)
+
+    def _pages(self, resource: str) -> Generator[Page, None, int]:
+        """List the ids of a resource; return how many there are."""
         context = Context("", label=resource)
         seen = format_instant(self.workspace.started_at)
-        try:
+        sizes: Counter[str] = Counter()
+        digests: Counter[str] = Counter()
 
-            def lacking() -> None:
-                self.skip(f"{resource}: a record without its key")
+        def lacking() -> None:
+            self.skip(f"{resource}: a record without its key")
 
-            for ids in self.workspace.listing(resource).ids(self.workspace.signpost, lacking):
-                rows = [{"resource": resource, "id": i, "seenAt": seen} for i in ids]
-                yield Page(context, self.shaper.records(rows, context), weight=ID_BYTES * len(ids))
-            yield Page(context, ends=True)
-        except Refused as refusal:
-            yield Page(context, failure=refusal)
+        listing = self.workspace.listing(resource)
+        for label, ids in listing.ids(self.workspace.signpost, lacking):
+            rows = [{"resource": resource, "id": i, "seenAt": seen} for i in ids]
+            if label is not None:
+                sizes[label] += len(ids)
+                digests[label] += sum(map(hash, ids))
+            yield Page(context, self.shaper.records(rows, context), weight=ID_BYTES * len(ids))
+        # Lists that are equal come of an API that does not know their parameter: they are one.
+        return sum(size for size, _ in {(sizes[label], digests[label]) for label in sizes})
 
     @override
     def unfinished(self, page: Page) -> dict[str, Any]:
@@ -84,28 +118,38 @@ class InventoryReader(OwnReader):
 
     @override
     def taken(self, page: Page) -> dict[str, Any]:
-        """Count what has been written; only the end of a list proves that it was whole."""
+        """Note the lists that were read to their end: only that proves that one was whole."""
         changes = super().taken(page)
-        resource = page.context.label
-        self._counts[resource] += len(page.records)
         if page.ends and self.workspace.signpost:
-            self.workspace.inventoried.append(
-                {
-                    "resource": resource,
-                    "startedAt": format_instant(self.workspace.signpost),
-                    "finishedAt": format_instant(self.workspace.clock()),
-                    "count": self._counts[resource],
-                }
-            )
+            moments = {
+                "startedAt": format_instant(self.workspace.signpost),
+                "finishedAt": format_instant(self.workspace.clock()),
+            }
+            self.workspace.inventoried.append({**page.context.inject, **moments})
         return changes
 
 
 class InventoryRunsReader(OwnReader):
-    """Tells which lists of ids were read to their end in this run."""
+    """Tells which lists of ids were read to their end in this run.
+
+    STATE keeps how many ids each had, for the next run. It comes after the records, so that a run
+    that is killed in between compares with the same list again.
+    """
+
+    stream: ClassVar[str] = "inventory_runs"
 
     @override
     def records_at_the_end(self) -> Iterator[Record]:
         yield from self.workspace.inventoried
+
+    @override
+    def finish(self) -> dict[str, Any]:
+        entry, counts = super().finish(), dict(self.place.counts)
+        for run in self.workspace.inventoried:
+            # A list that held something and holds nothing stays suspect in every run.
+            if run["count"] or not run["suspect"]:
+                counts[run["resource"]] = run["count"]
+        return {**entry, **self.place.written_for, "counts": counts} if counts else entry
 
 
 class SyncRunsReader(OwnReader):

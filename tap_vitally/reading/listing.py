@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
-from itertools import chain
 from typing import Any
 from urllib.parse import quote
 
@@ -38,6 +37,9 @@ EMPTY = "ok, but empty"
 """What `check` finds where lists are given and hold nothing."""
 MOST_COUNTED = 10
 """Pages of a list that are read to say what it will cost: a thousand records, which is most lists."""
+MAY_BE_THE_SPELLING = (400, 404, 422)
+"""Refusals after which a filter is asked for in its other spelling."""
+
 MOST_SECOND_LOOKS = 5
 """How often the front of a list is read again while it takes more than a page."""
 
@@ -69,6 +71,7 @@ class Listing:
         self._skip = skip
         self._fixed = fixed or {}
         self._whole_parents = whole_parents
+        self._spelled: dict[str, str | None] = {}
         own = api.policy
         self._parent_policy = replace(own, patience=min(own.patience, PARENT_PATIENCE))
 
@@ -111,7 +114,7 @@ class Listing:
         resource = self.resource
         cursors = Cursors(context.cursor)
         window = Window(start, resource.replication_key or "updatedAt")
-        query = dict(context.params)
+        query = self._in_its_spelling(context)
         if resource.paginated:
             query.setdefault("limit", str(self._settings.page_size))
         if resource.sortable and sort_by:
@@ -125,7 +128,7 @@ class Listing:
             if cursors.current:
                 query["from"] = cursors.current
             try:
-                answer = self._get(context, query, parse)
+                answer = self._get_page(context, query, parse)
             except Refused as refusal:
                 if refusal.status not in CURSOR_REFUSED or not cursors.current:
                     raise
@@ -153,6 +156,38 @@ class Listing:
     def look_up(self, context: Context, parse: Parse, label: str) -> Answer[list[Record]]:
         """Read one record that the operator named; messages call the request by its label."""
         return self._api.get(context.path, context.params, parse, self.tally, label=label)
+
+    def _in_its_spelling(self, context: Context) -> dict[str, str]:
+        """Return the query of a list, its filter spelled as the API takes it."""
+        query, parameter = dict(context.params), self.resource.variants.parameter
+        if (value := query.get(parameter)) in self._spelled:
+            other = self._spelled[value]
+            query |= {parameter: other or ""}
+            if other is None:
+                del query[parameter]
+        return query
+
+    def _get_page(self, context: Context, query: dict[str, str], parse: Any) -> Answer[Any]:
+        """Ask for a page; a filter that is refused is asked for in its other spelling, from then on."""
+        try:
+            return self._get(context, query, parse)
+        except Refused as refusal:
+            variants = self.resource.variants
+            value = context.params.get(variants.parameter, "")
+            new = value in variants.spellings and value not in self._spelled
+            if not new or refusal.status not in MAY_BE_THE_SPELLING:
+                raise
+            rest = {name: each for name, each in query.items() if name != variants.parameter}
+            other = variants.spellings[value]
+            respelled = rest if other is None else {**rest, variants.parameter: other}
+            try:
+                answer = self._get(context, respelled, parse)
+            except Refused:
+                raise refusal from None
+            self._spelled[value] = other
+            query.clear()
+            query.update(respelled)
+            return answer
 
     def _get(self, context: Context, query: Mapping[str, str], parse: Any) -> Answer[Any]:
         policy: Policy | None = self._parent_policy if context.parent else None
@@ -206,24 +241,29 @@ class Listing:
         for step in self.walk(self._context(Variant(), more=inject), None):
             yield from step.rows
 
-    def ids(self, signpost: datetime | None, lacking: Callable[[], None]) -> Iterator[list[str]]:
-        """List the ids of all records there are, page by page; one may come twice.
+    def ids(
+        self, signpost: datetime | None, lacking: Callable[[], None]
+    ) -> Iterator[tuple[str | None, list[str]]]:
+        """List the ids of all records there are, page by page, each page with the label of its list.
 
-        ``lacking`` is called for each row that has none.
+        A second look at a list has no label: one id may come twice. ``lacking`` is called for each
+        row that has none.
         """
         lists = [
-            Context(self.resource.path, variant.query)
+            Context(self.resource.path, variant.query, variant.label)
             for variant in self.resource.all_lists(self._settings)
         ]
-        walks = [self.walk(context, "createdAt") for context in lists]
+        walks: list[tuple[str | None, Iterator[Step]]]
+        walks = [(each.label, self.walk(each, "createdAt")) for each in lists]
         if len(lists) > 1:
             # What moved from a list not yet read to one already read is at the front of that one.
-            walks += [self.walk(context, "updatedAt", signpost) for context in lists]
-        for step in chain.from_iterable(walks):
-            found = [identity_of(row.get("id")) for row in step.rows]
-            for _ in range(found.count(None)):
-                lacking()
-            yield [identity for identity in found if identity]
+            walks += [(None, self.walk(each, "updatedAt", signpost)) for each in lists]
+        for label, steps in walks:
+            for step in steps:
+                found = [identity_of(row.get("id")) for row in step.rows]
+                for _ in range(found.count(None)):
+                    lacking()
+                yield label, [identity for identity in found if identity]
 
     def check(self, contexts: Iterable[Context] | None = None) -> str:
         """Find out whether the workspace gives this resource, in a few words for a person."""

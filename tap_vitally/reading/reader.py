@@ -8,17 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any, ClassVar
 
 from tap_vitally.reading.declaration import Record
 from tap_vitally.reading.fetcher import BAD_REQUEST, Fetcher
 from tap_vitally.reading.page import Context, Page
+from tap_vitally.reading.repeats import Repeats
 from tap_vitally.replication.instants import format_instant, latest
-from tap_vitally.replication.passes import FIRST_PASS, Pass, plan_pass
-from tap_vitally.replication.place import Place, Resume, distrust
+from tap_vitally.replication.passes import FIRST_PASS, Pass, is_due, plan_pass
+from tap_vitally.replication.place import Place, Resume, accounts_in, distrust
 from vitally_api import CursorRefused, Refused, Unreadable, VitallyError
 
+ACCOUNTS = "accounts"
 FEWEST_PAGES_TOLD = 4
 """Pages after which STATE is written for the first time; later it is whenever a pass has grown by an
 eighth, so that a long one writes it some thirty times."""
@@ -34,10 +37,14 @@ class Price:
 
 
 class Reader(Fetcher):
-    """Reads a stream: ``complete`` says whether everything was read, as far as it has come."""
+    """Reads a stream: ``complete`` says whether everything was read, as far as it has come.
+
+    ``distrusted`` is why the stream's entry in STATE is not used, empty if it is.
+    """
 
     walks_parents: ClassVar[bool] = False
     complete = True
+    distrusted = ""
     _pages_read = _pages_told = 0
 
     @property
@@ -58,12 +65,18 @@ class Reader(Fetcher):
 
     def prepare(self, entry: Mapping[str, Any], signpost: datetime | None) -> None:
         """Decide how to read, from the stream's entry in STATE."""
-        host = self.workspace.fingerprint
-        if reason := distrust(entry, signpost, host):
+        host, identity = self.workspace.fingerprint, self.workspace.identity
+        self.distrusted = distrust(entry, signpost, host, identity.recognizes)
+        if self.distrusted:
             self.logger.warning(
-                "STATE of '%s' is not used, because %s: everything is read.", self.name, reason
+                "STATE of '%s' is not used, because %s: everything is read.",
+                self.name,
+                self.distrusted,
             )
+            entry = {}
         self.place = place = Place.from_state(entry, self.key, signpost, host)
+        self._remembered = accounts_in(entry)
+        place.workspace = identity.to_remember(self._remembered)
         self.plan = self.planned(place)
         # What reads its records as parents of others counts there those that cannot be any.
         self.listing.reads_records = not self.whole_parents
@@ -76,17 +89,30 @@ class Reader(Fetcher):
             self.go_on(place)
         if place.bookmark:
             self.tally.bookmark_before = format_instant(place.bookmark)
+        if self.reads_whole and place.whole_read_at:
+            self.tally.whole_read_at = format_instant(place.whole_read_at)
 
     def planned(self, place: Place) -> Pass:
         """Decide in which order the lists are read, and from when on."""
         settings = self.workspace.settings
         if not self.incremental:
             return self._whole_table()
-        plan = plan_pass(place.bookmark, settings.start_date, settings.lookback)
+        bookmark = None if self._is_whole_read_due(place) else place.bookmark
+        plan = plan_pass(bookmark, settings.start_date, settings.lookback)
         if place.resume:
             by_parent = self.walks_parents and not self.resource.only_changed
             plan = place.resume.finishing(plan, settings.start_date, by_parent=by_parent)
         return plan
+
+    @property
+    def reads_whole(self) -> bool:
+        """Whether the stream is read whole from time to time, beside what has changed."""
+        hours = self.workspace.settings.full_read_hours
+        return self.incremental and self.resource.changes_unseen and hours > 0
+
+    def _is_whole_read_due(self, place: Place) -> bool:
+        hours = timedelta(hours=self.workspace.settings.full_read_hours)
+        return self.reads_whole and is_due(place.whole_read_at, place.signpost, hours)
 
     def _whole_table(self) -> Pass:
         """Read all, but for what the operator does not want; without a moment of change, really all."""
@@ -105,6 +131,7 @@ class Reader(Fetcher):
             self.resource.sortable
             and resume.context in self.listing.labels
             and (resume.cursor is None or resume.sort_by == self.plan.sort_by)
+            and not (resume.has_begun and self.repeats.prevent_resuming(self.plan.sort_by))
         )
 
     def beginning(self) -> dict[str, Any]:
@@ -124,11 +151,23 @@ class Reader(Fetcher):
 
     # Writing, on the main thread
 
+    @cached_property
+    def repeats(self) -> Repeats:
+        """What leaves a record to the first of the stream's lists that has brought it."""
+
+        def warn(message: str) -> None:
+            self.logger.warning("'%s': %s.", self.name, message)
+            self.tally.remarks.append(message)
+
+        return Repeats(self.listing, warn)
+
     def taken(self, page: Page) -> dict[str, Any]:
         """Account for a page whose records have been written; return what changes in the entry."""
         if page.failure:
             return self.left_out(page, page.failure)
         self.tally.add(pages=1, records=len(page.records))
+        if self.name == ACCOUNTS and page.records:
+            self.workspace.identity.note(str(page.records[-1]["id"]))
         self.place.take(page.newest)
         self.workspace.newest = latest((self.workspace.newest, page.newest))
         if page.ends:
@@ -179,8 +218,14 @@ class Reader(Fetcher):
 
     def finish(self) -> dict[str, Any]:
         """Say what a complete run may remember: what changes in the entry."""
-        entry = self.place.complete(self.key)
+        place = self.place
+        place.workspace = self.workspace.identity.to_remember(self._remembered)
+        entry = place.complete(self.key)
         self.tally.bookmark_after = entry.get("replication_key_value")
+        if self.reads_whole and place.signpost:
+            if self.plan.start is None or self.plan.start == self.workspace.settings.start_date:
+                self.tally.whole_read_at = format_instant(place.signpost)
+            entry["wholeReadAt"] = self.tally.whole_read_at
         return entry
 
     # What is left out

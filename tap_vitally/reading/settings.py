@@ -25,6 +25,7 @@ class Settings:
     page_size: int = 100
     lookback: timedelta = timedelta(seconds=300)
     full_walk_days: int = 7
+    full_read_hours: int = 24
     concurrency: int = 8
     fail_on_skipped: bool = False
     embedded_objects: str = "full"
@@ -41,6 +42,7 @@ class Settings:
                 "include_archived",
                 "page_size",
                 "full_walk_days",
+                "full_read_hours",
                 "concurrency",
                 "fail_on_skipped",
                 "embedded_objects",

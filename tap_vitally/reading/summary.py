@@ -22,7 +22,9 @@ class Tally:
     out and ``reasons`` what and why, the first of them. ``days`` counts the values of each property
     that holds days, and ``cut`` those that lost their time of day. The bookmarks are those that the run
     started from and left. Of a stream below others, ``walked`` counts the parents read, by the
-    reason, of ``parents_known``; ``full_walk_at`` is when the last walk of all began.
+    reason, of ``parents_known``; ``full_walk_at`` is when the last walk of all began. Of a stream
+    that is read whole from time to time, ``whole_read_at`` is when the last of these reads began.
+    ``remarks`` are lines for the summary that tell of nothing left out.
     """
 
     records: int = 0
@@ -45,6 +47,8 @@ class Tally:
     walked: Counter[str] = field(default_factory=Counter)
     parents_known: int | None = None
     full_walk_at: str | None = None
+    whole_read_at: str | None = None
+    remarks: list[str] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def add(self, **counts: float) -> None:
@@ -100,4 +104,5 @@ class Tally:
             "parentsWalked": None if self.parents_known is None else self.walked.total(),
             "parentsKnown": self.parents_known,
             "fullWalkAt": self.full_walk_at,
+            "wholeReadAt": self.whole_read_at,
         }

@@ -8,15 +8,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any, Generic, Protocol, TypeVar
+from urllib.parse import quote
 
 from tap_vitally.reading.changes import Changes
+from tap_vitally.reading.conform import identity_of
+from tap_vitally.reading.identity import Identity
 from tap_vitally.reading.links import Whom, whom
 from tap_vitally.reading.listing import Listing
 from tap_vitally.reading.settings import Settings
 from tap_vitally.reading.summary import Tally
 from tap_vitally.replication.instants import moment_of
 from tap_vitally.replication.parents import Parent
-from vitally_api import Refused, Unreadable, Vitally, VitallyError, rows_at
+from vitally_api import Answer, Refused, Unreadable, Vitally, VitallyError, rows_at, single
 
 T = TypeVar("T")
 
@@ -39,7 +42,7 @@ class Workspace:
     ``started_at`` the same, or this machine's clock; ``inventoried`` the lists of ids that came to
     their end, as records of `inventory_runs`; ``changes`` the lists whose changed rows streams
     below others ask for; ``newest`` the latest change that was seen in anything; ``tally`` what was
-    asked for no stream.
+    asked for no stream; ``identity`` tells STATE of this workspace from that of another.
     """
 
     def __init__(self, settings: Settings, api: Vitally) -> None:
@@ -54,6 +57,7 @@ class Workspace:
         self.newest: datetime | None = None
         self.tally = Tally()
         self.looking_up = threading.Lock()
+        self.identity = Identity(self._has_account)
         self._whom: dict[str, tuple[Whom | None, datetime | None]] = {}
         self._began = time.monotonic()
         self._parents: dict[str, SharedList[Parent]] = {}
@@ -61,12 +65,14 @@ class Workspace:
 
     @property
     def fingerprint(self) -> str:
-        """What STATE knows the workspace by: nothing of the key, and no address to read in it."""
+        """What STATE knows the host by: nothing of the key, and no address to read in it."""
         return sha256(self.api.endpoint.base_url.lower().encode()).hexdigest()[:12]
 
     def begin(self) -> None:
         """Prove the key and set the signpost."""
-        self.signpost = self.probe()
+        first = self._first_answer()
+        self.signpost = first.date
+        self.identity.begin(next(filter(None, first.data), None))
         self.started_at = self.signpost or datetime.now(UTC)
         self._began = time.monotonic()
 
@@ -76,9 +82,13 @@ class Workspace:
         It comes before all others: whatever changes after it carries a later ``updatedAt``.
         `VitallyError` is raised if the key does not give access.
         """
+        return self._first_answer().date
+
+    def _first_answer(self) -> Answer[list[str | None]]:
+        """Ask for one account; the answer holds its id, or nothing."""
         query = {"limit": "1", "status": "activeOrChurned"}
         try:
-            return self.api.get("/accounts", query, _a_page, self.tally).date
+            return self.api.get("/accounts", query, _ids_in_page, self.tally)
         except Refused as refusal:
             if refusal.status != 404:  # noqa: PLR2004 - nothing is found at all
                 asked = self.api.endpoint.base_url
@@ -90,6 +100,17 @@ class Workspace:
                 "data_center, subdomain and api_url."
             )
             raise VitallyError(msg) from None
+
+    def _has_account(self, identity: str) -> bool:
+        """Look an account up; what cannot be looked up is not taken for one that is there."""
+        path = f"/accounts/{quote(identity, safe='')}"
+        try:
+            found = self.api.get(path, {}, single, self.tally).data
+        except (Refused, Unreadable) as failure:
+            if isinstance(failure, Refused) and failure.key:
+                raise
+            return False
+        return any(identity_of(row.get("id")) == identity for row in found)
 
     def clock(self) -> datetime:
         """Tell the time by the server's clock, as precisely as the server tells it."""
@@ -140,12 +161,13 @@ class Workspace:
         return self._whom[path][0]
 
 
-def _a_page(body: Any) -> None:
+def _ids_in_page(body: Any) -> list[str | None]:
     try:
-        rows_at(body, "$.results[*]")
+        rows = rows_at(body, "$.results[*]")
     except Unreadable:
         msg = "it is no list of accounts"
         raise Unreadable(msg) from None
+    return [identity_of(row.get("id")) for row in rows if isinstance(row, dict)]
 
 
 class SharedList(Generic[T]):

@@ -5,6 +5,7 @@ ascending order (API notes, "Pagination (list endpoints)"). A stream is therefor
 
 * The *first pass* sorts by ``createdAt``, which no change can move, and goes to the end.
 * *Later passes* sort by ``updatedAt`` and stop after the first page that reaches behind the start.
+* A *whole read* is a first pass beside a bookmark, where values move without ``updatedAt``.
 * The bookmark is written when every list of the stream has been read, and is never later than
   the *signpost*: the server's own clock before the first row was asked for.
 
@@ -13,7 +14,12 @@ Why nothing is lost between runs. Take any row and its last change.
 * It happened at or after the signpost: its ``updatedAt`` is at or after the signpost, so at or
   after the bookmark of this run. The next run keeps rows at or after that bookmark.
 * It happened before the signpost: either before the start of this run, then the run that wrote
-  the old bookmark had delivered it by the same argument; or inside the part this run reads.
+  the old bookmark had delivered it by the same argument; or inside the part this run reads, which
+  is all of it in a first pass and in a whole read.
+
+A whole read moves the bookmark as a later pass does, which changes nothing in this argument: only
+the part that is read is larger, and the old bookmark is not gone back behind. A value that moves
+without ``updatedAt`` is as new as the signpost of the last whole read, at least.
 
 Local clocks take no part in it. Rows without ``updatedAt`` are always kept and never end a pass.
 A page whose ``updatedAt`` rises from row to row disproves the order, and the pass goes to the end.
@@ -62,6 +68,14 @@ def plan_pass(bookmark: datetime | None, start_date: datetime | None, lookback: 
     if bookmark:
         starts.append(before(bookmark, lookback))
     return Pass("updatedAt", max(starts)) if starts else FIRST_PASS
+
+
+def is_due(last: datetime | None, now: datetime | None, interval: timedelta) -> bool:
+    """Return True if what was done at ``last``, None for never, is to be done again.
+
+    ``now`` is the server's clock; without it, or with an interval of 0, nothing is due.
+    """
+    return bool(now and interval and (last is None or now - last >= interval))
 
 
 class Window:

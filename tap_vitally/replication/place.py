@@ -1,14 +1,16 @@
 """A stream's place in STATE: where this run starts from, and what it may remember.
 
 An entry under ``bookmarks`` holds ``replication_key`` and ``replication_key_value``, the bookmark;
-``contexts``, the lists it stands for, where a stream has several; ``skipped``, the parents that
-could not be read and are tried again; ``walk``, what the walks of parents left; and, only while a
-pass is unfinished, ``resume``.
+``host`` and ``workspace``, what it was written for; ``contexts``, the lists it stands for, where a
+stream has several; ``wholeReadAt``, when the last read of all its records began; ``skipped``, the
+parents that could not be read and are tried again; ``walk``, what the walks of parents left;
+``counts``, how many ids the lists of an inventory had; and, only while a pass is unfinished,
+``resume``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -103,15 +105,31 @@ def _written(moment: datetime | None) -> str | None:
     return format_instant(moment) if moment else None
 
 
-def distrust(state: Mapping[str, Any], signpost: datetime | None, host: str | None) -> str:
-    """Say why nothing can be built on an entry; empty if something can.
+def accounts_in(state: Mapping[str, Any]) -> list[str] | None:
+    """Return the ids of the accounts that an entry was written for; None if it does not say."""
+    workspace = state.get("workspace")
+    accounts = workspace.get("accounts") if isinstance(workspace, Mapping) else None
+    if not isinstance(accounts, list):
+        return None
+    return [each for each in accounts if isinstance(each, str) and each]
 
+
+def distrust(
+    state: Mapping[str, Any],
+    signpost: datetime | None,
+    host: str | None,
+    recognized: Callable[[list[str] | None], bool] = lambda _: True,
+) -> str:
+    """Return why nothing can be built on an entry; empty if something can.
+
+    ``recognized`` tells whether the accounts that it was written for are those of this workspace.
     A bookmark is never later than the server's clock was. One that is later now would keep back
     every change until that moment has come: it was written by hand, or by a server whose clock was
     wrong, and then nobody knows what else it left out.
     """
     written_for = state.get("host")
-    if host and isinstance(written_for, str) and written_for != host:
+    other_host = host and isinstance(written_for, str) and written_for != host
+    if other_host or not recognized(accounts_in(state)):
         return "it was written for another workspace"
     resume = Resume.from_state(state.get("resume"))
     walked = Walked.from_state(state.get("walk"))
@@ -119,7 +137,8 @@ def distrust(state: Mapping[str, Any], signpost: datetime | None, host: str | No
     bookmark = moment_of(told)
     if told is not None and bookmark is None:
         return "its bookmark is no moment"
-    moments = (bookmark, resume and resume.signpost, *walked.moments)
+    whole = parse_instant(state.get("wholeReadAt"))
+    moments = (bookmark, resume and resume.signpost, whole, *walked.moments)
     if signpost and any(moment > signpost for moment in moments if moment):
         return "it is ahead of the server's clock"
     return ""
@@ -133,8 +152,10 @@ class Place:
     stands for, None if the state does not say; ``to_retry``, the ids of parents that an earlier run
     could not read; ``resume``, where an interrupted run left off. This run learns ``newest``, the
     latest change delivered; ``finished``, the lists read to their end; ``skipped``, the parents it
-    could not read. ``host`` is the fingerprint of the workspace that the entry is written for, and
-    ``walked`` what complete runs left of the walks of its parents.
+    could not read. ``host`` is the fingerprint of the host that the entry is written for,
+    ``workspace`` the ids of accounts by which it is known again. ``walked`` is what complete runs
+    left of the walks of its parents, ``whole_read_at`` when the last read of all records began,
+    ``counts`` how many ids each list of an inventory had.
     """
 
     signpost: datetime | None
@@ -147,6 +168,9 @@ class Place:
     skipped: list[str] = field(default_factory=list)
     host: str | None = None
     walked: Walked = field(default_factory=Walked)
+    workspace: list[str] = field(default_factory=list)
+    whole_read_at: datetime | None = None
+    counts: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def from_state(
@@ -164,6 +188,7 @@ class Place:
         """
         if distrust(state, signpost, host):
             return cls(signpost, host=host)
+        counts = state.get("counts")
         known = key is not None and state.get("replication_key") == key
         contexts, skipped = state.get("contexts"), state.get("skipped")
         return cls(
@@ -178,7 +203,18 @@ class Place:
             resume=Resume.from_state(state.get("resume")),
             host=host,
             walked=Walked.from_state(state.get("walk")),
+            whole_read_at=parse_instant(state.get("wholeReadAt")),
+            counts={
+                name: count
+                for name, count in (counts.items() if isinstance(counts, Mapping) else ())
+                if isinstance(count, int)
+            },
         )
+
+    @property
+    def written_for(self) -> dict[str, Any]:
+        """What an entry says of the workspace that it is written for."""
+        return {"host": self.host, "workspace": {"accounts": self.workspace}}
 
     def go_on(self, labels: list[str]) -> None:
         """Take up the interrupted pass: it keeps its signpost, so its bookmark comes no later.
@@ -198,7 +234,7 @@ class Place:
     def unfinished(self, resume: Resume) -> dict[str, Any]:
         """Say where the pass is: the parts of the entry that change."""
         skipped = sorted(self.to_retry.union(self.skipped))
-        return {"resume": resume.to_state(), "skipped": skipped, "host": self.host}
+        return {"resume": resume.to_state(), "skipped": skipped, **self.written_for}
 
     def complete(self, key: str | None) -> dict[str, Any]:
         """Say what a complete pass may remember: the parts of the entry that change."""
@@ -207,7 +243,7 @@ class Place:
         if key and bookmark:
             entry |= {"replication_key": key, "replication_key_value": format_instant(bookmark)}
         if key:
-            entry["host"] = self.host
+            entry |= self.written_for
             # None finished: the bookmark has not moved, and stands for what it stood for.
             entry["contexts"] = sorted(filter(None, self.finished)) or self.contexts
         return entry

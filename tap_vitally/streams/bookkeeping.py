@@ -46,6 +46,11 @@ class InventoryRunsStream(OwnStream):
         ),
         f.moment("finishedAt", "When the list came to its end, by the server's clock."),
         f.integer("count", "How many ids there were."),
+        f.flag(
+            "suspect",
+            "Whether fewer than half of countBefore were there, also when listed a second time.",
+        ),
+        f.integer("countBefore", "How many ids the last list had; null if none is known."),
     )
 
 
@@ -92,6 +97,10 @@ class SyncRunsStream(OwnStream):
         ),
         f.integer("parentsKnown", "How many of them there are; null for other streams."),
         f.moment("fullWalkAt", "When the last complete walk of all of them began; null if none."),
+        f.moment(
+            "wholeReadAt",
+            "When the last read of all accounts or organizations began; null for other streams.",
+        ),
     )
 
 

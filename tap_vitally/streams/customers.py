@@ -30,6 +30,7 @@ class AccountsStream(VitallyStream):
 
     name = "accounts"
     api = LISTS["accounts"]
+    changes_unseen = True
     schema = f.record(
         f.ID,
         f.CREATED_AT,
@@ -53,6 +54,7 @@ class OrganizationsStream(VitallyStream):
 
     name = "organizations"
     api = LISTS["organizations"]
+    changes_unseen = True
     schema = f.record(
         f.ID,
         f.CREATED_AT,

@@ -15,7 +15,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from tap_vitally.reading.listing import MOST_SECOND_LOOKS as LOOKS
-from tap_vitally.replication.passes import SortKey, Window, plan_pass
+from tap_vitally.replication.passes import SortKey, Window, is_due, plan_pass
 from tap_vitally.replication.place import Place, Resume
 from vitally_api import Cursors
 
@@ -59,12 +59,15 @@ class Item:
     created: int
     updated: int | None
     version: int = 1
+    score: int = 0
+    """A value that moves and leaves everything else as it was."""
 
     def as_row(self, identity: str) -> Row:
         spell = SPELLINGS[(int(identity) + self.version) % len(SPELLINGS)]
         return {
             "id": identity,
             "version": self.version,
+            "score": self.score,
             "createdAt": spell(at(self.created)),
             "updatedAt": None if self.updated is None else spell(at(self.updated)),
         }
@@ -95,6 +98,9 @@ class Server:
                 self.items[f"{len(self.items):03}"] = Item(home, self.now, updated)
                 continue
             item = list(self.items.values())[which % len(self.items)]
+            item.score += 1
+            if what == "score":
+                continue
             item.version += 1
             if item.updated is not None:
                 item.updated = self.now
@@ -124,6 +130,9 @@ class Server:
     def versions(self) -> dict[str, int]:
         return {identity: item.version for identity, item in self.items.items()}
 
+    def scores(self) -> dict[str, int]:
+        return {identity: item.score for identity, item in self.items.items()}
+
 
 # The tap's decisions, driven as the tap drives them
 
@@ -145,11 +154,16 @@ class Tap:
     start_date: datetime | None = None
     lookback: timedelta = timedelta(0)
     clock: Callable[[Server], datetime | None] = lambda server: server.date
+    full_read: timedelta = timedelta(0)
+    """How often everything is read; 0 for never."""
     held: dict[str, int] = field(default_factory=dict)
+    scores: dict[str, int] = field(default_factory=dict)
     state: Row = field(default_factory=dict)
 
     def write(self, rows: Iterable[Row]) -> None:
-        self.held.update((row["id"], row["version"]) for row in rows)
+        for row in rows:
+            self.held[row["id"]] = row["version"]
+            self.scores[row["id"]] = row["score"]
 
     def missing(self, truth: dict[str, int]) -> dict[str, int]:
         """The rows that the target lacks, or has in an older version."""
@@ -163,8 +177,12 @@ class Run:
         self.tap, self.server = tap, server
         self.signpost = tap.clock(server)
         self.place = Place.from_state(tap.state, "updatedAt", self.signpost)
-        self.plan = plan_pass(self.place.bookmark, tap.start_date, tap.lookback)
+        whole = is_due(self.place.whole_read_at, self.signpost, tap.full_read)
+        bookmark = None if whole else self.place.bookmark
+        self.plan = plan_pass(bookmark, tap.start_date, tap.lookback)
         resume = self.place.resume
+        if resume and tap.full_read:
+            self.plan = resume.finishing(self.plan, tap.start_date, by_parent=False)
         if resume and resume.cursor and resume.sort_by != self.plan.sort_by:
             self.place.resume = None
         self.place.go_on(list(server.labels))
@@ -244,11 +262,14 @@ class Run:
             if not following:
                 return None
             label, cursor = following[0], None
-        resume = Resume(self.place.signpost, self.place.newest, label, cursor, self.plan.sort_by)
+        order, start = self.plan.sort_by, self.plan.start
+        resume = Resume(self.place.signpost, self.place.newest, label, cursor, order, start=start)
         return as_json({**self.tap.state, **self.place.unfinished(resume)})
 
     def commit(self) -> None:
         changed = self.place.complete("updatedAt")
+        if self.place.signpost and self.plan.start == self.tap.start_date:
+            changed["wholeReadAt"] = zulu(self.place.signpost)
         entry = {name: value for name, value in {**self.tap.state, **changed}.items() if value}
         self.tap.state = as_json(entry)
 
@@ -271,7 +292,7 @@ def as_json(state: Row) -> Row:
 # What may happen
 
 events = st.tuples(
-    st.sampled_from(["create", "update", "update", "move", "create undated"]),
+    st.sampled_from(["create", "update", "update", "move", "create undated", "score"]),
     st.integers(0, 40),
     st.sampled_from([0, 0, 1, 300, 999, 1000, 61_000]),
 )

@@ -27,6 +27,7 @@ from tests.replication.simulation import (
     events,
     json_values,
     lives,
+    lookbacks,
     minutes_off,
     moments,
     often,
@@ -87,6 +88,48 @@ def test_nothing_that_changes_around_interruptions_is_lost(
         server.coming = iter(())
         Run(tap, server).to_its_end()
     assert tap.held == server.versions()
+
+
+@often
+@given(
+    server=st.one_of(servers, several_lists),
+    life=lives,
+    interruptions=st.lists(
+        st.tuples(st.integers(0, 6), st.integers(0, 3), bursts), min_size=0, max_size=4
+    ),
+    hours=st.sampled_from([1, 24]),
+    lookback=lookbacks,
+)
+def test_a_read_of_everything_that_is_due_loses_nothing_and_brings_what_no_moment_tells(
+    server: Server,
+    life: list[tuple[Burst, list[Burst]]],
+    interruptions: list[tuple[int, int, Burst]],
+    hours: int,
+    lookback: timedelta,
+) -> None:
+    tap = Tap(full_read=timedelta(hours=hours), lookback=lookback)
+    for before, during in life:
+        server.live(before)
+        server.coming = iter(during)
+        for read, forgotten, burst in interruptions:
+            _interrupted(tap, server, read, forgotten)
+            server.live(burst)
+        existing = server.versions()
+        Run(tap, server).to_its_end()
+        if not interruptions and len(server.labels) == 1:
+            assert not tap.missing(existing)
+        server.now += 1_800_000
+    server.coming = iter(())
+    Run(tap, server).to_its_end()
+    assert tap.held == server.versions()
+    server.now += hours * 3_600_000
+    Run(tap, server).to_its_end()
+    assert tap.scores == server.scores()
+    began = tap.state["wholeReadAt"]
+    server.now += hours * 3_600_000 - 1001
+    Run(tap, server).to_its_end()
+    without_bookmark = "replication_key_value" not in tap.state
+    assert (tap.state["wholeReadAt"] == began) or without_bookmark
 
 
 def _interrupted(tap: Tap, server: Server, read: int, forgotten: int) -> None:

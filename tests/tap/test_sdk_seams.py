@@ -225,6 +225,8 @@ def test_the_sdk_asks_once_per_record_and_its_own_bookmark_never_shows(
             "replication_key_value",
             "contexts",
             "host",
+            "workspace",
+            "wholeReadAt",
             "resume",
         }
         assert "replication_key_value" in last["bookmarks"][name]

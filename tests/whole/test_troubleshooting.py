@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from harness.support import ROOT, command, config_for
-from sandbox import World, serve
+from sandbox import Fault, World, serve
 from tap_vitally.tap import TapVitally
 from tests.whole.troubles import TROUBLES, Stage, mistaken
 from vitally_api import Policy
@@ -34,7 +34,19 @@ def selecting(stage: Stage, *streams: str, **settings: Any) -> list[str]:
     return command(stage.folder, config_for(stage.sandbox.url, **settings), select=streams)
 
 
+SAME_LISTS = Fault("param_ignored", "npsResponses", param="target")
+SHORT_LIST = Fault("cut_list", "accounts", rows=1, after=1)
+LONGER_BEFORE = {"bookmarks": {"inventory_runs": {"counts": {"accounts": 12}}}}
+
 TROUBLES |= {
+    "lists that are the same": lambda stage: stage.answered(SAME_LISTS, select=("nps_responses",)),
+    "a list of ids that is short": lambda stage: stage.answered(
+        SHORT_LIST,
+        select=("inventory", "inventory_runs"),
+        state=LONGER_BEFORE,
+        inventory_resources=["accounts"],
+    ),
+    "no catalog": partial(mistaken, lambda stage: stage.command("--catalog", __file__)),
     "patterns": partial(
         mistaken,
         lambda stage: selecting(stage, "admins"),

@@ -46,6 +46,9 @@ def folded(rows: Iterable[tuple[Fitted, Row]]) -> list[Group[Row]]:
         else:
             group.fitted = over(group.fitted, fitted)
             group.rows.append(row)
+    for group in groups:
+        if len(group.rows) > 1:
+            group.fitted = _once(group.fitted)
     return groups
 
 
@@ -71,16 +74,27 @@ def over(first: Fitted, then: Fitted) -> Fitted:
         references=_together(first, then, "references"),
         people=_together(first, then, "people"),
         protected=first.protected | then.protected,
-        joined=first.joined | then.joined,
     )
 
 
 def _together(first: Fitted, then: Fitted, part: str) -> dict[str, Any]:
-    """Put what one row says over what another does, but unite what each may say a part of."""
+    """Put what one row says over what another does, but keep both where each may say a part."""
     before, after = getattr(first, part), getattr(then, part)
-    united = {
-        name: type(after[name])(unite(before[name], after[name]))
+    both = {
+        name: before[name] + after[name]
         for name in then.united & before.keys() & after.keys()
         if before[name] and after[name]
     }
-    return {**before, **after, **united}
+    return {**before, **after, **both}
+
+
+def _once(fitted: Fitted) -> Fitted:
+    """Name once what several rows say together."""
+    parts: dict[str, Any] = {
+        part: {
+            name: type(value)(unite(value, ())) if value and name in fitted.united else value
+            for name, value in getattr(fitted, part).items()
+        }
+        for part in ("properties", "references", "people")
+    }
+    return replace(fitted, **parts)

@@ -92,10 +92,10 @@ class Meaning:
 
     def unread_marks(self, columns: Iterable[str]) -> list[str]:
         """Return the columns that are named like marks of deleted rows, and of which nobody said it."""
-        if self.deleted or self.copy:
+        if self.deleted:
             return []
-        mine = self.known, self.markers
-        return [c for c in columns if not any(c in m for m in mine) and marks_deletes(c)]
+        mine = [c for c in columns if c not in self.known and c not in self.markers]
+        return [c for c in mine if marks_deletes(c) and c in self.stray([c])]
 
 
 def is_copy(entry: Mapping[str, Any], properties: Mapping[str, Any]) -> bool:
@@ -141,6 +141,7 @@ def meaning_of(  # noqa: PLR0913 - the stream as it came, and what the settings 
             found.setdefault(name, column)
     found |= named
     marker = marker_of(entry)
+    unknown: Unknown = entry.get("unknown") or "fail"
     stamps = [] if copy else [c for c in columns if camel(c) in STAMPS and c not in mapped]
     kinds = resource.columns
     meaning = Meaning(
@@ -154,7 +155,7 @@ def meaning_of(  # noqa: PLR0913 - the stream as it came, and what the settings 
         },
         traits=traits,
         trait_map=found.get("traits"),
-        unknown=entry.get("unknown") or "fail",
+        unknown=unknown if unknown != "traits" or resource.model else "fail",
         known=frozenset({*mapped, *joined, *found.values(), *stamps, *marker}),
         copy=copy,
         all_traits=entry.get("traits") == "all",
@@ -202,11 +203,12 @@ def _problems(meaning: Meaning, columns: Sequence[str]) -> Iterator[str]:
         )
     stray = [column for column in meaning.stray(columns) if column not in marks]
     if stray and meaning.unknown == "fail":
+        traits = " or traits" if resource.model else ""
         copied = ", or copy: true if these are rows of tap-vitally"
         yield (
             f"{stream}: {explained(resource, stray)} of its columns are nothing that {resource.name} "
-            f"take. Name them under streams.{stream} (properties or traits), or set unknown there to "
-            f"ignore or traits{copied if {*STAMPS, 'id'} <= set(columns) else ''}"
+            f"take. Name them under streams.{stream} (properties{traits}), or set unknown there to "
+            f"ignore{traits}{copied if {*STAMPS, 'id'} <= set(columns) else ''}"
         )
 
 

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 
-from target_vitally.planning.fit import Fitted, Key, Named, Rejection, fit, marks
+from target_vitally.planning.fit import Fitted, Key, Named, Rejection, marks
 from target_vitally.planning.fold import Group, folded
 from target_vitally.planning.links import unlinked
-from target_vitally.planning.meaning import Meaning
 from target_vitally.planning.plan import Word, plan
 from target_vitally.planning.resource import Resource
 from target_vitally.writing.deletes import Deletes
 from target_vitally.writing.exact import ExactLinks
 from target_vitally.writing.index import LookupFailed
 from target_vitally.writing.outcomes import Row
+from target_vitally.writing.rows import RowReader
 from target_vitally.writing.run import Run
 from target_vitally.writing.work import Work, work_of
 from target_vitally.writing.writer import Writer
-
-AMBIGUOUS = "other values of the columns of its key make the same text"
 
 
 class Batches:
@@ -31,7 +30,7 @@ class Batches:
         self._defer = defer
         self._waiting: defaultdict[str, set[Key]] = defaultdict(set)
         self._exact = ExactLinks()
-        self._joined: dict[Named, int] = {}
+        self._reader = RowReader(run, self._exact, self.end)
         self.under_way: list[Row] = []
         self._writer = Writer(run, lambda work: self._wait(work.resource, work))
 
@@ -46,7 +45,8 @@ class Batches:
         self._run.references.prefetch(
             named for group in groups for named in self._names(resource, group.fitted)
         )
-        works = [w for group in groups if (w := self._work(resource, group, last=last))]
+        apart = (part for group in groups for part in self._apart(group, last=last))
+        works = [work for group in apart if (work := self._work(resource, group, last=last))]
         self._run.doors[resource.name].find(works)
         works = [work for work in works if not self._may_be_deleted(work)]
         self.write([work for work in works if not self._unlinks(work, last=last)])
@@ -95,7 +95,7 @@ class Batches:
 
     def _groups(self, resource: Resource, rows: Iterable[Row], *, last: bool) -> list[Group[Row]]:
         """Fit and fold rows; what needs no look-up ends here."""
-        fit_rows = [(fitted, row) for row in rows if (fitted := self._fitted(resource, row))]
+        fit_rows = [(fitted, row) for row in rows if (fitted := self._reader.read(row))]
         groups = []
         for group in folded(fit_rows):
             if not last and self._follows_one_that_waits(resource, group):
@@ -113,35 +113,6 @@ class Batches:
                 groups.append(group)
         return groups
 
-    def _fitted(self, resource: Resource, row: Row) -> Fitted | None:
-        """Read a row, or end it."""
-        settings = self._run.settings
-        try:
-            fitted = fit(row.meaning, row.record, settings.nulls, settings.protected_traits)
-        except Rejection as rejection:
-            self.end([row], "rejected", str(rejection))
-            return None
-        if self._is_ambiguous(fitted):
-            self.end([row], "rejected", AMBIGUOUS, fitted.key)
-            return None
-        if fitted.delete and (off := self._why_not_deleted(row)):
-            self.end([row], "ignored", off, fitted.key)
-            return None
-        self._tell_protected(row, fitted)
-        if self._is_exact(row.meaning):
-            self._exact.note(resource, fitted)
-        return fitted
-
-    def _is_ambiguous(self, fitted: Fitted) -> bool:
-        """Return whether other columns than before make a key: ``a-b`` and ``c``, then ``a`` and ``b-c``."""
-        return any(
-            self._joined.setdefault(named, hash(parts)) != hash(parts)
-            for named, parts in fitted.joined
-        )
-
-    def _is_exact(self, meaning: Meaning) -> bool:
-        return meaning.links == "exact" and self._run.settings.deletes
-
     def _unlinks(self, work: Work, *, last: bool) -> bool:
         """Let a row that takes links away wait until all have been named, and counted with the deletes."""
         resource, references = work.resource, self._run.references
@@ -152,6 +123,9 @@ class Batches:
         except LookupFailed:
             return False  # which the plan meets, too
         if len(found) != 1 or found[0].get("archivedAt"):
+            return False
+        if self._exact.is_spared(resource, work.fitted, found[0]):
+            work.exact = False
             return False
         whole = self._exact.together(resource, work.fitted, found[0])
         references.prefetch(self._names(resource, whole))
@@ -164,36 +138,31 @@ class Batches:
             self._wait(resource, work)
         return bool(gone)
 
-    def _why_not_deleted(self, row: Row) -> str:
-        resource = row.meaning.resource
-        if row.meaning.of_links:
-            return "a link that is gone does not delete what was linked (see links in the docs)"
-        if not self._run.settings.deletes:
-            return "deletes are off"
-        if resource.needs_flag and not self._run.settings.delete_custom_objects:
-            return f"{resource.needs_flag} is off"
-        return ""
-
     def _delete(self, resource: Resource, group: Group[Row]) -> None:
         if group.key is None and resource.door != "transcript":
             self.end(group.rows, "rejected", "it has no key to delete by")
         else:
             self._deletes.put(resource.name, group)
 
-    def _tell_protected(self, row: Row, fitted: Fitted) -> None:
-        for path in fitted.protected:
-            self._run.outcomes.tell_once(
-                row.meaning.stream,
-                f"protected {path}",
-                "%s: the trait %s belongs to another system and was left out (protected_traits).",
-                row.meaning.stream,
-                path,
-            )
-
     def _names(self, resource: Resource, fitted: Fitted) -> Iterable[Named]:
         for names in fitted.references.values():
             yield from names or ()
         yield from self._run.doors[resource.name].wanted(fitted)
+
+    def _apart(self, group: Group[Row], *, last: bool) -> list[Group[Row]]:
+        """Take rows of one key apart that cannot be written together: one of them stops no other."""
+        references = self._run.references
+        if len(group.rows) == 1:
+            return [group]
+        with suppress(Rejection):
+            missing = work_of(group, references, self._run.totals).missing
+            may_come = missing and not missing.count and references.can_come(missing.named)
+            if not missing or (may_come and not last):
+                return [group]
+        fitted = [self._reader.read(row) for row in group.rows]
+        if not all(each and not each.delete for each in fitted):
+            return [group]
+        return [Group(each, [row]) for each, row in zip(fitted, group.rows, strict=True) if each]
 
     def _work(self, resource: Resource, group: Group[Row], *, last: bool) -> Work | None:
         """Resolve what a group refers to, or let it wait, or reject it."""
@@ -220,7 +189,7 @@ class Batches:
             return None
         # Whom an e-mail names is Vitally's to find: somebody who comes later is nobody now.
         work.hopeful = not last and "participants" in work.body
-        work.exact = self._is_exact(work.meaning)
+        work.exact = self._reader.is_exact(work.meaning)
         for name, _ in work.left_out:
             stream = work.meaning.stream
             self._run.outcomes.tell_once(

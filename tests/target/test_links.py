@@ -283,3 +283,39 @@ def test_who_is_united_is_there_once_and_last(first: list[Row], then: list[Row])
         assert person in united
     texts = [json.dumps(person, sort_keys=True) for person in united]
     assert len(texts) == len(set(texts))
+
+
+def test_one_row_of_a_key_that_cannot_be_written_stops_no_other(full: Workspace) -> None:
+    rows: list[Row] = [{"externalId": "u", "accountExternalId": n} for n in ("a-1", "none", "a-3")]
+    for word in ("created", "unchanged"):
+        found = write(full, messages(users=rows))
+        assert found.words[0] == word
+        assert found.words[1] == "rejected"
+        assert linked(full) == {"a-1", "a-3"}
+    assert found.words == ["unchanged", "rejected", "unchanged"]
+
+
+@pytest.mark.parametrize("size", [1, 1000])
+def test_exact_spares_what_a_rejected_row_may_have_named(full: Workspace, size: int) -> None:
+    for name in ("u", "v"):
+        full.put("users", externalId=name, accountIds=ids(full, "a-1", "a-2", "a-4"))
+    rows: list[Row] = [
+        {"externalId": "u", "accountExternalId": "a-1", "joinDate": "2026-01-01"},
+        {"externalId": "u", "accountExternalId": "a-2", "joinDate": "soon"},
+        {"externalId": "v", "accountExternalId": "a-1", "joinDate": "2026-01-01"},
+    ]
+    found = write(full, messages(users=rows), streams=EXACT, deletes="delete", batch_size_rows=size)
+    assert found.words == ["updated", "rejected", "updated"]
+    assert linked(full) == {"a-1", "a-2", "a-4"}
+    assert linked(full, "v") == {"a-1"}
+
+
+@pytest.mark.parametrize("columns", [{}, {"unknown": "traits"}])
+def test_a_table_of_many_links_is_read_in_one_go(full: Workspace, columns: Row) -> None:
+    many = [f"m-{n}" for n in range(2000)]
+    for name in many:
+        full.put("accounts", externalId=name, name=name)
+    rows: list[Row] = [{"externalId": "u", "accountExternalId": name} for name in many]
+    write(full, messages(users=rows), streams={"users": {"resource": "users", **columns}})
+    assert linked(full) == set(many)
+    assert len(full.writes()) == 1

@@ -120,3 +120,14 @@ def test_a_mark_in_a_row_of_a_schema_without_columns_rejects_it(
     found = write(here, [open_schema, record], streams=streams, deletes="delete")
     assert found.words == ["rejected"]
     assert "is_deleted" in found.reasons
+
+
+def test_marks_of_other_loaders_end_a_copy_too(here: Workspace) -> None:
+    row: Row = {
+        "externalId": "a",
+        "name": "A",
+        "_fivetran_deleted": True,
+        "trait_is_deleted": False,
+    }
+    streams = {"accounts": {"resource": "accounts", "copy": True, "unknown": "ignore"}}
+    assert "_fivetran_deleted" in write(here, messages(accounts=[row]), streams=streams).failure

@@ -328,3 +328,14 @@ def test_a_mapped_column_that_a_schema_lacks_is_null(
     none: list[Row] = [{"nummer": "a-1"}]
     here.log.clear()
     refused(write(here, said("customers", none), streams=streams), here, "customer_no")
+
+
+@pytest.mark.parametrize("resource", ["nps_responses", "messages", "custom_objects"])
+def test_without_traits_a_resource_takes_no_unknown_column_for_one(
+    here: Workspace, resource: str
+) -> None:
+    streams = {resource: {"resource": resource, "unknown": "traits"}}
+    found = write(
+        here, messages(**{resource: [{"externalId": "1", "colour": "red"}]}), streams=streams
+    )
+    refused(found, here, "colour")

@@ -214,10 +214,14 @@ def _properties(
                 yield name, None
             continue
         try:
-            yield name, fitted(prop.kind, value)
+            read = fitted(prop.kind, value)
         except Unfit as unfit:
             msg = f"{name}: {unfit}"
             raise Rejection(msg) from None
+        # Other rows may go by each of them, not by the row's own key alone.
+        if name in meaning.resource.keys:
+            _refuse_dots(name, read)
+        yield name, read
 
 
 def _check_clears(prop: Property) -> None:

@@ -99,6 +99,9 @@ def person_of(person: dict[str, Any]) -> dict[str, Any]:
     except InvalidValue as invalid:
         msg = f"of a person, {invalid}"
         raise InvalidValue(msg) from None
+    if {named.get("id"), named.get("externalId")} & {".", ".."}:
+        msg = "of a person, . and .. cannot be asked for"
+        raise InvalidValue(msg)
     return {**person, **named}
 
 

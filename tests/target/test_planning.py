@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 
 from target_vitally.planning.compare import changes
 from target_vitally.planning.entries import camel, problems_with, resource_named
-from target_vitally.planning.fit import Fitted, Key, Rejection, fit, key_of
+from target_vitally.planning.fit import Fitted, Key, Rejection, fit, key_of, marks
 from target_vitally.planning.fold import folded, over
 from target_vitally.planning.meaning import Meaning, Misunderstood, meaning_of
 from target_vitally.planning.plan import plan
 from target_vitally.planning.values import Unfit, fitted, same, same_json
 from target_vitally.resources import IGNORED, RESOURCES
+from target_vitally.writing.references import participants_named, people_named
 
 ACCOUNTS = RESOURCES["accounts"]
 JSON = st.recursive(
@@ -326,6 +327,7 @@ ODD = (
     | st.sampled_from([10**5000, -(10**400), Decimal("1E+9999"), Decimal("1E-9999")])
     | st.sampled_from(["[1,", '{"a": 1}', "2026-13-45", "..", "\0", "{{x}}", "9" * 5000, " "])
     | st.sampled_from([[{"email": 5}], [{"type": {"a": 1}}], {"type": []}, [{"externalId": [[]]}]])
+    | st.sampled_from([".", [{"externalId": ".."}], {"type": "user", "id": "."}])
 )
 
 
@@ -353,6 +355,10 @@ def test_whatever_a_row_holds_it_is_read_or_refused(data: Any, name: str, nulls:
     except Rejection:
         return
     assert fitted.key == key
+    assert marks(resource, fitted) >= ({key} if key else set())
+    for people in fitted.people.values():
+        assert people_named(people, copy=copy) is not None
+        assert participants_named(people, copy=copy) is not None
 
 
 MODED = st.builds(

@@ -56,6 +56,9 @@ class Engine:
         """Take in a row."""
         row = Row(self.run.ledger.row(), meaning, origin, record, raw)
         self.run.outcomes.read(row)
+        if meaning.links == "exact" and self.run.settings.deletes:
+            # A run that begins after this row would not know what it names, and unlink that.
+            self.run.ledger.hold(row.number)
         resource = meaning.resource
         if meaning.copy and resource.key:
             key = record.get(resource.key)
@@ -93,9 +96,8 @@ class Engine:
 
     def finish(self) -> str:
         """Write the rest, the rows that waited and the deletes; return what is wrong, or nothing."""
-        if (
-            self._exact
-        ):  # all rows have to be read before a link is taken away that one of them names
+        if self._exact:
+            # All rows have to be read before a link is taken away that one of them names.
             self.flush()
         with self._working():
             for resource in self._ranked:
@@ -104,6 +106,7 @@ class Engine:
                 self.run.ledger.emit()
             problem = self._deletes.carry_out(self.batches.writer, self.batches.write)
             self.batches.writer.end_aside(last=True)
+            self.run.ledger.release()
             self.run.ledger.emit()
         return problem
 

@@ -26,6 +26,7 @@ class Ledger:
         self._ended: set[int] = set()
         self._states: deque[tuple[int, Any]] = deque()
         self._emitted_at = clock()
+        self._held: int | None = None
 
     def row(self) -> int:
         """Number a row that has come."""
@@ -46,6 +47,16 @@ class Ledger:
         with self._lock:
             self._ended.add(row)
 
+    def hold(self, row: int) -> None:
+        """Keep STATE before a row until `release`, even when the row has ended."""
+        with self._lock:
+            self._held = row if self._held is None else self._held
+
+    def release(self) -> None:
+        """Let STATE go by the rows that have ended alone."""
+        with self._lock:
+            self._held = None
+
     def emit(self, *, only_if_due: bool = False) -> None:
         """Send out the last STATE that may go out, if there is one."""
         with self._lock:
@@ -54,6 +65,7 @@ class Ledger:
             while self._open and self._open[0] in self._ended:
                 self._ended.discard(self._open.popleft())
             done = self._open[0] - 1 if self._open else self._rows
+            done = done if self._held is None else min(done, self._held - 1)
             latest: list[Any] = []
             while self._states and self._states[0][0] <= done:
                 latest = [self._states.popleft()[1]]

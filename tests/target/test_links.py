@@ -319,3 +319,23 @@ def test_a_table_of_many_links_is_read_in_one_go(full: Workspace, columns: Row) 
     write(full, messages(users=rows), streams={"users": {"resource": "users", **columns}})
     assert linked(full) == set(many)
     assert len(full.writes()) == 1
+
+
+@pytest.mark.parametrize("exact", [False, True])
+def test_a_run_that_dies_begins_again_with_every_link(full: Workspace, *, exact: bool) -> None:
+    """After a STATE between two rows of one user, the second alone would unlink what the first named."""
+    full.put("users", externalId="u", accountIds=ids(full, "a-4"))
+    rows: list[Row] = [{"externalId": "u", "accountExternalId": n} for n in ("a-1", "a-2")]
+    said = messages(accounts=[{"externalId": "a-1", "name": "a-1"}], users=rows)
+    records = [i for i, message in enumerate(said) if message["type"] == "RECORD"]
+    for number, place in enumerate(reversed(records)):
+        said.insert(place + 1, {"type": "STATE", "value": len(records) - number})
+    full.fault = lambda _method, path, _count: "cut" if path == "accounts/a-2" else ""
+    settings: dict[str, Any] = {"deletes": "delete", "batch_size_rows": 1}
+    streams = EXACT if exact else {}
+    died = write(full, said, streams=streams, **settings)
+    assert died.failure
+    assert died.states[-1] == (1 if exact else 2)
+    full.fault = lambda _method, _path, _count: ""
+    assert write(full, said, streams=streams, **settings).states[-1] == {"end": True}
+    assert linked(full) == {"a-1", "a-2"} | (set() if exact else {"a-4"})

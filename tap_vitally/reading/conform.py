@@ -16,11 +16,13 @@ from vitally_api import as_text
 
 FITTING: Mapping[str, tuple[type, ...]] = {
     "string": (str,),
-    "number": (int, Decimal),
+    "number": (int, Decimal, float),
     "boolean": (bool,),
     "object": (dict,),
 }
-"""The types that are let through unseen; moments, whole numbers and lists are looked at."""
+"""The types that are let through unseen; moments, whole numbers and lists are looked at.
+
+A float is the tap's own, in what it says of a run: numbers of the API keep their digits."""
 SMALLEST, LARGEST = -(1 << 63), (1 << 63) - 1
 """What a database's integer may hold."""
 

@@ -88,6 +88,8 @@ def test_a_time_of_day_in_a_day_is_cut_and_counted(caplog: pytest.LogCaptureFixt
     assert runs["tasks"]["cutToDayProperties"] == {"dueDate": days}
     assert runs["tasks"]["madeNull"] == 0
     assert runs["meetings"]["cutToDay"] == 0
+    assert not [line for line in caplog.messages if "made null" in line]
+    assert all(row["waitedSeconds"] is not None for row in runs.values())
     told = [line for line in caplog.messages if "dueDate" in line]
     assert len(told) == 2
     assert "cut to the day" in told[0]

@@ -55,9 +55,18 @@ def difference(wanted: Iterable[Record], present: Any) -> tuple[list[Record], li
 
 
 def with_present(resource: Resource, body: Mapping[str, Any], record: Record) -> Record:
-    """Add the links that a record has to those that are wanted, so that a PUT takes none away."""
-    gone = _gone(resource, body, record)
-    return {**body, **{name: [*there, *body[name]] for name, there in gone.items()}}
+    """Add the links that a record has to those that are wanted, so that a PUT takes none away.
+
+    Where a record is linked to several and a PUT takes one, one of them is there already.
+    """
+    made = dict(body)
+    for name, there in _gone(resource, body, record).items():
+        made[name] = [*there, *body[name]]
+    for ref in resource.references:
+        linked = record.get(ref.among) or ()
+        if any(isinstance(item, dict) and item.get("id") == body.get(ref.name) for item in linked):
+            made[ref.name] = shown(resource.by_name[ref.name], record) or body[ref.name]
+    return made
 
 
 def unlinked(resource: Resource, body: Mapping[str, Any], record: Record) -> Record:

@@ -69,7 +69,8 @@ class Reference:
     """A property that holds ids of other records, and the ways in which rows may name these.
 
     ``of`` is the resource whose ids they are. ``embedded`` is the object that travels with the tap's
-    rows. ``in_path`` is for an id that belongs into the address, not into the body.
+    rows. ``in_path`` is for an id that belongs into the address, not into the body. ``among`` is where
+    a record shows all that it is linked to, of which the property takes one.
     """
 
     name: str
@@ -78,6 +79,7 @@ class Reference:
     embedded: str = ""
     many: bool = False
     in_path: bool = False
+    among: str = ""
 
 
 @dataclass(frozen=True)

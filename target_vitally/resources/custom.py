@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from target_vitally.planning.resource import Reference, Resource, Way
 from target_vitally.resources.parts import OWN_ID, STAMPS, account, admin, organization, prop
 from vitally_api.resources import LISTS
@@ -41,7 +43,7 @@ CUSTOM_OBJECT_INSTANCES = Resource(
             (Way("customObjectName", "custom_objects", "name"),),
             in_path=True,
         ),
-        account("customerId", "customer"),
+        replace(account("customerId", "customer"), among="customers"),
         organization(),
         admin("ownedByVitallyUserId", "ownerEmail"),
     ),

@@ -300,6 +300,7 @@ def _kept(resource: Resource) -> tuple[str, ...]:
         names |= dict.fromkeys((prop.name, prop.shown or prop.name))
         if prop.name.endswith("Id"):
             names[prop.name.removesuffix("Id")] = None
+    names |= {ref.among: None for ref in resource.references if ref.among}
     return tuple(names)
 
 

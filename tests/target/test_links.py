@@ -339,3 +339,25 @@ def test_a_run_that_dies_begins_again_with_every_link(full: Workspace, *, exact:
     full.fault = lambda _method, _path, _count: ""
     assert write(full, said, streams=streams, **settings).states[-1] == {"end": True}
     assert linked(full) == {"a-1", "a-2"} | (set() if exact else {"a-4"})
+
+
+def test_an_instance_of_several_accounts_is_linked_to_each_of_them(full: Workspace) -> None:
+    deal = full.put("customObjects", name="deal", label="Deal", writeMode="writable")
+    first, second = ids(full, "a-1", "a-2")
+    full.put(
+        "instances",
+        externalId="i",
+        name="Renewal",
+        customObjectId=deal["id"],
+        customerId=first,
+        customers=[{"id": first, "traits": {}}, {"id": second, "traits": {}}],
+    )
+    rows: list[Row] = [
+        {"externalId": "i", "customObjectName": "deal", "name": "Renewal", "accountExternalId": n}
+        for n in ("a-1", "a-2", "a-3")
+    ]
+    words = [
+        write(full, messages(custom_object_instances=[row])).words
+        for row in (rows[1], rows[0], rows[2])
+    ]
+    assert words == [["unchanged"], ["unchanged"], ["updated"]]

@@ -121,7 +121,7 @@ class Control:
         return {"ok": True}
 
     async def day(self, request: Request) -> Any:
-        """Live a day; ``{"deletes": n}`` adds deletions for good."""
+        """Live a day; ``{"deletes": n}`` adds deletions for good, ``{"scores": true}`` moves scores."""
         return self._sandbox.world.live_a_day(**await _document(request, dict))
 
     async def change(self, request: Request) -> Any:

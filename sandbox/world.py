@@ -39,13 +39,15 @@ class World(Workspace):
         with self.lock:
             return truth(self, stream)
 
-    def live_a_day(self, deletes: int = 0) -> dict[str, int]:
+    def live_a_day(self, deletes: int = 0, *, scores: bool = False) -> dict[str, int]:
         """Let a day's worth of changes of all kinds happen, and tell how often each thing did.
 
         The clock stays where it is; ``deletes`` is how many rows are deleted for good as well.
+        ``scores`` has all health scores recomputed, too, which no ``updatedAt`` tells.
         """
         with self.lock:
-            return live_a_day(self, self._days, deletes)
+            happened = live_a_day(self, self._days, deletes)
+            return happened | ({"scores moved": self.move_scores()} if scores else {})
 
     def move_scores(self) -> int:
         """Recompute all health scores, as happens by night; return how many there are."""

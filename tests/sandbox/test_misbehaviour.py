@@ -268,6 +268,9 @@ def test_scores_move_and_nothing_else_does(lively: Client) -> None:
     before = rows()
     change(lively, {"op": "move_scores"})
     after = rows()
+    lively.post(f"{lively.sandbox.url}/control/day", json={"scores": True}, timeout=20)
+    again = {row["id"]: row["healthScore"] for row in rows()}
+    assert any(again.get(row["id"]) not in {None, row["healthScore"]} for row in after)
     assert [row["healthScore"] for row in before] != [row["healthScore"] for row in after]
     for row in (*before, *after):
         del row["healthScore"]

@@ -131,6 +131,8 @@ where
 {#-
     An order of the versions of a row, the newest first: by when it changed or was deleted, by when it
     was loaded, the deleted one first, and at last by its values, so that every run chooses the same one.
+    Text and JSON are left out where the loader numbers its rows: with the bodies of 300,000 messages in
+    the order, DuckDB took 4 s instead of 0.7.
 -#}
 {% macro newest_first(found, columns) %}
     {%- set moments = [] -%}
@@ -154,10 +156,16 @@ where
         {%- do order.append(value ~ " desc nulls last") -%}
     {%- endfor -%}
     {%- for mark in vitally.deletion_marks(found) -%} {%- do order.append(mark ~ " desc") -%} {%- endfor -%}
+    {%- set numbered = [] -%}
+    {%- for name in ["_sdc_sequence", "_airbyte_raw_id", "_airbyte_ab_id", "_dlt_id"] if vitally.spelled_alike(name) in found -%}
+        {%- do numbered.append(adapter.quote(found[vitally.spelled_alike(name)].name) ~ " desc nulls last") -%}
+    {%- endfor -%}
+    {%- do order.extend(numbered) -%}
     {%- for name, type, alias in columns if vitally.spelled_alike(name) in found -%}
-        {%- do order.append(
-            "cast(" ~ adapter.quote(found[vitally.spelled_alike(name)].name) ~ " as " ~ dbt.type_string() ~ ") desc nulls last"
-        ) -%}
+        {%- set column = found[vitally.spelled_alike(name)] -%}
+        {%- if not numbered or vitally.kind_of(column.data_type) not in ("text", "json", "other") -%}
+            {%- do order.append("cast(" ~ adapter.quote(column.name) ~ " as " ~ dbt.type_string() ~ ") desc nulls last") -%}
+        {%- endif -%}
     {%- endfor -%}
     {{ return(order | unique(case_sensitive=true) | list) }}
 {% endmacro %}

@@ -21,11 +21,13 @@
     {%- for name in (everywhere.keys() | list) + (invocation_args_dict.get("vars") or {}).keys() | list -%}
         {%- if modules.re.match("vit+al+y_", name | lower) -%} {%- do given.append(name) -%} {%- endif -%}
     {%- endfor -%}
-    {%- for name in given if name not in known -%}
-        {{ exceptions.raise_compiler_error(
-            "The package vitally has no var " ~ name ~ "; did you mean " ~ vitally.nearest(name, known) ~ "?"
-        ) }}
+    {%- set misspelt = [] -%}
+    {%- for name in given | unique if name not in known -%}
+        {%- do misspelt.append(name ~ " (did you mean " ~ vitally.nearest(name, known) ~ "?)") -%}
     {%- endfor -%}
+    {%- if misspelt -%}
+        {{ exceptions.raise_compiler_error("The package vitally has no var " ~ misspelt | join(", ")) }}
+    {%- endif -%}
     {%- for table in var("vitally__traits", {}) if table not in ("accounts", "users", "conversations", "tasks", "projects") -%}
         {{ exceptions.raise_compiler_error(
             "vitally__traits knows no table " ~ table ~ ", only accounts, users, conversations, tasks and projects"

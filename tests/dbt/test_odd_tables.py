@@ -218,58 +218,73 @@ def test_a_derived_boolean_is_never_null(odd: Odd) -> None:
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The package with a single model, which dbt has read in no time."""
+    """The package with a few models, which dbt has read in no time."""
     project = tmp_path_factory.mktemp("small")
     (project / "models").mkdir()
     shutil.copy(DBT / "dbt_project.yml", project)
     shutil.copy(DBT / "profiles.yml", project)
     shutil.copytree(DBT / "macros", project / "macros")
-    for name in ("src_vitally.yml", "stg_vitally__accounts.sql"):
-        shutil.copy(DBT / "models" / "staging" / name, project / "models")
+    shutil.copy(DBT / "models" / "staging" / "src_vitally.yml", project / "models")
+    for stream in RAW:
+        shutil.copy(DBT / "models" / "staging" / f"stg_vitally__{stream}.sql", project / "models")
     return project
 
 
-@pytest.mark.parametrize(
-    ("columns", "says"),
-    [
-        ("data json, _sdc_batched_at timestamp", "set denormalized: true in target-bigquery"),
-        (
-            "_airbyte_raw_id text, _airbyte_data json",
-            "turn off raw tables in the Airbyte destination",
-        ),
-        (
-            "identifier text, name text",
-            "has no column for id, part of its key, only identifier, name",
-        ),
-    ],
-)
-def test_a_table_without_its_key_is_refused(
-    both: dict[str, Odd], small: Path, columns: str, says: str
-) -> None:
+RAW = {
+    "accounts": (
+        "data json, _sdc_batched_at timestamp",
+        "set denormalized: true in target-bigquery",
+    ),
+    "users": ("_airbyte_raw_id text, _airbyte_data json", "turn off raw tables in the Airbyte"),
+    "notes": (
+        "identifier text, name text",
+        "no column for id, part of its key, only identifier, name",
+    ),
+}
+
+
+def test_a_table_without_its_key_is_refused(both: dict[str, Odd], small: Path) -> None:
     warehouse = both["duckdb"].warehouse
-    warehouse.write("CREATE OR REPLACE TABLE accounts (" + columns + ")", [()])
-    said = warehouse.dbt("run", schema="main", variables={}, project=small, fails=True)
-    assert says in " ".join(said.split())
+    warehouse.write("CREATE SCHEMA raw", [()])
+    for table, (columns, _) in RAW.items():
+        warehouse.write(f"CREATE TABLE raw.{table} ({columns})", [()])
+    said = " ".join(
+        warehouse.dbt("run", schema="raw", variables={}, project=small, fails=True).split()
+    )
+    assert {says for _, says in RAW.values() if says not in said} == set()
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "says"),
+    ("variables", "says"),
     [
-        ("vitally__using_massages", True, "did you mean vitally__using_messages?"),
-        ("vitally_using_inventory", True, "did you mean vitally__using_inventory?"),
-        ("vitaly_schema", "main", "did you mean vitally_schema?"),
-        ("vitally_account_identifier", "a", "did you mean vitally_accounts_identifier?"),
-        ("vitally__using_messages", "false", "vitally__using_messages is neither true nor false"),
-        ("vitally__traits", {"account": ["a"]}, "vitally__traits knows no table account"),
+        (
+            {
+                "vitally__using_massages": True,
+                "vitally_using_inventory": True,
+                "vitaly_schema": "main",
+                "vitally_account_identifier": "a",
+            },
+            [
+                "vitally__using_massages (did you mean vitally__using_messages?)",
+                "vitally_using_inventory (did you mean vitally__using_inventory?)",
+                "vitaly_schema (did you mean vitally_schema?)",
+                "vitally_account_identifier (did you mean vitally_accounts_identifier?)",
+            ],
+        ),
+        (
+            {"vitally__using_messages": "false"},
+            ["vitally__using_messages is neither true nor false"],
+        ),
+        ({"vitally__traits": {"account": ["a"]}}, ["vitally__traits knows no table account"]),
     ],
 )
 def test_a_var_that_is_misspelt_is_an_error(
-    both: dict[str, Odd], small: Path, name: str, value: Any, says: str
+    both: dict[str, Odd], small: Path, variables: dict[str, Any], says: list[str]
 ) -> None:
     said = both["duckdb"].warehouse.dbt(
-        "run", schema=SCHEMA, variables={name: value}, project=small, fails=True
+        "run", schema=SCHEMA, variables=variables, project=small, fails=True
     )
-    assert says in " ".join(said.split())
+    assert [each for each in says if each not in " ".join(said.split())] == []
     assert "stg_vitally__accounts" not in said, "and nothing is built"
 
 

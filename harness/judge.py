@@ -102,7 +102,7 @@ class Judge:
                     raise Loss(msg)
 
     def _deleted(self, name: str) -> set[tuple[str, ...]]:
-        """What the documented query says: `tests/whole/test_inventory.py` has it in SQL."""
+        """What the last list of ids that came to its end lacks."""
         tables = self.warehouse.tables
         starts = [
             row["startedAt"]

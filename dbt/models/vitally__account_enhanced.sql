@@ -10,25 +10,30 @@ with segments as (
 users as (
     select
         links.account_id,
-        sum(case when users.deactivated_at is null then 1 else 0 end) as active_users_count
+        sum(case when {{ vitally.is_past("users.deactivated_at") }} then 0 else 1 end) as active_users_count
     from {{ ref("stg_vitally__user_accounts") }} as links
-    inner join {{ ref("stg_vitally__users") }} as users on links.user_id = users.user_id
+    inner join {{ vitally.not_deleted("users") }} as users on links.user_id = users.user_id
     group by links.account_id
 ),
 
 conversations as (
     select
-        account_id,
+        links.account_id,
         count(*) as conversations_count
-    from {{ ref("stg_vitally__conversation_accounts") }}
-    group by account_id
+    from {{ ref("stg_vitally__conversation_accounts") }} as links
+    left join {{ ref("vitally__deleted_records") }} as deleted
+        on
+            links.conversation_id = deleted.record_id
+            and deleted.stream_name = 'conversations'
+    where deleted.record_id is null
+    group by links.account_id
 ),
 
 projects as (
     select
         account_id,
         count(*) as open_projects_count
-    from {{ ref("stg_vitally__projects") }}
+    from {{ vitally.not_deleted("projects") }} as projects
     where
         archived_at is null
         and actual_completion_date is null
@@ -56,7 +61,7 @@ select
     accounts.account_executive_id,
     executives.name as account_executive_name,
     segments.segment_names,
-    coalesce(segments.segments_count, 0) as segments_count,
+    {{ vitally.counted("segments.segments_count", ["accounts.segments"]) }} as segments_count,
     accounts.mrr,
     accounts.mrr * 12 as arr,
     accounts.first_paid_at,
@@ -65,22 +70,30 @@ select
     {{ dbt.datediff(vitally.as_of(), "accounts.next_renewal_at", "day") }}
         as days_until_renewal,
     accounts.churned_at,
-    accounts.churned_at is not null as is_churned,
-    accounts.health_score,
-    {{ vitally.health_band("accounts.health_score") }} as health_band,
-    accounts.churned_at is null
-    and coalesce(accounts.health_score < {{ var("vitally__poor_health_below", 4) }}, false)
+    {{ vitally.is_past("accounts.churned_at") }} as is_churned,
+    health.health_score,
+    health.health_score_as_of,
+    {{ vitally.health_band("health.health_score") }} as health_band,
+    coalesce(health.health_score < {{ var("vitally__poor_health_below") }}, false)
+    and not {{ vitally.is_past("accounts.churned_at") }}
     and deleted.record_id is null as is_at_risk,
     accounts.nps_score as vitally_nps_score,
     nps.nps,
-    coalesce(nps.answers_count, 0) as nps_answers_count,
+    {# What is deleted is left out of vitally__account_nps, so nothing there does not mean 0. #}
+    case
+        when deleted.record_id is null
+            then {{ vitally.counted("nps.answers_count", ["nps_responses", "account_nps_responses|" ~ vitally.links_of_users()]) }}
+    end as nps_answers_count,
     nps.last_answered_at as nps_last_answered_at,
     accounts.users_count,
-    coalesce(users.active_users_count, 0) as active_users_count,
-    coalesce(conversations.conversations_count, 0) as conversations_count,
-    coalesce(tasks.open_tasks_count, 0) as open_tasks_count,
-    coalesce(tasks.overdue_tasks_count, 0) as overdue_tasks_count,
-    coalesce(projects.open_projects_count, 0) as open_projects_count,
+    {{ vitally.counted("users.active_users_count", [vitally.links_of_users()]) }} as active_users_count,
+    {{ vitally.counted(
+        "conversations.conversations_count", [vitally.links_of_conversations()],
+        otherwise="conversations.conversations_count"
+    ) }} as conversations_count,
+    {{ vitally.counted("tasks.open_tasks_count", ["tasks.accountId"]) }} as open_tasks_count,
+    {{ vitally.counted("tasks.overdue_tasks_count", ["tasks.accountId", "tasks.dueDate"]) }} as overdue_tasks_count,
+    {{ vitally.counted("projects.open_projects_count", ["projects.accountId"]) }} as open_projects_count,
     accounts.first_seen_at,
     accounts.last_seen_at,
     touches.last_touch_at,
@@ -96,6 +109,7 @@ left join {{ ref("stg_vitally__organizations") }} as organizations
 left join {{ ref("stg_vitally__admins") }} as owners on accounts.account_owner_id = owners.admin_id
 left join {{ ref("stg_vitally__admins") }} as csms on accounts.csm_id = csms.admin_id
 left join {{ ref("stg_vitally__admins") }} as executives on accounts.account_executive_id = executives.admin_id
+left join {{ ref("int_vitally__account_health") }} as health on accounts.account_id = health.account_id
 left join segments on accounts.account_id = segments.account_id
 left join users on accounts.account_id = users.account_id
 left join conversations on accounts.account_id = conversations.account_id

@@ -6,6 +6,11 @@ with accounts as (
         {{ dbt.listagg("accounts.name", "', '", "order by accounts.name") }} as account_names
     from {{ ref("stg_vitally__conversation_accounts") }} as links
     left join {{ ref("stg_vitally__accounts") }} as accounts on links.account_id = accounts.account_id
+    left join {{ ref("vitally__deleted_records") }} as deleted
+        on
+            links.account_id = deleted.record_id
+            and deleted.stream_name = 'accounts'
+    where deleted.record_id is null
     group by links.conversation_id
 ),
 
@@ -25,12 +30,14 @@ select
     conversations.rating,
     conversations.created_at,
     conversations.updated_at,
-    coalesce(accounts.accounts_count, 0) as accounts_count,
+    {{ vitally.counted(
+        "accounts.accounts_count", [vitally.links_of_conversations()], otherwise="accounts.accounts_count"
+    ) }} as accounts_count,
     case when accounts.accounts_count = 1 then accounts.an_account_id end as only_account_id,
     accounts.account_names,
-    coalesce(messages.messages_count, 0) as messages_count,
-    coalesce(messages.inbound_messages_count, 0) as inbound_messages_count,
-    coalesce(messages.outbound_messages_count, 0) as outbound_messages_count,
+    {{ vitally.counted("messages.messages_count", ["messages"]) }} as messages_count,
+    {{ vitally.counted("messages.inbound_messages_count", ["messages.type"]) }} as inbound_messages_count,
+    {{ vitally.counted("messages.outbound_messages_count", ["messages.type"]) }} as outbound_messages_count,
     messages.first_message_at,
     messages.last_message_at,
     messages.first_answer_at,

@@ -1,49 +1,92 @@
-{#- Only a list of ids that was read to its end proves that a record is gone, and only one made before it. -#}
-{%- set tables = {
-    "accounts": "account_id",
-    "organizations": "organization_id",
-    "users": "user_id",
-    "conversations": "conversation_id",
-    "nps_responses": "nps_response_id",
-    "notes": "note_id",
-    "tasks": "task_id",
-    "projects": "project_id",
-    "meetings": "meeting_id",
-    "custom_object_instances": "custom_object_instance_id",
-} -%}
-with records as (
-    {%- for table, key in tables.items() %}
-        select
-            '{{ table }}' as stream_name,
-            {{ key }} as record_id,
-            created_at
-        from {{ ref("stg_vitally__" ~ table) }}
-        {{ "union all" if not loop.last }}
-    {%- endfor %}
-),
-
-lists as (
+{#-
+    A record is gone when the last two lists of ids that prove anything lack it, and it was there before
+    them. What was listed is set beside what the warehouse has by a union and not by a join, which some
+    databases make of the stream alone.
+-#}
+with listed as (
     select
         stream_name,
-        max(started_at) as started_at
-    from {{ ref("stg_vitally__inventory_runs") }}
-    group by stream_name
+        record_id,
+        max(listed_at) as listed_at
+    from {{ ref("stg_vitally__inventory") }}
+    group by
+        stream_name,
+        record_id
+),
+
+proofs as (
+    select
+        runs.stream_name,
+        runs.started_at,
+        runs.record_count
+    from {{ ref("int_vitally__inventory_runs") }} as runs
+    left join listed
+        on
+            runs.stream_name = listed.stream_name
+            and runs.started_at <= listed.listed_at
+    where runs.proof_number = 2
+    group by
+        runs.stream_name,
+        runs.started_at,
+        runs.record_count
+    {# The ids may have been lost after they were listed, with their table. #}
+    having not {{ vitally.is_loss("count(listed.record_id)", "runs.record_count") }}
+),
+
+both_sides as (
+    select
+        stream_name,
+        record_id,
+        created_at,
+        cast(null as {{ dbt.type_timestamp() }}) as listed_at
+    from {{ ref("int_vitally__records") }}
+    union all
+    select
+        stream_name,
+        record_id,
+        cast(null as {{ dbt.type_timestamp() }}) as created_at,
+        listed_at
+    from listed
+),
+
+records as (
+    select
+        stream_name,
+        record_id,
+        max(created_at) as created_at,
+        max(listed_at) as listed_at
+    from both_sides
+    group by
+        stream_name,
+        record_id
+),
+
+gone as (
+    select
+        records.stream_name,
+        records.record_id,
+        records.created_at,
+        coalesce(records.listed_at, records.created_at) as known_at
+    from records
+    inner join proofs
+        on
+            records.stream_name = proofs.stream_name
+            and records.created_at < proofs.started_at
+            and coalesce(records.listed_at < proofs.started_at, true)
 )
 
 select
-    records.stream_name,
-    records.record_id,
-    records.created_at,
-    lists.started_at as missing_at
-from records
-inner join lists
+    gone.stream_name,
+    gone.record_id,
+    gone.created_at,
+    min(runs.started_at) as missing_at
+from gone
+inner join {{ ref("int_vitally__inventory_runs") }} as runs
     on
-        records.stream_name = lists.stream_name
-        and records.created_at < lists.started_at
-where not exists (
-    select 1 from {{ ref("stg_vitally__inventory") }} as inventory
-    where
-        inventory.stream_name = records.stream_name
-        and inventory.record_id = records.record_id
-        and inventory.listed_at >= lists.started_at
-)
+        gone.stream_name = runs.stream_name
+        and gone.known_at < runs.started_at
+where not runs.is_left_out
+group by
+    gone.stream_name,
+    gone.record_id,
+    gone.created_at

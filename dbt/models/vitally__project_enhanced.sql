@@ -6,8 +6,15 @@ with tasks as (
         sum(case when tasks.is_overdue then 1 else 0 end) as overdue_tasks_count
     from {{ ref("stg_vitally__task_projects") }} as links
     inner join {{ ref("vitally__task_enhanced") }} as tasks on links.task_id = tasks.task_id
-    where not tasks.is_archived
+    where
+        not tasks.is_archived
+        and not tasks.is_deleted
     group by links.project_id
+),
+
+deleted as (
+    select * from {{ ref("vitally__deleted_records") }}
+    where stream_name = 'projects'
 )
 
 select
@@ -37,9 +44,12 @@ select
     projects.actual_start_date,
     projects.actual_completion_date,
     projects.duration_in_days,
-    coalesce(tasks.tasks_count, 0) as tasks_count,
-    coalesce(tasks.open_tasks_count, 0) as open_tasks_count,
-    coalesce(tasks.overdue_tasks_count, 0) as overdue_tasks_count
+    {{ vitally.counted("tasks.tasks_count", ["tasks.projectIds|tasks.projects"]) }} as tasks_count,
+    {{ vitally.counted("tasks.open_tasks_count", ["tasks.projectIds|tasks.projects"]) }} as open_tasks_count,
+    {{ vitally.counted("tasks.overdue_tasks_count", ["tasks.projectIds|tasks.projects", "tasks.dueDate"]) }}
+        as overdue_tasks_count,
+    deleted.record_id is not null as is_deleted,
+    deleted.missing_at as deleted_before
 {{ vitally.traits_of("projects") }}
 from {{ ref("stg_vitally__projects") }} as projects
 left join {{ ref("stg_vitally__accounts") }} as accounts on projects.account_id = accounts.account_id
@@ -51,3 +61,4 @@ left join {{ ref("stg_vitally__project_categories") }} as categories
 left join {{ ref("stg_vitally__project_templates") }} as templates
     on projects.project_template_id = templates.project_template_id
 left join tasks on projects.project_id = tasks.project_id
+left join deleted on projects.project_id = deleted.record_id

@@ -1,9 +1,12 @@
 select
     cast({{ dbt.date_trunc("month", "next_renewal_at") }} as date) as renewal_month,
     count(*) as accounts_count,
-    coalesce(sum(arr), 0) as arr,
-    sum(case when is_at_risk then 1 else 0 end) as accounts_at_risk_count,
-    coalesce(sum(case when is_at_risk then arr end), 0) as arr_at_risk,
+    {{ vitally.counted("sum(arr)", ["accounts.mrr"], "number") }} as arr,
+    {{ vitally.counted("sum(case when is_at_risk then 1 else 0 end)", [vitally.health_of_accounts()]) }}
+        as accounts_at_risk_count,
+    {{ vitally.counted(
+        "sum(case when is_at_risk then arr end)", [vitally.health_of_accounts(), "accounts.mrr"], "number"
+    ) }} as arr_at_risk,
     sum(case when health_band = 'unknown' then 1 else 0 end) as accounts_without_health_count
 from {{ ref("vitally__account_enhanced") }}
 where

@@ -3,8 +3,13 @@ with projects as (
         links.task_id,
         {{ dbt.listagg("projects.name", "', '", "order by projects.name") }} as project_names
     from {{ ref("stg_vitally__task_projects") }} as links
-    inner join {{ ref("stg_vitally__projects") }} as projects on links.project_id = projects.project_id
+    inner join {{ vitally.not_deleted("projects") }} as projects on links.project_id = projects.project_id
     group by links.task_id
+),
+
+deleted as (
+    select * from {{ ref("vitally__deleted_records") }}
+    where stream_name = 'tasks'
 )
 
 select
@@ -28,17 +33,22 @@ select
     tasks.archived_at,
     tasks.archived_at is not null as is_archived,
     tasks.completed_at is null
-    and tasks.archived_at is null as is_open,
+    and tasks.archived_at is null
+    and deleted.record_id is null as is_open,
     tasks.completed_at is null
     and tasks.archived_at is null
+    and deleted.record_id is null
     and coalesce(tasks.due_date < cast({{ vitally.as_of() }} as date), false) as is_overdue,
     case
         when
             tasks.completed_at is null
             and tasks.archived_at is null
+            and deleted.record_id is null
             and tasks.due_date < cast({{ vitally.as_of() }} as date)
             then {{ dbt.datediff("tasks.due_date", "cast(" ~ vitally.as_of() ~ " as date)", "day") }}
-    end as days_overdue
+    end as days_overdue,
+    deleted.record_id is not null as is_deleted,
+    deleted.missing_at as deleted_before
 {{ vitally.traits_of("tasks") }}
 from {{ ref("stg_vitally__tasks") }} as tasks
 left join {{ ref("stg_vitally__accounts") }} as accounts on tasks.account_id = accounts.account_id
@@ -49,3 +59,4 @@ left join {{ ref("stg_vitally__task_categories") }} as categories
 left join {{ ref("stg_vitally__admins") }} as assignees on tasks.assigned_to_id = assignees.admin_id
 left join {{ ref("stg_vitally__admins") }} as finishers on tasks.completed_by_id = finishers.admin_id
 left join projects on tasks.task_id = projects.task_id
+left join deleted on tasks.task_id = deleted.record_id

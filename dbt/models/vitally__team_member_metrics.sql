@@ -19,7 +19,7 @@ assigned_tasks as (
         sum(case when completed_at is null then 1 else 0 end) as open_tasks_count,
         sum(case when completed_at is null and due_date < cast({{ vitally.as_of() }} as date) then 1 else 0 end)
             as overdue_tasks_count
-    from {{ ref("stg_vitally__tasks") }}
+    from {{ vitally.not_deleted("tasks") }} as tasks
     where archived_at is null
     group by assigned_to_id
 ),
@@ -33,7 +33,7 @@ completed_tasks as (
         round(
             cast(avg({{ dbt.datediff("created_at", "completed_at", "day") }}) as {{ dbt.type_numeric() }}), 1
         ) as average_days_to_complete
-    from {{ ref("stg_vitally__tasks") }}
+    from {{ vitally.not_deleted("tasks") }} as tasks
     where
         archived_at is null
         and completed_at is not null
@@ -44,7 +44,7 @@ projects as (
     select
         owned_by_id as admin_id,
         count(*) as open_projects_count
-    from {{ ref("stg_vitally__projects") }}
+    from {{ vitally.not_deleted("projects") }} as projects
     where
         archived_at is null
         and actual_completion_date is null
@@ -55,7 +55,7 @@ notes as (
     select
         author_id as admin_id,
         count(*) as notes_count
-    from {{ ref("stg_vitally__notes") }}
+    from {{ vitally.not_deleted("notes") }} as notes
     where archived_at is null
     group by author_id
 )
@@ -65,19 +65,24 @@ select
     admins.name,
     admins.email,
     admins.license_status,
-    coalesce(accounts.accounts_count, 0) as accounts_count,
-    coalesce(accounts.arr, 0) as arr,
-    coalesce(accounts.accounts_at_risk_count, 0) as accounts_at_risk_count,
+    {{ vitally.counted("accounts.accounts_count", ["accounts.csmId"]) }} as accounts_count,
+    {{ vitally.counted("accounts.arr", ["accounts.csmId", "accounts.mrr"], "number") }} as arr,
+    {{ vitally.counted("accounts.accounts_at_risk_count", ["accounts.csmId", vitally.health_of_accounts()]) }}
+        as accounts_at_risk_count,
     accounts.average_health_score,
-    coalesce(accounts.renewals_within_90_days_count, 0) as renewals_within_90_days_count,
-    coalesce(assigned_tasks.open_tasks_count, 0) as open_tasks_count,
-    coalesce(assigned_tasks.overdue_tasks_count, 0) as overdue_tasks_count,
-    coalesce(completed_tasks.completed_tasks_count, 0) as completed_tasks_count,
-    coalesce(completed_tasks.tasks_completed_in_time_count, 0) as tasks_completed_in_time_count,
-    coalesce(completed_tasks.tasks_completed_late_count, 0) as tasks_completed_late_count,
+    {{ vitally.counted("accounts.renewals_within_90_days_count", ["accounts.csmId", "accounts.nextRenewalDate"]) }}
+        as renewals_within_90_days_count,
+    {{ vitally.counted("assigned_tasks.open_tasks_count", ["tasks.assignedToId"]) }} as open_tasks_count,
+    {{ vitally.counted("assigned_tasks.overdue_tasks_count", ["tasks.assignedToId", "tasks.dueDate"]) }}
+        as overdue_tasks_count,
+    {{ vitally.counted("completed_tasks.completed_tasks_count", ["tasks.completedById"]) }} as completed_tasks_count,
+    {{ vitally.counted("completed_tasks.tasks_completed_in_time_count", ["tasks.completedById", "tasks.dueDate"]) }}
+        as tasks_completed_in_time_count,
+    {{ vitally.counted("completed_tasks.tasks_completed_late_count", ["tasks.completedById", "tasks.dueDate"]) }}
+        as tasks_completed_late_count,
     completed_tasks.average_days_to_complete,
-    coalesce(projects.open_projects_count, 0) as open_projects_count,
-    coalesce(notes.notes_count, 0) as notes_count
+    {{ vitally.counted("projects.open_projects_count", ["projects.ownedByVitallyUserId"]) }} as open_projects_count,
+    {{ vitally.counted("notes.notes_count", ["notes.authorId"]) }} as notes_count
 from {{ ref("stg_vitally__admins") }} as admins
 left join accounts on admins.admin_id = accounts.admin_id
 left join assigned_tasks on admins.admin_id = assigned_tasks.admin_id

@@ -6,6 +6,11 @@ with accounts as (
         {{ dbt.listagg("accounts.name", "', '", "order by accounts.name") }} as account_names
     from {{ ref("stg_vitally__user_accounts") }} as links
     left join {{ ref("stg_vitally__accounts") }} as accounts on links.account_id = accounts.account_id
+    left join {{ ref("vitally__deleted_records") }} as deleted
+        on
+            links.account_id = deleted.record_id
+            and deleted.stream_name = 'accounts'
+    where deleted.record_id is null
     group by links.user_id
 ),
 
@@ -17,6 +22,11 @@ organizations as (
     from {{ ref("stg_vitally__user_organizations") }} as links
     left join {{ ref("stg_vitally__organizations") }} as organizations
         on links.organization_id = organizations.organization_id
+    left join {{ ref("vitally__deleted_records") }} as deleted
+        on
+            links.organization_id = deleted.record_id
+            and deleted.stream_name = 'organizations'
+    where deleted.record_id is null
     group by links.user_id
 ),
 
@@ -33,7 +43,7 @@ responses as (
         user_id,
         count(*) as nps_responses_count,
         count(score) as nps_answers_count
-    from {{ ref("stg_vitally__nps_responses") }}
+    from {{ vitally.not_deleted("nps_responses") }} as responses
     group by user_id
 ),
 
@@ -43,7 +53,7 @@ meetings as (
         count(distinct meetings.meeting_id) as meetings_count,
         max(meetings.start_at) as last_meeting_at
     from {{ ref("stg_vitally__meeting_participants") }} as participants
-    inner join {{ ref("stg_vitally__meetings") }} as meetings
+    inner join {{ vitally.not_deleted("meetings") }} as meetings
         on participants.meeting_id = meetings.meeting_id
     where
         meetings.archived_at is null
@@ -70,21 +80,24 @@ select
     users.last_inbound_message_at,
     users.last_outbound_message_at,
     users.deactivated_at,
-    users.deactivated_at is null as is_active,
+    not {{ vitally.is_past("users.deactivated_at") }}
+    and deleted.record_id is null as is_active,
     users.is_unsubscribed_from_conversations,
     users.is_permanently_bounced,
-    coalesce(accounts.accounts_count, 0) as accounts_count,
+    {{ vitally.counted("accounts.accounts_count", [vitally.links_of_users()]) }} as accounts_count,
     case when accounts.accounts_count = 1 then accounts.an_account_id end as only_account_id,
     accounts.account_names,
-    coalesce(organizations.organizations_count, 0) as organizations_count,
+    {{ vitally.counted(
+        "organizations.organizations_count", ["users.organizationIds|users.organizations"]
+    ) }} as organizations_count,
     organizations.organization_names,
     segments.segment_names,
     users.nps_last_score,
     users.nps_last_feedback,
     users.nps_last_responded_at,
-    coalesce(responses.nps_responses_count, 0) as nps_responses_count,
-    coalesce(responses.nps_answers_count, 0) as nps_answers_count,
-    coalesce(meetings.meetings_count, 0) as meetings_count,
+    {{ vitally.counted("responses.nps_responses_count", ["nps_responses.userId"]) }} as nps_responses_count,
+    {{ vitally.counted("responses.nps_answers_count", ["nps_responses.userId"]) }} as nps_answers_count,
+    {{ vitally.counted("meetings.meetings_count", ["meetings.participants"]) }} as meetings_count,
     meetings.last_meeting_at,
     deleted.record_id is not null as is_deleted,
     deleted.missing_at as deleted_before

@@ -55,10 +55,15 @@ class Truth:
         """The rows of a stream that are not archived."""
         return [row for row in self.rows(stream) if not row["archivedAt"]]
 
+    def churned(self, account: Row) -> bool:
+        """Whether an account has churned, and will not only do so."""
+        when = moment(account["churnedAt"])
+        return bool(when and when <= self.now)
+
     def at_risk(self, account: Row) -> bool:
         """Whether an account is at risk."""
         health = account["healthScore"]
-        return not account["churnedAt"] and health is not None and health < POOR
+        return not self.churned(account) and health is not None and health < POOR
 
     def is_open(self, task: Row) -> bool:
         """Whether a task that is not archived has yet to be done."""
@@ -106,7 +111,7 @@ def health_by_segment(truth: Truth) -> Answer:
     groups = defaultdict(list)
     for account in truth.accounts.values():
         for segment in account["segments"]:
-            if not account["churnedAt"]:
+            if not truth.churned(account):
                 groups[segment["name"]].append(account["healthScore"])
     return [
         (name, len(scores), mean(scores), sum(s is not None and s < POOR for s in scores))
@@ -123,7 +128,7 @@ def mean(values: Iterable[float | None]) -> float | None:
 def renewals(truth: Truth) -> Answer:
     groups = defaultdict(list)
     for account in truth.accounts.values():
-        if account["nextRenewalDate"] and not account["churnedAt"]:
+        if account["nextRenewalDate"] and not truth.churned(account):
             groups[month(account["nextRenewalDate"])].append(account)
     return [
         (
@@ -172,7 +177,7 @@ def last_touch(truth: Truth) -> Answer:
             (truth.today - touches[key][0].date()).days if key in touches else None,
         )
         for key, account in truth.accounts.items()
-        if not account["churnedAt"]
+        if not truth.churned(account)
     ]
 
 
@@ -182,7 +187,7 @@ def workload(truth: Truth) -> Answer:
         accounts = [
             account
             for account in truth.accounts.values()
-            if account["csmId"] == key and not account["churnedAt"]
+            if account["csmId"] == key and not truth.churned(account)
         ]
         tasks = [task for task in truth.live("tasks") if task["assignedToId"] == key]
         projects = [p for p in truth.live("projects") if p["ownedByVitallyUserId"] == key]
@@ -278,7 +283,7 @@ def churned(truth: Truth) -> Answer:
             None if account["mrr"] is None else arr([account]),
         )
         for account in truth.accounts.values()
-        if account["churnedAt"]
+        if truth.churned(account)
     ]
 
 

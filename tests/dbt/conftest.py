@@ -6,14 +6,15 @@ import re
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from harness.postgres import postgres_in
-from harness.support import catalog, config_for, run_tap
+from harness.support import Result, Row, catalog, config_for, run_tap
 from sandbox import Clock, World, serve
+from tap_vitally.streams import INVENTORIED
 from tests.dbt.answers import Truth
 from tests.dbt.warehouses import Warehouse, as_of, duckdb_warehouse, postgres_warehouse
 
@@ -39,68 +40,125 @@ TRAITS = {
 }
 EVERYTHING, BARE = "everything", "bare"
 """Schemas: one with all that the package can use, one with what is selected by default."""
+DAY = 86_400
+RESOURCES = {"nps_responses": "npsResponses"}
+"""What the sandbox calls a resource, where the stream has another name."""
 
 
 @dataclass(frozen=True)
 class Built:
     """What there is to compare."""
 
+    first: Truth
+    """What was true on the first day, when the late scores were read."""
     truth: Truth
     duckdb: Warehouse
     postgres: Warehouse
     gone: Mapping[str, str]
+    """One record of each stream that was deleted on the second day."""
 
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
+    """Build the models after three days.
+
+    On the first, dbt runs before the health scores are read; on the second, records are deleted and
+    only lists of ids and scores are read; on the third, everything is, the scores again after the
+    rest. Scores move between the reading of accounts and that of scores.
+    """
     folder = tmp_path_factory.mktemp("dbt")
     world = World(seed=3, accounts=24, clock=Clock(START), sizes={"npsResponses": 72})
+    world.update("accounts", world.ids("accounts")[7], churnedAt="2026-05-01T00:00:00.000Z")
     streams = {
         entry["stream"]
         for entry in catalog()["streams"]
-        if not re.match("(account|organization)_(?!conv|nps|health)", entry["stream"])
+        if not re.match("(account|organization)_(?!conv|nps)", entry["stream"])
     }
-    gone = {name: world.ids(name)[4] for name in ("conversations", "users")}
+    scores, lists = {"account_health_scores"}, {"inventory", "inventory_runs"}
     with serve(world) as sandbox:
         full = config_for(
             sandbox.url,
             survey_ids=world.ids("surveys"),
-            inventory_resources=["accounts", "users", "conversations"],
+            inventory_resources=list(INVENTORIED),
             trait_columns=True,
+            embedded_objects="reference",
         )
-        first = run_tap(folder, {**full, "embedded_objects": "reference"}, select=streams)
+
+        def read(select: set[str], state: Row | None = None) -> Result:
+            done = run_tap(folder, full, select=select, state=state)
+            assert done.returncode == 0, done.stderr
+            return done
+
+        one = read(streams)
+        _move_scores(world, 0)
+        late = read(scores).stdout
+        first = Truth(world)
+        world.clock.advance(DAY)
+        gone = {stream: _delete(world, stream) for stream in INVENTORIED}
+        late += read(lists).stdout
+        world.clock.advance(DAY)
+        last = read(streams, one.state).stdout
+        _move_scores(world, 1)
+        last += read(scores).stdout
         bare = run_tap(folder, config_for(sandbox.url), default_selection=True)
-        assert first.returncode == bare.returncode == 0, first.stderr + bare.stderr
+        assert bare.returncode == 0, bare.stderr
+    now = START + timedelta(days=2)
     with postgres_in(tmp_path_factory.mktemp("postgres")) as address:
         built = Built(
-            Truth(world), duckdb_warehouse(folder), postgres_warehouse(folder, address), gone
+            first,
+            Truth(world),
+            duckdb_warehouse(folder),
+            postgres_warehouse(folder, address),
+            gone,
         )
-        everything = _without(first.stdout, gone)
         variables = {
             **{f"vitally__using_{name}": True for name in OPTIONAL},
-            **as_of(START),
             "vitally__traits": TRAITS,
         }
 
         def prepare(warehouse: Warehouse) -> None:
-            warehouse.load(everything, EVERYTHING)
-            warehouse.dbt("build", schema=EVERYTHING, variables=variables)
+            warehouse.load(one.stdout, EVERYTHING)
+            health = ("run", "--select", "+vitally__account_health_daily")
+            warehouse.dbt(*health, schema=EVERYTHING, variables={**variables, **as_of(START)})
+            warehouse.load(late, EVERYTHING)
+            warehouse.load(last, EVERYTHING)
+            warehouse.dbt("build", schema=EVERYTHING, variables={**variables, **as_of(now)})
 
         with ThreadPoolExecutor() as pool:
             both = pool.map(prepare, (built.duckdb, built.postgres))
             list(both)
         built.duckdb.load(bare.stdout, BARE)
-        built.duckdb.dbt("run", schema=BARE, variables=as_of(START))
+        built.duckdb.dbt("run", schema=BARE, variables=as_of(now))
         yield built
 
 
-def _without(messages: str, gone: Mapping[str, str]) -> str:
-    """What the tap wrote, but for the ids that an inventory would lack had they been deleted."""
-    return "".join(
-        f"{line}\n"
-        for line in messages.splitlines()
-        if not ('"stream":"inventory"' in line and any(key in line for key in gone.values()))
-    )
+def has_overall(account: str) -> bool:
+    """Whether the sandbox's breakdown of an account holds its overall score."""
+    return int(account[-4:], 16) % 5 == 0
+
+
+def _move_scores(world: World, turn: int) -> None:
+    """Let the scores of accounts with an overall score in the breakdown fall, and rise again."""
+    moved = [key for key in world.ids("accounts") if has_overall(key)]
+    assert len(moved) > 1
+    for number, key in enumerate(moved):
+        world.set_health(key, 0.5 if (number + turn) % 2 else 9.5)
+
+
+def _delete(world: World, stream: str) -> str:
+    """Delete a record that counts: one that is open, overdue or at risk, where there is one."""
+    truth = Truth(world)
+    telling = {
+        "tasks": [task["id"] for task in truth.live("tasks") if truth.is_overdue(task)],
+        "accounts": [key for key, account in truth.accounts.items() if truth.at_risk(account)],
+        "projects": [row["id"] for row in truth.live("projects") if not truth.is_done(row)],
+        "notes": [row["id"] for row in truth.live("notes") if row["accountId"]],
+        "meetings": [row["id"] for row in truth.live("meetings")],
+    }
+    resource = RESOURCES.get(stream, stream)
+    key: str = telling.get(stream, world.ids(resource)[4:])[0]
+    world.delete(resource, key)
+    return key
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ import yaml
 
 from harness.support import ROOT, Row, catalog
 from tests.dbt.answers import ANSWERS, GOOD, POOR, Truth, moment, rate
-from tests.dbt.conftest import BARE, START, Built, Models
+from tests.dbt.conftest import BARE, START, Built, Models, has_overall
 from tests.dbt.warehouses import DBT, by_sort, even
 
 
@@ -78,7 +79,10 @@ def test_staging_has_every_row(all_models: Models, built: Built) -> None:
         stream: all_models.query(f"SELECT count(*) FROM stg_vitally__{stream}")[0][0]  # noqa: S608
         for stream in selected
     }
-    assert counts == {stream: len(built.truth.rows(stream)) for stream in selected}
+    kept = {} if all_models.schema == BARE else dict.fromkeys(built.gone, 1)
+    assert counts == {
+        stream: len(built.truth.rows(stream)) + kept.get(stream, 0) for stream in selected
+    }
 
 
 # What hides in arrays
@@ -105,7 +109,8 @@ def pairs(rows: list[Row], key: str) -> set[tuple[str, str]]:
 )
 def test_links(all_models: Models, link: tuple[str, str, str], built: Built) -> None:
     table, stream, key = link
-    found = all_models.query(f"SELECT * FROM stg_vitally__{table}")  # noqa: S608
+    rows = all_models.query(f"SELECT * FROM stg_vitally__{table}")  # noqa: S608
+    found = [row for row in rows if row[0] != built.gone.get(stream)]
     wanted = pairs(built.truth.rows(stream), key)
     assert wanted
     assert len(found) == len(wanted)
@@ -113,10 +118,11 @@ def test_links(all_models: Models, link: tuple[str, str, str], built: Built) -> 
 
 
 def test_participants_of_meetings(models: Models, built: Built) -> None:
-    found = models.query(
+    rows = models.query(
         "SELECT meeting_id, participant_id, user_id, admin_id, email, participant_type"
         " FROM stg_vitally__meeting_participants"
     )
+    found = [row for row in rows if row[0] != built.gone["meetings"]]
     fields = ("id", "userId", "vitallyUserId", "email", "type")
     wanted = [
         (meeting["id"], *(person.get(each) for each in fields))
@@ -127,9 +133,10 @@ def test_participants_of_meetings(models: Models, built: Built) -> None:
 
 
 def test_traits_are_unpivoted_with_their_labels(models: Models, built: Built) -> None:
-    found = models.query(
+    rows = models.query(
         "SELECT account_id, path, label, value_type, value_number FROM stg_vitally__account_traits"
     )
+    found = [row for row in rows if row[0] != built.gone["accounts"]]
     labels = {
         row["path"]: row["label"]
         for row in built.truth.rows("custom_fields")
@@ -157,7 +164,7 @@ def test_traits_are_unpivoted_with_their_labels(models: Models, built: Built) ->
 def test_traits_that_are_chosen_are_columns(models: Models, built: Built) -> None:
     found = models.query(
         "SELECT account_id, trait_tier, renewal_date, contract_start_at, trait_usage_mrr, trait_beta"
-        " FROM vitally__account_enhanced"
+        " FROM vitally__account_enhanced WHERE NOT is_deleted"
     )
     wanted = []
     for key, account in built.truth.accounts.items():
@@ -178,7 +185,9 @@ def test_traits_that_are_chosen_are_columns(models: Models, built: Built) -> Non
 
 
 def test_trait_columns_of_the_tap_pass_through(models: Models, built: Built) -> None:
-    found = models.query("SELECT account_id, trait_next_step FROM vitally__account_enhanced")
+    found = models.query(
+        "SELECT account_id, trait_next_step FROM vitally__account_enhanced WHERE NOT is_deleted"
+    )
     wanted = [
         (key, account["traits"].get("vitally.custom.nextStep"))
         for key, account in built.truth.accounts.items()
@@ -191,7 +200,7 @@ def test_accounts_know_who_and_how_much(models: Models, built: Built) -> None:
     found = models.query(
         "SELECT account_id, organization_name, csm_name, account_owner_name, arr, open_tasks_count,"
         " overdue_tasks_count, active_users_count, health_band, is_at_risk, is_churned"
-        " FROM vitally__account_enhanced"
+        " FROM vitally__account_enhanced WHERE NOT is_deleted"
     )
     organizations = {row["id"]: row["name"] for row in truth.rows("organizations")}
 
@@ -220,7 +229,7 @@ def test_accounts_know_who_and_how_much(models: Models, built: Built) -> None:
                 len(users),
                 band(account["healthScore"]),
                 truth.at_risk(account),
-                bool(account["churnedAt"]),
+                truth.churned(account),
             )
         )
     assert by_sort(found) == by_sort(wanted)
@@ -236,7 +245,8 @@ def test_without_lists_an_answer_counts_for_each_account_of_its_user(
     scores: dict[str, list[int | None]] = {}
     shared = set()
     for response in built.truth.rows("nps_responses"):
-        accounts = {each["id"] for each in users[response["userId"]]["accounts"]}
+        asked = users.get(response["userId"], {"accounts": []})
+        accounts = {each["id"] for each in asked["accounts"]}
         for key in accounts if response["target"] == "accounts" else ():
             scores.setdefault(key, []).append(response["score"])
             shared |= {key} if len(accounts) > 1 else set()
@@ -268,7 +278,7 @@ def test_conversations_count_their_messages_and_the_time_to_an_answer(
 ) -> None:
     found = models.query(
         "SELECT conversation_id, accounts_count, messages_count, minutes_to_first_answer"
-        " FROM vitally__conversation_enhanced"
+        " FROM vitally__conversation_enhanced WHERE NOT is_deleted"
     )
     links = [row["id"] for row in built.truth.rows("account_conversations")]
     wanted = []
@@ -293,9 +303,14 @@ def test_conversations_count_their_messages_and_the_time_to_an_answer(
 
 def test_what_is_gone_is_flagged(models: Models, built: Built) -> None:
     listed = models.query("SELECT stream_name, record_id FROM vitally__deleted_records")
+    assert len(listed) == len(built.gone)
     assert dict(listed) == built.gone
-    flagged = models.query("SELECT user_id FROM vitally__user_enhanced WHERE is_deleted")
-    assert flagged == [(built.gone["users"],)]
+    for noun in ("account", "user", "conversation", "task", "project"):
+        flagged = models.query(
+            f"SELECT {noun}_id, deleted_before FROM vitally__{noun}_enhanced WHERE is_deleted"  # noqa: S608
+        )
+        second_day = (START + timedelta(days=1)).replace(tzinfo=None)
+        assert flagged == [(built.gone[f"{noun}s"], second_day)]
 
 
 def test_a_stream_that_has_just_run_is_fresh(models: Models) -> None:
@@ -304,12 +319,114 @@ def test_a_stream_that_has_just_run_is_fresh(models: Models) -> None:
     assert {status for _, status in found} == {"fresh"}
 
 
-def test_health_has_a_row_for_the_day(models: Models, built: Built) -> None:
+def test_what_is_deleted_counts_nowhere(models: Models, built: Built) -> None:
+    """Neither in the open tasks of an assignee nor in the numbers of a user."""
+    truth = built.truth
     found = models.query(
-        "SELECT account_id, observed_on, health_score FROM vitally__account_health_daily"
+        "SELECT admin_id, open_tasks_count, overdue_tasks_count, completed_tasks_count,"
+        " open_projects_count, notes_count FROM vitally__team_member_metrics"
     )
+    wanted = []
+    for key in truth.names:
+        tasks = [task for task in truth.live("tasks") if task["assignedToId"] == key]
+        wanted.append(
+            (
+                key,
+                sum(map(truth.is_open, tasks)),
+                sum(map(truth.is_overdue, tasks)),
+                sum(task["completedById"] == key for task in truth.live("tasks")),
+                sum(
+                    project["ownedByVitallyUserId"] == key and not truth.is_done(project)
+                    for project in truth.live("projects")
+                ),
+                sum(note["authorId"] == key for note in truth.live("notes")),
+            )
+        )
+    assert by_sort(found) == by_sort(wanted)
+    found = models.query(
+        "SELECT user_id, accounts_count, organizations_count, nps_answers_count, meetings_count"
+        " FROM vitally__user_enhanced WHERE NOT is_deleted"
+    )
+    asked = Counter(
+        row["userId"] for row in truth.rows("nps_responses") if row["score"] is not None
+    )
+    met: Counter[str] = Counter()
+    for meeting in truth.live("meetings"):
+        start = moment(meeting["startDateTime"] or f"{meeting['startDate']}T00:00:00Z")
+        if start and start <= truth.now:
+            met.update({person.get("userId") for person in meeting["participants"]})
+    numbers = [
+        (
+            row["id"],
+            len(row["accounts"]),
+            len(row["organizations"]),
+            asked[row["id"]],
+            met[row["id"]],
+        )
+        for row in truth.rows("users")
+    ]
+    assert by_sort(found) == by_sort(numbers)
+    active = models.query("SELECT is_active FROM vitally__user_enhanced WHERE is_deleted")
+    assert active == [(False,)]
+
+
+def test_the_fresher_score_counts_and_says_how_old_it_is(models: Models, built: Built) -> None:
+    found = models.query(
+        "SELECT account_id, health_score, is_at_risk,"
+        " CASE WHEN account_id IN (SELECT account_id FROM stg_vitally__account_health_scores)"
+        " THEN cast(health_score_as_of AS varchar) END"
+        " FROM vitally__account_enhanced WHERE NOT is_deleted"
+    )
+    today = str(built.truth.now)
+    scored = [row for row in found if has_overall(row[0])]
+    assert {row[3] for row in scored if row[1] is not None} == {today}
     wanted = [
-        (key, START.date(), even(account["healthScore"]))
+        (key, even(account["healthScore"]), built.truth.at_risk(account))
         for key, account in built.truth.accounts.items()
     ]
+    assert by_sort([row[:3] for row in found]) == by_sort(wanted)
+
+
+def test_a_day_keeps_what_comes_late(models: Models, built: Built) -> None:
+    """On the first day dbt had run before the scores were read, and after they had moved."""
+    found = models.query(
+        "SELECT account_id, observed_on, health_score, breakdown IS NOT NULL, mrr, is_churned"
+        " FROM vitally__account_health_daily"
+    )
+    wanted = [
+        (
+            key,
+            truth.today,
+            even(account["healthScore"]),
+            int(key[-4:], 16) % 5 != 4,
+            even(account["mrr"]),
+            truth.churned(account),
+        )
+        for truth in (built.first, built.truth)
+        for key, account in truth.accounts.items()
+    ]
     assert by_sort(found) == by_sort(wanted)
+
+
+def test_what_nobody_read_is_not_zero(bare: Models) -> None:
+    """Without messages and the lists below accounts, nothing tells of conversations."""
+    unknown = {
+        "vitally__account_enhanced": {"conversations_count"},
+        "vitally__conversation_enhanced": {
+            "accounts_count",
+            "messages_count",
+            "inbound_messages_count",
+            "outbound_messages_count",
+        },
+        "vitally__user_enhanced": set(),
+        "vitally__project_enhanced": set(),
+        "vitally__team_member_metrics": set(),
+    }
+    for model, nulls in unknown.items():
+        counts = [name for name in described()[model] if name.endswith("_count")]
+        for count in counts:
+            found = bare.query(
+                f"SELECT count(*) > 0, count({count}), count(*) FROM {model}"  # noqa: S608
+            )
+            assert found[0][0]
+            assert found[0][1] == (0 if count in nulls else found[0][2]), (model, count)

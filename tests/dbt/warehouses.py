@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -41,6 +41,8 @@ class Warehouse:
     fetch: Callable[[str, list[str]], list[tuple[Any, ...]]]
     write: Callable[[str, list[tuple[Any, ...]]], None]
     folder: Path
+    failed: set[str] = field(default_factory=set)
+    """The tests that failed, where a build was to fail."""
 
     def load(self, messages: str, schema: str) -> None:
         """Load what the tap has written."""

@@ -1,6 +1,6 @@
 {#- An answer about an organization is not one about its accounts, so only the list of accounts counts. -#}
 with responses as (
-    select * from {{ ref("stg_vitally__nps_responses") }}
+    select * from {{ vitally.not_deleted("nps_responses") }} as responses
     where target is null or target <> 'organization'
 ),
 
@@ -46,3 +46,8 @@ select
     ) = 1 as is_latest_of_user
 from links
 inner join responses on links.nps_response_id = responses.nps_response_id
+left join {{ ref("vitally__deleted_records") }} as deleted
+    on
+        links.account_id = deleted.record_id
+        and deleted.stream_name = 'accounts'
+where deleted.record_id is null

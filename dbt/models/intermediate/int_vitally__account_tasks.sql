@@ -5,7 +5,7 @@ select
     sum(case when completed_at is null and due_date < cast({{ vitally.as_of() }} as date) then 1 else 0 end)
         as overdue_tasks_count,
     sum(case when completed_at is not null then 1 else 0 end) as completed_tasks_count
-from {{ ref("stg_vitally__tasks") }}
+from {{ vitally.not_deleted("tasks") }} as tasks
 where
     account_id is not null
     and archived_at is null

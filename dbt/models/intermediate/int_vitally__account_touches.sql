@@ -19,6 +19,11 @@ with messages as (
     from {{ ref("stg_vitally__messages") }} as messages
     inner join {{ ref("stg_vitally__conversation_accounts") }} as links
         on messages.conversation_id = links.conversation_id
+    left join {{ ref("vitally__deleted_records") }} as deleted
+        on
+            messages.conversation_id = deleted.record_id
+            and deleted.stream_name = 'conversations'
+    where deleted.record_id is null
 ),
 
 notes as (
@@ -26,7 +31,7 @@ notes as (
         account_id,
         'note' as touch_type,
         coalesce(noted_at, created_at) as touched_at
-    from {{ ref("stg_vitally__notes") }}
+    from {{ vitally.not_deleted("notes") }} as notes
     where archived_at is null
 ),
 
@@ -35,7 +40,7 @@ meetings as (
         links.account_id,
         'meeting' as touch_type,
         coalesce(meetings.start_at, cast(meetings.start_date as {{ dbt.type_timestamp() }})) as touched_at
-    from {{ ref("stg_vitally__meetings") }} as meetings
+    from {{ vitally.not_deleted("meetings") }} as meetings
     inner join {{ ref("stg_vitally__meeting_accounts") }} as links
         on meetings.meeting_id = links.meeting_id
     where

@@ -1,5 +1,5 @@
 with responses as (
-    select * from {{ ref("stg_vitally__nps_responses") }}
+    select * from {{ vitally.not_deleted("nps_responses") }} as responses
     where target = 'organization'
 ),
 
@@ -45,3 +45,8 @@ select
     ) = 1 as is_latest_of_user
 from links
 inner join responses on links.nps_response_id = responses.nps_response_id
+left join {{ ref("vitally__deleted_records") }} as deleted
+    on
+        links.organization_id = deleted.record_id
+        and deleted.stream_name = 'organizations'
+where deleted.record_id is null

@@ -4,5 +4,6 @@
         ("observedOn", "date", "observed_on"),
         ("observedAt", "timestamp", "observed_at"),
         ("breakdown", "json", "breakdown"),
+        (var("vitally_loaded_at"), "timestamp", "loaded_at"),
     ], ["accountId", "observedOn"])
 }}

@@ -27,5 +27,6 @@
         ("lastOutboundMessageTimestamp", "timestamp", "last_outbound_message_at"),
         ("firstPaidDate", "timestamp", "first_paid_at"),
         ("traits", "json", "traits"),
+        (var("vitally_loaded_at"), "timestamp", "loaded_at"),
     ])
 }}

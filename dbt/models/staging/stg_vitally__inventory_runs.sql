@@ -4,5 +4,7 @@
         ("startedAt", "timestamp", "started_at"),
         ("finishedAt", "timestamp", "finished_at"),
         ("count", "integer", "record_count"),
+        ("countBefore", "integer", "count_before"),
+        ("suspect", "boolean", "is_suspect"),
     ], ["resource", "startedAt"])
 }}

@@ -1,0 +1,44 @@
+{#-
+    A score moves without updatedAt, so the one in accounts is as old as the row. The fresher of the two
+    counts: by when the loader stored them, or, without that, by when the API says that each was so.
+-#}
+with scores as (
+    select
+        account_id,
+        {{ vitally.overall_score("breakdown") }} as health_score,
+        coalesce(observed_at, cast(observed_on as {{ dbt.type_timestamp() }})) as observed_at,
+        loaded_at,
+        row_number() over (
+            partition by account_id
+            order by observed_on desc
+        ) as snapshot_number
+    from {{ ref("stg_vitally__account_health_scores") }}
+),
+
+compared as (
+    select
+        accounts.account_id,
+        accounts.health_score as own_score,
+        coalesce(accounts.loaded_at, accounts.updated_at) as own_score_as_of,
+        scores.health_score,
+        scores.observed_at,
+        scores.health_score is not null and coalesce(
+            scores.loaded_at >= accounts.loaded_at,
+            scores.observed_at >= accounts.updated_at,
+            accounts.health_score is null
+        ) as is_fresher
+    from {{ ref("stg_vitally__accounts") }} as accounts
+    left join scores
+        on
+            accounts.account_id = scores.account_id
+            and scores.snapshot_number = 1
+)
+
+select
+    account_id,
+    case when is_fresher then health_score else own_score end as health_score,
+    case
+        when is_fresher then observed_at
+        when own_score is not null then own_score_as_of
+    end as health_score_as_of
+from compared

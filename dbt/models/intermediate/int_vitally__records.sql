@@ -1,0 +1,8 @@
+{%- for table, key in vitally.inventoried().items() %}
+select
+    '{{ table }}' as stream_name,
+    {{ key }} as record_id,
+    created_at
+from {{ ref("stg_vitally__" ~ table) }}
+{{ "union all" if not loop.last }}
+{%- endfor %}

@@ -1,0 +1,27 @@
+with ids as (
+    select
+        runs.stream_name,
+        count(inventory.record_id) as listed_count
+    from {{ ref("int_vitally__inventory_runs") }} as runs
+    left join {{ ref("stg_vitally__inventory") }} as inventory
+        on
+            runs.stream_name = inventory.stream_name
+            and runs.started_at <= inventory.listed_at
+    where runs.run_number = 1
+    group by runs.stream_name
+)
+
+select
+    runs.stream_name,
+    runs.started_at as last_list_at,
+    runs.record_count as last_list_count,
+    runs.count_before,
+    ids.listed_count,
+    case
+        when runs.is_left_out and not coalesce(runs.record_count + coalesce(runs.count_before, 0) = 0, false) then 'short'
+        when {{ vitally.is_loss("ids.listed_count", "runs.record_count") }} then 'lost'
+        else 'whole'
+    end as status
+from {{ ref("int_vitally__inventory_runs") }} as runs
+inner join ids on runs.stream_name = ids.stream_name
+where runs.run_number = 1

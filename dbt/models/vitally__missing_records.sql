@@ -1,0 +1,59 @@
+{#- What the last list of ids has and the warehouse has not: rows lost with a table, or never loaded. -#}
+{%- set told = [] -%}
+{%- for table in vitally.inventoried() -%}
+    {# With custom_object_streams each custom object has a table of its own. #}
+    {%- if (
+        var("vitally__using_" ~ table, true)
+        and table not in var("vitally__partial_streams")
+        and not (execute and table == "custom_object_instances" and vitally.table_of(table) is none)
+    ) -%}
+        {%- do told.append("'" ~ table ~ "'") -%}
+    {%- endif -%}
+{%- endfor -%}
+with ends as (
+    select
+        stream_name,
+        started_at
+    from {{ ref("int_vitally__inventory_runs") }}
+    where run_number = 1
+),
+
+last_seen as (
+    {# Without inventory_runs, the last run is the one that saw an id last. #}
+    select
+        stream_name,
+        max(listed_at) as listed_at
+    from {{ ref("stg_vitally__inventory") }}
+    group by stream_name
+),
+
+both_sides as (
+    select
+        inventory.stream_name,
+        inventory.record_id,
+        inventory.listed_at,
+        0 as is_there
+    from {{ ref("stg_vitally__inventory") }} as inventory
+    inner join last_seen on inventory.stream_name = last_seen.stream_name
+    left join ends on inventory.stream_name = ends.stream_name
+    where
+        inventory.listed_at >= coalesce(ends.started_at, last_seen.listed_at)
+        and inventory.stream_name in ({{ told | join(", ") or "''" }})
+    union all
+    select
+        stream_name,
+        record_id,
+        cast(null as {{ dbt.type_timestamp() }}) as listed_at,
+        1 as is_there
+    from {{ ref("int_vitally__records") }}
+)
+
+select
+    stream_name,
+    record_id,
+    max(listed_at) as listed_at
+from both_sides
+group by
+    stream_name,
+    record_id
+having max(is_there) = 0

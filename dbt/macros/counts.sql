@@ -4,7 +4,7 @@
     `needs` lists what has to be in the warehouse: a stream, or a property of one as stream.property, with
     | between those of which one is enough. `otherwise` is the value where something is lacking.
 -#}
-{% macro counted(value, needs, type="integer", otherwise=none) %}
+{% macro counted(value, needs, otherwise=none) %}
     {%- set lacking = [] -%}
     {%- for need in needs -%}
         {%- set found = [] -%}
@@ -19,7 +19,7 @@
         {%- endfor -%}
         {%- if not found -%} {%- do lacking.append(need) -%} {%- endif -%}
     {%- endfor -%}
-    {%- if lacking -%} {{ return(otherwise or "cast(null as " ~ vitally.type_of(type) ~ ")") }} {%- endif -%}
+    {%- if lacking -%} {{ return(otherwise or "case when 1 = 0 then " ~ value ~ " end") }} {%- endif -%}
     {{ return("coalesce(" ~ value ~ ", 0)") }}
 {% endmacro %}
 

@@ -82,7 +82,9 @@ select
     {# What is deleted is left out of vitally__account_nps, so nothing there does not mean 0. #}
     case
         when deleted.record_id is null
-            then {{ vitally.counted("nps.answers_count", ["nps_responses", "account_nps_responses|" ~ vitally.links_of_users()]) }}
+            then {{ vitally.counted(
+                "nps.answers_count", ["nps_responses", "account_nps_responses|" ~ vitally.links_of_users()]
+            ) }}
     end as nps_answers_count,
     nps.last_answered_at as nps_last_answered_at,
     accounts.users_count,

@@ -11,14 +11,18 @@
     run. A breakdown that was read after the row of its day was made is merged into that.
 -#}
 {%- set made = vitally.columns_of(this) if is_incremental() else {} -%}
-{%- set kept = {
+{%- set kept = [] -%}
+{%- for name, type in {
     "health_score": "number",
     "health_score_as_of": "timestamp",
     "mrr": "number",
     "is_churned": "boolean",
     "breakdown": "json",
     "breakdown_at": "timestamp",
-} -%}
+}.items() -%}
+    {%- set none_of_it = "cast(null as " ~ vitally.type_of(type) ~ ") as " ~ name -%}
+    {%- do kept.append(name if vitally.spelled_alike(name) in made else none_of_it) -%}
+{%- endfor -%}
 with today as (
     select
         accounts.account_id,
@@ -44,16 +48,10 @@ breakdowns as (
 kept as (
     select
         account_id,
-        observed_on
-        {%- for name, type in kept.items() %},
-        {{ name if vitally.spelled_alike(name) in made else "cast(null as " ~ vitally.type_of(type) ~ ")" }} as {{ name }}
-        {%- endfor %}
-    {%- if is_incremental() %}
-    from {{ this }}
-    {%- else %}
-    from today
-    where 1 = 0
-    {%- endif %}
+        observed_on,
+        {{ kept | join(",\n        ") }}
+    from {{ this if is_incremental() else "today" }}
+    where {{ "1 = 1" if is_incremental() else "1 = 0" }}
 ),
 
 days as (

@@ -18,7 +18,9 @@ select
     runs.count_before,
     ids.listed_count,
     case
-        when runs.is_left_out and not coalesce(runs.record_count + coalesce(runs.count_before, 0) = 0, false) then 'short'
+        {# Where there is nothing, an empty list is right. #}
+        when runs.is_left_out and not coalesce(runs.record_count + coalesce(runs.count_before, 0) = 0, false)
+            then 'short'
         when {{ vitally.is_loss("ids.listed_count", "runs.record_count") }} then 'lost'
         else 'whole'
     end as status

@@ -66,7 +66,7 @@ select
     admins.email,
     admins.license_status,
     {{ vitally.counted("accounts.accounts_count", ["accounts.csmId"]) }} as accounts_count,
-    {{ vitally.counted("accounts.arr", ["accounts.csmId", "accounts.mrr"], "number") }} as arr,
+    {{ vitally.counted("accounts.arr", ["accounts.csmId", "accounts.mrr"]) }} as arr,
     {{ vitally.counted("accounts.accounts_at_risk_count", ["accounts.csmId", vitally.health_of_accounts()]) }}
         as accounts_at_risk_count,
     accounts.average_health_score,

@@ -1,8 +1,16 @@
-{%- for table, key in vitally.inventoried().items() %}
+with records as (
+    {%- for table, key in vitally.inventoried().items() %}
+        select
+            '{{ table }}' as stream_name,
+            {{ key }} as record_id,
+            created_at
+        from {{ ref("stg_vitally__" ~ table) }}
+        {{ "union all" if not loop.last }}
+    {%- endfor %}
+)
+
 select
-    '{{ table }}' as stream_name,
-    {{ key }} as record_id,
+    stream_name,
+    record_id,
     created_at
-from {{ ref("stg_vitally__" ~ table) }}
-{{ "union all" if not loop.last }}
-{%- endfor %}
+from records

@@ -1,6 +1,7 @@
 {#-
     A score moves without updatedAt, so the one in accounts is as old as the row. The fresher of the two
-    counts: by when the loader stored them, or, without that, by when the API says that each was so.
+    counts: by when the loader stored them, or, without that, by when the API says that each was so, and
+    when all accounts were last read.
 -#}
 with scores as (
     select
@@ -15,19 +16,38 @@ with scores as (
     from {{ ref("stg_vitally__account_health_scores") }}
 ),
 
+whole_reads as (
+    select max(whole_read_at) as read_at
+    from {{ ref("stg_vitally__vitally_sync_runs") }}
+    where stream_name = 'accounts'
+),
+
+accounts as (
+    select
+        accounts.account_id,
+        accounts.health_score,
+        accounts.loaded_at,
+        case
+            when whole_reads.read_at > accounts.updated_at then whole_reads.read_at
+            else accounts.updated_at
+        end as known_at
+    from {{ ref("stg_vitally__accounts") }} as accounts
+    cross join whole_reads
+),
+
 compared as (
     select
         accounts.account_id,
         accounts.health_score as own_score,
-        coalesce(accounts.loaded_at, accounts.updated_at) as own_score_as_of,
+        coalesce(accounts.loaded_at, accounts.known_at) as own_score_as_of,
         scores.health_score,
         scores.observed_at,
         scores.health_score is not null and coalesce(
             scores.loaded_at >= accounts.loaded_at,
-            scores.observed_at >= accounts.updated_at,
+            scores.observed_at >= accounts.known_at,
             accounts.health_score is null
         ) as is_fresher
-    from {{ ref("stg_vitally__accounts") }} as accounts
+    from accounts
     left join scores
         on
             accounts.account_id = scores.account_id

@@ -13,5 +13,6 @@
         ("skippedReasons", "json", "skipped_reasons"),
         ("bookmarkBefore", "timestamp", "bookmark_before"),
         ("bookmarkAfter", "timestamp", "bookmark_after"),
+        ("wholeReadAt", "timestamp", "whole_read_at"),
     ], ["startedAt", "stream"])
 }}

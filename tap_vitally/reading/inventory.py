@@ -102,7 +102,7 @@ class InventoryReader(OwnReader):
             self.skip(f"{resource}: a record without its key")
 
         listing = self.workspace.listing(resource)
-        for label, ids in listing.ids(self.workspace.signpost, lacking):
+        for label, ids in listing.ids(self.workspace.signpost, self.workspace.clock, lacking):
             rows = [{"resource": resource, "id": i, "seenAt": seen} for i in ids]
             if label is not None:
                 sizes[label] += len(ids)

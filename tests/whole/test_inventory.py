@@ -189,6 +189,24 @@ def test_what_moves_between_lists_is_not_taken_for_deleted(hunt: StartHunt, seed
         assert deleted(some) == set()
 
 
+def test_what_is_created_while_streams_are_read_is_in_the_next_list(hunt: StartHunt) -> None:
+    """It was in the list and not in the table, as if the warehouse had lost it."""
+    some = hunt("accounts")
+    before = set(some.world.ids("accounts"))
+    some.change = lambda _: some.world.create("accounts")  # type: ignore[assignment,method-assign]
+    assert some.run(Attempt(pace=2.0, changes=tuple((number, number) for number in range(1, 9))))
+    created = set(some.world.ids("accounts")) - before
+    (start,) = (row["startedAt"] for row in some.warehouse.tables["inventory_runs"].values())
+    late = {key for key in created if some.world.row("accounts", key)["createdAt"] > start}
+    assert late
+    assert {key[1] for key in some.warehouse.tables["inventory"]} == before | (created - late)
+    some.change = lambda _: None  # type: ignore[assignment,method-assign]
+    some.live(5)
+    assert some.run(Attempt())
+    listed = {key[1] for key in some.warehouse.tables["inventory"]}
+    assert listed == before | created == {key[0] for key in some.warehouse.tables["accounts"]}
+
+
 def test_without_the_servers_clock_nothing_is_proved(hunt: StartHunt) -> None:
     """This machine's clock may be behind the server's, and make what is there look old."""
     some = hunt("notes", clock_off=600.0)

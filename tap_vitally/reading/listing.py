@@ -246,8 +246,7 @@ class Listing:
     ) -> Iterator[tuple[str | None, list[str]]]:
         """List the ids of all records there are, page by page, each page with the label of its list.
 
-        What was created since ``signpost``, the start of the run, is left to the next list: a stream
-        that was read before cannot have it, and it would look as if the warehouse had lost it. A second
+        What was created since ``signpost``, the start of the run, is left to the next list. A second
         look at a list has no label: one id may come twice. ``lacking`` is called for each row without one.
         """
         lists = [
@@ -261,8 +260,7 @@ class Listing:
             walks += [(None, self.walk(each, "updatedAt", signpost)) for each in lists]
         for label, steps in walks:
             for step in steps:
-                rows = (row for row in step.rows if not _is_between(row, signpost, clock()))
-                found = [identity_of(row.get("id")) for row in rows]
+                found = _ids_of_before(step.rows, signpost, clock())
                 for _ in range(found.count(None)):
                     lacking()
                 yield label, [identity for identity in found if identity]
@@ -298,7 +296,18 @@ class Listing:
         return pages, records, whole
 
 
-def _is_between(row: Record, start: datetime | None, now: datetime) -> bool:
-    # The server tells its clock in seconds; what is dated far ahead is dated wrongly, and there.
-    created = parse_instant(as_moment(row.get("createdAt")))
-    return bool(created and start and start < created < now + timedelta(minutes=1))
+def _ids_of_before(
+    rows: Iterable[Record], start: datetime | None, now: datetime
+) -> list[str | None]:
+    """Return the ids of rows that were not created since the start of the run.
+
+    A stream that was read before this list cannot have those, and they would look as if the warehouse
+    had lost them. The server tells its clock in seconds; a row dated far ahead is there all the same.
+    """
+    latest = now + timedelta(minutes=1)
+    found = []
+    for row in rows:
+        created = parse_instant(as_moment(row.get("createdAt")))
+        if not (created and start and start < created < latest):
+            found.append(identity_of(row.get("id")))
+    return found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,6 +13,7 @@ import yaml
 from harness.support import ROOT, Row, catalog
 from tests.dbt.answers import ANSWERS, GOOD, POOR, Truth, moment, rate
 from tests.dbt.conftest import BARE, START, Built, Models, has_overall
+from tests.dbt.numbers import of_days, of_the_team, of_users
 from tests.dbt.warehouses import DBT, by_sort, even
 
 
@@ -326,46 +326,12 @@ def test_what_is_deleted_counts_nowhere(models: Models, built: Built) -> None:
         "SELECT admin_id, open_tasks_count, overdue_tasks_count, completed_tasks_count,"
         " open_projects_count, notes_count FROM vitally__team_member_metrics"
     )
-    wanted = []
-    for key in truth.names:
-        tasks = [task for task in truth.live("tasks") if task["assignedToId"] == key]
-        wanted.append(
-            (
-                key,
-                sum(map(truth.is_open, tasks)),
-                sum(map(truth.is_overdue, tasks)),
-                sum(task["completedById"] == key for task in truth.live("tasks")),
-                sum(
-                    project["ownedByVitallyUserId"] == key and not truth.is_done(project)
-                    for project in truth.live("projects")
-                ),
-                sum(note["authorId"] == key for note in truth.live("notes")),
-            )
-        )
-    assert by_sort(found) == by_sort(wanted)
+    assert by_sort(found) == by_sort(of_the_team(truth))
     found = models.query(
         "SELECT user_id, accounts_count, organizations_count, nps_answers_count, meetings_count"
         " FROM vitally__user_enhanced WHERE NOT is_deleted"
     )
-    asked = Counter(
-        row["userId"] for row in truth.rows("nps_responses") if row["score"] is not None
-    )
-    met: Counter[str] = Counter()
-    for meeting in truth.live("meetings"):
-        start = moment(meeting["startDateTime"] or f"{meeting['startDate']}T00:00:00Z")
-        if start and start <= truth.now:
-            met.update({person.get("userId") for person in meeting["participants"]})
-    numbers = [
-        (
-            row["id"],
-            len(row["accounts"]),
-            len(row["organizations"]),
-            asked[row["id"]],
-            met[row["id"]],
-        )
-        for row in truth.rows("users")
-    ]
-    assert by_sort(found) == by_sort(numbers)
+    assert by_sort(found) == by_sort(of_users(truth))
     active = models.query("SELECT is_active FROM vitally__user_enhanced WHERE is_deleted")
     assert active == [(False,)]
 
@@ -393,19 +359,7 @@ def test_a_day_keeps_what_comes_late(models: Models, built: Built) -> None:
         "SELECT account_id, observed_on, health_score, breakdown IS NOT NULL, mrr, is_churned"
         " FROM vitally__account_health_daily"
     )
-    wanted = [
-        (
-            key,
-            truth.today,
-            even(account["healthScore"]),
-            int(key[-4:], 16) % 5 != 4,
-            even(account["mrr"]),
-            truth.churned(account),
-        )
-        for truth in (built.first, built.truth)
-        for key, account in truth.accounts.items()
-    ]
-    assert by_sort(found) == by_sort(wanted)
+    assert by_sort(found) == by_sort(of_days(built.first, built.truth))
 
 
 def test_what_nobody_read_is_not_zero(bare: Models) -> None:

@@ -108,9 +108,14 @@ class Meant:
 
 def _name(stream: str, row: Row) -> Name:
     if stream == BY_EMAIL:
-        return "users", f"users-{row['email'].partition('@')[0].removeprefix('u')}"
+        return "users", f"users-{plain_email(row['email']).partition('@')[0].removeprefix('u')}"
     base = stream.removeprefix(LATE)
     return base, str(row[KINDS[base].key])
+
+
+def plain_email(email: str) -> str:
+    """Write an e-mail without what does not count."""
+    return email.strip().lower()
 
 
 def _said(base: str, row: Row, nulls: str) -> Iterator[tuple[str, Any]]:
@@ -121,6 +126,9 @@ def _said(base: str, row: Row, nulls: str) -> Iterator[tuple[str, Any]]:
                 if each is not None or nulls == "clear":
                     yield f"traits.{trait}", each
         elif name == "userEmail":
-            yield "userExternalId", f"users-{value.partition('@')[0].removeprefix('u')}"
+            yield (
+                "userExternalId",
+                f"users-{plain_email(value).partition('@')[0].removeprefix('u')}",
+            )
         elif name != kind.key and (value is not None or nulls == "clear"):
             yield name, value

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from harness.meant import Meant, Name, Record
+from harness.meant import Meant, Name, Record, plain_email
 from harness.tables import KINDS, TRAIT, Row
 from sandbox import Sandbox
 
@@ -65,7 +65,7 @@ class Shown:
         return bool(self._row("users", row["userId"]).get("externalId") == value)
 
     def admin(self, row: Row, name: str, value: str) -> bool:
-        return bool(self._row("admins", row[ADMINS[name]]).get("email") == value)
+        return same_email(self._row("admins", row[ADMINS[name]]).get("email"), value)
 
     def category(self, row: Row, value: str) -> bool:
         tables = (self._row(t, row["categoryId"]) for t in ("taskCategories", "noteCategories"))
@@ -96,14 +96,17 @@ class Shown:
 
     def readers(self, row: Row, value: list[Row]) -> bool:
         emails = [self._row("admins", person["id"]).get("email") for person in row["to"]]
-        return emails == [person["email"] for person in value]
+        return all(map(same_email, emails, (person["email"] for person in value)))
 
     def people(self, row: Row, value: list[Row]) -> bool:
         come = [
-            person.get("email") or self._row("users", person.get("userId")).get("email", "")
+            plain_email(
+                person.get("email") or self._row("users", person.get("userId")).get("email", "")
+            )
             for person in row["participants"]
         ]
-        return len(come) == len(set(come)) and {p["email"] for p in value} <= set(come)
+        named = {plain_email(person["email"]) for person in value}
+        return len(come) == len(set(come)) and named <= set(come)
 
     @staticmethod
     def labels(row: Row, value: list[Row]) -> bool:
@@ -123,6 +126,7 @@ READERS: Mapping[str, Callable[[Shown, Row, Any], bool]] = {
     "to": Shown.readers,
     "participants": Shown.people,
     "customFields": lambda _, row, value: Shown.labels(row, value),
+    "email": lambda _, row, value: same_email(row["email"], value),
     "tags": lambda _, row, value: set(row["tags"]) == set(value),
     **{
         name: lambda shown, row, value, name=name: shown.admin(row, name, value)  # type: ignore[misc]
@@ -133,6 +137,11 @@ READERS: Mapping[str, Callable[[Shown, Row, Any], bool]] = {
         for name in ("note", "message", "description")
     },
 }
+
+
+def same_email(found: Any, wanted: Any) -> bool:
+    """Compare e-mails."""
+    return plain_email(found or "") == plain_email(wanted or "")
 
 
 def text(value: Any) -> str:

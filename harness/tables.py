@@ -65,6 +65,11 @@ def _customer(chance: Random, _team: Team, _number: int) -> Row:
     return {"name": f"name {chance.randrange(3)}", "traits": _traits(chance)}
 
 
+def _spelled(chance: Random, email: str) -> str:
+    """Write an e-mail in another way that means the same."""
+    return chance.choice((email, email, email.upper(), f" {email}"))
+
+
 def _account(chance: Random, team: Team, number: int) -> Row:
     parent = f"organizations-{chance.randrange(2)}"
     return {**_customer(chance, team, number), "organizationExternalId": parent}
@@ -74,7 +79,7 @@ def _user(chance: Random, team: Team, number: int) -> Row:
     accounts = sorted(chance.sample(range(3), chance.choice((1, 1, 2))))
     return {
         **_customer(chance, team, number),
-        "email": f"u{number}@example.com",
+        "email": _spelled(chance, f"u{number}@example.com").strip(),
         "accountExternalIds": [f"accounts-{each}" for each in accounts],
         "joinDate": chance.choice(("2026-01-01", "2026-01-01T12:00:00+02:00")),
     }
@@ -92,7 +97,7 @@ def _task(chance: Random, team: Team, _number: int) -> Row:
         "name": f"name {chance.randrange(3)}",
         "description": chance.choice(("<p>Hi</p>", "<p>Hi <span>you</span></p>", None)),
         "dueDate": chance.choice(("2026-01-31", "2026-02-01", None)),
-        "assignedToEmail": chance.choice(team.admins),
+        "assignedToEmail": _spelled(chance, chance.choice(team.admins)),
         "categoryName": chance.choice(team.categories["tasks"]),
     }
 
@@ -103,14 +108,17 @@ def _note(chance: Random, team: Team, _number: int) -> Row:
         "note": chance.choice(("<p>Good</p>", "<p>Bad</p>")),
         "noteDate": chance.choice(("2026-01-01", "2026-01-02T10:00:00Z")),
         "subject": chance.choice(("Kick-off", "Review", None)),
-        "authorEmail": chance.choice(team.admins),
+        "authorEmail": _spelled(chance, chance.choice(team.admins)),
         "categoryName": chance.choice(team.categories["notes"]),
     }
 
 
 def _score(chance: Random, _team: Team, _number: int) -> Row:
     number = chance.randrange(3)
-    by = ("userExternalId", f"users-{number}"), ("userEmail", f"u{number}@example.com")
+    by = (
+        ("userExternalId", f"users-{number}"),
+        ("userEmail", _spelled(chance, f"u{number}@example.com")),
+    )
     name, user = chance.choice(by)
     return {
         name: user,
@@ -125,7 +133,7 @@ def _speech(chance: Random, team: Team) -> Row:
         "message": chance.choice(("<p>Hello</p>", "<p>Bye</p>")),
         "timestamp": "2026-01-02T09:00:00Z",
         "from": {"type": "user", "externalId": f"users-{chance.randrange(3)}"},
-        "to": [{"type": "admin", "email": chance.choice(team.admins)}],
+        "to": [{"type": "admin", "email": _spelled(chance, chance.choice(team.admins))}],
     }
 
 
@@ -152,7 +160,7 @@ def _instance(chance: Random, team: Team, _number: int) -> Row:
         "customObjectName": "custom_objects-0",
         "name": f"name {chance.randrange(3)}",
         "accountExternalId": f"accounts-{chance.randrange(3)}",
-        "ownerEmail": chance.choice(team.admins),
+        "ownerEmail": _spelled(chance, chance.choice(team.admins)),
         "traits": _traits(chance),
     }
 
@@ -163,7 +171,7 @@ def _meeting(chance: Random, _team: Team, _number: int) -> Row:
         "title": f"title {chance.randrange(3)}",
         "summary": chance.choice(("short", "long", None)),
         "startDateTime": "2026-03-10T14:00:00Z",
-        "participants": [{"email": f"u{each}@example.com"} for each in people],
+        "participants": [{"email": _spelled(chance, f"u{each}@example.com")} for each in people],
     }
 
 
@@ -269,7 +277,8 @@ def a_table(chance: Random, team: Team, *, deletes: bool) -> tuple[str, list[Row
             unique = {"name": f"only {chance.getrandbits(40):x}"}
             rows.append(_project(chance, team, 0) | unique)
         elif stream == BY_EMAIL:
-            rows.append({"email": f"u{number}@example.com", "name": f"name {chance.randrange(3)}"})
+            email = _spelled(chance, f"u{number}@example.com")
+            rows.append({"email": email, "name": f"name {chance.randrange(3)}"})
         elif stream != base:
             row = a_row(base, number, chance, team)
             always = {KINDS[base].key, *INSIDE} & row.keys()

@@ -28,12 +28,12 @@ from harness.meant import Meant
 from harness.shown import differences
 from harness.support import ROOT, Row, config_for, read, waits_pass_in_no_time
 from harness.target import Hasty
-from sandbox import Entry, Fault, Rate, World, Writing, serve
+from sandbox import LATE, Entry, Fault, Rate, World, Writing, serve
 from target_vitally.resources import NAMED, RESOURCES
 from target_vitally.writing.run import Halted
 from vitally_api import VitallyError, encoded
 
-ENDS_WITHIN = 120.0
+ENDS_WITHIN = 240.0
 Ending = Literal["peace", "kill", "term"]
 COMMAND = [sys.executable, "-m", "target_vitally"]
 
@@ -50,6 +50,7 @@ class Spoiled:
     status: int = 503
     body: str | None = None
     done: bool = False
+    late: bool = False
 
     def fault(self) -> Fault:
         """Make the fault."""
@@ -104,7 +105,7 @@ class WriteHunt:
             serve(world, rate=rate, writing=Writing().but(switches))
         )
         if not limit:
-            self._running.enter_context(waits_pass_in_no_time())
+            self._running.enter_context(waits_pass_in_no_time(world.clock.advance))
         self.settings = settings
         self.meant = Meant()
         self._number = 0
@@ -117,6 +118,7 @@ class WriteHunt:
     def night(self, said: tuple[Row, ...], attempts: Iterable[Attempt]) -> None:
         """Let an input be written, through all that befalls it, and judge what has become of it."""
         came = self._through(said, attempts)
+        self._let_come_what_is_late()
         settings = self.settings
         self.meant.take(
             said,
@@ -130,6 +132,10 @@ class WriteHunt:
             differences(self.sandbox, self.meant, self._number, uncertain=self._uncertain)
         )
         assert not problems, "; ".join(problems)
+
+    def _let_come_what_is_late(self) -> None:
+        self.sandbox.world.clock.advance(LATE[1])
+        self.sandbox.writer.catch_up()
 
     def _check_rejected(self, came: Came) -> None:
         """In peace, only what cannot be written is rejected."""
@@ -164,6 +170,8 @@ class WriteHunt:
             came = self._run(rest, attempt)
             self._check_sums(rest, came)
             rest = _after(said, came.states, rest)
+            # The next run begins when what this one sent has been done: it cannot know of it.
+            self._let_come_what_is_late()
         return came
 
     def again(self, said: tuple[Row, ...]) -> None:
@@ -257,7 +265,7 @@ class WriteHunt:
         assert "Traceback" not in told, told
         if hit:
             assert process.returncode in {-signal.SIGKILL, 128 + signal.SIGTERM, 0, 1}, told
-        failure = told.splitlines()[-1] if process.returncode else ""
+        failure = (told.splitlines() or [""])[-1] if process.returncode else ""
         states = [json.loads(line) for line in printed.splitlines()]
         return Came(states, self._read(), failure, signal.SIGKILL in hit)
 

@@ -9,7 +9,7 @@ Example:
 from __future__ import annotations
 
 from sandbox.clock import Clock
-from sandbox.faults import Fault
+from sandbox.faults import LATE, Fault
 from sandbox.rate import Rate
 from sandbox.sandbox import Entry, Sandbox
 from sandbox.server import serve
@@ -17,4 +17,15 @@ from sandbox.truth import STREAMS
 from sandbox.world import World
 from sandbox.writing.switches import Writing
 
-__all__ = ["STREAMS", "Clock", "Entry", "Fault", "Rate", "Sandbox", "World", "Writing", "serve"]
+__all__ = [
+    "LATE",
+    "STREAMS",
+    "Clock",
+    "Entry",
+    "Fault",
+    "Rate",
+    "Sandbox",
+    "World",
+    "Writing",
+    "serve",
+]

@@ -6,7 +6,7 @@ Nothing in here knows of HTTP beyond a status code; `sandbox.app` puts the answe
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from sandbox.pages import (
@@ -25,9 +25,10 @@ from sandbox.pages import (
 from sandbox.resources import BY_EXTERNAL_ID, DATA_MODELS, LISTS, NESTED_LISTS, SINGLES
 from sandbox.table import Row, View
 from sandbox.world import World
+from sandbox.writing.switches import Writing
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Api:
     """Vitally's REST API, reading from a world."""
 
@@ -37,6 +38,8 @@ class Api:
     """How lists speak of their end."""
     admin_search: Literal["object", "results"] = "object"
     """Whether searching admins answers one object or a list of results."""
+    switches: Writing = field(default_factory=Writing)
+    """What searches find, where nobody knows."""
 
     def get(self, path: Sequence[str], params: Params) -> Plain | Page:
         """Answer a request for decoded segments below ``/resources``; unknown params are ignored."""
@@ -170,15 +173,21 @@ class Api:
 
         def matches(row: Row) -> bool:
             if criterion != "emailSubdomain":
-                return bool(row[criterion] == wanted)
+                return self._same(criterion, row[criterion], wanted)
             domain = (row["email"] or "").rpartition("@")[2]
             return bool(domain == wanted or domain.startswith(f"{wanted}."))
 
         return [row for row in self.world.tables["users"].rows.values() if matches(row)]
 
+    def _same(self, criterion: str, value: str | None, wanted: str) -> bool:
+        if criterion == "email" and value and self.switches.email_case == "ignored":
+            return value.lower() == wanted.lower()
+        return value == wanted
+
     def _search_admins(self, params: Params) -> Plain:
         _, email = _only_one(params, ("email",))
-        rows = [row for row in self.world.tables["admins"].rows.values() if row["email"] == email]
+        admins = self.world.tables["admins"].rows.values()
+        rows = [row for row in admins if self._same("email", row["email"], email)]
         if self.admin_search == "results":
             return Plain({"results": rows})
         return Plain(rows[0]) if rows else NOT_FOUND
@@ -209,7 +218,10 @@ class Api:
                     return bool(row[criterion] == wanted)
 
         table = self.world.tables["instances"]
-        return [row for key in table.listed(parent) if matches(row := table.rows[key])]
+        found = [row for key in table.listed(parent) if matches(row := table.rows[key])]
+        if self.switches.archived_instances == "hidden":
+            return [row for row in found if not row["archivedAt"]]
+        return found
 
     def _custom_fields(self, params: Params) -> list[Row]:
         """A bare array, by label, without a word on the model (API notes: custom fields)."""

@@ -91,6 +91,10 @@ class _Application:
             answer = self._sandbox.api.get(segments, params)
         elif fault and not fault.done:
             answer = NOT_DONE
+            if fault.late:
+                self._sandbox.writer.write_later(
+                    self._sandbox.faults.delay(), request.method, segments, params, body
+                )
         else:
             answer = self._sandbox.writer.write(request.method, segments, params, body)
         if not fault:

@@ -60,6 +60,9 @@ Odd: TypeAlias = Literal["html", "broken_json", "error_body", "null", "empty", "
 NEEDS_CURSOR: Final = frozenset({"cursor_refused", "duplicate_rows", "repeat_cursor"})
 """Kinds that only make sense for a page after the first."""
 
+LATE: Final = (1.0, 8.0)
+"""Seconds after which a late write is carried out, at least and at most."""
+
 HTML: Final = b"<!doctype html><html><body><h1>Just a moment...</h1></body></html>"
 
 
@@ -108,6 +111,7 @@ class Fault:
             the parameters that the query has to have, their values globs as well.
         method: A glob for the method.
         done: Whether a write that it spoils is carried out all the same: the answer alone is lost.
+        late: Whether a write that it spoils is carried out some seconds later (`LATE`), at random.
         times: How many requests it spoils; None is all of them.
         after: How many matching requests it lets pass first.
         probability: How likely it is to strike, once it could.
@@ -133,6 +137,7 @@ class Fault:
     spelling: Mapping[str, str] = field(default_factory=dict)
     method: str = "*"
     done: bool = False
+    late: bool = False
     _seen: int = field(default=0, init=False)
     _struck: int = field(default=0, init=False)
 
@@ -175,6 +180,10 @@ class Faults(list[Fault]):
         """Start with some faults; ``seed`` decides on those that only may strike."""
         super().__init__(faults)
         self._random = Random(seed)
+
+    def delay(self) -> float:
+        """Draw after how many seconds a late write is carried out."""
+        return self._random.uniform(*LATE)
 
     def pick(self, method: str, path: str, params: Params) -> Fault | None:
         """Return the fault that a request meets."""

@@ -55,7 +55,11 @@ SWITCHES: dict[str, tuple[Any, ...]] = {
     "on_archived": ("update", "revive", "new", "400", "409"),
     "touched_after": (None, 0.0),
     "unknown_traits": ("store", "drop", "refuse"),
+    "archived_instances": ("found", "hidden"),
+    "email_case": ("counts", "ignored"),
 }
+UPSERTS = ("organizations", "npsResponses")
+"""Resources whose second POST is known to be an update."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +107,7 @@ def a_copy(random: Random) -> Copied:
     settings = {
         "batch_size_rows": random.choice((1, 3, 1000)),
         "concurrency": random.choice((1, 2, 8)),
+        "request_timeout": 5,
     }
     setup = {"seed": 1, "switches": _switches(random), "settings": settings}
     befalls = attempts(random, planned=False)
@@ -110,7 +115,10 @@ def a_copy(random: Random) -> Copied:
 
 
 def _switches(random: Random) -> Row:
-    return {n: random.choice(v) for n, v in SWITCHES.items() if random.random() < 0.4}
+    drawn = {n: random.choice(v) for n, v in SWITCHES.items() if random.random() < 0.4}
+    if drawn.get("on_known") == "duplicate":
+        drawn["on_known_of"] = dict.fromkeys(UPSERTS, "update")
+    return drawn
 
 
 def invented(random: Random) -> History | Copied:
@@ -128,6 +136,8 @@ def invented(random: Random) -> History | Copied:
         "deletes": "delete" if deletes else "ignore",
         "max_deletes": random.choice((100, 100, 100, 0)),
         "nulls": random.choice(("omit", "omit", "clear")),
+        # What is lost may come for ten seconds, in place of 65.
+        "request_timeout": 5,
     }
     if random.random() < 0.1:
         settings["only_changed"] = False
@@ -209,6 +219,7 @@ def _spoiled(random: Random) -> Spoiled:
         times=random.choice((1, 1, 2, 4)),
         after=random.choice((0, 0, random.randrange(20))),
         done=done and not refused,
+        late=chosen in LOST and not done and random.random() < 0.5,
     )
 
 

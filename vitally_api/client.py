@@ -16,7 +16,7 @@ from vitally_api.budget import Budget
 from vitally_api.connection import Broken, Connection, Request, Response
 from vitally_api.decoding import decoded, decoded_or_none
 from vitally_api.endpoint import Endpoint
-from vitally_api.errors import Odd, Refused, Unavailable, Uncertain, Unreadable
+from vitally_api.errors import Odd, RateLimited, Refused, Unavailable, Uncertain, Unreadable
 from vitally_api.policy import Counts, Policy, Uncounted
 from vitally_api.rate import Quota
 from vitally_api.retrying import TryAgain, until_answered
@@ -202,7 +202,7 @@ class Vitally:
                 wait = next((w for w in (quota.retry_after, quota.reset) if w is not None), None)
                 return TryAgain(
                     self._reason("the rate limit (429)"),
-                    lambda seconds: Unavailable(
+                    lambda seconds: RateLimited(
                         f"Vitally's rate limit left no request through for {seconds:.0f} s: {told}. "
                         "Other tools may be using the same limit: set max_requests_per_minute, or "
                         "run at another time."

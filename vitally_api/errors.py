@@ -6,6 +6,7 @@
     ├── Unreadable          a 2xx that is not the data asked for
     │   └── Odd             ... but JSON of another shape
     ├── Unavailable         no answer within the time that was given
+    │   ├── RateLimited     ... because the budget of requests was used up
     │   └── Uncertain       ... to a request that may or may not have been carried out
     ├── Oversized           a body beyond all measure
     └── Cancelled           the work was stopped while it waited
@@ -55,6 +56,10 @@ class Odd(Unreadable):
 
 class Unavailable(VitallyError):
     """The API could not be reached, or failed on its side, for longer than the policy waits."""
+
+
+class RateLimited(Unavailable):
+    """The API's rate limit let no request through for longer than the policy waits."""
 
 
 class Uncertain(Unavailable):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from random import Random
 from typing import Any, Final
@@ -57,12 +58,19 @@ class Writer:
 
     @switches.setter
     def switches(self, switches: Writing) -> None:
-        self._store.switches = switches
+        self._store.switches = self._api.switches = switches
 
     def catch_up(self) -> None:
         """Do what was put off until now."""
         with self._api.world.lock:
             self._store.catch_up()
+
+    def write_later(
+        self, seconds: float, method: str, path: Sequence[str], params: Params, body: bytes
+    ) -> None:
+        """Carry a request out after so many seconds by the sandbox's clock; nobody hears how it went."""
+        moment = self._api.world.clock.now() + timedelta(seconds=seconds)
+        self._store.put_off(moment, lambda: self.write(method, path, params, body))
 
     def write(self, method: str, path: Sequence[str], params: Params, body: bytes) -> Plain:
         """Answer a request for decoded segments below ``/resources``."""

@@ -43,15 +43,19 @@ class Store:
     def catch_up(self) -> None:
         """Do what was put off, as far as its time has come by the sandbox's clock."""
         now = self.world.clock.now()
-        due = [act for when, act in self._due if when <= now]
-        self._due = [(when, act) for when, act in self._due if when > now]
-        for act in due:
+        due = [put_off for put_off in self._due if put_off[0] <= now]
+        self._due = [put_off for put_off in self._due if put_off[0] > now]
+        for _, act in sorted(due, key=lambda put_off: put_off[0]):
             act()
+
+    def put_off(self, moment: datetime, act: Callable[[], object]) -> None:
+        """Do something when its moment has come."""
+        self._due.append((moment, act))
 
     def later(self, moment: datetime, resource: str, key: str, act: Callable[[], object]) -> None:
         """Put off what is to be done with a row, which may be gone by then."""
         rows = self.world.tables[resource].rows
-        self._due.append((moment, lambda: act() if key in rows else None))
+        self.put_off(moment, lambda: act() if key in rows else None)
 
     def find(self, resource: str, name: str, *, external: bool) -> str:
         """Find a row by its id or, where the route takes one, by its external id."""

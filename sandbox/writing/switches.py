@@ -54,6 +54,10 @@ class Writing:
     """Whether there is a DELETE for custom objects at all."""
     unknown_traits: Literal["store", "drop", "refuse"] = "store"
     """What becomes of a ``vitally.custom`` trait that no custom field stands behind."""
+    archived_instances: Literal["found", "hidden"] = "found"
+    """What a search for instances does with those that are archived."""
+    email_case: Literal["counts", "ignored"] = "counts"
+    """Whether the searches for an e-mail go by its case."""
     deleted_status: Literal[200, 204] = 204
     """Whether a DELETE answers without a body, or with one."""
 

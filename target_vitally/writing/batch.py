@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 
 from target_vitally.planning.fit import Fitted, Key, Named, Rejection, marks
 from target_vitally.planning.fold import Group, folded
@@ -53,33 +54,32 @@ class Batches:
 
     def write(self, works: Sequence[Work]) -> None:
         """Write, side by side but for what belongs together."""
-        lanes: dict[str, list[Work]] = {}
-        for name, work in zip(self._lanes(works), works, strict=True):
-            lanes.setdefault(name, []).append(work)
-        # Most rows of a nightly push have nothing to write: a worker for each would cost 50 µs.
-        busy = [
-            lane for lane in lanes.values() if len(lane) > 1 or not self._writer.settle(lane[0])
-        ]
-        while busy:
-            lost: list[list[Work]] = []
-            later: list[list[Work]] = []
-
-            def follow(
-                lane: list[Work],
-                lost: list[list[Work]] = lost,
-                later: list[list[Work]] = later,
-            ) -> None:
-                if self._writer.failing:
-                    later.append(lane)
-                    return
-                for place, work in enumerate(lane):
-                    if self._run.failure is None and not self._writer.write(work):
-                        lost.append(lane[place:])
-                        return
-
-            self._run.each(follow, busy)
-            busy = self._writer.recover(lost) + later
+        while works:
+            lanes: dict[str, list[Work]] = {}
+            for name, work in zip(self._lanes(works), works, strict=True):
+                lanes.setdefault(name, []).append(work)
+            # Most rows of a nightly push have nothing to write: a worker for each would cost 50 µs.
+            busy = [
+                lane for lane in lanes.values() if len(lane) > 1 or not self._writer.settle(lane[0])
+            ]
+            left: list[list[Work]] = []
+            self._run.each(partial(self._follow, left), busy)
+            lost = [rest[0] for rest in left if rest[0].lost]
+            again = {id(work) for work in self._writer.recover(lost)}
+            works = [w for rest in left for w in rest if not w.lost or id(w) in again]
         self._writer.end_aside()
+
+    def _follow(self, left: list[list[Work]], lane: Sequence[Work]) -> None:
+        """Write one after the other; add to ``left`` what is lost, and what has to wait for that."""
+        stuck: list[list[Work]] = []
+        for work in lane:
+            door = self._run.doors[work.resource.name]
+            before = next((rest for rest in stuck if door.in_turn(rest[0], work)), None)
+            if before is not None:
+                before.append(work)
+            elif self._writer.failing or not (self._run.failure or self._writer.write(work)):
+                stuck.append([work])
+        left += stuck
 
     def _lanes(self, works: Sequence[Work]) -> Iterator[str]:
         """Name what must be written one after the other; what is new may go by several keys."""

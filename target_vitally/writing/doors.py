@@ -72,6 +72,11 @@ class Door:
             return ids[0]
         return f"{work.key.by}:{work.key.value}" if work.key else f"row {work.last.number}"
 
+    def in_turn(self, work: Work, other: Work) -> bool:
+        """Tell whether one of two in a lane has to wait while nobody knows what became of the other."""
+        _ = work, other
+        return True
+
     def compare(
         self,
         resource: Resource,
@@ -98,9 +103,11 @@ class Door:
         query = {}
         if work.fitted.properties.get("deleteOn"):
             query = {"deleteOn": str(work.fitted.properties["deleteOn"])[:10]}
-        return self.remove(work, self.path_of(work, record), str(record["id"]), query)
+        there = self.remove(work, self.path_of(work, record), query)
+        self.index(work).drop(str(record["id"]))
+        return there
 
-    def remove(self, work: Work, path: str, id_: str, query: Mapping[str, str]) -> bool:
+    def remove(self, work: Work, path: str, query: Mapping[str, str] | None = None) -> bool:
         """Send a delete; what is not there any more is deleted already, perhaps by the try before."""
         before = work.tally.retries
         try:
@@ -109,8 +116,6 @@ class Door:
             if declined.status not in {404, 410}:
                 raise
             return work.tally.retries > before
-        finally:
-            self.index(work).drop(id_)
         return True
 
     def send(self, work: Work, method: str, path: str, body: Any) -> Record:

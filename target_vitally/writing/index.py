@@ -14,6 +14,7 @@ from target_vitally.writing.source import Source, key_of_record
 from target_vitally.writing.wire import Wire
 from vitally_api import (
     CursorRefused,
+    RateLimited,
     Refused,
     Unavailable,
     Unreadable,
@@ -157,6 +158,8 @@ class Index:
         reads = self._wire.totals.reads
         try:
             ask()
+        except RateLimited:
+            raise
         except (Refused, Unavailable, Unreadable) as failure:
             if failure.key if isinstance(failure, Refused) else self._wire.totals.reads == reads:
                 raise
@@ -278,7 +281,8 @@ class Index:
             with self._lock:
                 for record in found:
                     self.put(record)
-                self._asked.add((by, text))
+                if by not in UNIQUE or not found:
+                    self._asked.add((by, text))
 
         self.attempt(by, text, ask)
 

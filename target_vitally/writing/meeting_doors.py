@@ -47,17 +47,24 @@ class MeetingDoor(Door):
             return now
         new, gone = difference(plan.body["participants"], record.get("participants"))
         path = f"{self.path_of(work, record)}/participants"
-        for person in new:
-            self.send(work, "POST", path, person)
-        for person in gone:
-            if person.get("id"):
-                self.remove(work, f"{path}/{segment(str(person['id']))}", str(record["id"]), {})
-        for fresh in self.wire.records(
-            self.path_of(work, record), f"{self.label}/...", None, work.tally
-        ):
-            now = fresh
-        self.index(work).put(now)
-        return now
+        try:
+            for person in new:
+                self.send(work, "POST", path, person)
+            for person in gone:
+                if person.get("id"):
+                    self.remove(work, f"{path}/{segment(str(person['id']))}")
+        except Declined:
+            # Who came and went before that counts for what is tried again at the end.
+            self._read(work, record)
+            raise
+        return self._read(work, record) or now
+
+    def _read(self, work: Work, record: Record) -> Record:
+        path = self.path_of(work, record)
+        found = self.wire.records(path, f"{self.label}/...", None, work.tally)
+        for fresh in found:
+            self.index(work).put(fresh)
+        return found[-1] if found else {}
 
     @override
     def untaken(self, plan: Plan, now: Record) -> list[str]:

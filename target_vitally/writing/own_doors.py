@@ -270,6 +270,10 @@ class MessageDoor(Door):
         return work.inside["conversationId"]
 
     @override
+    def in_turn(self, work: Work, other: Work) -> bool:
+        return work.key == other.key
+
+    @override
     def present(self, work: Work) -> list[Record]:
         self.references.index("conversations").check("id", work.inside["conversationId"])
         return super().present(work)

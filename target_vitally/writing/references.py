@@ -116,6 +116,14 @@ class References:
             raise Unresolved(named, len(found))
         return str(found[0]["id"])
 
+    def spelled(self, email: str) -> str:
+        """Return a user's e-mail as Vitally has it, or as it is given where there is no such user."""
+        try:
+            id_ = self.resolve(Named("users", "email", email))
+            return str(self.index("users").get("id", id_)[0]["email"])
+        except (Unresolved, LookupFailed):
+            return email
+
     def _known(self, named: Named) -> Named | None:
         """Replace an id of the workspace that rows came from by what its record is known by."""
         if named.by != "source":
@@ -159,8 +167,9 @@ def as_sender(person: Record, resolve: Callable[[Named], str], *, copy: bool) ->
     raise missing or Unresolved(candidates[0])
 
 
-def as_participant(person: Record, resolve: Callable[[Named], str], *, copy: bool) -> Record:
+def as_participant(person: Record, references: References, *, copy: bool) -> Record:
     """Write a person as meetings take it: one of ``userId``, ``vitallyUserId`` and ``email``."""
+    resolve = references.resolve
     more = {
         name: person[name]
         for name in ("type", "responseStatus", "isOrganizer")
@@ -173,7 +182,7 @@ def as_participant(person: Record, resolve: Callable[[Named], str], *, copy: boo
         try:
             return {"vitallyUserId": resolve(Named("admins", "email", str(email))), **more}
         except Unresolved:
-            return {"email": str(email), **more}
+            return {"email": references.spelled(str(email)), **more}
     for name in ("vitallyUserId", "userId"):
         if person.get(name) and not copy:
             return {name: str(person[name]), **more}
@@ -192,7 +201,7 @@ def participants_named(people: Iterable[Record], *, copy: bool) -> list[Named]:
     for person in people:
         plain = {k: v for k, v in person.items() if k != "type"} if _is_role(person) else person
         if person.get("email"):
-            names.append(Named("admins", "email", str(person["email"])))
+            names += [Named(kind, "email", str(person["email"])) for kind in ("admins", "users")]
         else:
             names += _candidates(plain, copy=copy)
     return names

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -15,6 +18,7 @@ from vitally_api import (
     CursorRefused,
     Cursors,
     Refused,
+    Unavailable,
     Unreadable,
     Vitally,
     VitallyError,
@@ -39,14 +43,15 @@ class Declined(VitallyError):
 class Totals:
     """Counts what all threads of a run send.
 
-    ``reads`` and ``writes`` are how many were answered with data so far: what others get tells a bad
-    row from a dead server.
+    ``reads`` and, by method and label, ``writes`` are how many were answered with data so far: what
+    others get tells a bad row from a dead server.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self.values: dict[str, float] = {"requests": 0, "retries": 0, "waited": 0.0}
-        self.reads = self.writes = 0
+        self.reads = 0
+        self.writes: Counter[str] = Counter()
 
     def add(self, **counts: float) -> None:
         """Count requests, retries and seconds waited."""
@@ -58,19 +63,20 @@ class Totals:
 class Tally:
     """Counts the requests of one row, and passes them on to those of the run.
 
-    ``retried_at`` is how many writes of the run had been answered when one of these was tried again
-    for the first time.
+    ``retried_at`` is which writes of the run had been answered when one of these was tried again for
+    the first time.
     """
 
     def __init__(self, of: Totals | None = None) -> None:
-        self.requests = self.retries = self.retried_at = 0
+        self.requests = self.retries = 0
+        self.retried_at: Counter[str] = Counter()
         self._of = of or Totals()
 
     def add(self, **counts: float) -> None:
         """Count requests, retries and seconds waited."""
         self.requests += int(counts.get("requests", 0))
         if counts.get("retries"):
-            self.retried_at = self.retried_at if self.retries else self._of.writes
+            self.retried_at = self.retried_at if self.retries else self._of.writes.copy()
             self.retries += 1
         self._of.add(**counts)
 
@@ -127,6 +133,16 @@ class Wire:
         self.totals.reads += 1
         self._clock(answer.date)
         return answer.data
+
+    def answers(self) -> bool:
+        """Ask once, without patience, whether the server answers anything at all."""
+        policy = replace(self._vitally.policy, patience=0.0, first_patience=0.0)
+        with suppress(Refused, Unreadable):
+            try:
+                self._vitally.get("/accounts", {"limit": "1"}, found, self.totals, policy=policy)
+            except Unavailable:
+                return False
+        return True
 
     def pages(
         self, path: str, label: str, query: Mapping[str, str] | None = None, counts: Any = None
@@ -195,7 +211,7 @@ class Wire:
             text = error_text(data) or "an error, without a word why"
             msg = f"Vitally did not take it: {text}"
             raise Declined(msg, 400)
-        self.totals.writes += 1
+        self.totals.writes[f"{method} {label}"] += 1
         if isinstance(data, dict) and isinstance(data.get("data"), dict) and "id" not in data:
             data = data["data"]
         return data if isinstance(data, dict) else {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,21 +22,22 @@ from target_vitally.writing.references import (
 from target_vitally.writing.wire import Tally
 from vitally_api import VitallyError
 
-Make = Callable[..., Record]
-
 
 @dataclass
 class Lost:
     """A write whose answer was lost: what it was to do, and until when it is sent again.
 
-    Until ``until`` it may still be carried out. ``writes`` is how many writes of the run had been
-    answered when it was lost first, ``tries`` how often it was sent.
+    Until ``late`` it may still be carried out, and at ``until`` it may be sent again. ``kind`` is its
+    method and label, ``writes`` how many of that kind had been answered when it was lost first,
+    ``tries`` how often it was sent.
     """
 
     plan: Plan
     ends: float
+    kind: str
     writes: int
     until: float = 0.0
+    late: float = 0.0
     tries: int = 0
     failure: VitallyError = field(default_factory=VitallyError)
 
@@ -149,22 +150,23 @@ def _people(work: Work, references: References) -> None:
                 raise Rejection(msg)
             work.body[name] = as_sender(people[0], references.resolve, copy=copy)
         else:
-            make = as_participant if name == "participants" else as_sender
-            work.body[name] = unite(_each(work, name, people, make, references), ())
+            work.body[name] = unite(_each(work, name, people, references), ())
     messages = work.body.get("messages")
     if work.resource.door == "conversation" and isinstance(messages, list):
         work.body["messages"] = [_message(m, references, copy=copy) for m in messages]
 
 
-def _each(
-    work: Work, name: str, people: list[Record], make: Make, references: References
-) -> Iterator[Record]:
+def _each(work: Work, name: str, people: list[Record], references: References) -> Iterator[Record]:
     """Write people as Vitally takes them; in a copy, who is not known there is left out."""
+    copy = work.fitted.copy
     for person in people:
         try:
-            yield make(person, references.resolve, copy=work.fitted.copy)
+            if name == "participants":
+                yield as_participant(person, references, copy=copy)
+            else:
+                yield as_sender(person, references.resolve, copy=copy)
         except Unresolved as unresolved:
-            if not work.fitted.copy:
+            if not copy:
                 raise
             work.left_out.append((name, unresolved.named))
 

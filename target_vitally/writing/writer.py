@@ -64,9 +64,9 @@ class Writer:
         self._run.check()
         return True
 
-    def recover(self, lanes: Sequence[list[Work]]) -> list[list[Work]]:
-        """Look for writes whose answers were lost; return what is left to do of their lanes."""
-        return self._recovery.recover(lanes)
+    def recover(self, lost: Sequence[Work]) -> list[Work]:
+        """Look for writes whose answers were lost; return those to be sent again."""
+        return self._recovery.recover(lost)
 
     @property
     def failing(self) -> bool:
@@ -105,7 +105,7 @@ class Writer:
             self.end(work, Plan("rejected", str(declined)), record)
         except Unavailable as failure:
             self._recovery.lose(work, Plan("deleted", record=record), failure)
-            self._recovery.give_up([work])
+            self._recovery.give_up(work)
         else:
             done: Word = "deleted" if there else "unchanged"
             self.end(work, Plan(done, "" if there else "it is not there"), record)

@@ -15,6 +15,29 @@ if TYPE_CHECKING:
     from sandbox.table import Row
 
 
+ODD_TEXTS = (
+    "First line\nsecond line\r\nthird line",
+    "Left\tright\tend",
+    r"C:\temp\new \n \t \u0041 \\",
+    """It's "quoted", `so` and ""twice""; 'once'""",
+    "a,b;c|d",
+    "Long text " * 300 + "end",
+    "100 % of $1 -- %s {0} #",
+)
+"""What a file format may trip over: in one phrase of twenty."""
+
+
+ODD_TRAITS: tuple[Row, ...] = (
+    {"odd": {"nested": {"deep": [1, {"a": None}]}}},
+    {"odd": ["a", 1, None, True]},
+    {"odd": 'First line\nsecond\tline \\ "end"'},
+    {"odd key": 1, "ümlaut.key": "é", "odd-key": True},
+    {"odd": 10**30, "odd.small": Decimal("1E-30")},
+    {"odd": "", "odd.zero": 0, "odd.false": False, "odd.list": [], "odd.object": {}},
+)
+"""Names and values that no custom field would have; integrations send anything."""
+
+
 class Pools:
     """Words, people and traits to draw from."""
 
@@ -36,8 +59,12 @@ class Pools:
             "Kick-off 🎉 — naïve façade",
             "Zażółć gęślą jaźń",
         ]
+        # In place of others, so that chance draws the same as ever.
+        self.phrases[10 : 10 + len(ODD_TEXTS)] = ODD_TEXTS
         random = Random(f"{seed}:traits")
         self.traits = [self._traits(random) for _ in range(200)]
+        for traits, odd in zip(self.traits[::7], ODD_TRAITS, strict=False):
+            traits.update(odd)
         self.segments = [
             {"id": new_id(random), "name": name}
             for name in ("Enterprise", "Trial", "At risk ⚠️", "Pilot", "Partners")

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sandbox.makers.draw import Draw, Made, Make
+from sandbox.pools import ODD_TEXTS
 from sandbox.table import Row
 
 
@@ -29,13 +30,14 @@ def _project_template(draw: Draw, serial: int, _given: Row) -> Made:
 
 def _note(draw: Draw, serial: int, given: Row) -> Made:
     author, category = draw.maybe(draw.any("admins"), 0.8), draw.any("noteCategories")
+    odd = dict(enumerate(ODD_TEXTS)).get(serial % 10)
     return Made(
         {
             **draw.stamps(),
             "externalId": "" if serial % 37 == 5 else draw.maybe(f"note-{serial}", 0.3),
             **draw.parent(serial, given),
             "subject": draw.phrase(),
-            "note": draw.html(),
+            "note": draw.html() + (f"<p>{odd}</p>" if odd else ""),
             "noteDate": draw.moments.created,
             "meetingDescription": draw.maybe(draw.phrase(), 0.1),
             "authorId": author,

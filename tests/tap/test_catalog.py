@@ -134,6 +134,17 @@ def test_undeclared_members_pass(name: str, discovered: dict[str, Row]) -> None:
         assert declared["additionalProperties"] is True
 
 
+@each_name
+def test_what_the_api_sends_beyond_the_columns_has_one_in_every_stream(
+    name: str, discovered: dict[str, Row]
+) -> None:
+    schema = discovered[name]["schema"]
+    column = schema["properties"]["additionalProperties"]
+    assert column["type"] == ["object", "null"]
+    assert "properties" not in column
+    assert "$schema" not in json.dumps(discovered[name])
+
+
 def snake(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 

@@ -20,6 +20,7 @@ from harness.postgres import postgres_in
 from harness.programs import program
 from harness.support import ROOT, config_for, run_tap
 from sandbox import Clock, Entry, World, serve
+from sandbox.pools import ODD_TEXTS
 from tests.whole.lists import WHOLE
 from tests.whole.loaders import (
     DATABASES,
@@ -125,6 +126,12 @@ def test_there_is_something_to_load(stream: str, runs: list[Run]) -> None:
     assert runs[0].truth[stream]
     if stream not in {"custom_fields", "custom_object_fields", "survey_questions"}:
         assert runs[1].truth[stream] != runs[0].truth[stream]
+
+
+@pytest.mark.parametrize("odd", ODD_TEXTS, ids=ascii)
+def test_texts_that_file_formats_trip_over_are_among_the_notes(odd: str, runs: list[Run]) -> None:
+    for target in TARGETS:
+        assert any(odd in row["note"] for row in runs[0].tables[target]["notes"].values())
 
 
 def test_second_run_is_incremental(runs: list[Run]) -> None:

@@ -23,8 +23,21 @@ from typing_extensions import override
 from target_vitally.planning.resource import Record
 from target_vitally.writing.outcomes import Origin
 from vitally_api import mended
+from vitally_api.values import InvalidValue, number_of
 
 _decoder = json.JSONDecoder(parse_float=Decimal, parse_constant=lambda _: None)
+
+
+DECIMAL = "singer.decimal"
+"""The format of numbers that a tap writes as text, so that no reader makes doubles of them."""
+
+
+def _as_number(value: Any) -> Any:
+    """Read a number that came as text; what is none stays, and is rejected where a number belongs."""
+    try:
+        return number_of(value) if isinstance(value, str) and value else value
+    except InvalidValue:
+        return value
 
 
 class Reader(SingerReader):
@@ -64,6 +77,7 @@ class VitallySink(Sink):
         assert isinstance(target, SeamTarget)  # noqa: S101 - the SDK's type is wider
         self._target = target
         properties = self.original_schema.get("properties", {})
+        self._decimals = [name for name in properties if DECIMAL in str(properties[name])]
         target.declare(stream_name, properties, tuple(key_properties or ()))
 
     @override
@@ -81,13 +95,18 @@ class VitallySink(Sink):
 
     @override
     def process_record(self, record: Record, context: Any) -> None:
-        self._target.take(self.stream_name, record, None, None)
+        self._target.take(self.stream_name, self.with_numbers(record), None, None)
 
     @override
     def process_batch(self, context: Any) -> None:
         """Take rows that came in a file."""
         for record in context.get("records", ()):
-            self._target.take(self.stream_name, record, None, None)
+            self.process_record(record, context)
+
+    def with_numbers(self, record: Record) -> Record:
+        """Read the columns whose numbers the SCHEMA says to be text."""
+        found = {name: _as_number(record[name]) for name in self._decimals if name in record}
+        return record | found if found else record
 
 
 class SeamTarget(Target):
@@ -134,6 +153,9 @@ class SeamTarget(Target):
             if record is None:
                 continue
             self._assert_sink_exists(stream_map.stream_alias)
+            sink = self.get_sink(stream_map.stream_alias)
+            if isinstance(sink, VitallySink):
+                record = sink.with_numbers(record)
             origin = Origin(
                 stream, stream_map.raw_schema, tuple(stream_map.raw_key_properties or ())
             )

@@ -3,18 +3,39 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, Literal
 
 TRUE = frozenset({"true", "t", "yes", "y", "on", "1"})
 FALSE = frozenset({"false", "f", "no", "n", "off", "0"})
+FieldKind = Literal["", "text", "choice", "number", "boolean", "moment", "day", "choices"]
+FIELD_KINDS: Mapping[FieldKind, str] = {
+    "text": "string text textarea longtext shorttext richtext html url link email phone id uuid",
+    "choice": "select singleselect picklist singlepicklist dropdown enum option radio",
+    "number": "number numeric integer int long float double decimal currency money percent percentage",
+    "boolean": "boolean bool checkbox toggle",
+    "moment": "datetime timestamp",
+    "day": "date day",
+    "choices": (
+        "multiselect multipicklist multiselectpicklist multienum multistring stringarray "
+        "arraystring arrayofstrings array list strings tags"
+    ),
+}
+"""How the types of custom fields are called, without marks between words: the API lists none."""
+_KINDS = {word: kind for kind, words in FIELD_KINDS.items() for word in words.split()}
 LONGEST_NUMBER = 40
 """Digits up to which a number is written without an exponent; 1E+400 would take 400."""
 
 
 class InvalidValue(ValueError):
     """A value that a property does not take; the message says what it takes."""
+
+
+def field_kind(type_: Any) -> FieldKind:
+    """Return what a custom field of a type holds; empty for a type that is not known."""
+    return _KINDS.get(re.sub(r"[^a-z]", "", str(type_).lower()), "")
 
 
 def number_of(value: Any) -> int | Decimal:

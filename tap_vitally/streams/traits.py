@@ -11,6 +11,7 @@ from typing import Any
 
 from tap_vitally.reading.traits import PREFIX
 from tap_vitally.streams import fields as f
+from vitally_api.values import FieldKind, field_kind
 
 LONGEST = 63
 """Characters that PostgreSQL keeps of a name; two longer ones may be the same to it."""
@@ -18,22 +19,16 @@ MARK = 8
 """Digits of a suffix."""
 
 Maker = Callable[[str, str], f.Field]
-WORDS: Mapping[Maker, str] = {
-    f.text: (
-        "string text textarea longtext shorttext richtext html select singleselect picklist "
-        "singlepicklist dropdown enum option radio url link email phone id uuid"
-    ),
-    f.number: "number numeric integer int long float double decimal currency money percent percentage",
-    f.flag: "boolean bool checkbox toggle",
-    f.moment: "datetime timestamp",
-    f.day: "date day",
-    f.texts: (
-        "multiselect multipicklist multiselectpicklist multienum multistring stringarray "
-        "arraystring arrayofstrings array list strings tags"
-    ),
+MAKERS: Mapping[FieldKind, Maker] = {
+    "": f.free_form,
+    "text": f.text,
+    "choice": f.text,
+    "number": f.number,
+    "boolean": f.flag,
+    "moment": f.moment,
+    "day": f.day,
+    "choices": f.texts,
 }
-"""How the types of fields are called, without marks between words; Vitally publishes no list."""
-MAKERS = {word: maker for maker, words in WORDS.items() for word in words.split()}
 
 
 def columns_of(fields: Iterable[Any]) -> dict[str, Any]:
@@ -75,8 +70,7 @@ def snake_case(path: str) -> str:
 
 def maker_of(kind: Any) -> Maker:
     """Find what declares a column for a type of field; free-form for one that is not known."""
-    word = re.sub(r"[^a-z]", "", str(kind).lower())
-    return MAKERS.get(word, f.free_form)
+    return MAKERS[field_kind(kind)]
 
 
 def _marked(path: str) -> str:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from target_vitally.planning.resource import Property, Record, Resource
-from target_vitally.planning.values import same, same_json
+from target_vitally.planning.traits import same_trait
+from target_vitally.planning.values import same
 
 Changes = dict[str, tuple[Any, Any]]
 """By property or ``traits.<path>``: what the record says, and what the row does."""
@@ -50,6 +51,17 @@ def changes(
     has = record.get("traits")
     held: Record = has if isinstance(has, dict) else {}
     for path, wanted in traits.items():
-        if not same_json(wanted, held.get(path)):
+        if not same_trait(resource.fields.get(path), wanted, held.get(path)):
             found[f"traits.{path}"] = (held.get(path), wanted)
+    return found
+
+
+def unchangeable(resource: Resource, body: Mapping[str, Any], record: Record) -> list[str]:
+    """Name what only a create takes and a row says otherwise, as far as the record shows it."""
+    found = []
+    for prop in resource.properties:
+        wanted = body.get(prop.name) if prop.fixed else None
+        there = prop.name in record or shown(prop, record) is not None
+        if wanted is not None and there and not same(prop.kind, wanted, shown(prop, record)):
+            found.append(prop.name)
     return found

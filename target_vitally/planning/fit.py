@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
-from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, Literal
 
 from target_vitally.planning.entries import Mode
 from target_vitally.planning.links import unite
 from target_vitally.planning.markers import says_deleted
 from target_vitally.planning.meaning import Meaning, explained
-from target_vitally.planning.resource import Property, Record, Reference, Resource, Way
-from target_vitally.planning.values import Unfit, fitted, listed, mapped, trait
+from target_vitally.planning.resource import Fields, Property, Record, Reference, Resource, Way
+from target_vitally.planning.row_traits import trait_value, traits_of
+from target_vitally.planning.traits import typed
+from target_vitally.planning.values import Unfit, fitted, listed
 from vitally_api.values import InvalidValue, key_text
 
 Nulls = Literal["omit", "clear"]
@@ -97,7 +98,13 @@ def is_delete(meaning: Meaning, record: Mapping[str, Any]) -> bool:
     return said or meaning.mode == "delete"
 
 
-def fit(meaning: Meaning, record: Record, nulls: Nulls, protected: Sequence[str] = ()) -> Fitted:
+def fit(
+    meaning: Meaning,
+    record: Record,
+    nulls: Nulls,
+    protected: Sequence[str] = (),
+    fields: Fields = MappingProxyType({}),
+) -> Fitted:
     """Read a row; `Rejection` is raised for one that cannot be written."""
     if marks := meaning.unread_marks(record):
         msg = f"{', '.join(marks)}: it looks like a mark of deleted rows (deleted, in streams)"
@@ -106,7 +113,7 @@ def fit(meaning: Meaning, record: Record, nulls: Nulls, protected: Sequence[str]
     record, joined = _with_joined(meaning, record)
     properties = dict(_properties(meaning, record, nulls, keys_only=delete))
     found = Fitted(
-        key=_key(meaning, record, properties),
+        key=_key(meaning, record, properties, fields),
         mode=meaning.mode,
         properties=properties,
         delete=delete,
@@ -133,7 +140,12 @@ def fit(meaning: Meaning, record: Record, nulls: Nulls, protected: Sequence[str]
     for name, prop in meaning.resource.by_name.items():
         if prop.kind == "people" and name in found.properties:
             found.people[name] = found.properties.pop(name) or []
-    _traits(meaning, record, found, nulls, () if meaning.all_traits else protected)
+    try:
+        found.traits, found.protected = traits_of(
+            meaning, record, fields, protected, clear=nulls == "clear"
+        )
+    except InvalidValue as invalid:
+        raise Rejection(str(invalid)) from None
     return found
 
 
@@ -230,13 +242,15 @@ def _check_clears(prop: Property) -> None:
         raise Rejection(msg)
 
 
-def _key(meaning: Meaning, record: Record, properties: Record) -> Key | None:
+def _key(
+    meaning: Meaning, record: Record, properties: Record, fields: Fields = MappingProxyType({})
+) -> Key | None:
     """Choose what the row's record is found by."""
     match, resource = meaning.match, meaning.resource
     if match and match.startswith("trait:"):
         path = match.removeprefix("trait:")
         try:
-            text = key_text(match, _trait_value(meaning, record, path))
+            text = key_text(match, typed(fields, path, trait_value(meaning, record, path)))
         except InvalidValue as invalid:
             msg = f"{match}: {invalid}"
             raise Rejection(msg) from None
@@ -255,15 +269,6 @@ def _place(meaning: Meaning, record: Record) -> Key | None:
     ]
     found = ((column, _text_in(record, column)) for _, column in ways)
     return next((Key(column, text) for column, text in found if text), None)
-
-
-def _trait_value(meaning: Meaning, record: Record, path: str) -> Any:
-    if path in meaning.traits:
-        return record.get(meaning.traits[path])
-    try:
-        return mapped(record.get(meaning.trait_map or "")).get(path)
-    except Unfit:
-        return None
 
 
 def _refer(
@@ -365,30 +370,3 @@ def _fixed_references(meaning: Meaning, found: Fitted) -> None:
             if way.column in meaning.fixed:
                 named = Named(way.resource, way.by, meaning.fixed[way.column])
                 found.references.setdefault(reference.name, (named,))
-
-
-@lru_cache(maxsize=4096)
-def _owned(path: str, protected: tuple[str, ...]) -> bool:
-    """Tell whether a trait belongs to another system: 33 µs a row, were it not remembered."""
-    return any(fnmatchcase(path, pattern) for pattern in protected)
-
-
-def _traits(
-    meaning: Meaning, record: Record, found: Fitted, nulls: Nulls, protected: Sequence[str]
-) -> None:
-    """Gather a row's traits, but for those that another system owns."""
-    traits: Record = {}
-    if meaning.trait_map and record.get(meaning.trait_map) is not None:
-        try:
-            traits |= mapped(record[meaning.trait_map])
-        except Unfit as unfit:
-            msg = f"traits: {unfit}"
-            raise Rejection(msg) from None
-    traits |= {path: record[c] for path, c in meaning.traits.items() if c in record}
-    if meaning.unknown == "traits" and meaning.resource.model:
-        traits |= {column: record[column] for column in meaning.stray(record)}
-    if nulls == "omit" or found.copy:
-        traits = {path: value for path, value in traits.items() if value is not None}
-    owned = {path for path in traits if _owned(path, tuple(protected))} if protected else set()
-    found.protected = frozenset(owned)
-    found.traits = {path: trait(value) for path, value in traits.items() if path not in owned}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from target_vitally.planning.compare import Changes, changes, shown
+from target_vitally.planning.compare import Changes, changes, shown, unchangeable
 from target_vitally.planning.entries import Mode
 from target_vitally.planning.fit import Fitted
 from target_vitally.planning.links import unlinked, with_present
@@ -91,12 +91,14 @@ def plan(  # noqa: PLR0911, PLR0913 - a table of cases
     body = body if exact else with_present(resource, body, record)
     found = compare(resource, body, wanted.traits, record)
     found |= {f"unlinked {name}": (links, []) for name, links in gone.items() if name in found}
-    if not found and only_changed:
-        return Plan("unchanged", record=record)
-    sent = _update(resource, wanted, body, record, found if only_changed else None)
-    if not sent:
-        return Plan("unchanged", record=record)
-    return Plan("updated", body=sent, record=record, changes=found)
+    sent: Record = {}
+    if found or not only_changed:
+        sent = _update(resource, wanted, body, record, found if only_changed else None)
+    fixed = ", ".join(unchangeable(resource, body, record))
+    reason = f"only a create takes {fixed}, and the record has another" if fixed else ""
+    if sent:
+        return Plan("updated", reason, body=sent, record=record, changes=found)
+    return Plan("ignored" if fixed else "unchanged", reason, record=record)
 
 
 def _key_name(wanted: Fitted) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
 from vitally_api.resources import ARCHIVED, ApiList
+from vitally_api.values import FieldKind
 
 Record = dict[str, Any]
 """A row that came in, or a record as Vitally shows it."""
@@ -29,6 +30,18 @@ Kind = Literal[
     "messages",
 ]
 """What a property holds, which decides how values are fitted and compared."""
+
+
+@dataclass(frozen=True)
+class TraitField:
+    """A custom field: what it holds, and its choices by the texts that stand for them."""
+
+    kind: FieldKind
+    choices: Mapping[str, Any] = field(default_factory=dict)
+
+
+Fields = Mapping[str, TraitField]
+"""Custom fields by their paths."""
 
 
 @dataclass(frozen=True)
@@ -87,8 +100,9 @@ class Resource:
     """A kind of record that Vitally takes.
 
     ``api`` is its list, whose path also takes what is created. ``model`` is the name of its custom
-    fields, None where it has no traits. ``one_of`` are groups of which a create needs one property.
-    ``upserts`` if a second POST with its key is an update, as the API notes (writing, 1.3) have it.
+    fields, None where it has no traits; ``fields`` are those, as far as the workspace tells.
+    ``one_of`` are groups of which a create needs one property. ``upserts`` if a second POST with its
+    key is an update, as the API notes (writing, 1.3) have it.
     """
 
     name: str
@@ -105,6 +119,7 @@ class Resource:
     read_only: frozenset[str] = frozenset()
     door: str = "record"
     needs_flag: str = ""
+    fields: Fields = field(default_factory=dict)
 
     @property
     def archives(self) -> bool:

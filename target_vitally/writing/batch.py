@@ -20,6 +20,7 @@ from target_vitally.writing.rows import RowReader
 from target_vitally.writing.run import Run
 from target_vitally.writing.work import Work, work_of
 from target_vitally.writing.writer import Writer
+from vitally_api.values import InvalidValue
 
 
 class Batches:
@@ -172,7 +173,8 @@ class Batches:
             return None
         try:
             work = work_of(group, references, self._run.totals)
-        except Rejection as rejection:
+            self._run.fields.type_traits(work, self._run.settings.nulls)
+        except (Rejection, InvalidValue) as rejection:
             self.end(group.rows, "rejected", str(rejection), group.key)
             return None
         missing = work.missing

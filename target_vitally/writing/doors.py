@@ -164,10 +164,10 @@ class Door:
         """What messages call the address."""
         return f"/resources{self.resource.api.path}"
 
-    def untaken(self, plan: Plan, now: Record) -> list[str]:
+    def untaken(self, resource: Resource, plan: Plan, now: Record) -> list[str]:
         """Name what was sent and is not what the answer says."""
         sent = {n: v for n, v in plan.body.items() if n != "traits" and not _templated(v)}
-        return list(self.compare(self.resource, sent, _traits(plan.body), now))
+        return list(self.compare(resource, sent, _traits(plan.body), now))
 
     def is_double(self, declined: Declined) -> bool:
         """Tell whether a create was refused because there is such a record."""
@@ -221,10 +221,10 @@ class UserDoor(Door):
                     del found[name]
         return found
 
-    def untaken(self, plan: Plan, now: Record) -> list[str]:  # noqa: D102
+    def untaken(self, resource: Resource, plan: Plan, now: Record) -> list[str]:  # noqa: D102
         links = {name: ids for name, ids in plan.body.items() if name in LINKS}
-        kept = changes(self.resource, links, {}, now)
-        return [*dict.fromkeys((*super().untaken(plan, now), *kept))]
+        kept = changes(resource, links, {}, now)
+        return [*dict.fromkeys((*super().untaken(resource, plan, now), *kept))]
 
     def update(self, work: Work, plan: Plan) -> Record:  # noqa: D102
         if not work.exact and not LINKS.isdisjoint(plan.body):

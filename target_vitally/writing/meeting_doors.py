@@ -67,9 +67,9 @@ class MeetingDoor(Door):
         return found[-1] if found else {}
 
     @override
-    def untaken(self, plan: Plan, now: Record) -> list[str]:
+    def untaken(self, resource: Resource, plan: Plan, now: Record) -> list[str]:
         body = {n: v for n, v in plan.body.items() if n != "participants"}
-        return super().untaken(with_body(plan, body), now)
+        return super().untaken(resource, with_body(plan, body), now)
 
     @override
     def wanted(self, fitted: Fitted) -> list[Named]:

@@ -201,9 +201,9 @@ class ConversationDoor(Door):
         return {**super().shown(sent, before), "messages": list(merged.values())}
 
     @override
-    def untaken(self, plan: Plan, now: Record) -> list[str]:
+    def untaken(self, resource: Resource, plan: Plan, now: Record) -> list[str]:
         body = {n: v for n, v in plan.body.items() if n != "messages"}
-        return super().untaken(with_body(plan, body), now)
+        return super().untaken(resource, with_body(plan, body), now)
 
     @override
     def wanted(self, fitted: Fitted) -> list[Named]:

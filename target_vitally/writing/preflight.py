@@ -7,10 +7,10 @@ from typing import Any
 
 from target_vitally.planning.entries import resource_named, trait_columns
 from target_vitally.planning.resource import Resource
+from target_vitally.writing.fields import missing
 from target_vitally.writing.run import Run
 from vitally_api import Refused, printable
 
-CUSTOM = "vitally.custom."
 OBJECTS = "custom_objects"
 
 
@@ -69,20 +69,20 @@ class Preflight:
             yield f"there is no custom object {printable(str(entry['custom_object']))}"
 
     def _traits(self, resource: Resource, entry: Mapping[str, Any]) -> Iterator[str]:
-        paths = [path for path in trait_columns(entry.get("traits")) if path.startswith(CUSTOM)]
+        paths = list(trait_columns(entry.get("traits")))
         if not paths or resource.model is None:
             return
-        query = {"model": resource.model}
-        if resource.model == "customObjects" and entry.get("custom_object"):
+        object_ = ""
+        if entry.get("custom_object"):
             found = self._run.references.index(OBJECTS).get("name", str(entry["custom_object"]))
-            if found:
-                query["customObjectId"] = str(found[0]["id"])
-        known = self._paths(query)
+            object_ = str(found[0]["id"]) if found else ""
+        fields = self._run.fields.read(resource, object_)
+        if fields is None:
+            return
+        absent = missing(fields, paths)
+        self.problems += len(absent)
+        yield from (f"the trait {printable(path)} does not exist" for path in absent)
         for path in paths:
-            if path not in known:
-                self.problems += 1
-                yield f"the trait {printable(path)} does not exist"
-
-    def _paths(self, query: Mapping[str, str]) -> set[str]:
-        fields = self._run.wire.rows("/customFields", "/resources/customFields", query)
-        return {str(field.get("path")) for field in fields}
+            if path in fields and fields[path].choices:
+                choices = ", ".join(map(str, dict.fromkeys(fields[path].choices.values())))
+                yield f"the trait {printable(path)} takes {choices}"

@@ -28,7 +28,8 @@ class RowReader:
         """Read a row, or end it."""
         settings, resource = self._run.settings, row.meaning.resource
         try:
-            fitted = fit(row.meaning, row.record, settings.nulls, settings.protected_traits)
+            fields = self._run.fields.of_row(row)
+            fitted = fit(row.meaning, row.record, settings.nulls, settings.protected_traits, fields)
             self._check_joined(fitted)
         except Rejection as rejection:
             if self.is_exact(row.meaning):

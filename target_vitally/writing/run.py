@@ -10,6 +10,7 @@ from typing import Any
 
 from target_vitally.planning.resource import Resource
 from target_vitally.writing.doors import Door
+from target_vitally.writing.fields import CustomFields
 from target_vitally.writing.ledger import Ledger
 from target_vitally.writing.outcomes import Outcomes
 from target_vitally.writing.own_doors import DOORS
@@ -54,6 +55,7 @@ class Run:
         self._emit = emit
         self.ledger = Ledger(self._acknowledge)
         self.outcomes = Outcomes(settings, self.ledger)
+        self.fields = CustomFields(self.wire, self.outcomes)
         self.references = References(self.wire, resources, self.spread)
         self.doors: dict[str, Door] = {
             name: DOORS[resource.door](resource, self.references, self.wire)

@@ -60,6 +60,7 @@ class Work:
     hopeful: bool = False
     exact: bool = False
     tally: Tally = field(default_factory=Tally)
+    typed: Resource | None = None
     lost: Lost | None = None
 
     @property
@@ -79,8 +80,8 @@ class Work:
 
     @property
     def resource(self) -> Resource:
-        """What the record is."""
-        return self.meaning.resource
+        """What the record is, with its custom fields where they are known."""
+        return self.typed or self.meaning.resource
 
     @property
     def homeless(self) -> bool:

@@ -147,7 +147,7 @@ class Writer:
 
     def _tell_untaken(self, door: Door, work: Work, made: Plan, now: Record) -> None:
         stream = work.meaning.stream
-        for name in door.untaken(made, now):
+        for name in door.untaken(work.resource, made, now):
             self._run.outcomes.tell_once(
                 stream,
                 f"untaken {name}",

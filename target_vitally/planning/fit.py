@@ -14,7 +14,7 @@ from target_vitally.planning.meaning import Meaning, explained
 from target_vitally.planning.resource import Fields, Property, Record, Reference, Resource, Way
 from target_vitally.planning.row_traits import trait_value, traits_of
 from target_vitally.planning.traits import typed
-from target_vitally.planning.values import Unfit, fitted, listed
+from target_vitally.planning.values import Unfit, check_id, fitted, listed
 from vitally_api.values import InvalidValue, key_text
 
 Nulls = Literal["omit", "clear"]
@@ -26,28 +26,12 @@ class Rejection(Exception):
     """A row that cannot be written; the message says why, without any of its values."""
 
 
-def _refuse_dots(by: str, value: str) -> None:
-    """Reject an id that no address can hold: ``/accounts/..`` is ``/`` to every HTTP client."""
-    if by in {"id", "externalId"} and value in {".", ".."}:
-        msg = (
-            f"{by}: it cannot be asked for, since . and .. have a meaning of their own in addresses"
-        )
-        raise Rejection(msg)
-
-
 @dataclass(frozen=True)
 class Key:
-    """What a record is found by: ``id``, ``externalId``, ``email``, ``name`` or ``trait:<path>``.
-
-    `Rejection` is raised for one that no address can hold.
-    """
+    """What a record is found by: ``id``, ``externalId``, ``email``, ``name`` or ``trait:<path>``."""
 
     by: str
     value: str
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be looked up."""
-        _refuse_dots(self.by, self.value)
 
 
 @dataclass(frozen=True)
@@ -57,10 +41,6 @@ class Named:
     resource: str
     by: str
     value: str
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be looked up."""
-        _refuse_dots(self.by, self.value)
 
 
 @dataclass
@@ -227,12 +207,10 @@ def _properties(
             continue
         try:
             read = fitted(prop.kind, value)
+            check_id(name, read)
         except Unfit as unfit:
             msg = f"{name}: {unfit}"
             raise Rejection(msg) from None
-        # Other rows may go by each of them, not by the row's own key alone.
-        if name in meaning.resource.keys:
-            _refuse_dots(name, read)
         yield name, read
 
 
@@ -325,6 +303,8 @@ def _named(reference: Reference, way: Way | None, value: Any, *, copy: bool) -> 
     try:
         values = listed(value) if reference.many and not _is_one(value) else [value]
         texts = [fitted("text", item) for item in values if item not in (None, "")]
+        for text in texts:
+            check_id(way.by if way else "id", text)
     except Unfit as unfit:
         msg = f"{way.column if way else reference.name}: {unfit}"
         raise Rejection(msg) from None

@@ -82,13 +82,13 @@ class Tally:
 
 
 def segment(text: str) -> str:
-    """Make one part of a path of any text; `Declined` is raised for one that would be another path.
+    """Make one part of a path of any text; `Refused` is raised for one that would be another path.
 
     ``requests`` undoes ``%2E``, and ``/conversations/../messages`` is ``/messages``.
     """
     if text in {"", ".", ".."}:
         msg = "an id that is empty, . or .. cannot stand in an address"
-        raise Declined(msg, 400)
+        raise Refused(msg, 400)
     return quote(text, safe="")
 
 

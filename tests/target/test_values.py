@@ -80,15 +80,35 @@ def test_a_message_that_is_none_is_one_rejected_row(full: Workspace, odd: Any) -
         ("custom_object_instances", {"externalId": "i", "name": "I", "customObjectId": "?"}),
         ("meeting_transcripts", {"meetingId": "?", "transcript": [{"text": "Hi"}]}),
         ("tasks", {"id": "?", "_deleted": True}),
+        ("users", {"id": "x", "externalId": "?", "email": "u@example.com"}),
+        ("users", {"externalId": "u2", "accountExternalIds": ["a1", "?"]}),
+        ("meetings", {"externalId": "m", "title": "T", "participants": [{"externalId": "?"}]}),
         ("users", {"externalId": "?", "_deleted": True}),
     ],
 )
 def test_dots_never_become_an_address(full: Workspace, stream: str, row: Row, dots: str) -> None:
-    said = {name: dots if value == "?" else value for name, value in row.items()}
+    said: Row = json.loads(json.dumps(row).replace("?", dots))
     found = write(full, messages(**{stream: [said]}), deletes="delete")
     assert found.words == ["rejected"]
     assert "addresses" in found.reasons
     assert full.writes() == []
+
+
+@pytest.mark.parametrize("dots", [".", ".."])
+def test_dots_of_another_workspace_reject_their_rows_alone(full: Workspace, dots: str) -> None:
+    streams: dict[str, list[Row]] = {
+        "organizations": [{"id": "o", "externalId": dots, "name": "O"}],
+        "accounts": [
+            {"id": "x", "externalId": "a2", "name": "A", "organizationId": "o"},
+            {"id": "y", "externalId": "a3", "name": "A", "organization": {"externalId": dots}},
+            {"id": "z", "externalId": "a4", "name": "A"},
+        ],
+    }
+    copies = {name: {"copy": True} for name in streams}
+    found = write(full, messages(**streams), streams=copies)
+    assert found.words[0] == "rejected"
+    assert found.words[-1] == "created"
+    assert all(path in {"accounts", "organizations"} for _, path in full.writes())
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@
     coalesce(
     {%- for key in ["overall", "overallHealth", "healthScore", "score"] -%}
         {%- set member = vitally.json_member(breakdown, key) -%}
-        {%- set number = "cast(" ~ vitally.json_text(member) ~ " as " ~ dbt.type_numeric() ~ ")" %}
+        {%- set number = vitally.from_text(vitally.json_text(member), "number") %}
         case
             when {{ vitally.json_type(member) }} = 'number'
                 then case when {{ number }} between 0 and 10 then {{ number }} end

@@ -41,6 +41,7 @@ COLUMNS = {
     "survey_questions": "id text, isRequired text",
     "organizations": "id text, mrr double precision, usersCount double precision, healthScore numeric",
     "conversations": "id text, status text",
+    "account_health_scores": "accountId text, observedOn text, observedAt text, breakdown {json}",
 }
 
 # (what the loader adds, versions in the order in which they are loaded, the names that remain)
@@ -137,6 +138,13 @@ def fill(warehouse: Warehouse) -> None:
         ],
     )
     insert("conversations", list({"1": "Open", "2": "Closed", "3": "", "4": None}.items()))
+    insert(
+        "account_health_scores",
+        [
+            (f"trait {i}", "2026-03-04", NEW, f'{{"overall": {literal}, "score": 7}}')
+            for i, literal in ODD_TRAITS.items()
+        ],
+    )
     for table, (_, versions, _) in VERSIONS.items():
         insert(table, [("id", *version) for version in versions])
 

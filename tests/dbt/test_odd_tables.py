@@ -158,6 +158,19 @@ def test_every_trait_is_a_row(odd: Odd) -> None:
     assert numbers[f"trait {list(ODD_TRAITS.values()).index('1e30')}"] == 1e30
 
 
+def test_an_odd_score_is_not_one(odd: Odd) -> None:
+    found = odd.query(
+        "SELECT account_id, health_score FROM vitally__account_enhanced"
+        " WHERE account_id LIKE 'trait%'"
+    )
+    scores = {f"trait {i}": trait_as("number", each) for i, each in ODD_TRAITS.items()}
+    wanted = [
+        (key, even(score) if score is not None and 0 <= score <= 10 else 7.0)
+        for key, score in scores.items()
+    ]
+    assert by_sort(found) == by_sort(wanted)
+
+
 # Names
 
 

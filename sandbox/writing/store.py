@@ -257,6 +257,10 @@ class Store:
                 errors = [problem("/traits", "unknown", f"no such trait: {p}") for p in strange]
                 raise RefusedError(refusal(errors))
             given = {path: value for path, value in given.items() if path not in strange}
+        if self.switches.typed_traits:
+            fields = self.world.tables["customFields"]
+            kinds = {fields.rows[k]["path"]: fields.rows[k]["type"] for k in fields.listed(model)}
+            given = {path: _typed(kinds.get(path), value) for path, value in given.items()}
         merged = {**row.get("traits", {}), **given}
         return {path: value for path, value in merged.items() if value is not None}
 
@@ -278,3 +282,12 @@ class Store:
             self.world.update(
                 resource, id_, **{field: max(0, self.world.row(resource, id_)[field] + by)}
             )
+
+
+def _typed(kind: str | None, value: Any) -> Any:
+    """Keep a trait as a service may that knows the type of its field."""
+    if kind in {"date", "datetime"} and isinstance(value, str):
+        moment = datetime.fromisoformat(value)
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return iso(moment.astimezone(UTC))
+    return sorted(value) if kind == "multiselect" and isinstance(value, list) else value

@@ -58,6 +58,8 @@ class Writing:
     """What a search for instances does with those that are archived."""
     email_case: Literal["counts", "ignored"] = "counts"
     """Whether the searches for an e-mail go by its case."""
+    typed_traits: bool = False
+    """Whether traits are kept as their field's type has them: a day as its midnight, a moment in UTC."""
     deleted_status: Literal[200, 204] = 204
     """Whether a DELETE answers without a body, or with one."""
 

@@ -115,3 +115,26 @@ def test_every_switch_leaves_one_record(stream: str, switches: dict[str, object]
         if stream != "projects":
             assert there.write(messages(**{stream: [row]})).words == ["unchanged"]
         assert len(world.tables[stream].rows) == before + 1
+
+
+@pytest.mark.parametrize("switches", [{}, {"typed_traits": True}, {"doubles": False}], ids=str)
+def test_traits_are_written_once_however_they_are_spelled(switches: dict[str, object]) -> None:
+    world = World(seed=1, accounts=4)
+    spellings: list[Row] = [
+        {"vitally.custom.products": ["south", "north"], "sfdc.Renew_Date__c": "2026-01-31"},
+        {
+            "vitally.custom.products": "{'north', 'south'}",
+            "sfdc.Renew_Date__c": "2026-01-31T00:00:00+00:00",
+        },
+        {
+            "vitally.custom.products": '["North", "South"]',
+            "sfdc.Renew_Date__c": "2026-01-30 23:00:00.0000001 -0100",
+        },
+    ]
+    streams = {"accounts": {"traits": "all"}}
+    with serve(world, key=KEY, writing=Writing().but(switches)) as sandbox:
+        there = There(sandbox.url, world)
+        for number, traits in enumerate(spellings):
+            row = {"externalId": "a1", "name": "A", "traits": {**traits, "ratio": 1 / 3}}
+            found = there.write(messages(accounts=[row]), streams=streams)
+            assert found.words == ["unchanged" if number else "created"], found.results

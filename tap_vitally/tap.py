@@ -18,6 +18,7 @@ from singer_sdk.tap_base import CliTestOptionValue
 from typing_extensions import override
 
 from singer_command.environment import unknown_settings
+from singer_command.output import end_on_hangup
 from singer_command.quiet import be_quiet
 from singer_command.settings import settings_problems_named
 from tap_vitally.catalog import read_catalog
@@ -69,6 +70,7 @@ class TapVitally(Tap):
             if validate_config:
                 self._check_settings()
             check_output()
+            end_on_hangup(self._handle_termination)
             for line in unknown_settings(self.config, self.config_jsonschema):
                 self.logger.warning("%s", line)
 

@@ -11,6 +11,8 @@ from singer_sdk.contrib.msgspec import MsgSpecWriter
 from singer_sdk.singerlib.encoding.base import SingerMessageType
 from singer_sdk.singerlib.encoding.simple import SchemaMessage
 
+from singer_command.output import write_whole
+
 if TYPE_CHECKING:
     from singer_sdk.singerlib.encoding.simple import Message
 
@@ -46,12 +48,7 @@ class MessageWriter(MsgSpecWriter):
         """Write what is kept; ``SystemExit`` is raised if the tap was asked to end meanwhile."""
         self.busy = True
         try:
-            with memoryview(self._lines) as rest:
-                written = 0
-                while written < len(rest):
-                    # Unbuffered, as Python may be told to be, it writes what fits into the pipe.
-                    written += sys.stdout.buffer.write(rest[written:]) or 0
-            sys.stdout.buffer.flush()
+            write_whole(self._lines)
             self._lines.clear()
         finally:
             self.busy = False

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
 from target_vitally.planning.plan import WORDS
-from target_vitally.writing.outcomes import Counts
+from target_vitally.writing.outcomes import Counts, Outcomes
 from vitally_api import printable
 
 MOST_DIFFERING = 12
@@ -29,7 +30,9 @@ def table(streams: Mapping[str, Counts], *, limit: int, dry_run: bool) -> str:
         for row in rows
     ]
     for name, counts in streams.items():
-        lines += [f"{name}: {reason} ({n:,})" for reason, n in counts.reasons.most_common()]
+        for reason, n in counts.reasons.most_common():
+            more = ", ..." if n > len(counts.examples[reason]) else ""
+            lines.append(f"{name}: {reason} ({n:,}): {', '.join(counts.examples[reason])}{more}")
         if counts.differing:
             most = counts.differing.most_common(MOST_DIFFERING)
             told = ", ".join(f"{printable(prop)} ({n:,})" for prop, n in most)
@@ -37,6 +40,20 @@ def table(streams: Mapping[str, Counts], *, limit: int, dry_run: bool) -> str:
         if dry_run and limit:
             lines += [f"{name}: {shown}" for shown in counts.shown]
     return "\n".join(lines)
+
+
+def log_summary(
+    logger: logging.Logger, outcomes: Outcomes, totals: Mapping[str, float], meant: set[str]
+) -> None:
+    """Tell what the run did; ``meant`` are the streams of which something was to be written."""
+    settings = outcomes.settings
+    for name, counts in outcomes.streams.items():
+        if counts.read and counts.words["ignored"] == counts.read and name in meant:
+            reasons = ", ".join(why.removeprefix("ignored: ") for why in counts.reasons)
+            logger.warning("%s: all of its rows were ignored (%s).", name, reasons)
+    told = table(outcomes.streams, limit=settings.plan_limit, dry_run=settings.dry_run)
+    what = "The plan; nothing was written" if settings.dry_run else "The summary of this run"
+    logger.info("%s:\n%s", what, told, extra={"summary": values(outcomes.streams, totals)})
 
 
 def values(streams: Mapping[str, Counts], totals: Mapping[str, float]) -> dict[str, Any]:

@@ -6,20 +6,22 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import FrameType
-from typing import IO, Any, ClassVar
+from typing import IO, Any, ClassVar, cast
 
 import click
 from singer_sdk import Target
 from typing_extensions import override
 
+from singer_command.output import end_on_hangup, write_whole
 from singer_command.quiet import be_quiet
 from singer_command.settings import settings_problems_named
 from target_vitally.command import failures_in_one_line
+from target_vitally.intake import Intake
 from target_vitally.planning.entries import problems_with, resource_named
 from target_vitally.planning.meaning import (
     Meaning,
@@ -29,7 +31,7 @@ from target_vitally.planning.meaning import (
     meaning_of,
 )
 from target_vitally.planning.resource import Record
-from target_vitally.report import table, values
+from target_vitally.report import log_summary
 from target_vitally.resources import IGNORED, NAMED, RESOURCES
 from target_vitally.settings import SCHEMA
 from target_vitally.sink import SeamTarget
@@ -53,6 +55,8 @@ from vitally_api import (
 REPEATABLE = frozenset({"GET", "PUT", "DELETE"})
 LAST_RESORT = 8.0
 """Seconds after a signal in which what is under way may come to its end."""
+LAST_WORDS = 1.0
+"""Seconds after them in which the summary and STATE may still go out."""
 
 
 class TargetVitally(SeamTarget):
@@ -72,6 +76,8 @@ class TargetVitally(SeamTarget):
         with settings_problems_named(type(self), kwargs):
             super().__init__(*args, **kwargs)
             self._check_settings()
+        end_on_hangup(self._handle_termination)
+        self._signalled = self._ended = False
         self._meanings: dict[str, Meaning | str] = {}
         self._open: set[str] = set()
         self._shapes: dict[tuple[str, frozenset[object]], Meaning] = {}
@@ -182,13 +188,24 @@ class TargetVitally(SeamTarget):
         if problem:
             raise VitallyError(problem)
 
+    def _knows(self, stream: str) -> bool:
+        return stream in self.mapper.stream_maps
+
     def write_all(self, file_input: IO[str] | None = None) -> None:
         """Read the input to its end, and end well whatever happens."""
+        given = sys.stdin if file_input is None else file_input
+        intake = Intake(given, self._knows, self.engine.reject_line, self.engine.tick)
         try:
-            self.listen(file_input)
+            try:
+                self.listen(cast("IO[str]", intake))
+            finally:
+                self._ended = True
         finally:
-            self.engine.end()
-            self._log_summary()
+            try:
+                self.engine.end()
+            finally:
+                self._log_summary()
+        self.run.check()
         if self.run.outcomes.failing:
             total = self.run.outcomes.total
             msg = (
@@ -204,33 +221,25 @@ class TargetVitally(SeamTarget):
             raise VitallyError(msg)
 
     def _log_summary(self) -> None:
-        outcomes, settings = self.run.outcomes, self.settings
-        for name, counts in outcomes.streams.items():
-            meant = not isinstance(self._meanings.get(name), str)
-            if counts.read and counts.words["ignored"] == counts.read and meant:
-                reasons = ", ".join(why.removeprefix("ignored: ") for why in counts.reasons)
-                self.logger.warning("%s: all of its rows were ignored (%s).", name, reasons)
-        told = table(outcomes.streams, limit=settings.plan_limit, dry_run=settings.dry_run)
-        what = "The plan; nothing was written" if settings.dry_run else "The summary of this run"
-        summary = values(outcomes.streams, self.run.totals.values)
-        self.logger.info("%s:\n%s", what, told, extra={"summary": summary})
+        meant = {name for name, what in self._meanings.items() if not isinstance(what, str)}
+        log_summary(self.logger, self.run.outcomes, self.run.totals.values, meant)
 
     @override
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
         """Acknowledge what has ended, and end with the code that shells know a signal by."""
-        timer = threading.Timer(LAST_RESORT, self._give_up, (128 + signum,))
+        if self._signalled:
+            return  # another one within the same moments would cost the summary
+        self._signalled = True
+        timer = threading.Timer(LAST_RESORT, _give_up, (self._last_words, 128 + signum))
         timer.daemon = True
         timer.start()
         self.engine.interrupt(signum)
-        if not self.engine.busy:
+        if not self.engine.busy and not self._ended:
             self.run.check()
 
-    def _give_up(self, code: int) -> None:
-        try:
-            self.run.ledger.emit()
-            self.run.outcomes.flush()
-        finally:
-            os._exit(code)
+    def _last_words(self) -> None:
+        self._log_summary()
+        self.run.ledger.emit()
 
     def check(self) -> None:
         """Print whether a run would work: key, resources, custom objects, trait paths."""
@@ -295,6 +304,14 @@ class TargetVitally(SeamTarget):
             target.write_all(file_input)
 
 
+def _give_up(last_words: Callable[[], None], code: int) -> None:
+    """End, also where a thread holds a lock because nobody reads what it writes."""
+    last = threading.Thread(target=last_words, daemon=True)
+    last.start()
+    last.join(LAST_WORDS)
+    os._exit(code)
+
+
 def _same_file(path: str, name: str) -> bool:
     try:
         return Path(path).samefile(name)
@@ -304,5 +321,4 @@ def _same_file(path: str, name: str) -> bool:
 
 def _emit(value: Any) -> None:
     """Send out a STATE, which the next run begins from."""
-    sys.stdout.write(f"{encoded(value).decode()}\n")
-    sys.stdout.flush()
+    write_whole(encoded(value) + b"\n")

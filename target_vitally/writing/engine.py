@@ -13,13 +13,18 @@ from target_vitally.planning.meaning import Meaning
 from target_vitally.planning.resource import Record
 from target_vitally.writing.batch import Batches
 from target_vitally.writing.deletes import Deletes
-from target_vitally.writing.ledger import SECONDS
 from target_vitally.writing.outcomes import Origin, Row
 from target_vitally.writing.run import Halted, Run
 from target_vitally.writing.spool import Spool
 from vitally_api import Cancelled
 
 NOTHING_UNLINKED = "%s: nothing is unlinked: links is exact, which takes deletes: delete, too."
+
+
+LONGEST_WAIT = 45.0
+"""Seconds after which rows and STATE go on by the clock: within the minute that is promised."""
+NO_STREAM = "(no stream)"
+"""What lines that name no stream are counted under."""
 
 
 class Engine:
@@ -68,8 +73,8 @@ class Engine:
         buffer.append(row)
         if len(buffer) >= self.run.settings.batch_size_rows:
             self.flush(resource.rank)
-        elif time.monotonic() - self._flushed_at >= SECONDS:
-            self.flush()
+        else:
+            self.tick()
 
     def ignore(self, name: str, stream: str, record: Record) -> None:
         """Take in a row of a stream that is not written; ``name`` is what the tap calls it."""
@@ -81,6 +86,17 @@ class Engine:
     def state(self, value: Any) -> None:
         """Take in a STATE."""
         self.run.ledger.state(value)
+        self.tick()
+
+    def tick(self) -> None:
+        """Write what has waited long enough, whether or not more is to come."""
+        if time.monotonic() - self._flushed_at >= LONGEST_WAIT:
+            self.flush()
+
+    def reject_line(self, stream: str, line: int, reason: str) -> None:
+        """Take in a line of the input that is no message, of a stream if that is known."""
+        self.run.outcomes.reject_line(stream or NO_STREAM, self.run.ledger.row(), line, reason)
+        self.batches.writer.stop_if_rejected("rejected")
 
     def flush(self, rank: int | None = None) -> None:
         """Write what has come so far, up to a rank: parents before their children."""
@@ -91,7 +107,6 @@ class Engine:
                     if rows:
                         self.batches.process(resource, rows, last=False)
             self._flushed_at = time.monotonic()
-            self.run.outcomes.flush()
             self.run.ledger.emit()
 
     def finish(self) -> str:

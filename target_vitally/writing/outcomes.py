@@ -6,6 +6,7 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -17,12 +18,15 @@ from target_vitally.planning.plan import NO_RECORD, Word
 from target_vitally.planning.resource import Record
 from target_vitally.writing.ledger import Ledger
 from target_vitally.writing.settings import Settings
-from vitally_api import encoded, printable
+from vitally_api import VitallyError, encoded, printable
 
 logger = logging.getLogger("target-vitally")
 
 MOST_REASONS = 10
 """Different reasons that the summary tells of a stream."""
+MOST_EXAMPLES = 3
+"""Rows that are named for each reason."""
+WRITTEN: tuple[Word, ...] = ("created", "updated", "deleted", "uncertain")
 MATCHED: tuple[Word, ...] = ("created", "updated", "unchanged", "deleted", "uncertain")
 
 
@@ -56,8 +60,19 @@ class Counts:
     differing: Counter[str] = field(default_factory=Counter)
     requests: int = 0
     shown: list[str] = field(default_factory=list)
+    examples: dict[str, list[str]] = field(default_factory=dict)
+    """The first rows of each reason: their number, and their id as far as it names nobody."""
     unmatched: int = 0
     """Rows that could only update, and whose record is not there."""
+
+    def add_reason(self, reason: str, name: str) -> None:
+        """Count a reason, and name the first rows that it is about."""
+        if reason not in self.reasons and len(self.reasons) >= MOST_REASONS:
+            return
+        self.reasons[reason] += 1
+        named = self.examples.setdefault(reason, [])
+        if len(named) < MOST_EXAMPLES:
+            named.append(name)
 
     @property
     def matched_none(self) -> bool:
@@ -69,7 +84,7 @@ class Outcomes:
     """Takes in what became of rows, from any thread."""
 
     def __init__(self, settings: Settings, ledger: Ledger) -> None:
-        self._settings = settings
+        self.settings = settings
         self._ledger = ledger
         self._lock = threading.RLock()
         self._told: set[tuple[str, str]] = set()
@@ -79,6 +94,7 @@ class Outcomes:
         self._open: set[int] = set()
         self._results = _opened(settings.results_file)
         self._rejects = _opened(settings.rejects_file)
+        self._broken = False
 
     def read(self, row: Row) -> None:
         """Count a row that was read."""
@@ -88,16 +104,30 @@ class Outcomes:
 
     def ignore(self, stream: str, number: int, reason: str) -> None:
         """Count a row of a stream that is not written."""
-        with self._lock:
-            self.counts(stream).read += 1
-            self.counts(stream).reasons[f"ignored: {reason}"] += 1
-            self.counts(stream).words["ignored"] += 1
-            self.total["ignored"] += 1
-            if self._results is not None:
-                line = {"stream": stream, "row": number, "key": None, "id": None}
-                more = {"outcome": "ignored", "requests": 0, "reason": reason}
-                self._results.write(encoded({**line, **more}) + b"\n")
+        self._without_row(stream, "ignored", reason, {"row": number})
         self._ledger.end(number)
+
+    def reject_line(self, stream: str, number: int, line: int, reason: str) -> None:
+        """Count a line of the input that cannot be a row; STATE is held as with any rejected row."""
+        self._without_row(stream, "rejected", reason, {"row": number, "line": line})
+        self._close_row(number, held=self.settings.on_reject == "hold")
+
+    def _without_row(self, stream: str, word: Word, reason: str, place: Mapping[str, int]) -> None:
+        with self._lock:
+            counts = self.counts(stream)
+            counts.read += 1
+            counts.words[word] += 1
+            self.total[word] += 1
+            name, number = list(place.items())[-1]
+            counts.add_reason(f"{word}: {reason}", f"{name} {number:,}")
+            line = {"stream": stream, **place, "key": None, "id": None}
+            self._write(self._results, {**line, "outcome": word, "requests": 0, "reason": reason})
+
+    def _close_row(self, number: int, *, held: bool) -> None:
+        if held:
+            self._ledger.reject(number)
+        else:
+            self._ledger.end(number)
 
     def counts(self, stream: str) -> Counts:
         """Give the counts of a stream."""
@@ -125,19 +155,18 @@ class Outcomes:
             counts.requests += requests
             counts.unmatched += word == "ignored" and reason.startswith(NO_RECORD)
             self.total[word] += 1
-            told = f"{word}: {reason}"
-            if reason and (told in counts.reasons or len(counts.reasons) < MOST_REASONS):
-                counts.reasons[told] += 1
-            for name in changes or {}:
-                counts.differing[name] += 1
-            if changes and len(counts.shown) < self._settings.plan_limit:
+            name = _name(row, key, id_)
+            if reason or word in {"rejected", "uncertain"}:
+                counts.add_reason(f"{word}: {reason or 'without a reason'}", name)
+            counts.differing.update(list(changes or {}))
+            if changes and len(counts.shown) < self.settings.plan_limit:
                 counts.shown.append(f"row {row.number}: {', '.join(map(printable, changes))}")
             self._result(row, word, reason, key, id_, requests, changes)
             if word == "rejected":
                 self._reject(row, reason)
-            held = word == "rejected" and self._settings.on_reject == "hold"
-        if word != "not reached" and not held:
-            self._ledger.end(row.number)
+            held = word == "rejected" and self.settings.on_reject == "hold"
+        if word != "not reached":
+            self._close_row(row.number, held=held)
 
     def _result(  # noqa: PLR0913, PLR0917 - a line of the results, by its parts
         self,
@@ -149,11 +178,13 @@ class Outcomes:
         requests: int,
         changes: Changes | None,
     ) -> None:
-        if self._results is None:
+        if self._results is None and not self._broken:
             return
+        came = row.raw or row.record
         line: dict[str, Any] = {
             "stream": row.meaning.stream,
             "row": row.number,
+            "key_columns": {name: came.get(name) for name in row.origin.key_properties},
             "key": key.value if key else None,
             "id": id_ or None,
             "outcome": word,
@@ -161,11 +192,34 @@ class Outcomes:
         }
         if reason:
             line["reason"] = reason
-        if changes and self._settings.dry_run:
+        if changes and self.settings.dry_run:
             line["changes"] = {
                 name: {"old": old, "new": new} for name, (old, new) in changes.items()
             }
-        self._results.write(encoded(line) + b"\n")
+        try:
+            self._write(self._results, line)
+        finally:
+            if self._broken and word in WRITTEN:  # there are few: the run is ending
+                stream = printable(row.meaning.stream)
+                logger.warning("%s: %s was %s.", stream, _name(row, key, id_), word)
+
+    def _write(self, file: IO[bytes] | None, *lines: Any) -> None:
+        """Write lines of a file; `VitallyError` is raised, once, if there is no room for them."""
+        if file is None:
+            return
+        try:
+            for line in lines:
+                file.write(encoded(line) + b"\n")
+        except OSError as error:
+            self._broken = True
+            name = "results_file" if file is self._results else "rejects_file"
+            self.close()
+            self._results = self._rejects = None
+            msg = (
+                f"{name} cannot be written any more ({error.strerror}): the run ends here. What was "
+                "written is in the summary, and what is missing in the file is named above it."
+            )
+            raise VitallyError(msg) from None
 
     def _reject(self, row: Row, reason: str) -> None:
         if self._rejects is None:
@@ -179,10 +233,10 @@ class Outcomes:
                 "schema": origin.schema,
                 "key_properties": list(origin.key_properties),
             }
-            self._rejects.write(encoded(schema) + b"\n")
+            self._write(self._rejects, schema)
         record = {**(row.raw or row.record), REJECTED: reason}
         line = {"type": "RECORD", "stream": origin.stream, "record": record}
-        self._rejects.write(encoded(line) + b"\n")
+        self._write(self._rejects, line)
 
     def tell_once(self, stream: str, what: str, message: str, *args: Any) -> None:
         """Warn of something the first time that it is met in a stream."""
@@ -201,22 +255,24 @@ class Outcomes:
     def failing(self) -> bool:
         """Whether what was rejected or is uncertain makes the run fail."""
         rejected = self.total["rejected"]
-        allowed = self._settings.max_rejects if self._settings.on_reject == "continue" else 0
+        allowed = self.settings.max_rejects if self.settings.on_reject == "continue" else 0
         return rejected > allowed or self.total["uncertain"] > 0
-
-    def flush(self) -> None:
-        """Bring the files up to date."""
-        with self._lock:
-            for file in (self._results, self._rejects):
-                if file is not None:
-                    file.flush()
 
     def close(self) -> None:
         """Close the files."""
         for file in (self._results, self._rejects):
             if file is not None:
-                file.close()
+                with suppress(OSError):
+                    file.close()
+
+
+def _name(row: Row, key: Key | None, id_: str) -> str:
+    """Name a row by its number and its id; an e-mail or a trait's value is nobody's business."""
+    known = key.value if key and key.by in {"id", "externalId"} else id_
+    shown = f" ({printable(known)})" if known and "@" not in known else ""
+    return f"row {row.number:,}{shown}"
 
 
 def _opened(path: str) -> IO[bytes] | None:
-    return Path(path).open("wb") if path else None
+    # Unbuffered: on a full disk nothing is lost but the line that did not fit.
+    return Path(path).open("wb", buffering=0) if path else None

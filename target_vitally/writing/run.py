@@ -66,7 +66,6 @@ class Run:
 
     def _acknowledge(self, state: Any) -> None:
         """Send out a STATE, after the lines on the rows before it; a plan acknowledges nothing."""
-        self.outcomes.flush()
         if not self.settings.dry_run:
             self._emit(state)
 

@@ -193,17 +193,8 @@ def test_a_setting_that_cannot_be_is_named(
 @pytest.mark.parametrize(
     ("said", "told"),
     [
-        ("no json\n", "no Singer message"),
-        ('{"type": "RECORD", "stream": "accounts", "record": {}}\n', "before the SCHEMA"),
         ([schema("accounts", [{"colour": 1}])], "colour of its columns"),
         ([schema("things", [{"id": 1}])], "things is named like no resource"),
-        (
-            [
-                schema("accounts", []),
-                {"type": "RECORD", "stream": "accounts", "record": ["who@example.com"]},
-            ],
-            "no Singer message",
-        ),
     ],
 )
 def test_an_input_that_cannot_be_written_is_one_line(

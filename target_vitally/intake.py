@@ -1,0 +1,147 @@
+"""The input, line by line: what is no message becomes one rejected row, and a silence is noticed."""
+
+from __future__ import annotations
+
+import json
+import select
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from typing import IO, Any, cast
+
+from vitally_api import Unreadable, VitallyError, mended
+
+CHUNK = 1 << 16
+TICK = 5.0
+"""Seconds without input after which the clock is looked at."""
+NEEDED = {
+    "SCHEMA": ("stream", "schema"),
+    "RECORD": ("stream", "record"),
+    "BATCH": ("stream", "encoding", "manifest"),
+    "STATE": ("value",),
+    "ACTIVATE_VERSION": ("stream",),
+}
+"""What a message of each type must have."""
+
+
+class Unusable(Exception):
+    """A line that is no message; says why without its content, and of which stream if that is known."""
+
+    def __init__(self, reason: str, stream: str = "") -> None:
+        super().__init__(reason)
+        self.stream = stream
+
+
+def _no_constant(name: str) -> None:
+    msg = f"{name} is no number in JSON"
+    raise Unusable(msg)
+
+
+_decoder = json.JSONDecoder(parse_float=Decimal, parse_constant=_no_constant)
+
+
+class Intake:
+    """Gives the messages of an input one by one, parsed.
+
+    ``knows`` says whether a stream has had its SCHEMA, ``reject`` takes a line that is no message
+    (its stream or nothing, its number, and the reason), ``tick`` is called now and then while nothing
+    comes.
+    """
+
+    def __init__(
+        self,
+        file: IO[str] | None,
+        knows: Callable[[str], bool],
+        reject: Callable[[str, int, str], None],
+        tick: Callable[[], None],
+    ) -> None:
+        self._file = file
+        self._knows = knows
+        self._reject = reject
+        self._tick = tick
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """Read to the end of the input."""
+        for number, line in enumerate(self._lines(), 1):
+            text = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
+            if not text.strip():
+                continue
+            try:
+                yield self._message(text)
+            except Unusable as unusable:
+                reason = str(unusable)
+                if not line.endswith(b"\n"):
+                    reason = (
+                        f"the input ends in the middle of it, as a tap's that is killed ({reason})"
+                    )
+                self._reject(unusable.stream, number, reason)
+
+    def _message(self, line: bytes) -> dict[str, Any]:
+        try:
+            message = _decoder.decode(line.decode())
+            if b"\\u0000" in line or b"\\ud" in line.lower():
+                # Halves of characters cannot be sent, and NUL not be stored.
+                message = mended(message)
+        except UnicodeDecodeError:
+            msg = "it is not UTF-8"
+            raise Unusable(msg) from None
+        except json.JSONDecodeError:
+            msg = "it is not JSON"
+            raise Unusable(msg) from None
+        except ValueError:
+            msg = "it has an integer of thousands of digits"
+            raise Unusable(msg) from None
+        except (RecursionError, Unreadable):
+            msg = "it is nested too deeply"
+            raise Unusable(msg) from None
+        return self._checked(message)
+
+    def _checked(self, message: Any) -> dict[str, Any]:
+        """Raise `Unusable` for what the SDK would fail on."""
+        kind = message.get("type") if isinstance(message, dict) else None
+        if not isinstance(kind, str) or kind not in NEEDED:
+            msg = "it is no Singer message"
+            raise Unusable(msg)
+        stream = message.get("stream", "")
+        if not isinstance(stream, str) or any(name not in message for name in NEEDED[kind]):
+            msg = f"it is a {kind} without {' and '.join(NEEDED[kind])}"
+            raise Unusable(msg)
+        if kind in {"RECORD", "BATCH"} and not self._knows(stream):
+            msg = f"it is a {kind} before the SCHEMA of its stream: the tap is at fault"
+            raise Unusable(msg, stream)
+        if kind == "RECORD" and not isinstance(message["record"], dict):
+            msg = "its record is no object"
+            raise Unusable(msg, stream)
+        return cast("dict[str, Any]", message)
+
+    def _lines(self) -> Iterator[bytes]:
+        """Give the lines as bytes; what an unreadable byte stands in is one line, not the end."""
+        if self._file is None:
+            msg = "There is no input: standard input is closed."
+            raise VitallyError(msg)
+        held = getattr(self._file, "buffer", None)
+        if held is None:
+            yield from (line.encode("utf-8", "surrogatepass") for line in self._file)
+            return
+        rest: list[bytes] = []
+        while True:
+            self._await(held)
+            chunk = held.read1(CHUNK)
+            *whole, last = chunk.split(b"\n")
+            for line in whole:
+                yield b"".join((*rest, line, b"\n"))
+                rest.clear()
+            if last:
+                rest.append(last)
+            if not chunk:
+                break
+        if rest:
+            yield b"".join(rest)
+
+    def _await(self, file: Any) -> None:
+        """Wait for input; the main thread waits, so that nothing else has to know of threads."""
+        if not hasattr(select, "poll"):
+            return
+        poller = select.poll()
+        poller.register(file, select.POLLIN)
+        while not poller.poll(TICK * 1000):
+            self._tick()

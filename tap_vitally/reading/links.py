@@ -92,7 +92,9 @@ class Link:
         """Find out what may be filled, from where, the likeliest place first."""
         self.array, self._copies, self._one = array, copies, one
         self._told = [name for name in one if name in columns]
-        several = (*one, *one.values(), *copies, array)
+        # A list of one names no primary account, beside which the API says null: it has its array.
+        listed = () if array in columns else (*copies, array)
+        several = (*one, *one.values(), *listed)
         self._singles = {
             name: tuple(dict.fromkeys((name, one[name], *several))) for name in self._told
         }

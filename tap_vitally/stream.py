@@ -19,6 +19,7 @@ from singer_sdk.singerlib.catalog import Catalog, Metadata, SelectionMask
 from singer_sdk.singerlib.schema import Schema
 from typing_extensions import override
 
+from tap_vitally.reading.conform import COLUMN
 from tap_vitally.reading.declaration import Parse, Record, Resource, Shape
 from tap_vitally.reading.in_force import in_force, keys_in_force, masked, to_fill
 from tap_vitally.reading.links import COPIES
@@ -307,7 +308,13 @@ class _RememberingMask(SelectionMask):
 
 
 def _slim(schema: dict[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave the embedded copies out of a schema that the operator does not want."""
+    """Leave out of a schema the embedded copies that the operator does not want.
+
+    For flattening it has no ``additionalProperties``, whose default is the same: SDK 0.54.9 looks the
+    values of a column of that name up there, and fails.
+    """
+    if config.get("flattening_enabled"):
+        schema = {name: how for name, how in schema.items() if name != COLUMN}
     if config.get("embedded_objects") != "none":
         return schema
     kept = {name: how for name, how in schema["properties"].items() if name not in COPIES}

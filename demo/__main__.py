@@ -119,18 +119,20 @@ def write_back(meltano: Meltano, vitally: Vitally, folder: Path) -> Path:
 
 def truth_of(vitally: Vitally) -> dict[str, list[Row]]:
     """Return all rows that the tables should hold now."""
-    return {stream: vitally.truth(stream) for stream in SHOWN}
+    return {stream: vitally.expected_rows(stream) for stream in SHOWN}
 
 
-def check_tables(path: Path, truth: Mapping[str, Sequence[Row]]) -> int:
+def check_tables(path: Path, expected_rows: Mapping[str, Sequence[Row]]) -> int:
     """Compare the tables with all rows that they should hold, and count those."""
     with duckdb.connect(str(path), read_only=True) as database:
-        wrong = [line for name in SHOWN for line in differences(database, name, truth[name])]
+        wrong = [
+            line for name in SHOWN for line in differences(database, name, expected_rows[name])
+        ]
     if wrong:
         more = f"; and {len(wrong) - 1} more" if len(wrong) > 1 else ""
         msg = f"the tables differ from what the sandbox holds: {wrong[0]}{more}"
         raise DemoError(msg)
-    return sum(map(len, truth.values()))
+    return sum(map(len, expected_rows.values()))
 
 
 if __name__ == "__main__":

@@ -64,14 +64,16 @@ def build(database: Path, log: Path, as_of: datetime) -> str:
     return done[-1].partition("Done. ")[2]
 
 
-def answers(database: Path, truth: Truth, as_of: datetime) -> Iterator[tuple[Question, Rows]]:
+def answers(
+    database: Path, expected_rows: Truth, as_of: datetime
+) -> Iterator[tuple[Question, Rows]]:
     """Put the questions; an answer that the sandbox's own rows contradict ends the demo."""
     with duckdb.connect(str(database), read_only=True) as connection:
         connection.execute("SET search_path = 'dbt_vitally,dbt_stg_vitally'")
         for question in QUESTIONS:
             rows = connection.execute(question.sql).fetchall()
             found = {row[0]: tuple(row[column] for column in question.checked) for row in rows}
-            wanted = question.expected(truth, as_of)
+            wanted = question.expected(expected_rows, as_of)
             if not wanted or found != wanted:
                 wrong = {key for key in found | wanted if found.get(key) != wanted.get(key)}
                 msg = f"the answer to {question.title!r} is wrong about {len(wrong)} rows"
@@ -79,10 +81,10 @@ def answers(database: Path, truth: Truth, as_of: datetime) -> Iterator[tuple[Que
             yield question, [row[1:] for row in rows]
 
 
-def _at_risk(truth: Truth, _now: datetime) -> Figures:
+def _at_risk(expected_rows: Truth, _now: datetime) -> Figures:
     return {
         row["id"]: (row["name"],)
-        for row in truth["accounts"]
+        for row in expected_rows["accounts"]
         if not row["churnedAt"] and _poor(row)
     }
 
@@ -92,10 +94,10 @@ def _poor(account: Row) -> bool:
     return health is not None and health < AT_RISK_BELOW
 
 
-def _nps(truth: Truth, _now: datetime) -> Figures:
-    accounts = {row["id"]: [a["id"] for a in row["accounts"]] for row in truth["users"]}
+def _nps(expected_rows: Truth, _now: datetime) -> Figures:
+    accounts = {row["id"]: [a["id"] for a in row["accounts"]] for row in expected_rows["users"]}
     votes = defaultdict(list)
-    for row in truth["nps_responses"]:
+    for row in expected_rows["nps_responses"]:
         if row["target"] != "organization" and row["score"] is not None:
             vote = (row["score"] >= PROMOTERS_FROM) - (row["score"] <= DETRACTORS_TO)
             for account in accounts.get(row["userId"], ()):
@@ -108,9 +110,11 @@ def _rounded(dividend: int, divisor: int) -> Decimal:
     return (Decimal(dividend) / divisor).quantize(Decimal("0.1"), ROUND_HALF_UP)
 
 
-def _workload(truth: Truth, now: datetime) -> Figures:
-    accounts = Counter(row["csmId"] for row in truth["accounts"] if not row["churnedAt"])
-    still = [row for row in truth["tasks"] if not row["archivedAt"] and not row["completedAt"]]
+def _workload(expected_rows: Truth, now: datetime) -> Figures:
+    accounts = Counter(row["csmId"] for row in expected_rows["accounts"] if not row["churnedAt"])
+    still = [
+        row for row in expected_rows["tasks"] if not row["archivedAt"] and not row["completedAt"]
+    ]
     tasks = Counter(row["assignedToId"] for row in still)
     today = now.date().isoformat()
     late = Counter(
@@ -118,7 +122,7 @@ def _workload(truth: Truth, now: datetime) -> Figures:
     )
     return {
         row["id"]: (accounts[row["id"]], tasks[row["id"]], late[row["id"]])
-        for row in truth["admins"]
+        for row in expected_rows["admins"]
         if accounts[row["id"]]
     }
 

@@ -58,7 +58,7 @@ class Meltano:
         text = yaml.safe_dump(project, sort_keys=False)
         (folder / "meltano.yml").write_text(text, encoding="utf-8")
         others = ("TAP_VITALLY_", "TARGET_DUCKDB_", "MELTANO_")
-        surveys = {row["surveyId"] for row in vitally.truth("survey_responses")}
+        surveys = {row["surveyId"] for row in vitally.expected_rows("survey_responses")}
         self._environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith(others)},
             "TAP_VITALLY_API_KEY": "sandbox",

@@ -32,7 +32,7 @@ class Vitally:
 
     url: str
 
-    def truth(self, stream: str) -> list[Row]:
+    def expected_rows(self, stream: str) -> list[Row]:
         """Return the rows that a table should hold."""
         rows: list[Row] = self._ask("GET", f"truth/{stream}")["rows"]
         return rows

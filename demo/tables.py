@@ -31,7 +31,7 @@ def columns_of(stream: str) -> dict[str, Row]:
 
 
 def differences(
-    database: duckdb.DuckDBPyConnection, stream: str, truth: Sequence[Row]
+    database: duckdb.DuckDBPyConnection, stream: str, expected_rows: Sequence[Row]
 ) -> Iterator[str]:
     """Compare a table with the rows it should hold: one line for each that is wrong."""
     keys = SHOWN[stream].primary_keys
@@ -43,7 +43,7 @@ def differences(
     columns = [column[0] for column in cursor.description or ()]
     found = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
     loaded = {tuple(row[key.lower()] for key in keys): row for row in found}
-    wanted = {tuple(row[key] for key in keys): row for row in truth}
+    wanted = {tuple(row[key] for key in keys): row for row in expected_rows}
     for key in loaded.keys() - wanted.keys():
         yield f"{stream} {'/'.join(key)} should not be there"
     for key, row in wanted.items():

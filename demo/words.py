@@ -67,9 +67,9 @@ def totals(report: Report) -> tuple[str, str]:
 
 def answer(title: str, head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """Draw the first rows of an answer."""
-    shown = [[_cell(value) for value in row] for row in rows[:MOST_ROWS]]
+    observed = [[_cell(value) for value in row] for row in rows[:MOST_ROWS]]
     more = f"\n  and {len(rows) - MOST_ROWS} more" if len(rows) > MOST_ROWS else ""
-    return f"{title}\n\n{table(head, shown)}{more}"
+    return f"{title}\n\n{table(head, observed)}{more}"
 
 
 def _cell(value: object) -> str:

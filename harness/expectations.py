@@ -21,13 +21,18 @@ Tables = dict[str, dict["Key", "Row"]]
 
 def expected(world: World, stream: str) -> dict[Key, Row]:
     """The rows of one stream at this moment, as a target would read them."""
-    truth = {tuple(str(part) for part in key): row for key, row in world.truth(stream).items()}
+    expected_rows = {
+        tuple(str(part) for part in key): row for key, row in world.expected_rows(stream).items()
+    }
     if stream == "survey_responses":
-        truth = {key: _with_one_user(row) for key, row in truth.items()}
+        expected_rows = {key: _with_one_user(row) for key, row in expected_rows.items()}
     if stream == "account_health_scores":
-        truth = dict(_snapshot(world, row["accountId"], row["answer"]) for row in truth.values())
+        expected_rows = dict(
+            _snapshot(world, row["accountId"], row["answer"]) for row in expected_rows.values()
+        )
     return {
-        key: plain(complete(stream, with_moments(_with_links(row)))) for key, row in truth.items()
+        key: plain(complete(stream, with_moments(_with_links(row))))
+        for key, row in expected_rows.items()
     }
 
 

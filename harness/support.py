@@ -94,10 +94,11 @@ class Warehouse:
             elif kind == "STATE":
                 self.state = message["value"]
 
-    def differences(self, stream: str, truth: Mapping[Any, Row]) -> dict[str, list[Any]]:
+    def differences(self, stream: str, expected_rows: Mapping[Any, Row]) -> dict[str, list[Any]]:
         """Compare a table with what the sandbox says it should hold; empty if it is equal."""
         wanted = {
-            tuple(str(part) for part in key): plain(with_moments(row)) for key, row in truth.items()
+            tuple(str(part) for part in key): plain(with_moments(row))
+            for key, row in expected_rows.items()
         }
         found = self.tables.get(stream, {})
         changed = [

@@ -10,9 +10,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
-from target_vitally.planning.meaning import Misunderstood
+from target_vitally.mapping.stream_mapping import MappingError
+from target_vitally.pipeline.run import RunAborted
 from target_vitally.target import TargetVitally
-from target_vitally.writing.run import Halted
 from vitally_api import VitallyError
 
 Row = dict[str, Any]
@@ -88,7 +88,7 @@ def write(here: Host, said: list[Row] | str, **settings: Any) -> Outcome:
         target = Hasty(config=config)
         try:
             target.write_all(io.StringIO(text))
-        except (VitallyError, Halted, Misunderstood) as error:
+        except (VitallyError, RunAborted, MappingError) as error:
             failure = str(error)
         return Outcome(
             [json.loads(line) for line in printed.getvalue().splitlines()],

@@ -9,11 +9,11 @@ Example:
 from __future__ import annotations
 
 from sandbox.clock import Clock
+from sandbox.expected_rows import STREAMS
 from sandbox.faults import LATE, Fault
 from sandbox.rate import Rate
 from sandbox.sandbox import Entry, Sandbox
 from sandbox.server import serve
-from sandbox.truth import STREAMS
 from sandbox.world import World
 from sandbox.writing.switches import Writing
 

@@ -66,7 +66,7 @@ def control_routes(sandbox: Sandbox) -> list[Route]:
     control = Control(sandbox)
     handlers: tuple[tuple[str, str, Callable[[Request], Awaitable[Any]]], ...] = (
         ("GET", "/health", control.health),
-        ("GET", "/truth/{stream}", control.truth),
+        ("GET", "/truth/{stream}", control.expected_rows),
         ("GET", "/requests", control.requests),
         ("DELETE", "/requests", control.forget_requests),
         ("POST", "/day", control.day),
@@ -97,9 +97,9 @@ class Control:
         surveys = self._sandbox.world.ids("surveys")
         return {"ok": True, "rows": sizes, "surveys": surveys}
 
-    async def truth(self, request: Request) -> Any:
+    async def expected_rows(self, request: Request) -> Any:
         """Answer what a tap should deliver for a stream; with ``rows=false`` only how much."""
-        rows = self._sandbox.world.truth(request.path_params["stream"])
+        rows = self._sandbox.world.expected_rows(request.path_params["stream"])
         if request.query_params.get("rows") == "false":
             return {"count": len(rows)}
         return {"count": len(rows), "rows": list(rows.values())}

@@ -14,9 +14,9 @@ from random import Random
 from typing import Final
 
 from sandbox.clock import iso
-from sandbox.makers import custom, customers, talks, work
-from sandbox.makers.custom import CUSTOM_FIELDS
-from sandbox.makers.draw import Draw, Made, Make, Moments
+from sandbox.factories import custom, customers, talks, work
+from sandbox.factories.custom import CUSTOM_FIELDS
+from sandbox.factories.random_values import Made, Make, Moments, RandomValues
 from sandbox.resources import DATA_MODELS
 from sandbox.rows import Rows
 from sandbox.table import Row
@@ -88,7 +88,7 @@ def sizes_for(accounts: int, asked: Mapping[str, int] | None = None) -> dict[str
     return sizes | dict(asked)
 
 
-class Maker:
+class Generator:
     """Makes the rows of one world.
 
     The function named after a resource makes one row of it. The fields that the caller gives win
@@ -99,7 +99,7 @@ class Maker:
     def __init__(self, rows: Rows, seed: int) -> None:
         self._rows = rows
         self._seed = seed
-        self._draw = Draw(rows, seed)
+        self._draw = RandomValues(rows, seed)
         self._serials: Counter[str] = Counter()
 
     def make(self, resource: str, moments: Moments, given: Row) -> Made:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from sandbox.clock import Clock, iso
-from sandbox.generate import MAKERS, Maker, sizes_for
-from sandbox.makers.draw import Made, Moments
+from sandbox.factories.random_values import Made, Moments
+from sandbox.generate import MAKERS, Generator, sizes_for
 from sandbox.rows import HIDDEN_LINKS, Rows
 from sandbox.table import Links, Row
 
@@ -48,7 +48,7 @@ class Workspace(Rows):
         self, seed: int, accounts: int, clock: Clock, sizes: Mapping[str, int] | None
     ) -> None:
         super().__init__(sorted(MAKERS), clock)
-        self._maker = Maker(self, seed)
+        self._maker = Generator(self, seed)
         self._ignored: dict[str, Made] = {}
         for resource, made in self._maker.history(sizes_for(accounts, sizes)):
             self._insert(resource, made)

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from random import Random
 
 from sandbox.clock import Clock
-from sandbox.life import live_a_day, random_change
-from sandbox.truth import Truth, truth
+from sandbox.expected_rows import ExpectedRows, expected_rows
+from sandbox.scenarios import live_a_day, random_change
 from sandbox.workspace import Workspace
 
 
@@ -34,10 +34,10 @@ class World(Workspace):
         """Make a world without customers: it has what only the app edits, such as its team."""
         return cls(seed, 0, clock, {"customObjects": 0, "surveys": 0})
 
-    def truth(self, stream: str) -> Truth:
+    def expected_rows(self, stream: str) -> ExpectedRows:
         """Return exactly the rows that a tap should deliver for a stream, by primary key."""
         with self.lock:
-            return truth(self, stream)
+            return expected_rows(self, stream)
 
     def live_a_day(self, deletes: int = 0, *, scores: bool = False) -> dict[str, int]:
         """Let a day's worth of changes of all kinds happen, and tell how often each thing did.

@@ -10,7 +10,7 @@ from typing import Any
 from dotenv import find_dotenv
 from dotenv.main import DotEnv
 
-from vitally_api import VitallyError, printable
+from vitally_api import VitallyError, safe_name
 
 CLOSE = 0.9
 """How alike two names are of which one is taken for a slip; programs around this one set others, too."""
@@ -76,7 +76,7 @@ def misspelt_variables(name: str, schema: Mapping[str, Any]) -> list[str]:
         unknown = variable.upper().startswith(prefix) and variable not in known
         if unknown and (near := _nearest(variable.upper(), known, CLOSE)):
             told.append(
-                f"{printable(variable)} in the environment has no effect: did you mean {near}?"
+                f"{safe_name(variable)} in the environment has no effect: did you mean {near}?"
             )
     return told
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from singer_sdk.exceptions import ConfigValidationError, MapExpressionError, StreamMapConfigError
 
 from singer_command.environment import prefix_of
-from singer_command.quiet import SDK
+from singer_command.log_filter import SDK
 from vitally_api import SettingsError, VitallyError
 
 READS_CONFIG = "from_cli_args"

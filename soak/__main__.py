@@ -15,8 +15,8 @@ import traceback
 from random import Random
 from typing import Any, Protocol
 
-from harness.hunt import Hunt
-from harness.write_hunt import WriteHunt
+from harness.fuzzer import Fuzzer
+from harness.write_fuzzer import WriteFuzzer
 from soak import reading, writing
 
 AGAIN = 3
@@ -40,9 +40,9 @@ class Side(Protocol):
         """Think of histories in which less happens."""
 
 
-SIDES: dict[str, tuple[Side, type[Hunt | WriteHunt]]] = {
-    "read": (reading, Hunt),
-    "write": (writing, WriteHunt),
+SIDES: dict[str, tuple[Side, type[Fuzzer | WriteFuzzer]]] = {
+    "read": (reading, Fuzzer),
+    "write": (writing, WriteFuzzer),
 }
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
-from harness.attempts import Attempt, Trouble
-from harness.hunt import INVENTORIED, LASTING, PASSING, PATHS, STREAMS, Hunt
+from harness.fuzzer import INVENTORIED, LASTING, PASSING, PATHS, STREAMS, Fuzzer
+from harness.run_attempts import Attempt, Trouble
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def seed(random: Random) -> int:
 
 def loss_in(history: History) -> Exception | None:
     """Play a history; return what went wrong, if anything."""
-    hunt = Hunt(**history.setup)
+    hunt = Fuzzer(**history.setup)
     try:
         for each in history.steps:
             hunt.live(each.seconds, each.seeds)

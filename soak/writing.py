@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.tables import KEYLESS, REFERRED, STREAMS, Row, Team, a_table, parents
 from harness.target import schema
-from harness.write_hunt import Attempt, Ending, Spoiled, WriteHunt, copied
+from harness.write_fuzzer import Attempt, Ending, Spoiled, WriteFuzzer, copied
 from sandbox import World
 
 LOST = (
@@ -228,7 +228,7 @@ def _differs(history: Copied) -> Exception | None:
     said = copied(history.seed, history.accounts)
     copies = []
     for befalls in ((), history.attempts):
-        hunt = WriteHunt(**history.setup)
+        hunt = WriteFuzzer(**history.setup)
         try:
             copies.append(hunt.copy(said, befalls))
         except Exception as loss:  # noqa: BLE001 - whatever it is, it is what was looked for
@@ -244,7 +244,7 @@ def loss_in(history: History | Copied) -> Exception | None:
     """Play a history; return what went wrong, if anything."""
     if isinstance(history, Copied):
         return _differs(history)
-    hunt = WriteHunt(**history.setup)
+    hunt = WriteFuzzer(**history.setup)
     try:
         for night in history.nights:
             hunt.night(night.said, night.attempts)

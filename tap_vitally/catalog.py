@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from typing import IO, Any
 
 from singer_command.files import parsed, text_of
-from vitally_api import VitallyError, printable
+from vitally_api import VitallyError, safe_name
 
 logger = logging.getLogger("tap-vitally")
 
@@ -48,13 +48,13 @@ def read_catalog(file: IO[str] | None) -> dict[str, Any] | None:
     counts = Counter(entry["tap_stream_id"] for entry in entries)
     for name, count in counts.items():
         if count > 1:
-            msg = f"The catalog has {count} entries for {printable(name)!r}: leave one."
+            msg = f"The catalog has {count} entries for {safe_name(name)!r}: leave one."
             raise VitallyError(msg)
-    told: Told = defaultdict(dict)
+    reported: Told = defaultdict(dict)
     for entry in entries:
         _check_schema(entry)
-        _settle(entry, told)
-    for what, names in told.items():
+        _settle(entry, reported)
+    for what, names in reported.items():
         more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
         logger.warning("The catalog %s: %s%s.", what, ", ".join([*names][:MOST_NAMED]), more)
     return catalog
@@ -70,7 +70,7 @@ def _is_entry(entry: Any) -> bool:
 
 def _check_schema(entry: Entry) -> None:
     """Refuse a schema that no target could read either."""
-    name = printable(entry["tap_stream_id"])
+    name = safe_name(entry["tap_stream_id"])
     properties = entry["schema"].setdefault("properties", {})
     if not isinstance(properties, dict):
         msg = f"The catalog's schema of {name} has properties that are no object."
@@ -78,7 +78,7 @@ def _check_schema(entry: Entry) -> None:
     for column, how in properties.items():
         if not _is_schema(how):
             msg = (
-                f"The catalog gives {name}.{printable(column)} a type that JSON schemas do not "
+                f"The catalog gives {name}.{safe_name(column)} a type that JSON schemas do not "
                 "have: make a new one with --discover."
             )
             raise VitallyError(msg)
@@ -99,25 +99,25 @@ def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def _settle(entry: Entry, told: Told) -> None:
+def _settle(entry: Entry, reported: Told) -> None:
     """Read what the SDK does not: selection in other places and words, a method as Singer has it."""
-    name = printable(entry["tap_stream_id"])
+    name = safe_name(entry["tap_stream_id"])
     if entry.get("stream", entry["tap_stream_id"]) != entry["tap_stream_id"]:
-        told["gives another name under stream, which has no effect (stream_maps has __alias__)"][
-            name
-        ] = None
+        reported[
+            "gives another name under stream, which has no effect (stream_maps has __alias__)"
+        ][name] = None
     entry["stream"] = entry["tap_stream_id"]
-    kept = _metadata_of(entry, told)
-    _take_over_old_flags(entry, kept, told)
+    kept = _metadata_of(entry, reported)
+    _take_over_old_flags(entry, kept, reported)
     properties = entry["schema"]["properties"]
     for breadcrumb, values in kept.items():
-        where = ".".join([name, *(printable(part) for part in breadcrumb[1::2])])
+        where = ".".join([name, *(safe_name(part) for part in breadcrumb[1::2])])
         values["selected"] = _read_selection(values.get("selected"), where)
         hits = not breadcrumb or (breadcrumb[0] == "properties" and breadcrumb[1] in properties)
         if values["selected"] is False and not hits:
-            told["leaves out what is no property"][where] = None
+            reported["leaves out what is no property"][where] = None
     if () not in kept:
-        told["does not say whether these are wanted, so they are read"][name] = None
+        reported["does not say whether these are wanted, so they are read"][name] = None
     # Without an entry for the whole stream, the SDK would leave out each of its properties.
     root = kept.setdefault((), {"selected": True})
     method = root.get("forced-replication-method") or root.get("replication-method")
@@ -136,7 +136,7 @@ def _settle(entry: Entry, told: Told) -> None:
     ]
 
 
-def _metadata_of(entry: Entry, told: Told) -> Metadata:
+def _metadata_of(entry: Entry, reported: Told) -> Metadata:
     """Find the metadata of a stream by its breadcrumb, and name what leads nowhere."""
     found = entry.get("metadata")
     kept: Metadata = {}
@@ -146,15 +146,17 @@ def _metadata_of(entry: Entry, told: Told) -> Metadata:
             part for part in (path if isinstance(path, list) else ()) if isinstance(part, str)
         )
         if not isinstance(path, list) or len(names) < len(path) or len(names) == 1:
-            name = printable(entry["tap_stream_id"])
-            told["has metadata whose breadcrumb leads nowhere, so it has no effect"][name] = None
+            name = safe_name(entry["tap_stream_id"])
+            reported["has metadata whose breadcrumb leads nowhere, so it has no effect"][name] = (
+                None
+            )
             continue
         values = item.get("metadata")
         kept[names] = dict(values) if isinstance(values, dict) else {}
     return kept
 
 
-def _take_over_old_flags(entry: Entry, kept: Metadata, told: Told) -> None:
+def _take_over_old_flags(entry: Entry, kept: Metadata, reported: Told) -> None:
     """Take over ``selected`` from where it was before there was metadata: beside the schema and in it."""
     schema = entry["schema"]
     flags: dict[tuple[str, ...], Any] = {(): entry.get("selected", schema.get("selected"))}
@@ -163,8 +165,8 @@ def _take_over_old_flags(entry: Entry, kept: Metadata, told: Told) -> None:
     for where, flag in flags.items():
         if flag is not None and kept.get(where, {}).get("selected") is None:
             kept.setdefault(where, {})["selected"] = flag
-            name = printable(entry["tap_stream_id"])
-            told["selects in the place of old catalogs, which is taken over"][name] = None
+            name = safe_name(entry["tap_stream_id"])
+            reported["selects in the place of old catalogs, which is taken over"][name] = None
 
 
 def _read_selection(flag: Any, where: str) -> bool | None:

@@ -5,23 +5,23 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from tap_vitally.reading.reader import Price
-from tap_vitally.reading.run import Run
-from tap_vitally.replication.instants import format_instant
-from tap_vitally.stream import VitallyStream
+from tap_vitally.sdk_stream import VitallyStream
+from tap_vitally.state.instants import format_instant
+from tap_vitally.sync.run import Run
+from tap_vitally.sync.stream_reader import RequestEstimate
 from vitally_api import Refused
 
 
-def told_by_test(run: Run, streams: Sequence[VitallyStream]) -> Iterator[str]:
+def test_report(run: Run, streams: Sequence[VitallyStream]) -> Iterator[str]:
     """Tell line by line what the workspace gives, and what the next run will cost.
 
     `VitallyError` is raised if the connection does not work.
     """
-    yield from told_by_check(run, streams)
-    yield from told_by_price(run, streams)
+    yield from connection_report(run, streams)
+    yield from estimate_report(run, streams)
 
 
-def told_by_check(run: Run, streams: Sequence[VitallyStream]) -> Iterator[str]:
+def connection_report(run: Run, streams: Sequence[VitallyStream]) -> Iterator[str]:
     """Try the connection and then each stream, and tell line by line what is found.
 
     `VitallyError` is raised if the connection does not work.
@@ -41,20 +41,20 @@ def told_by_check(run: Run, streams: Sequence[VitallyStream]) -> Iterator[str]:
 def _found(stream: VitallyStream) -> str:
     """Try a stream, unless it costs a request for each parent and nobody has asked for it."""
     reader = stream.engine
-    if reader.walks_parents and not stream.selected_by_default:
+    if reader.scans_parents and not stream.selected_by_default:
         return f"not tried: read for each of the {reader.resource.parents}"
     return reader.check()
 
 
-def told_by_price(run: Run, streams: Sequence[VitallyStream]) -> Iterator[str]:
+def estimate_report(run: Run, streams: Sequence[VitallyStream]) -> Iterator[str]:
     """Tell line by line what each selected stream will cost in the next run, by its STATE.
 
     It takes a listing of the parents of those below others: a request for each hundred.
     """
     limit = run.budget.limit
-    told = f" at {limit:,} a minute" if limit else ""
+    reported = f" at {limit:,} a minute" if limit else ""
     yield ""
-    yield f"Requests of the next run{told}:"
+    yield f"Requests of the next run{reported}:"
     selected = [stream for stream in streams if stream.selected]
     for stream in selected:
         stream.engine.prepare(stream.entry, run.workspace.signpost)
@@ -62,19 +62,19 @@ def told_by_price(run: Run, streams: Sequence[VitallyStream]) -> Iterator[str]:
     least = 0
     for stream in selected:
         try:
-            price = stream.engine.price()
+            estimate = stream.engine.estimate()
         except Refused as refusal:
             yield f"{stream.name.ljust(width)}  nothing: {refusal}"
             continue
-        least += price.least
-        yield f"{stream.name.ljust(width)}  {_requests(price)}: {price.what}"
+        least += estimate.least
+        yield f"{stream.name.ljust(width)}  {_requests(estimate)}: {estimate.what}"
     minutes = f", {math.ceil(least / limit):,} min" if limit else ""
     yield f"In all at least {least:,} requests{minutes}."
 
 
-def _requests(price: Price) -> str:
-    if price.most is None:
-        return f"{price.least:,} or more"
-    if price.least == price.most:
-        return f"{price.least:,}"
-    return f"{price.least:,} to {price.most:,}"
+def _requests(estimate: RequestEstimate) -> str:
+    if estimate.most is None:
+        return f"{estimate.least:,} or more"
+    if estimate.least == estimate.most:
+        return f"{estimate.least:,}"
+    return f"{estimate.least:,} to {estimate.most:,}"

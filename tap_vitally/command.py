@@ -11,7 +11,7 @@ from singer_sdk.exceptions import MapExpressionError, StreamMapConfigError
 
 from singer_command import failures
 from singer_command.files import parsed, text_of
-from vitally_api import VitallyError, printable
+from vitally_api import VitallyError, safe_name
 
 logger = logging.getLogger("tap-vitally")
 
@@ -54,7 +54,7 @@ def read_state(file: IO[str] | None) -> dict[str, Any] | None:
     places = {}
     for name, entry in (bookmarks or {}).items():
         if not isinstance(entry, dict) or entry.get("partitions"):
-            logger.warning("STATE of '%s' is of another form, and is not used.", printable(name))
+            logger.warning("STATE of '%s' is of another form, and is not used.", safe_name(name))
         if isinstance(entry, dict):
             # The streams have no partitions, and the SDK fails on what is none.
             places[name] = {key: value for key, value in entry.items() if key != "partitions"}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tap_vitally.reading.lookups import CRITERIA, INSTANCES, LOOKUPS
 from tap_vitally.streams import INVENTORIED
+from tap_vitally.sync.lookups import CRITERIA, INSTANCES, LOOKUPS
 from vitally_api import CONNECTION_SETTINGS
 
 TEN_YEARS = 315_360_000

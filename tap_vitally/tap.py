@@ -18,24 +18,24 @@ from singer_sdk.tap_base import CliTestOptionValue
 from typing_extensions import override
 
 from singer_command.environment import unknown_settings
+from singer_command.log_filter import filter_log
 from singer_command.output import end_on_hangup
-from singer_command.quiet import be_quiet
 from singer_command.settings import settings_problems_named
 from tap_vitally.catalog import read_catalog
-from tap_vitally.check import told_by_test
+from tap_vitally.check import test_report
 from tap_vitally.command import check_output, failures_in_one_line, read_state
-from tap_vitally.ending import Ending
-from tap_vitally.misses import all_misses, nothing_selected, unset_in_maps
-from tap_vitally.reading.lookups import problems_with, streams_of
-from tap_vitally.reading.reader import Reader
-from tap_vitally.reading.run import Run
-from tap_vitally.reading.settings import Settings
 from tap_vitally.report import Progress, left_out, table
+from tap_vitally.sdk_stream import VitallyStream
 from tap_vitally.settings import BATCHES, NO_ACTIVATE_VERSION, SCHEMA
-from tap_vitally.stream import VitallyStream
+from tap_vitally.shutdown import Shutdown
 from tap_vitally.streams import STREAMS
-from tap_vitally.streams.bookkeeping import SyncRunsStream
 from tap_vitally.streams.discovery import streams_of_workspace
+from tap_vitally.streams.metadata_streams import SyncRunsStream
+from tap_vitally.sync.lookups import problems_with, streams_of
+from tap_vitally.sync.run import Run
+from tap_vitally.sync.settings import Settings
+from tap_vitally.sync.stream_reader import Reader
+from tap_vitally.unmatched_selections import nothing_selected, unmatched_selections, unset_in_maps
 from tap_vitally.writer import MessageWriter, check_reader
 from vitally_api import (
     Endpoint,
@@ -121,9 +121,9 @@ class TapVitally(Tap):
         return Progress(self.logger.info, self.run.budget.left)
 
     @cached_property
-    def ending(self) -> Ending:
+    def ending(self) -> Shutdown:
         """How the run ends."""
-        return Ending(self)
+        return Shutdown(self)
 
     def _all(self) -> list[VitallyStream]:
         return [cast("VitallyStream", stream) for stream in self.streams.values()]
@@ -146,7 +146,7 @@ class TapVitally(Tap):
 
     def show_progress(self) -> None:
         """Say how far the run has come, if it is time to."""
-        self.progress.update(self.run.current, self.run.tallies)
+        self.progress.update(self.run.current, self.run.metrics_by_stream)
 
     def flush(self) -> None:
         """Write the messages that are held back."""
@@ -196,22 +196,22 @@ class TapVitally(Tap):
 
     def _check_selection(self) -> None:
         """Warn of what is selected and does not exist; raise a `VitallyError` if nothing is left."""
-        for line in self.misses():
+        for line in self.unmatched_selections():
             self.logger.warning("%s", line)
         if not any(stream.selected for stream in self._all()):
             raise VitallyError(nothing_selected())
 
-    def misses(self) -> list[str]:
+    def unmatched_selections(self) -> list[str]:
         """Return what select, catalog and stream maps name that does not exist, a line for each."""
         maps = self.config.get("stream_maps") or {}
-        return all_misses(self.input_catalog or {}, maps, self._all())
+        return unmatched_selections(self.input_catalog or {}, maps, self._all())
 
     def check(self) -> None:
         """Print whether the connection works, what the workspace gives, and what that costs.
 
         `VitallyError` is raised if the connection does not work.
         """
-        for line in told_by_test(self.run, self._all()):
+        for line in test_report(self.run, self._all()):
             sys.stdout.write(f"{line}\n")
 
     def write_last_state(self) -> None:
@@ -220,20 +220,20 @@ class TapVitally(Tap):
 
     def log_summary(self) -> None:
         """Tell what the run did: a table for people, its values for machines."""
-        tallies = self.run.tallies()
-        values = {name: tally.as_record() for name, tally in tallies.items()}
+        metrics_by_stream = self.run.metrics_by_stream()
+        values = {name: metrics.as_record() for name, metrics in metrics_by_stream.items()}
         self.logger.info(
             "The summary of this run:\n%s",
-            table(tallies, self.run.workspace.tally),
+            table(metrics_by_stream, self.run.workspace.metrics),
             # `account` is what `summary` was called; it goes with the next release.
             extra={"summary": values, "account": values},
         )
 
     def fail_if_skipped(self) -> None:
         """Raise a `VitallyError` for a run that skipped something and may not."""
-        told = left_out(self.run.tallies().values())
-        if told and self.settings.fail_on_skipped:
-            msg = f"{told}, which fail_on_skipped does not allow: see the summary above."
+        reported = left_out(self.run.metrics_by_stream().values())
+        if reported and self.settings.fail_on_skipped:
+            msg = f"{reported}, which fail_on_skipped does not allow: see the summary above."
             raise VitallyError(msg)
 
     @override
@@ -243,14 +243,14 @@ class TapVitally(Tap):
     @override
     @classmethod
     def cb_discover(cls, ctx: Any, param: Any, value: bool) -> None:
-        be_quiet()
+        filter_log()
         super().cb_discover(ctx, param, value)
 
     @override
     @classmethod
     def cb_test(cls, ctx: Any, param: Any, value: str) -> None:
         """Tell from the command line whether the connection works, and what it gives."""
-        be_quiet()
+        filter_log()
         if value != CliTestOptionValue.All.value:
             super().cb_test(ctx, param, value)
             return
@@ -261,7 +261,7 @@ class TapVitally(Tap):
             catalog=read_catalog(ctx.params.get("catalog")),
             parse_env_config=bool(config and config.parse_env),
         )
-        for line in tap.misses():
+        for line in tap.unmatched_selections():
             cls.logger.warning("%s", line)
         tap.check()
         ctx.exit()
@@ -278,7 +278,7 @@ class TapVitally(Tap):
         catalog: IO[str] | None = None,
     ) -> None:
         """Run the tap from the command line."""
-        be_quiet()
+        filter_log()
         super(Tap, cls).invoke(about=about, about_format=about_format)
         cls.print_version(print_fn=cls.logger.info)
         # Click would end in silence when the target has gone.

@@ -9,8 +9,8 @@ from singer_sdk.exceptions import RecordsWithoutSchemaException
 from singer_sdk.singerlib.exceptions import InvalidInputLine
 
 from singer_command import failures
-from target_vitally.planning.meaning import Misunderstood
-from target_vitally.writing.run import Halted
+from target_vitally.mapping.stream_mapping import MappingError
+from target_vitally.pipeline.run import RunAborted
 
 READ_LINES = {"deserialize_json", "process_lines"}
 """Where the SDK reads the input."""
@@ -24,9 +24,9 @@ def failures_in_one_line() -> AbstractContextManager[None]:
 
 def _own(error: Exception) -> list[str]:
     match error:
-        case Misunderstood():
+        case MappingError():
             return error.problems
-        case Halted():
+        case RunAborted():
             return [str(error)]
         case RecordsWithoutSchemaException():
             return ["The input has a RECORD before the SCHEMA of its stream: the tap is at fault."]

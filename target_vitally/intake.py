@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import IO, Any, cast
 
-from vitally_api import Unreadable, VitallyError, mended
+from vitally_api import Unreadable, VitallyError, sanitized
 
 CHUNK = 1 << 16
 TICK = 5.0
@@ -80,7 +80,7 @@ class Intake:
             message = _decoder.decode(line.decode())
             if b"\\u0000" in line or b"\\ud" in line.lower():
                 # Halves of characters cannot be sent, and NUL not be stored.
-                message = mended(message)
+                message = sanitized(message)
         except UnicodeDecodeError:
             msg = "it is not UTF-8"
             raise Unusable(msg) from None

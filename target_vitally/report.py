@@ -6,9 +6,9 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from target_vitally.planning.plan import WORDS
-from target_vitally.writing.outcomes import Counts, Outcomes
-from vitally_api import printable
+from target_vitally.mapping.plan import OUTCOMES
+from target_vitally.pipeline.outcomes import Counts, Outcomes
+from vitally_api import safe_name
 
 MOST_DIFFERING = 12
 """Properties that are named as differing, the most frequent first."""
@@ -16,11 +16,11 @@ MOST_DIFFERING = 12
 
 def table(streams: Mapping[str, Counts], *, limit: int, dry_run: bool) -> str:
     """Draw the summary: a table of several lines, with reasons and differences below it."""
-    words = [w for w in WORDS if w != "not reached" or any(c.words[w] for c in streams.values())]
+    words = [w for w in OUTCOMES if w != "not reached" or any(c.words[w] for c in streams.values())]
     rows = [["stream", "rows", *words, "requests"]]
     for name, counts in streams.items():
-        numbers = [counts.read, *(counts.words[word] for word in words), counts.requests]
-        rows.append([printable(name), *(f"{number:,}" for number in numbers)])
+        numbers = [counts.read, *(counts.words[outcome] for outcome in words), counts.requests]
+        rows.append([safe_name(name), *(f"{number:,}" for number in numbers)])
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = [
         "  ".join(
@@ -35,15 +35,15 @@ def table(streams: Mapping[str, Counts], *, limit: int, dry_run: bool) -> str:
             lines.append(f"{name}: {reason} ({n:,}): {', '.join(counts.examples[reason])}{more}")
         if counts.differing:
             most = counts.differing.most_common(MOST_DIFFERING)
-            told = ", ".join(f"{printable(prop)} ({n:,})" for prop, n in most)
-            lines.append(f"{name}: properties that differ: {told}")
+            reported = ", ".join(f"{safe_name(prop)} ({n:,})" for prop, n in most)
+            lines.append(f"{name}: properties that differ: {reported}")
         if dry_run and limit:
-            lines += [f"{name}: {shown}" for shown in counts.shown]
+            lines += [f"{name}: {displayed}" for displayed in counts.displayed]
     return "\n".join(lines)
 
 
 def log_summary(
-    logger: logging.Logger, outcomes: Outcomes, totals: Mapping[str, float], meant: set[str]
+    logger: logging.Logger, outcomes: Outcomes, metrics: Mapping[str, float], meant: set[str]
 ) -> None:
     """Tell what the run did; ``meant`` are the streams of which something was to be written."""
     settings = outcomes.settings
@@ -51,17 +51,17 @@ def log_summary(
         if counts.read and counts.words["ignored"] == counts.read and name in meant:
             reasons = ", ".join(why.removeprefix("ignored: ") for why in counts.reasons)
             logger.warning("%s: all of its rows were ignored (%s).", name, reasons)
-    told = table(outcomes.streams, limit=settings.plan_limit, dry_run=settings.dry_run)
+    reported = table(outcomes.streams, limit=settings.plan_limit, dry_run=settings.dry_run)
     what = "The plan; nothing was written" if settings.dry_run else "The summary of this run"
-    logger.info("%s:\n%s", what, told, extra={"summary": values(outcomes.streams, totals)})
+    logger.info("%s:\n%s", what, reported, extra={"summary": values(outcomes.streams, metrics)})
 
 
-def values(streams: Mapping[str, Counts], totals: Mapping[str, float]) -> dict[str, Any]:
+def values(streams: Mapping[str, Counts], metrics: Mapping[str, float]) -> dict[str, Any]:
     """Give the summary as values, for machines that read the log."""
     return {
         "streams": {
-            name: {"rows": counts.read, **{word: counts.words[word] for word in WORDS}}
+            name: {"rows": counts.read, **{outcome: counts.words[outcome] for outcome in OUTCOMES}}
             for name, counts in streams.items()
         },
-        **totals,
+        **metrics,
     }

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from target_vitally.planning.entries import LINKS, MODES, UNKNOWN
-from target_vitally.writing.settings import PROTECTED
+from target_vitally.mapping.entries import LINKS, MODES, UNKNOWN
+from target_vitally.pipeline.settings import PROTECTED
 from vitally_api import CONNECTION_SETTINGS
 
 

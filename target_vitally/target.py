@@ -17,29 +17,29 @@ import click
 from singer_sdk import Target
 from typing_extensions import override
 
+from singer_command.log_filter import filter_log
 from singer_command.output import end_on_hangup, write_whole
-from singer_command.quiet import be_quiet
 from singer_command.settings import settings_problems_named
 from target_vitally.command import failures_in_one_line
 from target_vitally.intake import Intake
-from target_vitally.planning.entries import problems_with, resource_named
-from target_vitally.planning.meaning import (
-    Meaning,
-    Misunderstood,
+from target_vitally.mapping.entries import problems_with, resource_named
+from target_vitally.mapping.resource import Record
+from target_vitally.mapping.stream_mapping import (
+    MappingError,
+    StreamMapping,
     columns_of_row,
     is_copy,
-    meaning_of,
+    map_stream,
 )
-from target_vitally.planning.resource import Record
+from target_vitally.pipeline.engine import Engine
+from target_vitally.pipeline.outcomes import Origin
+from target_vitally.pipeline.preflight import Preflight
+from target_vitally.pipeline.run import Run
+from target_vitally.pipeline.settings import Settings
 from target_vitally.report import log_summary
 from target_vitally.resources import IGNORED, NAMED, RESOURCES
+from target_vitally.sdk_sink import SeamTarget
 from target_vitally.settings import SCHEMA
-from target_vitally.sink import SeamTarget
-from target_vitally.writing.engine import Engine
-from target_vitally.writing.outcomes import Origin
-from target_vitally.writing.preflight import Preflight
-from target_vitally.writing.run import Run
-from target_vitally.writing.settings import Settings
 from vitally_api import (
     Budget,
     Endpoint,
@@ -48,8 +48,8 @@ from vitally_api import (
     Vitally,
     VitallyError,
     encoded,
-    printable,
     read_timeout,
+    safe_name,
 )
 
 REPEATABLE = frozenset({"GET", "PUT", "DELETE"})
@@ -78,9 +78,9 @@ class TargetVitally(SeamTarget):
             self._check_settings()
         end_on_hangup(self._handle_termination)
         self._signalled = self._ended = False
-        self._meanings: dict[str, Meaning | str] = {}
+        self._mappings: dict[str, StreamMapping | str] = {}
         self._open: set[str] = set()
-        self._shapes: dict[tuple[str, frozenset[object]], Meaning] = {}
+        self._shapes: dict[tuple[str, frozenset[object]], StreamMapping] = {}
         self._origins: dict[str, Origin] = {}
 
     def _check_settings(self) -> None:
@@ -129,14 +129,14 @@ class TargetVitally(SeamTarget):
         name = entry.get("resource") or resource_named(stream, RESOURCES, IGNORED)
         if name in IGNORED:
             self.logger.info("%s: Vitally takes no such rows; they are ignored.", stream)
-            self._meanings[stream] = name
+            self._mappings[stream] = name
             return
         if name not in RESOURCES:
             msg = (
                 f"{stream} is named like no resource of Vitally: say under streams which it is (one of "
                 f"{', '.join(RESOURCES)}), or leave it out of the tap's selection"
             )
-            raise Misunderstood([msg])
+            raise MappingError([msg])
         self._open.discard(stream)
         copy = is_copy(entry, properties)
         columns = list(properties)
@@ -146,37 +146,37 @@ class TargetVitally(SeamTarget):
             possible = dict.fromkeys(RESOURCES[name].columns)
             columns = list(columns_of_row(possible, entry, RESOURCES[name], copy=copy))
         mode = self.settings.mode
-        meaning = meaning_of(stream, columns, entry, RESOURCES[name], mode, keys=keys, copy=copy)
-        self._meanings[stream] = meaning
-        self.engine.declare(meaning)
+        mapping = map_stream(stream, columns, entry, RESOURCES[name], mode, keys=keys, copy=copy)
+        self._mappings[stream] = mapping
+        self.engine.declare(mapping)
 
-    def _meaning_of_row(self, meaning: Meaning, record: Record) -> Meaning:
+    def _mapping_of_row(self, mapping: StreamMapping, record: Record) -> StreamMapping:
         """Work out what a row means whose SCHEMA names no columns."""
-        resource, mode = meaning.resource, self.settings.mode
-        entry: Mapping[str, Any] = self.settings.streams.get(meaning.stream) or {}
+        resource, mode = mapping.resource, self.settings.mode
+        entry: Mapping[str, Any] = self.settings.streams.get(mapping.stream) or {}
         copy = is_copy(entry, record)
         columns = columns_of_row(record, entry, resource, copy=copy)
-        shape = (meaning.stream, frozenset((*columns, copy)))
+        shape = (mapping.stream, frozenset((*columns, copy)))
         if shape not in self._shapes:
-            made = meaning_of(meaning.stream, columns, entry, resource, mode, copy=copy)
-            self._shapes[shape] = replace(made, of_links=meaning.of_links)
+            made = map_stream(mapping.stream, columns, entry, resource, mode, copy=copy)
+            self._shapes[shape] = replace(made, of_links=mapping.of_links)
         return self._shapes[shape]
 
     @override
     def take(self, stream: str, record: Record, raw: Record | None, origin: Origin | None) -> None:
-        meaning = self._meanings[stream]
-        if isinstance(meaning, str):
-            self.engine.ignore(meaning, stream, record)
+        mapping = self._mappings[stream]
+        if isinstance(mapping, str):
+            self.engine.ignore(mapping, stream, record)
             return
         if stream in self._open:
-            meaning = self._meaning_of_row(meaning, record)
+            mapping = self._mapping_of_row(mapping, record)
         if origin is None:
             origin = self._origins.get(stream) or Origin(stream, {"properties": {}}, ())
         elif self._origins.get(stream) != origin:
             self._origins[stream] = origin
         else:
             origin = self._origins[stream]
-        self.engine.take(meaning, origin, record, None if raw == record else raw)
+        self.engine.take(mapping, origin, record, None if raw == record else raw)
 
     @override
     def take_state(self, value: Any) -> None:
@@ -215,14 +215,14 @@ class TargetVitally(SeamTarget):
             raise VitallyError(msg)
         if unmatched := self.run.outcomes.unmatched:
             msg = (
-                f"Of {', '.join(map(printable, unmatched))} no row matched a record, and mode update "
+                f"Of {', '.join(map(safe_name, unmatched))} no row matched a record, and mode update "
                 "creates none: look at match, and at the column of the key."
             )
             raise VitallyError(msg)
 
     def _log_summary(self) -> None:
-        meant = {name for name, what in self._meanings.items() if not isinstance(what, str)}
-        log_summary(self.logger, self.run.outcomes, self.run.totals.values, meant)
+        meant = {name for name, what in self._mappings.items() if not isinstance(what, str)}
+        log_summary(self.logger, self.run.outcomes, self.run.metrics.values, meant)
 
     @override
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
@@ -239,7 +239,7 @@ class TargetVitally(SeamTarget):
 
     def _last_words(self) -> None:
         self._log_summary()
-        self.run.ledger.emit()
+        self.run.state_tracker.emit()
 
     def check(self) -> None:
         """Print whether a run would work: key, resources, custom objects, trait paths."""
@@ -282,7 +282,7 @@ class TargetVitally(SeamTarget):
         test: bool = False,
     ) -> None:
         """Run the target from the command line."""
-        be_quiet()
+        filter_log()
         super(Target, cls).invoke(about=about, about_format=about_format)
         cls.print_version(print_fn=cls.logger.info)
         # Click would say more than once what is wrong with the settings, and nothing if nobody reads STATE.

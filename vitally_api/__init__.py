@@ -5,19 +5,19 @@
 
 from vitally_api.budget import Budget
 from vitally_api.client import Answer, Vitally
-from vitally_api.decoding import as_text, encoded, mended
+from vitally_api.decoding import as_text, encoded, sanitized
 from vitally_api.endpoint import API_KEY_MISSING, Endpoint
 from vitally_api.errors import (
     Cancelled,
     CursorRefused,
-    Odd,
     RateLimited,
     Refused,
     SettingsError,
     Unavailable,
-    Uncertain,
+    UnexpectedShape,
     Unreadable,
     VitallyError,
+    WriteOutcomeUnknown,
 )
 from vitally_api.paging import (
     ENVELOPES,
@@ -27,10 +27,10 @@ from vitally_api.paging import (
     rows_at,
     single,
 )
-from vitally_api.policy import Counts, Policy, Uncounted
+from vitally_api.policy import Policy
 from vitally_api.settings import CONNECTION_SETTINGS, read_timeout
 from vitally_api.statuses import CURSOR_REFUSED
-from vitally_api.wording import error_text, printable
+from vitally_api.wording import error_text, safe_name
 
 __all__ = [
     "API_KEY_MISSING",
@@ -41,28 +41,26 @@ __all__ = [
     "Answer",
     "Budget",
     "Cancelled",
-    "Counts",
     "CursorRefused",
     "Cursors",
     "Endpoint",
-    "Odd",
     "Policy",
     "RateLimited",
     "Refused",
     "SettingsError",
     "Unavailable",
-    "Uncertain",
-    "Uncounted",
+    "UnexpectedShape",
     "Unreadable",
     "Vitally",
     "VitallyError",
+    "WriteOutcomeUnknown",
     "as_text",
     "encoded",
     "error_text",
-    "mended",
     "objects_at",
-    "printable",
     "read_timeout",
     "rows_at",
+    "safe_name",
+    "sanitized",
     "single",
 ]

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from vitally_api.errors import Cancelled
-from vitally_api.rate import Costs, Quota, RateWindow
+from vitally_api.rate import CostEstimator, Quota, RateWindow
 
 
 @dataclass(frozen=True)
-class Turn:
+class Permit:
     """A request that was let through: what it is taken to cost, and how long it waited."""
 
     method: str
@@ -30,13 +30,13 @@ class Budget:
     ) -> None:
         """Open a budget; ``ceiling`` is the operator's limit per minute, if there is one."""
         self._rate = RateWindow(ceiling)
-        self._costs = Costs()
+        self._estimator = CostEstimator()
         self._clock = clock
         self._turn = threading.Condition()
         self._stopped = False
         self._alone = False
 
-    def acquire(self, method: str = "GET") -> Turn:
+    def acquire(self, method: str = "GET") -> Permit:
         """Wait until a request may be sent, and count it; `Cancelled` is raised after a stop.
 
         The first writes of a kind go out alone, to show their cost, if the API tells what is left.
@@ -47,19 +47,19 @@ class Budget:
                 if self._stopped:
                     raise Cancelled
                 now = self._clock()
-                units = self._costs.of(method)
+                units = self._estimator.of(method)
                 credit = self._rate.credit
-                shows = credit is not None and not self._costs.known(method)
+                shows = credit is not None and not self._estimator.known(method)
                 delay = self._rate.delay(now, units)
                 if delay == 0 and (self._alone or (shows and not self._rate.idle)):
                     delay = None
                 if delay == 0:
                     self._alone = shows
                     self._rate.start(units)
-                    return Turn(method, units, now - began, credit if shows else None)
+                    return Permit(method, units, now - began, credit if shows else None)
                 self._turn.wait(delay)
 
-    def release(self, turn: Turn, quota: Quota, *, carried_out: bool = True) -> None:
+    def release(self, turn: Permit, quota: Quota, *, carried_out: bool = True) -> None:
         """Take in the end of a request; the quota is an empty one if there was no answer.
 
         One that was not let through shows no cost.
@@ -68,7 +68,7 @@ class Budget:
             cost = turn.units
             if turn.before is not None:
                 if carried_out:
-                    cost = self._costs.learn(turn.method, turn.before, quota)
+                    cost = self._estimator.learn(turn.method, turn.before, quota)
                 self._alone = False
             self._rate.finish(self._clock(), quota, turn.units, cost)
             self._turn.notify_all()

@@ -13,15 +13,22 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from vitally_api.budget import Budget
-from vitally_api.connection import Broken, Connection, Request, Response
+from vitally_api.connection import Connection, ConnectionFailed, Request, Response
 from vitally_api.decoding import decoded, decoded_or_none
 from vitally_api.endpoint import Endpoint
-from vitally_api.errors import Odd, RateLimited, Refused, Unavailable, Uncertain, Unreadable
-from vitally_api.policy import Counts, Policy, Uncounted
+from vitally_api.errors import (
+    RateLimited,
+    Refused,
+    Unavailable,
+    UnexpectedShape,
+    Unreadable,
+    WriteOutcomeUnknown,
+)
+from vitally_api.policy import NoMetrics, Policy, RequestMetrics
 from vitally_api.rate import Quota
 from vitally_api.retrying import TryAgain, until_answered
-from vitally_api.statuses import Meaning, meaning_of, phrase
-from vitally_api.wording import Wording, trouble
+from vitally_api.statuses import StatusClass, classify, phrase
+from vitally_api.wording import Wording, network_error_kind
 
 T = TypeVar("T")
 
@@ -46,7 +53,7 @@ class Answer(Generic[T]):
     status: int = 200
 
 
-def as_it_is(body: Any) -> Any:
+def identity(body: Any) -> Any:
     """Take any body for data."""
     return body
 
@@ -76,7 +83,7 @@ class Vitally:
         path: str,
         query: Mapping[str, str],
         parse: Callable[[Any], T],
-        counts: Counts,
+        counts: RequestMetrics,
         *,
         label: str | None = None,
         policy: Policy | None = None,
@@ -91,8 +98,8 @@ class Vitally:
         query: Mapping[str, str] | None = None,
         body: Any = None,
         *,
-        parse: Callable[[Any], T] = as_it_is,
-        counts: Counts | None = None,
+        parse: Callable[[Any], T] = identity,
+        counts: RequestMetrics | None = None,
         label: str | None = None,
         policy: Policy | None = None,
     ) -> Answer[T]:
@@ -103,11 +110,11 @@ class Vitally:
         and raises `Unreadable` if that is not what was asked for, which counts as a failed try.
 
         Raised are `Refused` for a final answer that is no data; `Unreadable` and `Unavailable`
-        where the policy's patience is at its end; `Uncertain` at once for a method that the policy
+        where the policy's patience is at its end; `WriteOutcomeUnknown` at once for a method that the policy
         does not repeat, if the request may have been carried out; `Cancelled` after a stop.
         """
         asked = Request(method, path, query or {}, body, label or f"/resources{path}")
-        counts, policy = counts or Uncounted(), policy or self.policy
+        counts, policy = counts or NoMetrics(), policy or self.policy
 
         def attempt() -> Answer[T]:
             with self._under_way:
@@ -116,7 +123,7 @@ class Vitally:
 
         return until_answered(attempt, self._budget, counts)
 
-    def _response(self, asked: Request, counts: Counts, policy: Policy) -> Response:
+    def _response(self, asked: Request, counts: RequestMetrics, policy: Policy) -> Response:
         """Send a request once, within the budget; whatever the status, the answer is one."""
         turn = self._budget.acquire(asked.method)
         began = time.monotonic()
@@ -125,8 +132,8 @@ class Vitally:
         try:
             response = self._connection.request(asked, policy)
             quota = response.quota
-            carried_out = meaning_of(response.status) not in {Meaning.WAIT, Meaning.BROKEN}
-        except Broken as broken:
+            carried_out = classify(response.status) not in {StatusClass.WAIT, StatusClass.BROKEN}
+        except ConnectionFailed as broken:
             took = time.monotonic() - began
             raise self._broken(asked, broken.cause, policy, took) from None
         finally:
@@ -138,10 +145,10 @@ class Vitally:
         self, asked: Request, cause: BaseException, policy: Policy, took: float
     ) -> Exception:
         """Decide what follows from a failure of the network, which took so many seconds to show."""
-        found = trouble(cause)
+        found = network_error_kind(cause)
         message = self._wording.network(found, asked.label)
         if asked.method not in policy.repeats and not found.unsent:
-            return Uncertain(f"{message} {UNKNOWN}")
+            return WriteOutcomeUnknown(f"{message} {UNKNOWN}")
         if not found.passing:
             return Unavailable(message)
         patience, reason = policy.patience, self._reason(found.what)
@@ -155,12 +162,12 @@ class Vitally:
         self, asked: Request, response: Response, parse: Callable[[Any], T], policy: Policy
     ) -> Answer[T]:
         """Make an answer of a response, or decide what follows from one that is none."""
-        if meaning_of(response.status) is not Meaning.DATA:
+        if classify(response.status) is not StatusClass.DATA:
             raise self._failed(asked, response, policy)
         kind: type[Unreadable] = Unreadable
         try:
             body = decoded(response.body, asked.label, self._nul_told)
-            kind = Odd
+            kind = UnexpectedShape
             data = parse(body)
         except Unreadable as failure:
             raise self._unreadable(asked, response, kind(str(failure)), policy) from failure
@@ -174,11 +181,13 @@ class Vitally:
     def _unreadable(
         self, asked: Request, response: Response, failure: Unreadable, policy: Policy
     ) -> Exception:
-        tries = policy.odd_tries if isinstance(failure, Odd) else policy.unreadable_tries
+        tries = (
+            policy.odd_tries if isinstance(failure, UnexpectedShape) else policy.unreadable_tries
+        )
         kind = response.headers.get("Content-Type", "no type").partition(";")[0]
-        what = f"at {asked.label}: {failure} ({self._wording.printable(kind)})."
+        what = f"at {asked.label}: {failure} ({self._wording.safe_name(kind)})."
         if asked.method not in policy.repeats:
-            return Uncertain(
+            return WriteOutcomeUnknown(
                 f"Vitally answered with something that is not the data asked for, {what} {UNKNOWN}"
             )
 
@@ -196,14 +205,14 @@ class Vitally:
         """Decide what follows from a status that is no data."""
         status, quota = response.status, response.quota
         body = decoded_or_none(response.body[:ERROR_BODY])
-        told = self._wording.told(status, body, asked.label)
-        match meaning_of(status):
-            case Meaning.WAIT:
+        reported = self._wording.reported(status, body, asked.label)
+        match classify(status):
+            case StatusClass.WAIT:
                 wait = next((w for w in (quota.retry_after, quota.reset) if w is not None), None)
                 return TryAgain(
                     self._reason("the rate limit (429)"),
                     lambda seconds: RateLimited(
-                        f"Vitally's rate limit left no request through for {seconds:.0f} s: {told}. "
+                        f"Vitally's rate limit left no request through for {seconds:.0f} s: {reported}. "
                         "Other tools may be using the same limit: set max_requests_per_minute, or "
                         "run at another time."
                     ),
@@ -212,13 +221,13 @@ class Vitally:
                     wait=min(max(wait or 1.0, 1.0), LONGEST_WAIT),
                     for_all=True,
                 )
-            case Meaning.BROKEN if asked.method not in policy.repeats:
-                return Uncertain(f"Vitally failed: {told}. {UNKNOWN}")
-            case Meaning.BROKEN:
+            case StatusClass.BROKEN if asked.method not in policy.repeats:
+                return WriteOutcomeUnknown(f"Vitally failed: {reported}. {UNKNOWN}")
+            case StatusClass.BROKEN:
                 return TryAgain(
                     self._reason(f"{status} {phrase(status)}"),
                     lambda seconds: Unavailable(
-                        f"Vitally kept failing for {seconds:.0f} s: {told}. Nothing is lost: run "
+                        f"Vitally kept failing for {seconds:.0f} s: {reported}. Nothing is lost: run "
                         "again later."
                     ),
                     policy.patience,
@@ -227,4 +236,4 @@ class Vitally:
                     else min(quota.retry_after, LONGEST_WAIT),
                 )
         location = response.headers.get("Location", "")
-        return Refused(self._wording.refusal(status, told, location), status)
+        return Refused(self._wording.refusal(status, reported, location), status)

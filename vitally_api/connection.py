@@ -26,7 +26,7 @@ MAX_BODY = 1 << 28
 CHUNK = 1 << 16
 
 
-class Broken(Exception):
+class ConnectionFailed(Exception):
     """The network brought no answer, or not all of it."""
 
     def __init__(self, cause: BaseException) -> None:
@@ -92,7 +92,7 @@ class Connection:
         self._local = threading.local()
 
     def request(self, asked: Request, policy: Policy) -> Response:
-        """Send a request; `Broken` is raised where no whole answer comes."""
+        """Send a request; `ConnectionFailed` is raised where no whole answer comes."""
         body = None if asked.body is None else encoded(asked.body)
         try:
             with self._session().request(
@@ -109,7 +109,7 @@ class Connection:
                 raw = self._read(response, asked.label, policy)
                 return Response(response.status_code, response.headers, raw, date)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise Broken(error) from None
+            raise ConnectionFailed(error) from None
 
     def _session(self) -> requests.Session:
         """Give each thread its own session, and with it its own kept-alive connection."""

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from vitally_api.errors import Unreadable
-from vitally_api.wording import printable
+from vitally_api.wording import safe_name
 
 BOM = b"\xef\xbb\xbf"
 # Lists and objects within each other that are mended. Python ends at a thousand calls, and what is
@@ -50,7 +50,7 @@ def as_text(value: Any) -> str:
     return value if isinstance(value, str) else encoded(value).decode()
 
 
-def decoded(raw: bytes, label: str, told: set[str] | None = None) -> Any:
+def decoded(raw: bytes, label: str, reported: set[str] | None = None) -> Any:
     """Read a body; an empty one is None.
 
     ``told`` are the properties of which it has been said before that a NUL was taken out.
@@ -64,18 +64,18 @@ def decoded(raw: bytes, label: str, told: set[str] | None = None) -> Any:
     try:
         data = _decoder.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        data = mended(_leniently(raw))
+        data = sanitized(_leniently(raw))
         logger.warning("JSON that is not quite JSON was mended, at %s.", label)
         return data
     if b"\\u0000" not in raw:
         return data
-    clean = mended(data)
-    for name in _holders_of_nul(data) - (told or set()):
+    clean = sanitized(data)
+    for name in _holders_of_nul(data) - (reported or set()):
         logger.warning(
-            "A NUL, which no database stores, was taken out of '%s', at %s.", printable(name), label
+            "A NUL, which no database stores, was taken out of '%s', at %s.", safe_name(name), label
         )
-        if told is not None:
-            told.add(name)
+        if reported is not None:
+            reported.add(name)
     return clean
 
 
@@ -114,7 +114,7 @@ def _holders_of_nul(value: Any, holder: str = "") -> set[str]:
     return set()
 
 
-def mended(value: Any, deepest: int = DEEPEST) -> Any:
+def sanitized(value: Any, deepest: int = DEEPEST) -> Any:
     """Take out of all strings what Singer targets cannot store: NUL and halves of characters.
 
     Raises `Unreadable` for what is nested deeper than ``deepest``.
@@ -127,5 +127,5 @@ def mended(value: Any, deepest: int = DEEPEST) -> Any:
         msg = "the body is nested too deeply"
         raise Unreadable(msg)
     if isinstance(value, list):
-        return [mended(item, deepest - 1) for item in value]
-    return {mended(name): mended(item, deepest - 1) for name, item in value.items()}
+        return [sanitized(item, deepest - 1) for item in value]
+    return {sanitized(name): sanitized(item, deepest - 1) for name, item in value.items()}

@@ -17,7 +17,7 @@ None holds the API key or a record's content.
 
 from __future__ import annotations
 
-from vitally_api.statuses import Meaning, meaning_of
+from vitally_api.statuses import StatusClass, classify
 
 
 class VitallyError(Exception):
@@ -34,12 +34,12 @@ class Refused(VitallyError):
     @property
     def key(self) -> bool:
         """Whether it is the API key that was refused."""
-        return meaning_of(self.status) is Meaning.KEY
+        return classify(self.status) is StatusClass.KEY
 
     @property
     def missing(self) -> bool:
         """Whether what was asked for is not there, or not in the plan."""
-        return meaning_of(self.status) is Meaning.MISSING
+        return classify(self.status) is StatusClass.MISSING
 
 
 class CursorRefused(Refused):
@@ -50,7 +50,7 @@ class Unreadable(VitallyError):
     """The API answered 2xx with something that is not the data asked for, again and again."""
 
 
-class Odd(Unreadable):
+class UnexpectedShape(Unreadable):
     """The API answered with JSON of another shape than what was asked for."""
 
 
@@ -62,7 +62,7 @@ class RateLimited(Unavailable):
     """The API's rate limit let no request through for longer than the policy waits."""
 
 
-class Uncertain(Unavailable):
+class WriteOutcomeUnknown(Unavailable):
     """A request that may not be repeated had no usable answer: it may have been carried out."""
 
 

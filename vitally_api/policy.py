@@ -29,14 +29,14 @@ class Policy:
     repeats: frozenset[str] = READS
 
 
-class Counts(Protocol):
+class RequestMetrics(Protocol):
     """Where requests, retries and seconds waited are counted, from any thread."""
 
     def add(self, **counts: float) -> None:
         """Add to the counts ``requests``, ``retries`` and ``waited``."""
 
 
-class Uncounted:
+class NoMetrics:
     """Counts nothing."""
 
     def add(self, **counts: float) -> None:

@@ -91,7 +91,7 @@ class RateWindow:
         self._leaving: deque[float] = deque()
         self._paused_until = 0.0
         # After a pause one request goes out alone, to see whether it has been long enough.
-        self._cautious = False
+        self._probing = False
         # What the server said is left, less what has been sent since: other tools may draw on the
         # same key, so their use shows only here.
         self._credit: int | None = None
@@ -130,7 +130,7 @@ class RateWindow:
         self._expire(now)
         if now < self._paused_until:
             return self._paused_until - now
-        if self._cautious and self._in_flight:
+        if self._probing and self._in_flight:
             return None
         used = self._in_flight + len(self._leaving)
         if self.limit is not None and used and used + units > self.limit:
@@ -159,7 +159,7 @@ class RateWindow:
         self._advertised = quota.limit or self._advertised
         self._leaving.extend([now + self._window] * (cost or units))
         if now >= self._paused_until:
-            self._cautious = False
+            self._probing = False
         if quota.remaining is None:
             self._credit = None
         else:
@@ -169,7 +169,7 @@ class RateWindow:
     def pause(self, until: float) -> None:
         """Hold everybody back until a moment, from which on one request may try again."""
         self._paused_until = max(self._paused_until, until)
-        self._cautious = True
+        self._probing = True
 
     def _expire(self, now: float) -> None:
         while self._leaving and self._leaving[0] <= now:
@@ -178,7 +178,7 @@ class RateWindow:
                 self._credit += 1
 
 
-class Costs:
+class CostEstimator:
     """What requests of each method cost, in units, as the headers show it.
 
     Only a request that was alone shows its own cost, as the difference of what was left before and

@@ -13,7 +13,7 @@ import backoff
 
 from vitally_api.budget import Budget
 from vitally_api.errors import VitallyError
-from vitally_api.policy import Counts
+from vitally_api.policy import RequestMetrics
 
 T = TypeVar("T")
 
@@ -48,7 +48,7 @@ class TryAgain(Exception):
     failures: int = 0
 
 
-def until_answered(attempt: Callable[[], T], budget: Budget, counts: Counts) -> T:
+def until_answered(attempt: Callable[[], T], budget: Budget, counts: RequestMetrics) -> T:
     """Try until an attempt gives a result, or raise what its last failure says.
 
     Waits can be ended by stopping the budget, and each is logged with its reason.
@@ -57,7 +57,7 @@ def until_answered(attempt: Callable[[], T], budget: Budget, counts: Counts) -> 
     next(growing)
     began: float | None = None
     failures: Counter[str] = Counter()
-    most = told = 0
+    most = reported = 0
     while True:
         try:
             return attempt()
@@ -80,8 +80,8 @@ def until_answered(attempt: Callable[[], T], budget: Budget, counts: Counts) -> 
                 wait = min(backoff.full_jitter(next(growing)), rest)
             again = failed
         counts.add(retries=1)
-        told += 1
-        if told <= ALL_TOLD or told % SOME_TOLD == 0:
+        reported += 1
+        if reported <= ALL_TOLD or reported % SOME_TOLD == 0:
             logger.warning("Trying again in %.1f s after %s.", wait, again.reason)
         if again.for_all:
             budget.pause(wait)

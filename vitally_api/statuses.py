@@ -9,7 +9,7 @@ from enum import Enum, auto
 from http import HTTPStatus
 
 
-class Meaning(Enum):
+class StatusClass(Enum):
     """What follows from a status."""
 
     DATA = auto()
@@ -22,15 +22,15 @@ class Meaning(Enum):
     BROKEN = auto()
 
 
-_MEANINGS = {
-    HTTPStatus.UNAUTHORIZED: Meaning.KEY,
-    HTTPStatus.PAYMENT_REQUIRED: Meaning.MISSING,
-    HTTPStatus.FORBIDDEN: Meaning.MISSING,
-    HTTPStatus.NOT_FOUND: Meaning.MISSING,
-    HTTPStatus.METHOD_NOT_ALLOWED: Meaning.MISSING,
-    HTTPStatus.GONE: Meaning.MISSING,
-    HTTPStatus.UNAVAILABLE_FOR_LEGAL_REASONS: Meaning.MISSING,
-    HTTPStatus.TOO_MANY_REQUESTS: Meaning.WAIT,
+_CLASSES = {
+    HTTPStatus.UNAUTHORIZED: StatusClass.KEY,
+    HTTPStatus.PAYMENT_REQUIRED: StatusClass.MISSING,
+    HTTPStatus.FORBIDDEN: StatusClass.MISSING,
+    HTTPStatus.NOT_FOUND: StatusClass.MISSING,
+    HTTPStatus.METHOD_NOT_ALLOWED: StatusClass.MISSING,
+    HTTPStatus.GONE: StatusClass.MISSING,
+    HTTPStatus.UNAVAILABLE_FOR_LEGAL_REASONS: StatusClass.MISSING,
+    HTTPStatus.TOO_MANY_REQUESTS: StatusClass.WAIT,
 }
 
 CURSOR_REFUSED = frozenset(
@@ -45,15 +45,15 @@ CURSOR_REFUSED = frozenset(
 """Answers that may mean the cursor alone: nobody knows which one the API gives to an old one."""
 
 
-def meaning_of(status: int) -> Meaning:
+def classify(status: int) -> StatusClass:
     """Say what a status means."""
-    if status in _MEANINGS:
-        return _MEANINGS[HTTPStatus(status)]
+    if status in _CLASSES:
+        return _CLASSES[HTTPStatus(status)]
     if status < HTTPStatus.MULTIPLE_CHOICES:
-        return Meaning.DATA
+        return StatusClass.DATA
     if status < HTTPStatus.BAD_REQUEST:
-        return Meaning.ELSEWHERE
-    return Meaning.REFUSED if status < HTTPStatus.INTERNAL_SERVER_ERROR else Meaning.BROKEN
+        return StatusClass.ELSEWHERE
+    return StatusClass.REFUSED if status < HTTPStatus.INTERNAL_SERVER_ERROR else StatusClass.BROKEN
 
 
 def phrase(status: int) -> str:

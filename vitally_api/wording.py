@@ -17,14 +17,14 @@ import requests
 import urllib3
 
 from vitally_api.endpoint import WHERE_THE_KEY_IS, Endpoint
-from vitally_api.statuses import Meaning, meaning_of, phrase
+from vitally_api.statuses import StatusClass, classify, phrase
 
 LONGEST_DETAIL = 200
 LONGEST_NAME = 80
 
 
 @dataclass(frozen=True)
-class Trouble:
+class NetworkErrorKind:
     """A kind of network failure: the exceptions that show it, what happened, and what helps.
 
     ``passing`` says that time may help; ``unsent`` that the request surely was not carried out;
@@ -44,7 +44,7 @@ NETWORK = "Check the network, subdomain and api_url."
 PROXY = "Check HTTPS_PROXY: it takes http://host:port."
 
 TROUBLES = (
-    Trouble(
+    NetworkErrorKind(
         (ssl.SSLCertVerificationError,),
         "The certificate of the server could not be verified",
         (
@@ -53,64 +53,64 @@ TROUBLES = (
         ),
         passing=False,
     ),
-    Trouble(
+    NetworkErrorKind(
         (requests.exceptions.InvalidProxyURL,),
         "The address of the proxy is none",
         PROXY,
         passing=False,
     ),
-    Trouble(
+    NetworkErrorKind(
         (requests.exceptions.InvalidSchema, urllib3.exceptions.ProxySchemeUnknown),
         "The proxy is of a kind that cannot be used",
         PROXY,
         passing=False,
     ),
-    Trouble(
+    NetworkErrorKind(
         (requests.exceptions.ProxyError, urllib3.exceptions.ProxyError),
         "The proxy refused the connection",
         "Check HTTPS_PROXY and NO_PROXY.",
     ),
-    Trouble(
+    NetworkErrorKind(
         (requests.exceptions.SSLError, urllib3.exceptions.SSLError, ssl.SSLError),
         "No TLS connection could be made",
         "Check api_url, the proxy and REQUESTS_CA_BUNDLE.",
         # The same type shows a connection that broke off after the request had gone out.
         unsent=False,
     ),
-    Trouble(
+    NetworkErrorKind(
         (requests.exceptions.InvalidURL, urllib3.exceptions.LocationParseError),
         "The address is none",
         ADDRESS,
         passing=False,
     ),
-    Trouble(
+    NetworkErrorKind(
         (urllib3.exceptions.NameResolutionError, socket.gaierror),
         "The host name was not found",
         NETWORK,
     ),
-    Trouble(
+    NetworkErrorKind(
         (ConnectionRefusedError,),
         "The connection was refused",
         "Check api_url, or run again later.",
     ),
-    Trouble(
+    NetworkErrorKind(
         (urllib3.exceptions.NewConnectionError,),
         "The connection broke",
         "Check the network, or run again later.",
     ),
-    Trouble(
+    NetworkErrorKind(
         (requests.exceptions.ConnectTimeout, urllib3.exceptions.ConnectTimeoutError),
         "The server did not answer in time",
         "Raise request_timeout, or run later.",
     ),
-    Trouble(
+    NetworkErrorKind(
         (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError, TimeoutError),
         "The server did not answer in time",
         "Raise request_timeout, or run later.",
         unsent=False,
         address=False,
     ),
-    Trouble(
+    NetworkErrorKind(
         (requests.exceptions.ContentDecodingError, urllib3.exceptions.DecodeError),
         "The compressed body was damaged",
         "Run again; if it stays, check the proxy.",
@@ -121,11 +121,11 @@ TROUBLES = (
 """The first that fits is told: an error of the proxy may hold a refused connection, and some kinds
 are kinds of others."""
 
-NO_CERTIFICATES = Trouble(
+NO_CERTIFICATES = NetworkErrorKind(
     (OSError,), "The file of certificates was not found", "Check REQUESTS_CA_BUNDLE.", passing=False
 )
 """A plain `OSError`: whatever comes of the network has a type of its own."""
-BROKEN = Trouble(
+BROKEN = NetworkErrorKind(
     (Exception,),
     "The connection broke",
     "Check the network, or run again later.",
@@ -133,7 +133,7 @@ BROKEN = Trouble(
 )
 
 
-def trouble(error: BaseException) -> Trouble:
+def network_error_kind(error: BaseException) -> NetworkErrorKind:
     """Say what kind of network failure an exception shows, by its type and those it holds."""
     if type(error) is OSError:
         return NO_CERTIFICATES
@@ -166,48 +166,48 @@ class Wording:
         self._host = endpoint.base_url
         self._secrets = endpoint.secrets
 
-    def network(self, found: Trouble, label: str) -> str:
+    def network(self, found: NetworkErrorKind, label: str) -> str:
         """Tell of a network failure."""
         return f"{found.what}, at {self._host} for {label}. {found.remedy}"
 
-    def where(self, found: Trouble) -> str:
+    def where(self, found: NetworkErrorKind) -> str:
         """Tell of a network failure before there was any answer: which address, what to check."""
         return f"{found.what}, at {self._host}. {found.remedy}"
 
-    def told(self, status: int, body: Any, label: str) -> str:
+    def reported(self, status: int, body: Any, label: str) -> str:
         """Tell of a status: ``404 Not Found at /resources/... (what the body says)``."""
         text = error_text(body, self._secrets)
         return f"{status} {phrase(status)} at {label}{f' ({text})' if text else ''}"
 
-    def refusal(self, status: int, told: str, location: str) -> str:
+    def refusal(self, status: int, reported: str, location: str) -> str:
         """Tell of a final answer, with advice; ``location`` is where a redirect points to."""
-        match meaning_of(status):
-            case Meaning.KEY:
+        match classify(status):
+            case StatusClass.KEY:
                 return (
-                    f"Vitally does not accept the API key at {self._host}: {told}. Check that "
+                    f"Vitally does not accept the API key at {self._host}: {reported}. Check that "
                     f"api_key is the REST API key ({WHERE_THE_KEY_IS}), not an analytics key, that "
                     "it was not revoked, and that data_center and subdomain are those of its "
                     "workspace."
                 )
-            case Meaning.ELSEWHERE:
-                target = self.printable(_host(location))
+            case StatusClass.ELSEWHERE:
+                target = self.safe_name(_host(location))
                 return (
                     f"{self._host} redirects to {target}, and the API key is sent nowhere else: "
-                    f"{told}. Check data_center, subdomain and api_url."
+                    f"{reported}. Check data_center, subdomain and api_url."
                 )
         if status == requests.codes.forbidden:
             return (
-                f"Vitally does not let this API key read it: {told}. The plan may not include it, "
+                f"Vitally does not let this API key read it: {reported}. The plan may not include it, "
                 "or the key may lack the right."
             )
-        return f"Vitally refused the request: {told}."
+        return f"Vitally refused the request: {reported}."
 
-    def printable(self, text: str) -> str:
+    def safe_name(self, text: str) -> str:
         """Make what a server sent fit for a log."""
-        return _printable(text, self._secrets)
+        return _safe(text, self._secrets)
 
 
-def printable(name: str) -> str:
+def safe_name(name: str) -> str:
     """Make a property's name or an id fit for a log: letters, digits, a few signs, not too many."""
     return re.sub(r"[^\w.$-]", "?", name)[:LONGEST_NAME]
 
@@ -230,10 +230,10 @@ def error_text(body: Any, secrets: Iterable[str] = ()) -> str:
             if isinstance(item, dict)
         ]
         error = ": ".join(filter(None, [parts[0], ", ".join(parts[1:])]))
-    return _printable(error, secrets) if isinstance(error, str) else ""
+    return _safe(error, secrets) if isinstance(error, str) else ""
 
 
-def _printable(text: str, secrets: Iterable[str]) -> str:
+def _safe(text: str, secrets: Iterable[str]) -> str:
     for secret in secrets:
         text = re.sub(re.escape(secret), "***", text, flags=re.IGNORECASE)
     words = "".join(c if c.isprintable() else " " for c in text)

@@ -44,28 +44,28 @@ def page(here: Workspace, resource: str, rows: list[Row], query: dict[str, str])
         rows = [row for row in rows if bool(row.get("archivedAt")) is gone]
     rows = sorted(rows, key=lambda row: (row["createdAt"], row["id"]), reverse=True)
     start, limit = int(query.get("from", "0")), int(query.get("limit", "100"))
-    shown = [as_shown(here, resource, row, whole=False) for row in rows[start : start + limit]]
+    observed = [as_shown(here, resource, row, whole=False) for row in rows[start : start + limit]]
     more = start + limit < len(rows)
-    return 200, {"results": shown, "next": str(start + limit) if more else None}
+    return 200, {"results": observed, "next": str(start + limit) if more else None}
 
 
 def as_shown(here: Workspace, resource: str, row: Row, *, whole: bool = True) -> Row:
     """Show a row as the API does, with what it is linked to."""
-    shown = dict(row)
+    observed = dict(row)
     if resource == "users":
         for name, of in (("accountIds", "accounts"), ("organizationIds", "organizations")):
-            ids = shown.pop(name, [])
+            ids = observed.pop(name, [])
             linked = [here.tables.get(of, {}).get(id_) for id_ in ids]
-            shown[of] = [
+            observed[of] = [
                 {"id": r["id"], "externalId": r["externalId"], "traits": {}} for r in linked if r
             ]
     if resource == "conversations":
         mine = [m for m in here.rows("messages") if m["conversationId"] == row["id"]]
-        shown.pop("messages", None)
+        observed.pop("messages", None)
         if whole:
-            shown["messages"] = mine
+            observed["messages"] = mine
     for name, of in LINKS.items():
         linked_row = here.tables.get(of, {}).get(str(row.get(name)))
         if name in {"accountId", "organizationId", "customerId"} and linked_row:
-            shown[name.removesuffix("Id")] = {"id": linked_row["id"], "traits": {}}
-    return shown
+            observed[name.removesuffix("Id")] = {"id": linked_row["id"], "traits": {}}
+    return observed

@@ -105,12 +105,12 @@ def post(  # noqa: C901, PLR0911 - a table of refusals
 
 def fields(here: Workspace, fields: list[Row]) -> list[Row]:
     """Show the fields of a custom object."""
-    shown = []
+    observed = []
     for given in fields:
         here.made += 1
         path = f"vitally.custom.{str(given['label']).lower()}"
-        shown.append({"id": f"f{here.made}", "path": path, **given})
-    return [{n: v for n, v in f.items() if n != "model"} for f in shown]
+        observed.append({"id": f"f{here.made}", "path": path, **given})
+    return [{n: v for n, v in f.items() if n != "model"} for f in observed]
 
 
 def wrong(here: Workspace, body: Row) -> Reply | None:

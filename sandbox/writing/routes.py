@@ -12,19 +12,19 @@ from typing import Any, Final
 import msgspec
 
 from sandbox.api import Api
+from sandbox.fake_values import new_id
 from sandbox.pages import NOT_FOUND, Params, Plain, RefusedError
-from sandbox.pools import new_id
 from sandbox.table import Row
 from sandbox.writing import talks
 from sandbox.writing.store import Store
 from sandbox.writing.switches import Writing
-from sandbox.writing.taken import TAKEN, problem, refusal
+from sandbox.writing.write_schema import WRITE_SCHEMAS, problem, refusal
 
 PUT_BY_EXTERNAL_ID: Final = frozenset(
     {"accounts", "meetings", "npsResponses", "organizations", "users"}
 )
 DELETE_BY_EXTERNAL_ID: Final = frozenset({"accounts", "meetings", "organizations", "users"})
-WRITABLE: Final = TAKEN.keys() - {"messages", "instances", "participants", "transcripts"}
+WRITABLE: Final = WRITE_SCHEMAS.keys() - {"messages", "instances", "participants", "transcripts"}
 """Resources that have a path of their own."""
 
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
@@ -249,7 +249,7 @@ class Writer:
         before = {
             field["label"]: field for field in world.row("customObjects", owner)["customFields"]
         }
-        shown = []
+        observed = []
         for field in given:
             label = str(field.get("label", ""))
             if label not in before:
@@ -262,8 +262,8 @@ class Writer:
                 created = row["createdAt"] or world.row("customObjects", owner)["updatedAt"]
                 new = {"id": new_id(self._random), "label": label, "path": path, "type": kind}
                 before[label] = {**new, "createdAt": created}
-            shown.append(before[label])
-        return shown
+            observed.append(before[label])
+        return observed
 
     def _user_of(self, fields: Row) -> Row:
         """Show whose an NPS response is."""

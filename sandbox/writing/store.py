@@ -13,7 +13,7 @@ from sandbox.table import Row
 from sandbox.world import World
 from sandbox.writing.html import filled, stripped
 from sandbox.writing.switches import Writing
-from sandbox.writing.taken import TAKEN, problem, problems, refusal
+from sandbox.writing.write_schema import WRITE_SCHEMAS, problem, problems, refusal
 
 ARCHIVING: Final = frozenset({"instances", "meetings", "notes", "projects", "tasks"})
 """Resources whose rows are archived in place of deleted."""
@@ -79,7 +79,7 @@ class Store:
         )
         if found:
             raise RefusedError(refusal(found if self.switches.all_errors else found[:1]))
-        taken = TAKEN[resource]
+        taken = WRITE_SCHEMAS[resource]
         fixed = () if creating else taken.create_only
         kept = {name: body[name] for name in taken.all if name in body and name not in fixed}
         return {name: self._as_kept(name, taken.all[name], kept[name]) for name in kept}
@@ -221,11 +221,11 @@ class Store:
 
     def _shown(self, resource: str, fields: Row, row: Row) -> Row:
         """Add what a row shows beside what was written: merged traits, rows in whole, text filled."""
-        shown = dict(fields)
+        observed = dict(fields)
         if "traits" in fields:
-            shown["traits"] = self._traits(resource, fields["traits"] or {}, row)
+            observed["traits"] = self._traits(resource, fields["traits"] or {}, row)
         if row and fields.get("organizationId") and resource == "accounts":
-            shown["organizationId"] = self.find(
+            observed["organizationId"] = self.find(
                 "organizations", fields["organizationId"], external=True
             )
         embedded = dict(EMBEDDED)
@@ -233,16 +233,16 @@ class Store:
             embedded["categoryId"] = ("category", CATEGORIES[resource])
         for name, (whole, of) in embedded.items():
             if name in fields:
-                shown[whole] = self.world.copy_of(of, fields[name])
+                observed[whole] = self.world.copy_of(of, fields[name])
         if fields.get("note") and self.switches.fill_braces:
             parents = {**row, **fields}
-            shown["note"] = filled(
+            observed["note"] = filled(
                 fields["note"],
                 lambda kind: (self.world.copy_of(f"{kind}s", parents.get(f"{kind}Id")) or {}).get(
                     "traits", {}
                 ),
             )
-        return shown
+        return observed
 
     def _traits(self, resource: str, given: Row, row: Row) -> Row:
         """Merge traits into those that a row has; null takes one away."""

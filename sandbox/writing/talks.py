@@ -10,7 +10,7 @@ from sandbox.clock import iso
 from sandbox.pages import NOT_FOUND, Plain, RefusedError
 from sandbox.table import Row
 from sandbox.writing.store import Store
-from sandbox.writing.taken import problem, refusal
+from sandbox.writing.write_schema import problem, refusal
 
 PEOPLE = ("userId", "vitallyUserId", "email")
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from tap_vitally.stream import VitallyStream
-from tap_vitally.streams.below import BELOW
-from tap_vitally.streams.bookkeeping import BOOKKEEPING
+from tap_vitally.sdk_stream import VitallyStream
 from tap_vitally.streams.conversations import ConversationsStream, MessagesStream
 from tap_vitally.streams.custom import (
     CustomFieldsStream,
@@ -20,6 +18,8 @@ from tap_vitally.streams.customers import (
     UsersStream,
 )
 from tap_vitally.streams.meetings import MeetingsStream, MeetingTranscriptsStream
+from tap_vitally.streams.metadata_streams import BOOKKEEPING
+from tap_vitally.streams.nested_streams import BELOW
 from tap_vitally.streams.notes import NoteCategoriesStream, NotesStream
 from tap_vitally.streams.nps import NpsResponsesStream
 from tap_vitally.streams.projects import (

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from tap_vitally.reading.children import MessageReader, conversation_in
-from tap_vitally.reading.conform import identity_of
-from tap_vitally.reading.declaration import Record
-from tap_vitally.reading.links import ids_named
-from tap_vitally.stream import VitallyStream
+from tap_vitally.sdk_stream import VitallyStream
 from tap_vitally.streams import fields as f
+from tap_vitally.sync.children import MessageReader, conversation_in
+from tap_vitally.sync.coerce import identity_of
+from tap_vitally.sync.linked_ids import ids_of_kind
+from tap_vitally.sync.resource import Record
 from vitally_api import Unreadable, rows_at
 from vitally_api.resources import LISTS
 
@@ -53,9 +53,9 @@ def _messages_in(body: Any) -> list[Record]:
         raise Unreadable(msg)
     links = {
         "conversationUpdatedAt": body.get("updatedAt"),
-        "conversationAccountIds": ids_named(body, "account"),
-        "conversationUserIds": ids_named(body, "user"),
-        "conversationAdminIds": ids_named(body, "admin"),
+        "conversationAccountIds": ids_of_kind(body, "account"),
+        "conversationUserIds": ids_of_kind(body, "user"),
+        "conversationAdminIds": ids_of_kind(body, "admin"),
     }
     messages = rows_at(body, MESSAGES) if body.get("messages") else []
     return [{**row, **links} if isinstance(row, dict) else row for row in messages]

@@ -9,10 +9,10 @@ from typing import Any
 
 from singer_sdk import Tap
 
-from tap_vitally.reading.children import ChildReader
-from tap_vitally.reading.inventory import DefinitionsReader
-from tap_vitally.stream import VitallyStream
+from tap_vitally.sdk_stream import VitallyStream
 from tap_vitally.streams import fields as f
+from tap_vitally.sync.children import ChildReader
+from tap_vitally.sync.inventory import DefinitionsReader
 from vitally_api.resources import LISTS
 
 CUSTOM_FIELD = (

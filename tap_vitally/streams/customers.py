@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tap_vitally.reading.children import SnapshotReader, breakdown_in
-from tap_vitally.stream import VitallyStream
+from tap_vitally.sdk_stream import VitallyStream
 from tap_vitally.streams import fields as f
+from tap_vitally.sync.children import SnapshotReader, breakdown_in
 from vitally_api import single
 from vitally_api.resources import LISTS
 

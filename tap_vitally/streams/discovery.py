@@ -8,11 +8,8 @@ from typing import Any, cast
 
 from singer_sdk import Tap
 
-from tap_vitally.reading.conform import identity_of
-from tap_vitally.reading.listing import Listing
-from tap_vitally.reading.page import Context
-from tap_vitally.replication.parents import Parent
-from tap_vitally.stream import Host, VitallyStream
+from tap_vitally.sdk_stream import TapServices, VitallyStream
+from tap_vitally.state.parent_scan import Parent
 from tap_vitally.streams import STREAMS
 from tap_vitally.streams.custom import (
     CustomFieldsStream,
@@ -22,6 +19,9 @@ from tap_vitally.streams.custom import (
     custom_object_streams,
 )
 from tap_vitally.streams.traits import columns_of
+from tap_vitally.sync.batches import ListRequest
+from tap_vitally.sync.coerce import identity_of
+from tap_vitally.sync.list_client import ListClient
 from vitally_api import Refused, Unreadable
 
 Columns = Mapping[str, Mapping[str, Any]]
@@ -35,7 +35,7 @@ def streams_of_workspace(tap: Tap, *, objects: bool, traits: bool) -> list[Vital
 
     `VitallyError` is raised if the workspace cannot be asked.
     """
-    cast("Host", tap).run.workspace.probe()
+    cast("TapServices", tap).run.workspace.probe()
     definitions: dict[str, dict[str, Any]] = {}
     if objects:
         rows = _listing(tap, CustomObjectsStream).rows_of({})
@@ -60,18 +60,18 @@ def _columns(tap: Tap, objects: Iterable[str]) -> Columns:
     ]
     asked = [one for one in asked if one[0] != WITHOUT_TRAITS]
 
-    def fields_of(one: tuple[str, Listing, Context]) -> tuple[str, dict[str, Any]]:
-        name, listing, context = one
-        return name, columns_of(_fields(tap, listing, context))
+    def fields_of(one: tuple[str, ListClient, ListRequest]) -> tuple[str, dict[str, Any]]:
+        name, list_client, context = one
+        return name, columns_of(_fields(tap, list_client, context))
 
-    with ThreadPoolExecutor(cast("Host", tap).run.settings.concurrency) as workers:
+    with ThreadPoolExecutor(cast("TapServices", tap).run.settings.concurrency) as workers:
         return dict(workers.map(fields_of, asked))
 
 
-def _fields(tap: Tap, listing: Listing, context: Context) -> list[Any]:
+def _fields(tap: Tap, list_client: ListClient, context: ListRequest) -> list[Any]:
     """Ask for the fields of one model; none, and a warning, where the workspace does not give them."""
     try:
-        return listing.ask(context).data
+        return list_client.ask(context).data
     except (Refused, Unreadable) as failure:
         refusal = failure if isinstance(failure, Refused) else None
         if refusal and not (refusal.missing or refusal.status == BAD_REQUEST):
@@ -81,5 +81,5 @@ def _fields(tap: Tap, listing: Listing, context: Context) -> list[Any]:
         return []
 
 
-def _listing(tap: Tap, stream: type[VitallyStream]) -> Listing:
-    return stream(tap).engine.listing
+def _listing(tap: Tap, stream: type[VitallyStream]) -> ListClient:
+    return stream(tap).engine.list_client

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from tap_vitally.reading.conform import identity_of
-from tap_vitally.reading.declaration import Record
-from tap_vitally.reading.transcripts import TranscriptReader, with_turns
-from tap_vitally.stream import VitallyStream
+from tap_vitally.sdk_stream import VitallyStream
 from tap_vitally.streams import fields as f
+from tap_vitally.sync.coerce import identity_of
+from tap_vitally.sync.resource import Record
+from tap_vitally.sync.transcripts import TranscriptReader, with_turns
 from vitally_api.resources import LISTS
 
 

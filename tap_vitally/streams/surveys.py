@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tap_vitally.reading.declaration import Record
-from tap_vitally.reading.surveys import QuestionReader, SurveyReader
-from tap_vitally.stream import VitallyStream
+from tap_vitally.sdk_stream import VitallyStream
 from tap_vitally.streams import fields as f
+from tap_vitally.sync.resource import Record
+from tap_vitally.sync.surveys import QuestionReader, SurveyReader
 from vitally_api import single
 
 SURVEY_ID = f.text(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tap_vitally.stream import VitallyStream
+from tap_vitally.sdk_stream import VitallyStream
 from tap_vitally.streams import fields as f
 from vitally_api.resources import LISTS
 

@@ -9,8 +9,8 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
-from tap_vitally.reading.traits import PREFIX
 from tap_vitally.streams import fields as f
+from tap_vitally.sync.traits import PREFIX
 from vitally_api.values import FieldKind, field_kind
 
 LONGEST = 63
@@ -74,12 +74,12 @@ def maker_of(kind: Any) -> Maker:
 
 
 def _marked(path: str) -> str:
-    mark = sha256(path.encode(errors="surrogatepass")).hexdigest()[:MARK]
-    return f"{(PREFIX + snake_case(path))[: LONGEST - MARK - 1].rstrip('_')}_{mark}"
+    watermark = sha256(path.encode(errors="surrogatepass")).hexdigest()[:MARK]
+    return f"{(PREFIX + snake_case(path))[: LONGEST - MARK - 1].rstrip('_')}_{watermark}"
 
 
 def _column(name: str, path: str, field: Mapping[str, Any]) -> f.Field:
     label = str(field.get("label") or "").strip()
-    told = f"{label} ({path})." if label else f"{path}."
-    column = maker_of(field.get("type"))(name, told)
+    reported = f"{label} ({path})." if label else f"{path}."
+    column = maker_of(field.get("type"))(name, reported)
     return replace(column, schema={**column.schema, "title": path})

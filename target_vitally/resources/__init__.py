@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from target_vitally.planning.resource import Resource
+from target_vitally.mapping.resource import Resource
 from target_vitally.resources.activity import NOTES, NPS_RESPONSES, PROJECTS, TASKS
 from target_vitally.resources.custom import CUSTOM_OBJECT_INSTANCES, CUSTOM_OBJECTS
 from target_vitally.resources.customers import ACCOUNTS, ORGANIZATIONS, USERS

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from target_vitally.planning.resource import Reference, Resource, Way
+from target_vitally.mapping.resource import LookupColumn, Reference, Resource
 from target_vitally.resources.parts import (
     OWN_ID,
     PARENTS,
@@ -104,7 +104,7 @@ PROJECTS = Resource(
     model="projects",
     read_only=STAMPS
     | {"actualCompletionDate", "actualStartDate", "archivedAt", "durationInDays", "externalId"},
-    door="project",
+    writer="project",
 )
 
 NPS_RESPONSES = Resource(
@@ -122,7 +122,10 @@ NPS_RESPONSES = Resource(
         Reference(
             "userId",
             "users",
-            (Way("userExternalId", "users", "externalId"), Way("userEmail", "users", "email")),
+            (
+                LookupColumn("userExternalId", "users", "externalId"),
+                LookupColumn("userEmail", "users", "email"),
+            ),
             "user",
         ),
     ),

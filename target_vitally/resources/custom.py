@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from target_vitally.planning.resource import Reference, Resource, Way
+from target_vitally.mapping.resource import LookupColumn, Reference, Resource
 from target_vitally.resources.parts import OWN_ID, STAMPS, account, admin, organization, prop
 from vitally_api.resources import LISTS
 
@@ -21,7 +21,7 @@ CUSTOM_OBJECTS = Resource(
     key="name",
     keys=("id", "name"),
     read_only=STAMPS | {"syncActive"},
-    door="custom_object",
+    writer="custom_object",
     needs_flag="delete_custom_objects",
 )
 
@@ -40,7 +40,7 @@ CUSTOM_OBJECT_INSTANCES = Resource(
         Reference(
             "customObjectId",
             "custom_objects",
-            (Way("customObjectName", "custom_objects", "name"),),
+            (LookupColumn("customObjectName", "custom_objects", "name"),),
             in_path=True,
         ),
         replace(account("customerId", "customer"), among="customers"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from target_vitally.planning.resource import Reference, Resource, Way
+from target_vitally.mapping.resource import LookupColumn, Reference, Resource
 from target_vitally.resources.parts import (
     COUNTS,
     EXTERNAL_ID,
@@ -44,16 +44,16 @@ USERS = Resource(
         prop("avatar"),
         prop("unsubscribedFromConversations", "boolean", clears=False),
         prop("joinDate", "instant"),
-        prop("accountIds", "ids", clears=False, shown="accounts"),
-        prop("organizationIds", "ids", clears=False, shown="organizations"),
+        prop("accountIds", "ids", clears=False, displayed="accounts"),
+        prop("organizationIds", "ids", clears=False, displayed="organizations"),
     ),
     references=(
         Reference(
             "accountIds",
             "accounts",
             (
-                Way("accountExternalIds", "accounts", "externalId", many=True),
-                Way("accountExternalId", "accounts", "externalId"),
+                LookupColumn("accountExternalIds", "accounts", "externalId", many=True),
+                LookupColumn("accountExternalId", "accounts", "externalId"),
             ),
             "accounts",
             many=True,
@@ -62,15 +62,15 @@ USERS = Resource(
             "organizationIds",
             "organizations",
             (
-                Way("organizationExternalIds", "organizations", "externalId", many=True),
-                Way("organizationExternalId", "organizations", "externalId"),
+                LookupColumn("organizationExternalIds", "organizations", "externalId", many=True),
+                LookupColumn("organizationExternalId", "organizations", "externalId"),
             ),
             "organizations",
             many=True,
         ),
     ),
     keys=("id", "externalId", "email"),
-    door="user",
+    writer="user",
     one_of=(("accountIds", "organizationIds"),),
     model="users",
     read_only=STAMPS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from target_vitally.planning.resource import Kind, Property, Reference, Way
+from target_vitally.mapping.resource import Kind, LookupColumn, Property, Reference
 
 STAMPS = frozenset({"createdAt", "updatedAt"})
 COUNTS = frozenset(
@@ -44,24 +44,24 @@ def prop(name: str, kind: Kind = "text", **more: Any) -> Property:
 
 def account(name: str = "accountId", embedded: str = "account") -> Reference:
     """Declare a link to an account."""
-    way = Way("accountExternalId", "accounts", "externalId")
-    return Reference(name, "accounts", (way,), embedded)
+    lookup = LookupColumn("accountExternalId", "accounts", "externalId")
+    return Reference(name, "accounts", (lookup,), embedded)
 
 
 def organization(embedded: str = "organization") -> Reference:
     """Declare a link to an organization."""
-    way = Way("organizationExternalId", "organizations", "externalId")
-    return Reference("organizationId", "organizations", (way,), embedded)
+    lookup = LookupColumn("organizationExternalId", "organizations", "externalId")
+    return Reference("organizationId", "organizations", (lookup,), embedded)
 
 
 def admin(name: str, column: str, embedded: str = "") -> Reference:
     """Declare a link to somebody of the team, who is known by an e-mail."""
-    return Reference(name, "admins", (Way(column, "admins", "email"),), embedded)
+    return Reference(name, "admins", (LookupColumn(column, "admins", "email"),), embedded)
 
 
 def named(name: str, column: str, of: str, embedded: str = "") -> Reference:
     """Declare a link to something that goes by its name."""
-    return Reference(name, of, (Way(column, of, "name"),), embedded)
+    return Reference(name, of, (LookupColumn(column, of, "name"),), embedded)
 
 
 PARENTS = ("accountId", "organizationId")

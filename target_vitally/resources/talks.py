@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from target_vitally.planning.resource import Reference, Resource, Way
+from target_vitally.mapping.resource import LookupColumn, Reference, Resource
 from target_vitally.resources.parts import EXTERNAL_ID, STAMPS, prop
 from vitally_api.resources import LISTS, ApiList
 
@@ -29,7 +29,7 @@ CONVERSATIONS = Resource(
         "userIds",
         "users",
     },
-    door="conversation",
+    writer="conversation",
 )
 
 MESSAGES = Resource(
@@ -49,7 +49,7 @@ MESSAGES = Resource(
         Reference(
             "conversationId",
             "conversations",
-            (Way("conversationExternalId", "conversations", "externalId"),),
+            (LookupColumn("conversationExternalId", "conversations", "externalId"),),
             in_path=True,
         ),
     ),
@@ -62,7 +62,7 @@ MESSAGES = Resource(
         "externalUrl",
         "type",
     },
-    door="message",
+    writer="message",
 )
 
 MEETINGS = Resource(
@@ -104,7 +104,7 @@ MEETINGS = Resource(
         "tasks",
         "videoConferenceUri",
     },
-    door="meeting",
+    writer="meeting",
 )
 
 MEETING_TRANSCRIPTS = Resource(
@@ -116,7 +116,7 @@ MEETING_TRANSCRIPTS = Resource(
         Reference(
             "meetingId",
             "meetings",
-            (Way("meetingExternalId", "meetings", "externalId"),),
+            (LookupColumn("meetingExternalId", "meetings", "externalId"),),
             in_path=True,
         ),
     ),
@@ -124,6 +124,6 @@ MEETING_TRANSCRIPTS = Resource(
     keys=("id",),
     key_needed=False,
     read_only=STAMPS,
-    door="transcript",
+    writer="transcript",
     upserts=True,
 )

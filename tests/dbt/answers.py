@@ -49,7 +49,7 @@ class Truth:
 
     def rows(self, stream: str) -> list[Row]:
         """The rows of a stream."""
-        return list(self._world.truth(stream).values())
+        return list(self._world.expected_rows(stream).values())
 
     def live(self, stream: str) -> list[Row]:
         """The rows of a stream that are not archived."""
@@ -107,11 +107,11 @@ class Truth:
         }
 
 
-def health_by_segment(truth: Truth) -> Answer:
+def health_by_segment(expected_rows: Truth) -> Answer:
     groups = defaultdict(list)
-    for account in truth.accounts.values():
+    for account in expected_rows.accounts.values():
         for segment in account["segments"]:
-            if not truth.churned(account):
+            if not expected_rows.churned(account):
                 groups[segment["name"]].append(account["healthScore"])
     return [
         (name, len(scores), mean(scores), sum(s is not None and s < POOR for s in scores))
@@ -125,18 +125,18 @@ def mean(values: Iterable[float | None]) -> float | None:
     return rounded(sum(known) / Decimal(len(known)), "0.01") if known else None
 
 
-def renewals(truth: Truth) -> Answer:
+def renewals(expected_rows: Truth) -> Answer:
     groups = defaultdict(list)
-    for account in truth.accounts.values():
-        if account["nextRenewalDate"] and not truth.churned(account):
+    for account in expected_rows.accounts.values():
+        if account["nextRenewalDate"] and not expected_rows.churned(account):
             groups[month(account["nextRenewalDate"])].append(account)
     return [
         (
             due,
             len(accounts),
             arr(accounts),
-            sum(map(truth.at_risk, accounts)),
-            arr(filter(truth.at_risk, accounts)),
+            sum(map(expected_rows.at_risk, accounts)),
+            arr(filter(expected_rows.at_risk, accounts)),
         )
         for due, accounts in groups.items()
     ]
@@ -147,15 +147,15 @@ def arr(accounts: Iterable[Row]) -> float:
     return round(sum(12 * float(account["mrr"] or 0) for account in accounts), 4)
 
 
-def nps_per_account(truth: Truth) -> Answer:
-    about = {row["id"]: row["target"] for row in truth.rows("nps_responses")}
+def nps_per_account(expected_rows: Truth) -> Answer:
+    about = {row["id"]: row["target"] for row in expected_rows.rows("nps_responses")}
     groups = defaultdict(list)
-    for response in truth.rows("account_nps_responses"):
+    for response in expected_rows.rows("account_nps_responses"):
         if about[response["id"]] == "accounts" and response["score"] is not None:
             groups[response["parentAccountId"]].append(response["score"])
     return [
         (
-            truth.accounts[key]["name"],
+            expected_rows.accounts[key]["name"],
             len(scores),
             sum(score >= 9 for score in scores),
             sum(score in (7, 8) for score in scores),
@@ -166,124 +166,126 @@ def nps_per_account(truth: Truth) -> Answer:
     ]
 
 
-def last_touch(truth: Truth) -> Answer:
-    touches = truth.touches()
+def last_touch(expected_rows: Truth) -> Answer:
+    touches = expected_rows.touches()
     return [
         (
             account["name"],
-            truth.names.get(account["csmId"]),
+            expected_rows.names.get(account["csmId"]),
             touches[key][1] if key in touches else None,
             touches[key][0] if key in touches else None,
-            (truth.today - touches[key][0].date()).days if key in touches else None,
+            (expected_rows.today - touches[key][0].date()).days if key in touches else None,
         )
-        for key, account in truth.accounts.items()
-        if not truth.churned(account)
+        for key, account in expected_rows.accounts.items()
+        if not expected_rows.churned(account)
     ]
 
 
-def workload(truth: Truth) -> Answer:
+def workload(expected_rows: Truth) -> Answer:
     answer = []
-    for key, name in truth.names.items():
+    for key, name in expected_rows.names.items():
         accounts = [
             account
-            for account in truth.accounts.values()
-            if account["csmId"] == key and not truth.churned(account)
+            for account in expected_rows.accounts.values()
+            if account["csmId"] == key and not expected_rows.churned(account)
         ]
-        tasks = [task for task in truth.live("tasks") if task["assignedToId"] == key]
-        projects = [p for p in truth.live("projects") if p["ownedByVitallyUserId"] == key]
+        tasks = [task for task in expected_rows.live("tasks") if task["assignedToId"] == key]
+        projects = [p for p in expected_rows.live("projects") if p["ownedByVitallyUserId"] == key]
         figures = (
             len(accounts),
             arr(accounts),
-            sum(map(truth.at_risk, accounts)),
-            sum(map(truth.is_open, tasks)),
-            sum(map(truth.is_overdue, tasks)),
-            sum(not truth.is_done(project) for project in projects),
+            sum(map(expected_rows.at_risk, accounts)),
+            sum(map(expected_rows.is_open, tasks)),
+            sum(map(expected_rows.is_overdue, tasks)),
+            sum(not expected_rows.is_done(project) for project in projects),
         )
         if accounts:
             answer.append((name, *figures))
     return answer
 
 
-def overdue_tasks(truth: Truth) -> Answer:
+def overdue_tasks(expected_rows: Truth) -> Answer:
     return [
         (
             task["name"],
-            truth.accounts.get(task["accountId"], {}).get("name"),
-            truth.names.get(task["assignedToId"]),
+            expected_rows.accounts.get(task["accountId"], {}).get("name"),
+            expected_rows.names.get(task["assignedToId"]),
             due,
-            (truth.today - due).days,
+            (expected_rows.today - due).days,
         )
-        for task in truth.live("tasks")
-        if truth.is_overdue(task)
+        for task in expected_rows.live("tasks")
+        if expected_rows.is_overdue(task)
         for due in [date.fromisoformat(task["dueDate"][:10])]
     ]
 
 
-def notes_per_month(truth: Truth) -> Answer:
+def notes_per_month(expected_rows: Truth) -> Answer:
     counts = Counter(
         (note["accountId"], month(note["noteDate"]))
-        for note in truth.live("notes")
-        if note["accountId"] in truth.accounts
+        for note in expected_rows.live("notes")
+        if note["accountId"] in expected_rows.accounts
     )
-    return [(truth.accounts[key]["name"], when, count) for (key, when), count in counts.items()]
+    return [
+        (expected_rows.accounts[key]["name"], when, count) for (key, when), count in counts.items()
+    ]
 
 
-def conversations_per_account(truth: Truth) -> Answer:
-    counts = Counter(row["parentAccountId"] for row in truth.rows("account_conversations"))
-    return [(truth.accounts[key]["name"], count) for key, count in counts.items()]
+def conversations_per_account(expected_rows: Truth) -> Answer:
+    counts = Counter(row["parentAccountId"] for row in expected_rows.rows("account_conversations"))
+    return [(expected_rows.accounts[key]["name"], count) for key, count in counts.items()]
 
 
-def message_volume(truth: Truth) -> Answer:
-    counts = Counter((month(m["timestamp"]), m["type"]) for m in truth.rows("messages"))
+def message_volume(expected_rows: Truth) -> Answer:
+    counts = Counter((month(m["timestamp"]), m["type"]) for m in expected_rows.rows("messages"))
     return [
         (when, counts[when, "inbound"], counts[when, "outbound"])
         for when in {when for when, _ in counts}
     ]
 
 
-def trait_as_column(truth: Truth) -> Answer:
+def trait_as_column(expected_rows: Truth) -> Answer:
     return [
         (
             account["name"],
             account["traits"].get("vitally.custom.tier"),
             moment(account["traits"].get("sfdc.Renew_Date__c")),
         )
-        for account in truth.accounts.values()
+        for account in expected_rows.accounts.values()
     ]
 
 
-def projects_by_status(truth: Truth) -> Answer:
+def projects_by_status(expected_rows: Truth) -> Answer:
     late = Counter(
         project["id"]
-        for task in truth.live("tasks")
-        if truth.is_overdue(task)
+        for task in expected_rows.live("tasks")
+        if expected_rows.is_overdue(task)
         for project in task["projects"]
     )
 
     def status(project: Row) -> str:
         target = project["targetCompletionDate"]
-        if truth.is_done(project):
+        if expected_rows.is_done(project):
             return "completed"
-        if target and date.fromisoformat(target) < truth.today:
+        if target and date.fromisoformat(target) < expected_rows.today:
             return "late"
         return "in progress" if project["actualStartDate"] else "not started"
 
     groups = defaultdict(list)
-    for project in truth.live("projects"):
+    for project in expected_rows.live("projects"):
         groups[status(project)].append(late[project["id"]])
     return [(name, len(overdue), sum(overdue)) for name, overdue in groups.items()]
 
 
-def churned(truth: Truth) -> Answer:
+def churned(expected_rows: Truth) -> Answer:
     return [
         (
             account["name"],
             moment(account["churnedAt"]),
-            truth.names.get(account["csmId"]),
+            expected_rows.names.get(account["csmId"]),
             None if account["mrr"] is None else arr([account]),
         )
-        for account in truth.accounts.values()
-        if truth.churned(account)
+        for account in expected_rows.accounts.values()
+        if expected_rows.churned(account)
     ]
 
 

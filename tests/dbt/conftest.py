@@ -52,7 +52,7 @@ class Built:
 
     first: Truth
     """What was true on the first day, when the late scores were read."""
-    truth: Truth
+    expected_rows: Truth
     duckdb: Warehouse
     postgres: Warehouse
     gone: Mapping[str, str]
@@ -155,13 +155,19 @@ def _move_scores(world: World, turn: int) -> None:
 
 def _delete(world: World, stream: str) -> str:
     """Delete a record that counts: one that is open, overdue or at risk, where there is one."""
-    truth = Truth(world)
+    expected_rows = Truth(world)
     telling = {
-        "tasks": [task["id"] for task in truth.live("tasks") if truth.is_overdue(task)],
-        "accounts": [key for key, account in truth.accounts.items() if truth.at_risk(account)],
-        "projects": [row["id"] for row in truth.live("projects") if not truth.is_done(row)],
-        "notes": [row["id"] for row in truth.live("notes") if row["accountId"]],
-        "meetings": [row["id"] for row in truth.live("meetings")],
+        "tasks": [
+            task["id"] for task in expected_rows.live("tasks") if expected_rows.is_overdue(task)
+        ],
+        "accounts": [
+            key for key, account in expected_rows.accounts.items() if expected_rows.at_risk(account)
+        ],
+        "projects": [
+            row["id"] for row in expected_rows.live("projects") if not expected_rows.is_done(row)
+        ],
+        "notes": [row["id"] for row in expected_rows.live("notes") if row["accountId"]],
+        "meetings": [row["id"] for row in expected_rows.live("meetings")],
     }
     resource = RESOURCES.get(stream, stream)
     key: str = telling.get(stream, world.ids(resource)[4:])[0]

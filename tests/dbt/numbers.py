@@ -8,36 +8,36 @@ from tests.dbt.answers import Answer, Truth, moment
 from tests.dbt.warehouses import even
 
 
-def of_the_team(truth: Truth) -> Answer:
+def of_the_team(expected_rows: Truth) -> Answer:
     """Each member's open, overdue and completed tasks, open projects and notes."""
     wanted = []
-    for key in truth.names:
-        tasks = [task for task in truth.live("tasks") if task["assignedToId"] == key]
+    for key in expected_rows.names:
+        tasks = [task for task in expected_rows.live("tasks") if task["assignedToId"] == key]
         wanted.append(
             (
                 key,
-                sum(map(truth.is_open, tasks)),
-                sum(map(truth.is_overdue, tasks)),
-                sum(task["completedById"] == key for task in truth.live("tasks")),
+                sum(map(expected_rows.is_open, tasks)),
+                sum(map(expected_rows.is_overdue, tasks)),
+                sum(task["completedById"] == key for task in expected_rows.live("tasks")),
                 sum(
-                    project["ownedByVitallyUserId"] == key and not truth.is_done(project)
-                    for project in truth.live("projects")
+                    project["ownedByVitallyUserId"] == key and not expected_rows.is_done(project)
+                    for project in expected_rows.live("projects")
                 ),
-                sum(note["authorId"] == key for note in truth.live("notes")),
+                sum(note["authorId"] == key for note in expected_rows.live("notes")),
             )
         )
     return wanted
 
 
-def of_users(truth: Truth) -> Answer:
+def of_users(expected_rows: Truth) -> Answer:
     """Each user's accounts, organizations, answers and meetings so far."""
     asked = Counter(
-        row["userId"] for row in truth.rows("nps_responses") if row["score"] is not None
+        row["userId"] for row in expected_rows.rows("nps_responses") if row["score"] is not None
     )
     met: Counter[str] = Counter()
-    for meeting in truth.live("meetings"):
+    for meeting in expected_rows.live("meetings"):
         start = moment(meeting["startDateTime"] or f"{meeting['startDate']}T00:00:00Z")
-        if start and start <= truth.now:
+        if start and start <= expected_rows.now:
             met.update({person.get("userId") for person in meeting["participants"]})
     return [
         (
@@ -47,7 +47,7 @@ def of_users(truth: Truth) -> Answer:
             asked[row["id"]],
             met[row["id"]],
         )
-        for row in truth.rows("users")
+        for row in expected_rows.rows("users")
     ]
 
 
@@ -56,12 +56,12 @@ def of_days(*truths: Truth) -> Answer:
     return [
         (
             key,
-            truth.today,
+            expected_rows.today,
             even(account["healthScore"]),
             int(key[-4:], 16) % 5 != 4,
             even(account["mrr"]),
-            truth.churned(account),
+            expected_rows.churned(account),
         )
-        for truth in truths
-        for key, account in truth.accounts.items()
+        for expected_rows in truths
+        for key, account in expected_rows.accounts.items()
     ]

@@ -33,7 +33,7 @@ def test_a_question_has_the_answer_of_the_truth(
     built: Built,
 ) -> None:
     found = models.query(questions()[number])
-    wanted = [tuple(map(even, row)) for row in answer(built.truth)]
+    wanted = [tuple(map(even, row)) for row in answer(built.expected_rows)]
     assert wanted
     assert by_sort(found) == by_sort(wanted)
 
@@ -81,7 +81,7 @@ def test_staging_has_every_row(all_models: Models, built: Built) -> None:
     }
     kept = {} if all_models.schema == BARE else dict.fromkeys(built.gone, 1)
     assert counts == {
-        stream: len(built.truth.rows(stream)) + kept.get(stream, 0) for stream in selected
+        stream: len(built.expected_rows.rows(stream)) + kept.get(stream, 0) for stream in selected
     }
 
 
@@ -111,7 +111,7 @@ def test_links(all_models: Models, link: tuple[str, str, str], built: Built) -> 
     table, stream, key = link
     rows = all_models.query(f"SELECT * FROM stg_vitally__{table}")  # noqa: S608
     found = [row for row in rows if row[0] != built.gone.get(stream)]
-    wanted = pairs(built.truth.rows(stream), key)
+    wanted = pairs(built.expected_rows.rows(stream), key)
     assert wanted
     assert len(found) == len(wanted)
     assert {row[:2] for row in found} == wanted
@@ -126,7 +126,7 @@ def test_participants_of_meetings(models: Models, built: Built) -> None:
     fields = ("id", "userId", "vitallyUserId", "email", "type")
     wanted = [
         (meeting["id"], *(person.get(each) for each in fields))
-        for meeting in built.truth.rows("meetings")
+        for meeting in built.expected_rows.rows("meetings")
         for person in meeting["participants"]
     ]
     assert by_sort(found) == by_sort(wanted)
@@ -139,7 +139,7 @@ def test_traits_are_unpivoted_with_their_labels(models: Models, built: Built) ->
     found = [row for row in rows if row[0] != built.gone["accounts"]]
     labels = {
         row["path"]: row["label"]
-        for row in built.truth.rows("custom_fields")
+        for row in built.expected_rows.rows("custom_fields")
         if row["model"] == "accounts"
     }
 
@@ -151,7 +151,7 @@ def test_traits_are_unpivoted_with_their_labels(models: Models, built: Built) ->
         (key, path, labels.get(path), kind(value), even(float(value)))
         if kind(value) == "number"
         else (key, path, labels.get(path), kind(value), None)
-        for key, account in built.truth.accounts.items()
+        for key, account in built.expected_rows.accounts.items()
         for path, value in account["traits"].items()
         if value is not None
     ]
@@ -167,7 +167,7 @@ def test_traits_that_are_chosen_are_columns(models: Models, built: Built) -> Non
         " FROM vitally__account_enhanced WHERE NOT is_deleted"
     )
     wanted = []
-    for key, account in built.truth.accounts.items():
+    for key, account in built.expected_rows.accounts.items():
         traits = account["traits"]
         renewal = moment(traits.get("sfdc.Renew_Date__c"))
         start = traits.get("hspot.contract_start_date")
@@ -190,19 +190,19 @@ def test_trait_columns_of_the_tap_pass_through(models: Models, built: Built) -> 
     )
     wanted = [
         (key, account["traits"].get("vitally.custom.nextStep"))
-        for key, account in built.truth.accounts.items()
+        for key, account in built.expected_rows.accounts.items()
     ]
     assert by_sort(found) == by_sort(wanted)
 
 
 def test_accounts_know_who_and_how_much(models: Models, built: Built) -> None:
-    truth = built.truth
+    expected_rows = built.expected_rows
     found = models.query(
         "SELECT account_id, organization_name, csm_name, account_owner_name, arr, open_tasks_count,"
         " overdue_tasks_count, active_users_count, health_band, is_at_risk, is_churned"
         " FROM vitally__account_enhanced WHERE NOT is_deleted"
     )
-    organizations = {row["id"]: row["name"] for row in truth.rows("organizations")}
+    organizations = {row["id"]: row["name"] for row in expected_rows.rows("organizations")}
 
     def band(score: float | None) -> str:
         if score is None:
@@ -210,26 +210,26 @@ def test_accounts_know_who_and_how_much(models: Models, built: Built) -> None:
         return "poor" if score < POOR else "average" if score < GOOD else "good"
 
     wanted = []
-    for key, account in truth.accounts.items():
-        tasks = [task for task in truth.live("tasks") if task["accountId"] == key]
+    for key, account in expected_rows.accounts.items():
+        tasks = [task for task in expected_rows.live("tasks") if task["accountId"] == key]
         users = [
             user
-            for user in truth.rows("users")
+            for user in expected_rows.rows("users")
             if not user["deactivatedAt"] and key in {each["id"] for each in user["accounts"]}
         ]
         wanted.append(
             (
                 key,
                 organizations.get(account["organizationId"]),
-                truth.names.get(account["csmId"]),
-                truth.names.get(account["accountOwnerId"]),
+                expected_rows.names.get(account["csmId"]),
+                expected_rows.names.get(account["accountOwnerId"]),
                 None if account["mrr"] is None else even(12 * account["mrr"]),
-                sum(map(truth.is_open, tasks)),
-                sum(map(truth.is_overdue, tasks)),
+                sum(map(expected_rows.is_open, tasks)),
+                sum(map(expected_rows.is_overdue, tasks)),
                 len(users),
                 band(account["healthScore"]),
-                truth.at_risk(account),
-                truth.churned(account),
+                expected_rows.at_risk(account),
+                expected_rows.churned(account),
             )
         )
     assert by_sort(found) == by_sort(wanted)
@@ -241,10 +241,10 @@ def test_without_lists_an_answer_counts_for_each_account_of_its_user(
     found = bare.query(
         "SELECT account_id, nps, shared_responses_count > 0 FROM vitally__account_nps"
     )
-    users = {row["id"]: row for row in built.truth.rows("users")}
+    users = {row["id"]: row for row in built.expected_rows.rows("users")}
     scores: dict[str, list[int | None]] = {}
     shared = set()
-    for response in built.truth.rows("nps_responses"):
+    for response in built.expected_rows.rows("nps_responses"):
         asked = users.get(response["userId"], {"accounts": []})
         accounts = {each["id"] for each in asked["accounts"]}
         for key in accounts if response["target"] == "accounts" else ():
@@ -263,7 +263,7 @@ def test_nps_of_organizations(models: Models, built: Built) -> None:
         "SELECT organization_id, responses_count, nps FROM vitally__organization_nps"
     )
     scores: dict[str, list[int | None]] = {}
-    for response in built.truth.rows("organization_nps_responses"):
+    for response in built.expected_rows.rows("organization_nps_responses"):
         scores.setdefault(response["parentOrganizationId"], []).append(response["score"])
     wanted = [
         (key, len(every), even(rate(each for each in every if each is not None)))
@@ -280,11 +280,11 @@ def test_conversations_count_their_messages_and_the_time_to_an_answer(
         "SELECT conversation_id, accounts_count, messages_count, minutes_to_first_answer"
         " FROM vitally__conversation_enhanced WHERE NOT is_deleted"
     )
-    links = [row["id"] for row in built.truth.rows("account_conversations")]
+    links = [row["id"] for row in built.expected_rows.rows("account_conversations")]
     wanted = []
-    for conversation in built.truth.rows("conversations"):
+    for conversation in built.expected_rows.rows("conversations"):
         key = conversation["id"]
-        messages = [m for m in built.truth.rows("messages") if m["conversationId"] == key]
+        messages = [m for m in built.expected_rows.rows("messages") if m["conversationId"] == key]
         asked = min((m["timestamp"] for m in messages if m["type"] == "inbound"), default="~")
         answered = [
             m["timestamp"] for m in messages if m["type"] == "outbound" and m["timestamp"] > asked
@@ -321,17 +321,17 @@ def test_a_stream_that_has_just_run_is_fresh(models: Models) -> None:
 
 def test_what_is_deleted_counts_nowhere(models: Models, built: Built) -> None:
     """Neither in the open tasks of an assignee nor in the numbers of a user."""
-    truth = built.truth
+    expected_rows = built.expected_rows
     found = models.query(
         "SELECT admin_id, open_tasks_count, overdue_tasks_count, completed_tasks_count,"
         " open_projects_count, notes_count FROM vitally__team_member_metrics"
     )
-    assert by_sort(found) == by_sort(of_the_team(truth))
+    assert by_sort(found) == by_sort(of_the_team(expected_rows))
     found = models.query(
         "SELECT user_id, accounts_count, organizations_count, nps_answers_count, meetings_count"
         " FROM vitally__user_enhanced WHERE NOT is_deleted"
     )
-    assert by_sort(found) == by_sort(of_users(truth))
+    assert by_sort(found) == by_sort(of_users(expected_rows))
     active = models.query("SELECT is_active FROM vitally__user_enhanced WHERE is_deleted")
     assert active == [(False,)]
 
@@ -343,12 +343,12 @@ def test_the_fresher_score_counts_and_says_how_old_it_is(models: Models, built: 
         " THEN cast(health_score_as_of AS varchar) END"
         " FROM vitally__account_enhanced WHERE NOT is_deleted"
     )
-    today = str(built.truth.now)
+    today = str(built.expected_rows.now)
     scored = [row for row in found if has_overall(row[0])]
     assert {row[3] for row in scored if row[1] is not None} == {today}
     wanted = [
-        (key, even(account["healthScore"]), built.truth.at_risk(account))
-        for key, account in built.truth.accounts.items()
+        (key, even(account["healthScore"]), built.expected_rows.at_risk(account))
+        for key, account in built.expected_rows.accounts.items()
     ]
     assert by_sort([row[:3] for row in found]) == by_sort(wanted)
 
@@ -359,7 +359,7 @@ def test_a_day_keeps_what_comes_late(models: Models, built: Built) -> None:
         "SELECT account_id, observed_on, health_score, breakdown IS NOT NULL, mrr, is_churned"
         " FROM vitally__account_health_daily"
     )
-    assert by_sort(found) == by_sort(of_days(built.first, built.truth))
+    assert by_sort(found) == by_sort(of_days(built.first, built.expected_rows))
 
 
 def test_what_nobody_read_is_not_zero(bare: Models) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import requests
 
 from sandbox import Clock, Sandbox, World, serve
-from sandbox.truth import NESTED, WHOLE_TABLES
+from sandbox.expected_rows import NESTED, WHOLE_TABLES
 
 START = datetime(2026, 3, 4, 5, 6, 7, 890_000, tzinfo=UTC)
 NOW = "2026-03-04T05:06:07.890Z"

@@ -75,11 +75,11 @@ def test_an_answer_about_an_organization_is_found_where_it_stands() -> None:
         ((key, row),) = table.rows.items()
         others = {"accounts": "organization"}
         table.put(key, row, tuple(others.get(link, link) for link in table.links(key)))
-        (answer,) = world.truth("nps_responses").values()
+        (answer,) = world.expected_rows("nps_responses").values()
         assert answer["target"] == "organization"
         assert copied(said, sandbox).keys() == {"GET"}
         sandbox.faults.append(
             Fault("status", path="npsResponses", status=400, method="GET", after=1)
         )
         assert copied(said, sandbox)["POST"] == 1, "a list that is refused is none"
-    assert len(world.truth("nps_responses")) == 1
+    assert len(world.expected_rows("nps_responses")) == 1

@@ -7,7 +7,7 @@ import base64
 import pytest
 import requests
 
-from sandbox.truth import NESTED, WHOLE_TABLES
+from sandbox.expected_rows import NESTED, WHOLE_TABLES
 from tests.sandbox.client import Client, as_sent, contexts, error_message, json_text, running
 
 # Requests
@@ -69,9 +69,9 @@ def test_paging_through_a_list_reaches_the_truth(small: Client, stream: str, sor
     ]
     if stream == "meeting_transcripts":
         rows = [small.json(f"meetingTranscripts/{row['id']}") for row in rows]
-    truth = as_sent(small.sandbox, list(world.truth(stream).values()))
-    assert truth
-    assert sorted(rows, key=json_text) == sorted(truth, key=json_text)
+    expected_rows = as_sent(small.sandbox, list(world.expected_rows(stream).values()))
+    assert expected_rows
+    assert sorted(rows, key=json_text) == sorted(expected_rows, key=json_text)
 
 
 @pytest.mark.parametrize("sort", ["updatedAt", "createdAt"])
@@ -211,7 +211,9 @@ def test_only_single_conversations_say_whose_they_are(still: Client) -> None:
     assert not {"messages", "accounts", "users", "admins"} & row.keys()
     single = still.json(f"conversations/{key}")
     assert row.items() <= single.items()
-    messages = [row for row in world.truth("messages").values() if row["conversationId"] == key]
+    messages = [
+        row for row in world.expected_rows("messages").values() if row["conversationId"] == key
+    ]
     assert {row["id"] for row in single["messages"]} == {row["id"] for row in messages}
     for message in messages:
         assert message["conversationUpdatedAt"] == row["updatedAt"]

@@ -91,14 +91,14 @@ def test_custom_fields_are_a_bare_array_by_label(still: Client) -> None:
     fields = still.json("customFields", model="accounts")
     assert [field["label"] for field in fields] == sorted(field["label"] for field in fields)
     assert not any({"id", "model"} & field.keys() for field in fields)
-    truth = world.truth("custom_fields")
-    assert {key for key in truth if key[0] == "accounts"} == {
+    expected_rows = world.expected_rows("custom_fields")
+    assert {key for key in expected_rows if key[0] == "accounts"} == {
         ("accounts", field["path"]) for field in fields
     }
     for parent in world.ids("customObjects"):
         fields = still.json("customFields", model="customObjects", customObjectId=parent)
         for field in fields:
-            row = world.truth("custom_object_fields")[parent, field["path"]]
+            row = world.expected_rows("custom_object_fields")[parent, field["path"]]
             assert row == field | {"customObjectId": parent}
 
 
@@ -107,12 +107,12 @@ def test_health_scores_come_in_every_shape(still: Client) -> None:
     shapes = set()
     for account in world.ids("accounts"):
         answer = still.ask(f"accounts/{account}/healthScores")
-        truth = world.truth("account_health_scores").get((account,))
-        if truth is None:
+        expected_rows = world.expected_rows("account_health_scores").get((account,))
+        if expected_rows is None:
             assert answer.status_code == 404
             shapes.add("missing")
         else:
-            assert answer.json() == truth["answer"]
+            assert answer.json() == expected_rows["answer"]
             body = answer.json()
             shapes.add("array" if isinstance(body, list) else min(body))
     assert shapes == {"array", "components", "results", "data", "missing"}
@@ -120,7 +120,7 @@ def test_health_scores_come_in_every_shape(still: Client) -> None:
 
 def test_a_missing_transcript_is_answered_in_every_way(still: Client) -> None:
     world = still.sandbox.world
-    recorded = {row["meetingId"] for row in world.truth("meeting_transcripts").values()}
+    recorded = {row["meetingId"] for row in world.expected_rows("meeting_transcripts").values()}
     answers = set()
     for meeting in world.ids("meetings"):
         answer = still.ask(f"meetings/{meeting}/transcript")
@@ -149,5 +149,5 @@ def test_surveys_have_an_envelope_of_their_own(still: Client) -> None:
     assert {"userID" in row for row in rows} == {"userId" in row for row in rows} == {True, False}
     assert still.json(f"surveyResponses/{rows[0]['id']}") == {"data": rows[0]}
     for question in (answer["questionId"] for row in rows for answer in row["questionResponses"]):
-        truth = world.truth("survey_questions")[(question,)]
-        assert still.json(f"surveyQuestions/{question}") == {"data": truth}
+        expected_rows = world.expected_rows("survey_questions")[(question,)]
+        assert still.json(f"surveyQuestions/{question}") == {"data": expected_rows}

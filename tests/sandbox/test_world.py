@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from sandbox import STREAMS, Clock, World
-from sandbox.truth import NESTED, WHOLE_TABLES
+from sandbox.expected_rows import NESTED, WHOLE_TABLES
 from tests.sandbox.client import NOW, START, Client, as_sent, contexts, json_text, running
 
 
 def everything(world: World) -> dict[str, Any]:
-    return {stream: world.truth(stream) for stream in STREAMS}
+    return {stream: world.expected_rows(stream) for stream in STREAMS}
 
 
 def test_equal_seeds_make_equal_worlds() -> None:
@@ -30,14 +30,14 @@ def test_equal_seeds_make_equal_worlds() -> None:
 
 def test_asking_for_more_of_one_resource_leaves_the_others_alone() -> None:
     one, other = (World(1, 3, Clock(START), {"notes": size}) for size in (6, 60))
-    assert len(other.truth("notes")) == 60
-    assert one.truth("users") == other.truth("users")
-    assert one.truth("accounts") == other.truth("accounts")
+    assert len(other.expected_rows("notes")) == 60
+    assert one.expected_rows("users") == other.expected_rows("users")
+    assert one.expected_rows("accounts") == other.expected_rows("accounts")
 
 
 def test_a_world_can_be_empty() -> None:
     world = World(accounts=0, sizes={"customObjects": 0, "surveys": 0, "admins": 0, "users": 2})
-    assert len(world.truth("users")) == 2
+    assert len(world.expected_rows("users")) == 2
     world.live_a_day()
     random = Random(1)
     for _ in range(50):
@@ -52,9 +52,9 @@ def test_a_size_for_nothing_is_refused() -> None:
 def test_every_stream_has_rows_with_their_key() -> None:
     world = World(accounts=10)
     for stream in STREAMS:
-        assert world.truth(stream), stream
+        assert world.expected_rows(stream), stream
     with pytest.raises(ValueError, match="no such stream"):
-        world.truth("nothing")
+        world.expected_rows("nothing")
 
 
 def test_changes_are_stamped_with_the_clock(lively: Client) -> None:
@@ -110,7 +110,7 @@ def test_a_deleted_account_is_gone_everywhere(lively: Client) -> None:
             assert row["updatedAt"] == NOW
     for stream in STREAMS:
         if stream.startswith("account_"):
-            assert account not in {key[0] for key in world.truth(stream)}
+            assert account not in {key[0] for key in world.expected_rows(stream)}
 
 
 def test_users_move_between_accounts(lively: Client) -> None:
@@ -169,8 +169,8 @@ def test_whatever_happens_the_lists_still_reach_the_truth(lively: Client) -> Non
             for path, params, added in contexts(world, stream)
             for row in lively.rows(path, **params)
         ]
-        truth = as_sent(lively.sandbox, list(world.truth(stream).values()))
-        assert sorted(rows, key=json_text) == sorted(truth, key=json_text)
+        expected_rows = as_sent(lively.sandbox, list(world.expected_rows(stream).values()))
+        assert sorted(rows, key=json_text) == sorted(expected_rows, key=json_text)
 
 
 def test_a_row_that_changes_while_paging_moves_to_the_front(lively: Client) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from syrupy.assertion import SnapshotAssertion
 
     from harness.support import Row
-    from tap_vitally.stream import VitallyStream
+    from tap_vitally.sdk_stream import VitallyStream
 
 
 each_stream = pytest.mark.parametrize("stream", STREAMS, ids=lambda stream: stream.name)

@@ -137,7 +137,7 @@ def test_a_run_with_a_state_that_says_nothing_brings_all(sandbox: Sandbox, tmp_p
     assert result.returncode == 0
     warehouse = Warehouse()
     warehouse.load(result.messages)
-    assert warehouse.differences("accounts", sandbox.world.truth("accounts")) == {}
+    assert warehouse.differences("accounts", sandbox.world.expected_rows("accounts")) == {}
 
 
 CATALOGS = ['{"streams": null}', '{"streams": "x"}', '{"streams": [{"schema": {}}]}', "{}"]
@@ -162,7 +162,7 @@ def test_an_expression_that_fails_tells_no_value(
     config = config_for(sandbox.url, stream_maps={"accounts": {"name": expression}})
     result = run_tap(tmp_path, config, select=["accounts"])
     assert "stream_maps" in complaint(result)
-    names = [row["name"] for row in sandbox.world.truth("accounts").values()]
+    names = [row["name"] for row in sandbox.world.expected_rows("accounts").values()]
     assert [name for name in names if name in result.stderr] == []
 
 
@@ -209,7 +209,7 @@ def test_an_interrupted_run_in_batches_loses_nothing(tmp_path: Path, at: int) ->
         assert {m["type"] for m in result.messages} == {"SCHEMA", "STATE"}
         warehouse = Warehouse()
         warehouse.load(read(config_for(sandbox.url), select=["accounts"], state=result.state))
-        assert warehouse.differences("accounts", sandbox.world.truth("accounts")) == {}
+        assert warehouse.differences("accounts", sandbox.world.expected_rows("accounts")) == {}
 
 
 def test_a_run_in_batches_remembers_where_it_is_when_all_are_told(
@@ -222,9 +222,9 @@ def test_a_run_in_batches_remembers_where_it_is_when_all_are_told(
     config = config_for(sandbox.url, batch_config=batches)
     result = run_tap(tmp_path, config, select=["accounts"])
     assert result.returncode == 0
-    told = [m for m in result.messages if m["type"] in {"BATCH", "STATE"}]
-    known = ["replication_key_value" in str(m) for m in told]
-    assert known.index(True) > max(i for i, m in enumerate(told) if m["type"] == "BATCH")
+    reported = [m for m in result.messages if m["type"] in {"BATCH", "STATE"}]
+    known = ["replication_key_value" in str(m) for m in reported]
+    assert known.index(True) > max(i for i, m in enumerate(reported) if m["type"] == "BATCH")
 
 
 @pytest.mark.parametrize("option", ["--discover", "--test"])

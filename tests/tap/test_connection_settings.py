@@ -102,15 +102,15 @@ def test_what_holds_no_key_is_refused_without_being_repeated(pasted: str) -> Non
 
 @pytest.mark.parametrize("key", [1234567890123, 12.5, ["sandbox"], {"key": "sandbox"}, True])
 def test_a_key_that_is_not_text_is_refused_without_being_repeated(key: Any) -> None:
-    told = refusal_of_the_tap({"api_key": key, "subdomain": "acme"})
-    assert "api_key is not text: put it in quotes" in told
-    assert str(key) not in told
-    assert "sandbox" not in told
+    reported = refusal_of_the_tap({"api_key": key, "subdomain": "acme"})
+    assert "api_key is not text: put it in quotes" in reported
+    assert str(key) not in reported
+    assert "sandbox" not in reported
 
 
 def test_the_tap_names_the_missing_key_in_its_own_words() -> None:
-    told = refusal_of_the_tap({"subdomain": "acme"})
-    assert told.splitlines()[1:] == [
+    reported = refusal_of_the_tap({"subdomain": "acme"})
+    assert reported.splitlines()[1:] == [
         f"api_key is missing: copy the secret token from {WHERE_THE_KEY_IS}"
     ]
 
@@ -137,17 +137,17 @@ def test_no_refusal_of_another_setting_repeats_the_key_even_if_it_was_pasted_the
     wrong: dict[str, Any], form: str
 ) -> None:
     pasted = json.loads(json.dumps(wrong).replace("KEY", form))
-    told = refusal_of_the_tap({"api_key": form, **pasted})
-    assert "canary" not in told
-    assert "Y2FuYXJ5" not in told
+    reported = refusal_of_the_tap({"api_key": form, **pasted})
+    assert "canary" not in reported
+    assert "Y2FuYXJ5" not in reported
 
 
 def test_settings_do_not_show_the_key() -> None:
     checked = Endpoint.from_config({"api_key": f"Basic {ENCODED}", "subdomain": "acme"}, "tests")
     assert checked.api_key == "sandbox"
-    for shown in (repr(checked), str(checked), f"{checked}"):
-        assert "sandbox" not in shown
-        assert ENCODED not in shown
+    for displayed in (repr(checked), str(checked), f"{checked}"):
+        assert "sandbox" not in displayed
+        assert ENCODED not in displayed
 
 
 # The host

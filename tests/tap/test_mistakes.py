@@ -22,9 +22,9 @@ from singer_command.environment import (
 )
 from tap_vitally.catalog import read_catalog
 from tap_vitally.command import read_state
-from tap_vitally.misses import unset_in_maps
 from tap_vitally.settings import SCHEMA
 from tap_vitally.tap import TapVitally
+from tap_vitally.unmatched_selections import unset_in_maps
 from vitally_api import VitallyError
 
 STATE: Row = {"bookmarks": {"users": {"replication_key": "updatedAt"}}}
@@ -115,14 +115,14 @@ def test_the_usual_words_are_taken(monkeypatch: pytest.MonkeyPatch, value: str) 
 
 
 def test_a_misspelt_setting_is_named_with_what_may_be_meant() -> None:
-    told = unknown_settings({"strat_date": 1, "lookup": {}, "zzz": 1, "api_key": "x"}, SCHEMA)
-    assert [line.partition("'")[2].partition("'")[0] for line in told] == [
+    reported = unknown_settings({"strat_date": 1, "lookup": {}, "zzz": 1, "api_key": "x"}, SCHEMA)
+    assert [line.partition("'")[2].partition("'")[0] for line in reported] == [
         "strat_date",
         "lookup",
         "zzz",
     ]
-    assert "did you mean start_date?" in told[0]
-    assert "did you mean lookups?" in told[1]
+    assert "did you mean start_date?" in reported[0]
+    assert "did you mean lookups?" in reported[1]
 
 
 @pytest.mark.parametrize("salt", [None, "", " ", "$MASKING_SALT", "${MASKING_SALT}"])
@@ -133,9 +133,9 @@ def test_a_salt_that_is_missing_is_named_with_what_needs_it(salt: str | None) ->
         "notes": None,
     }
     config = {"stream_maps": maps, "stream_map_config": {"salt": salt} if salt is not None else {}}
-    (told,) = unset_in_maps(config)
-    assert "has no salt" in told
-    assert "users.email, admins.email" in told
+    (reported,) = unset_in_maps(config)
+    assert "has no salt" in reported
+    assert "users.email, admins.email" in reported
     assert unset_in_maps({**config, "stream_map_config": {"salt": "long and secret"}}) == []
 
 
@@ -210,8 +210,8 @@ def test_masks_that_hit_nothing_are_named() -> None:
         catalog=found,
         setup_mapper=False,
     )
-    told = sorted(tap.misses())
-    assert [line.partition(",")[0].partition(" beside")[0] for line in told] == [
+    reported = sorted(tap.unmatched_selections())
+    assert [line.partition(",")[0].partition(" beside")[0] for line in reported] == [
         "The catalog selects 'people'",
         "stream_maps adds users.Email",
         "stream_maps names 'user'",
@@ -220,7 +220,7 @@ def test_masks_that_hit_nothing_are_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("maps", "told"),
+    ("maps", "reported"),
     [
         ({"*": {"email": None}}, []),
         ({"*": {"nope": None}}, ["stream_maps removes *.nope, which is no property."]),
@@ -232,15 +232,15 @@ def test_masks_that_hit_nothing_are_named() -> None:
     ],
 )
 def test_a_mask_for_several_streams_is_told_once_if_it_hits_none(
-    maps: Row, told: list[str]
+    maps: Row, reported: list[str]
 ) -> None:
     config = config_for("http://127.0.0.1:9", stream_maps=maps)
     tap = TapVitally(config=config, catalog=catalog(["users"]), setup_mapper=False)
-    assert tap.misses() == told
+    assert tap.unmatched_selections() == reported
 
 
 @pytest.mark.parametrize(
-    ("variable", "meant"),
+    ("variable", "reference_model"),
     [
         ("TAP_VITALLY_INCLUDE_ARCHIVE", ["TAP_VITALLY_INCLUDE_ARCHIVED"]),
         ("TAP_VITALLY_INCLUDE_ARCHIVED", []),
@@ -249,11 +249,11 @@ def test_a_mask_for_several_streams_is_told_once_if_it_hits_none(
     ],
 )
 def test_a_misspelt_variable_is_named(
-    monkeypatch: pytest.MonkeyPatch, variable: str, meant: list[str]
+    monkeypatch: pytest.MonkeyPatch, variable: str, reference_model: list[str]
 ) -> None:
     monkeypatch.setenv(variable, "1")
-    told = misspelt_variables("tap-vitally", SCHEMA)
-    assert [line.rpartition("mean ")[2].rstrip("?") for line in told] == meant
+    reported = misspelt_variables("tap-vitally", SCHEMA)
+    assert [line.rpartition("mean ")[2].rstrip("?") for line in reported] == reference_model
 
 
 def test_settings_of_the_sdk_are_read_as_strictly(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -352,7 +352,7 @@ MISTAKES: dict[str, tuple[Row, dict[str, str], str]] = {
 
 @pytest.mark.parametrize("name", MISTAKES)
 def test_a_plain_mistake_is_named(sandbox: Sandbox, tmp_path: Path, name: str) -> None:
-    settings, env, told = MISTAKES[name]
+    settings, env, reported = MISTAKES[name]
     broken = tmp_path / "broken.yml"
     broken.write_text("{")
     env = {key: value.replace("broken.yml", str(broken)) for key, value in env.items()}
@@ -361,7 +361,7 @@ def test_a_plain_mistake_is_named(sandbox: Sandbox, tmp_path: Path, name: str) -
     program = [sys.executable, "-m", "tap_vitally", "--config", str(config)]
     result = run_command(program, env=env)
     assert result.returncode == 1
-    assert told in result.stderr
+    assert reported in result.stderr
     assert "Something went wrong" not in result.stderr
     assert "Traceback" not in result.stderr
 

@@ -11,7 +11,7 @@ import pytest
 
 from harness.support import Row, catalog, config_for
 from tap_vitally.catalog import read_catalog
-from tap_vitally.stream import VitallyStream
+from tap_vitally.sdk_stream import VitallyStream
 from tap_vitally.tap import TapVitally
 from vitally_api import VitallyError
 
@@ -42,7 +42,7 @@ def is_selected(stream: VitallyStream, *breadcrumb: str) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("item", "told"),
+    ("item", "reported"),
     [
         ({"breadcrumb": ["properties", "Email"], "metadata": {"selected": False}}, "users.Email"),
         ({"breadcrumb": "properties.email", "metadata": {}}, "leads nowhere"),
@@ -53,10 +53,10 @@ def is_selected(stream: VitallyStream, *breadcrumb: str) -> bool:
     ],
 )
 def test_a_mask_that_hits_nothing_is_told(
-    item: Any, told: str, caplog: pytest.LogCaptureFixture
+    item: Any, reported: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     users_of(lambda entry: entry["metadata"].append(item))
-    assert told in caplog.text
+    assert reported in caplog.text
 
 
 @pytest.mark.parametrize("metadata", [None, [], {}, {"properties.email": {}}])
@@ -125,13 +125,13 @@ def test_only_the_key_is_required_and_it_cannot_be_left_out() -> None:
         metadata_of(entry, ["properties", "id"]).update(selected=False, inclusion="available")
 
     stream, _ = users_of(change)
-    assert stream.in_force["required"] == ["id"]
-    assert stream.in_force["properties"]["name"]["type"] == ["string", "null"]
+    assert stream.schema_in_use["required"] == ["id"]
+    assert stream.schema_in_use["properties"]["name"]["type"] == ["string", "null"]
     assert is_selected(stream, "properties", "id")
 
 
 @pytest.mark.parametrize(
-    ("keys", "used", "told"),
+    ("keys", "used", "reported"),
     [
         (["email"], ("email",), "lacks its own"),
         ("id", ("id",), ""),
@@ -141,12 +141,16 @@ def test_only_the_key_is_required_and_it_cannot_be_left_out() -> None:
         (None, ("id",), ""),
     ],
 )
-@pytest.mark.parametrize("place", ["metadata", "entry"])
+@pytest.mark.parametrize("stream_state", ["metadata", "entry"])
 def test_a_key_that_a_catalog_names(
-    keys: Any, used: tuple[str, ...], told: str, place: str, caplog: pytest.LogCaptureFixture
+    keys: Any,
+    used: tuple[str, ...],
+    reported: str,
+    stream_state: str,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     def change(entry: Row) -> None:
-        if place == "entry":
+        if stream_state == "entry":
             entry["key_properties"] = keys
         else:
             metadata_of(entry, [])["table-key-properties"] = keys
@@ -154,8 +158,8 @@ def test_a_key_that_a_catalog_names(
     stream, _ = users_of(change)
     assert stream.primary_keys == used
     assert stream.engine.resource.primary_keys == used
-    assert told in caplog.text
-    assert bool(told) == ("names a key" in caplog.text)
+    assert reported in caplog.text
+    assert bool(reported) == ("names a key" in caplog.text)
 
 
 @pytest.mark.parametrize("key", [["createdAt"], {}, 5, "createdAt"])

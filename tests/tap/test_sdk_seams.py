@@ -24,7 +24,7 @@ from singer_sdk.tap_base import CliTestOptionValue
 
 from harness.support import Collector, config_for, run_in_process
 from sandbox import Sandbox
-from tap_vitally.stream import VitallyStream
+from tap_vitally.sdk_stream import VitallyStream
 from tap_vitally.streams import STREAMS
 from tap_vitally.streams.custom import CustomObjectStream
 from tap_vitally.tap import TapVitally

@@ -17,11 +17,11 @@ def test_a_property_that_a_catalog_selects_and_no_schema_has_is_named() -> None:
     (users,) = (each for each in found["streams"] if each["tap_stream_id"] == "users")
     users["metadata"].append({"breadcrumb": ["properties", "mail"], "metadata": {"selected": True}})
     tap = TapVitally(config=config_for("http://127.0.0.1:9"), catalog=found, setup_mapper=False)
-    assert tap.misses() == ["The catalog selects 'users.mail', which is no property."]
+    assert tap.unmatched_selections() == ["The catalog selects 'users.mail', which is no property."]
 
 
 @pytest.mark.parametrize(
-    ("patterns", "told"),
+    ("patterns", "reported"),
     [
         (["*.*"], []),
         (["users", "users.*", "!users.traits", "acc*.id", "users.traits.plan"], []),
@@ -32,12 +32,12 @@ def test_a_property_that_a_catalog_selects_and_no_schema_has_is_named() -> None:
     ],
 )
 def test_patterns_of_select_that_match_nothing_are_named(
-    patterns: list[str], told: list[str], monkeypatch: pytest.MonkeyPatch
+    patterns: list[str], reported: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MELTANO_EXTRACT__SELECT", json.dumps(patterns))
     config = config_for("http://127.0.0.1:9")
     tap = TapVitally(config=config, catalog=catalog(["users"]), setup_mapper=False)
-    assert tap.misses() == told
+    assert tap.unmatched_selections() == reported
 
 
 @pytest.mark.parametrize("asked", ["", "*.*", "[", "3", "null"])
@@ -46,7 +46,7 @@ def test_a_selection_that_cannot_be_read_is_nobodys_business(
 ) -> None:
     monkeypatch.setenv("MELTANO_EXTRACT__SELECT", asked)
     tap = TapVitally(config=config_for("http://127.0.0.1:9"), catalog=catalog(["users"]))
-    assert tap.misses() == []
+    assert tap.unmatched_selections() == []
 
 
 def test_a_run_without_a_stream_fails_before_it_asks_anything(

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from singer_sdk.exceptions import ConfigValidationError
 
-from tap_vitally.reading.lookups import CRITERIA, INSTANCES, LOOKUPS, problems_with
-from tap_vitally.reading.settings import Settings
+from tap_vitally.sync.lookups import CRITERIA, INSTANCES, LOOKUPS, problems_with
+from tap_vitally.sync.settings import Settings
 from tap_vitally.tap import TapVitally
 from tests.tap.refusals import refusal, refusal_of_the_tap
 
@@ -110,10 +110,10 @@ def test_an_unknown_look_up_is_named_with_those_there_are() -> None:
         "lookups has no key 'emails'",
     ]
     assert all(name in problem for problem in problems for name in (*LOOKUPS, INSTANCES))
-    told = refusal_of_the_tap(
+    reported = refusal_of_the_tap(
         {"api_key": "sandbox", "subdomain": "acme", "lookups": {"acounts": ["1"]}}
     )
-    assert "acounts" in told
+    assert "acounts" in reported
 
 
 @pytest.mark.parametrize("criterion", CRITERIA)

@@ -22,7 +22,7 @@ from typing import IO, Any
 
 import pytest
 
-from harness.attempts import Attempt, Killed, Pipe
+from harness.run_attempts import Attempt, Killed, Pipe
 from harness.support import ROOT, Row, Warehouse, command, config_for, read
 from sandbox import Entry, Fault, Sandbox, World, serve
 from vitally_api import VitallyError
@@ -112,19 +112,19 @@ def completes(sandbox: Sandbox, warehouse: Warehouse, select: list[str]) -> None
     messages = read(config_for(sandbox.url), select=select, state=warehouse.state)
     warehouse.load(messages)
     for name in select:
-        assert warehouse.differences(name, sandbox.world.truth(name)) == {}
+        assert warehouse.differences(name, sandbox.world.expected_rows(name)) == {}
 
 
 def at_request(sandbox: Sandbox, number: int, act: Callable[[], object]) -> threading.Event:
     """Do something when a request comes in, before it is answered."""
     done = threading.Event()
 
-    def watch(entry: Entry) -> None:
+    def change_filter(entry: Entry) -> None:
         if entry.number >= number and not done.is_set():
             act()
             done.set()
 
-    sandbox.before_request = watch
+    sandbox.before_request = change_filter
     return done
 
 
@@ -193,7 +193,7 @@ def test_a_run_that_is_halted_in_the_middle_of_a_write_goes_on(
         warehouse = Warehouse()
         warehouse.load(running.rest())
     assert running.process.returncode == 0
-    assert warehouse.differences("accounts", large.world.truth("accounts")) == {}
+    assert warehouse.differences("accounts", large.world.expected_rows("accounts")) == {}
 
 
 def test_control_c_while_the_tap_is_loaded_leaves_no_traceback() -> None:
@@ -310,7 +310,7 @@ def test_a_target_that_stops_reading_for_a_while(large: Sandbox, tmp_path: Path)
         tmp_path, large, lambda running: warehouse.load(running.rest())
     )
     assert running.process.returncode == 0
-    assert warehouse.differences("accounts", large.world.truth("accounts")) == {}
+    assert warehouse.differences("accounts", large.world.expected_rows("accounts")) == {}
 
 
 def test_a_signal_while_the_target_does_not_read(large: Sandbox, tmp_path: Path) -> None:

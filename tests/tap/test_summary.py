@@ -28,9 +28,9 @@ from harness.support import (
     waits_pass_in_no_time,
 )
 from sandbox import Fault, Sandbox, World, serve
-from tap_vitally.reading.summary import Tally
 from tap_vitally.report import progress_line
 from tap_vitally.streams import STREAMS
+from tap_vitally.sync.summary import StreamMetrics
 
 SELECT = ["account_users", "accounts", "notes", "vitally_sync_runs"]
 STRUCTURED = """
@@ -141,11 +141,11 @@ def test_a_run_says_where_it_reads_what_and_since_when(sandbox: Sandbox, tmp_pat
     first = run_tap(tmp_path, config, default_selection=True)
     second = run_tap(tmp_path, config, default_selection=True, state=first.state)
     for log, since in ((first.stderr, False), (second.stderr, True)):
-        told = log.partition(f"Reading {sandbox.url}")[2].partition("| INFO")[0].splitlines()
-        assert max(map(len, told)) <= 100
-        assert any(line.startswith("  in full: ") for line in told)
-        assert since == any(line.startswith("  changed since 20") for line in told)
-        names = {word.strip(",") for line in told[1:] for word in line.split()}
+        reported = log.partition(f"Reading {sandbox.url}")[2].partition("| INFO")[0].splitlines()
+        assert max(map(len, reported)) <= 100
+        assert any(line.startswith("  in full: ") for line in reported)
+        assert since == any(line.startswith("  changed since 20") for line in reported)
+        names = {word.strip(",") for line in reported[1:] for word in line.split()}
         assert {s.name for s in STREAMS if s.selected_by_default} <= names
 
 
@@ -154,8 +154,8 @@ def test_people_get_a_table(sandbox: Sandbox, tmp_path: Path) -> None:
     result = run_tap(tmp_path, config_for(sandbox.url), select=SELECT)
     rows = table_in(result.stderr)
     assert rows.keys() == set(SELECT)
-    told = result.stderr.partition("The summary of this run:\n")[2].splitlines()
-    assert max(map(len, told)) <= 100
+    reported = result.stderr.partition("The summary of this run:\n")[2].splitlines()
+    assert max(map(len, reported)) <= 100
     assert len(result.stderr.splitlines()) <= 60
     written = Counter(m["stream"] for m in result.messages if m["type"] == "RECORD")
     assert {name: int(row["records"]) for name, row in rows.items()} == written
@@ -249,11 +249,11 @@ def test_progress_is_told_in_the_log(sandbox: Sandbox, tmp_path: Path) -> None:
         check=True,
     )
     log = done.stderr.decode()
-    told = [line for line in log.splitlines() if " a minute" in line]
-    assert told
-    assert "notes: " in told[-1]
-    assert "records" in told[-1]
-    assert any("no limit told" in line for line in told)
+    reported = [line for line in log.splitlines() if " a minute" in line]
+    assert reported
+    assert "notes: " in reported[-1]
+    assert "records" in reported[-1]
+    assert any("no limit told" in line for line in reported)
     for line in done.stdout.splitlines():
         assert "type" in json.loads(line)
 
@@ -265,12 +265,12 @@ COUNTS = st.integers(0, 10**7)
 def test_a_line_of_progress_is_about_the_stream_and_says_when_it_waits(
     records: int, pages: int, requests: int, left: int | None
 ) -> None:
-    tally = Tally(records=records, pages=pages, requests=requests)
-    told = ("notes", records, requests)
-    line = progress_line("notes", tally, rate=840.4, left=left, before=("users", 1, 1))
+    metrics = StreamMetrics(records=records, pages=pages, requests=requests)
+    reported = ("notes", records, requests)
+    line = progress_line("notes", metrics, rate=840.4, left=left, before=("users", 1, 1))
     assert line.startswith(f"notes: {records:,} records, {pages:,} pages, {requests:,} requests; ")
     assert "840 a minute" in line
-    again = progress_line("notes", tally, rate=840.4, left=left, before=told)
+    again = progress_line("notes", metrics, rate=840.4, left=left, before=reported)
     if left == 0:
         assert line.endswith("waits for the rate limit")
         assert again == line
@@ -317,7 +317,7 @@ def test_a_short_run_tells_no_progress(sandbox: Sandbox, tmp_path: Path) -> None
 
 
 def test_a_line_on_the_way_says_how_many_parents_are_done() -> None:
-    tally = Tally(records=5, parents_known=1200)
-    tally.walked["full walk"] = 609
-    line = progress_line("account_notes", tally, rate=840.4, left=None, before=None)
+    metrics = StreamMetrics(records=5, parents_known=1200)
+    metrics.scanned["full walk"] = 609
+    line = progress_line("account_notes", metrics, rate=840.4, left=None, before=None)
     assert line.startswith("account_notes: 609 of 1,200 parents, 5 records")

@@ -14,7 +14,7 @@ import pytest
 from harness.target import messages, schema
 from harness.workspace import Workspace
 from target_vitally.command import failures_in_one_line
-from target_vitally.writing import batch
+from target_vitally.pipeline import batch
 
 SECRET = "sk_live_not_a_real_key"  # noqa: S105 - made up
 COMMAND = [sys.executable, "-m", "target_vitally"]
@@ -106,9 +106,9 @@ def test_a_signal_ends_the_run_with_its_own_code(here: Workspace, tmp_path: Path
         process.stdin.flush()
         assert process.stdout.readline() == "1\n"
         process.send_signal(signal.SIGTERM)
-        _, told = process.communicate(timeout=30)
+        _, reported = process.communicate(timeout=30)
     assert process.returncode == 128 + signal.SIGTERM
-    assert "Traceback" not in told
+    assert "Traceback" not in reported
     assert len(here.rows("accounts")) == 2
 
 
@@ -164,15 +164,15 @@ def test_a_signal_while_lists_are_read_is_a_signal(here: Workspace, tmp_path: Pa
         text=True,
     ) as started:
         process.append(started)
-        out, told = started.communicate(
+        out, reported = started.communicate(
             "\n".join(map(json.dumps, messages(accounts=rows))), timeout=60
         )
-    assert started.returncode == 128 + signal.SIGTERM, told
+    assert started.returncode == 128 + signal.SIGTERM, reported
     assert (out, here.writes()) == ("", [])
 
 
 @pytest.mark.parametrize(
-    ("settings", "told"),
+    ("settings", "reported"),
     [
         ({"load_method": "overwrite"}, "load_method is overwrite"),
         ({"colour": "red"}, "colour is no setting"),
@@ -183,26 +183,26 @@ def test_a_signal_while_lists_are_read_is_a_signal(here: Workspace, tmp_path: Pa
     ],
 )
 def test_a_setting_that_cannot_be_is_named(
-    here: Workspace, tmp_path: Path, settings: dict[str, Any], told: str
+    here: Workspace, tmp_path: Path, settings: dict[str, Any], reported: str
 ) -> None:
     found = run("", "--config", config(tmp_path, here, **settings))
     assert found.returncode == 1
-    assert told in found.stderr
+    assert reported in found.stderr
 
 
 @pytest.mark.parametrize(
-    ("said", "told"),
+    ("said", "reported"),
     [
         ([schema("accounts", [{"colour": 1}])], "colour of its columns"),
         ([schema("things", [{"id": 1}])], "things is named like no resource"),
     ],
 )
 def test_an_input_that_cannot_be_written_is_one_line(
-    here: Workspace, tmp_path: Path, said: Any, told: str
+    here: Workspace, tmp_path: Path, said: Any, reported: str
 ) -> None:
     found = run(said, "--config", config(tmp_path, here))
     assert found.returncode == 1
-    assert told in found.stderr.splitlines()[-1]
+    assert reported in found.stderr.splitlines()[-1]
 
 
 def test_a_preflight_says_what_would_not_be_taken(here: Workspace, tmp_path: Path) -> None:
@@ -266,9 +266,9 @@ def test_a_reader_of_state_that_has_gone_is_named(here: Workspace, tmp_path: Pat
         assert target.stdout
         target.stdout.close()
         target.stdout = None
-        _, told = target.communicate(text + "\n", timeout=60)
+        _, reported = target.communicate(text + "\n", timeout=60)
     assert target.returncode == 1
-    assert "Who reads the output stopped before its end" in told.splitlines()[-1]
+    assert "Who reads the output stopped before its end" in reported.splitlines()[-1]
 
 
 def test_settings_that_are_missing_are_one_line(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import pytest
 from harness.target import Hasty, messages
 from harness.workspace import Workspace
 from target_vitally import intake
-from target_vitally.writing import engine
+from target_vitally.pipeline import engine
 
 COMMAND = [sys.executable, "-m", "target_vitally"]
 PERSON = "who@example.com"
@@ -52,14 +52,14 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("told", BAD)
+@pytest.mark.parametrize("reported", BAD)
 def test_a_line_that_is_no_message_is_one_rejected_row(
-    here: Workspace, tmp_path: Path, told: str
+    here: Workspace, tmp_path: Path, reported: str
 ) -> None:
     results = tmp_path / "results.jsonl"
     rows = [{"externalId": str(n), "name": "A"} for n in range(3)]
     said = lines([*messages(accounts=rows), {"type": "STATE", "value": "too far"}])
-    said.insert(3, BAD[told])
+    said.insert(3, BAD[reported])
     said.insert(3, b'{"type": "STATE", "value": "far"}')
     command = config(tmp_path, here, results_file=str(results))
     found = subprocess.run(
@@ -68,7 +68,7 @@ def test_a_line_that_is_no_message_is_one_rejected_row(
     log = found.stderr.decode()
     assert (found.returncode, found.stdout) == (1, b'"far"\n'), log
     assert len(here.rows("accounts")) == 3
-    assert f"{told.strip()}" in log
+    assert f"{reported.strip()}" in log
     assert "line 5" in log
     assert PERSON not in log
     assert "Something went wrong" not in log
@@ -248,5 +248,5 @@ def test_rows_that_are_not_written_are_named_without_their_values(
     assert any(f"row {n + 1} (k{n})" in log for n in range(5))
     assert ", ..." in log
     assert sum(f"(k{n})" in log for n in range(5)) == 3
-    told = [json.loads(line) for line in results.read_text().splitlines()]
-    assert sorted(line["key_columns"]["no"] for line in told) == list(range(5))
+    reported = [json.loads(line) for line in results.read_text().splitlines()]
+    assert sorted(line["key_columns"]["no"] for line in reported) == list(range(5))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from harness.target import Outcome, Row, messages, schema, write
 from harness.workspace import Workspace
-from target_vitally.planning.links import unite
+from target_vitally.mapping.links import unite
 
 EXACT = {"users": {"links": "exact"}}
 NAMES = ("a-1", "a-2", "a-3", "a-4")
@@ -287,9 +287,9 @@ def test_who_is_united_is_there_once_and_last(first: list[Row], then: list[Row])
 
 def test_one_row_of_a_key_that_cannot_be_written_stops_no_other(full: Workspace) -> None:
     rows: list[Row] = [{"externalId": "u", "accountExternalId": n} for n in ("a-1", "none", "a-3")]
-    for word in ("created", "unchanged"):
+    for outcome in ("created", "unchanged"):
         found = write(full, messages(users=rows))
-        assert found.words[0] == word
+        assert found.words[0] == outcome
         assert found.words[1] == "rejected"
         assert linked(full) == {"a-1", "a-3"}
     assert found.words == ["unchanged", "rejected", "unchanged"]

@@ -10,8 +10,8 @@ import pytest
 from harness.target import Row, messages, write
 from sandbox import Entry, Fault, Sandbox, World, Writing, serve
 from tap_vitally.streams import STREAMS
+from target_vitally.pipeline.references import LOOKED_UP
 from target_vitally.resources import RESOURCES
-from target_vitally.writing.references import LOOKED_UP
 
 MANY = 30
 """Records that are looked for in the list, and not one by one."""

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from harness.target import Row, messages, schema, write
 from harness.workspace import Workspace
-from target_vitally.planning.markers import marks_deletes, says_deleted
+from target_vitally.mapping.markers import marks_deletes, says_deleted
 from vitally_api.values import InvalidValue
 
 YES = [
@@ -38,10 +38,10 @@ UNREADABLE = ["maybe", 2, -1, [], {}, [True], "2026-13-45", "{}", 0.5]
 
 @pytest.mark.parametrize("column", ["_deleted", "_sdc_deleted_at", "_SDC_DELETED_AT", "__deleted"])
 @pytest.mark.parametrize(
-    ("values", "word"), [(YES, "deleted"), (NO, "unchanged"), (UNREADABLE, "rejected")]
+    ("values", "outcome"), [(YES, "deleted"), (NO, "unchanged"), (UNREADABLE, "rejected")]
 )
 def test_marks_are_understood_however_they_are_written(
-    here: Workspace, column: str, values: list[Any], word: str
+    here: Workspace, column: str, values: list[Any], outcome: str
 ) -> None:
     rows: list[Row] = []
     for number, value in enumerate(values):
@@ -52,8 +52,8 @@ def test_marks_are_understood_however_they_are_written(
         {"accounts": {"resource": "accounts", "deleted": column}} if column == "__deleted" else {}
     )
     found = write(here, messages(accounts=rows), deletes="delete", streams=streams)
-    assert found.words == [word] * len(rows), found
-    assert len(here.rows("accounts")) == (0 if word == "deleted" else len(rows))
+    assert found.words == [outcome] * len(rows), found
+    assert len(here.rows("accounts")) == (0 if outcome == "deleted" else len(rows))
 
 
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), st.lists))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.writing.html import filled, stripped
-from target_vitally.planning.markup import same_html
+from target_vitally.mapping.markup import same_html
 
 SAME = [
     ("<p>Hi</p>", "Hi"),

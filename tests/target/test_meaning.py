@@ -38,9 +38,9 @@ def keys(here: Workspace, table: str = "accounts") -> list[str]:
 @pytest.mark.parametrize("no", [1, 1.0, "1"], ids=repr)
 def test_a_key_of_two_columns_is_one_text(here: Workspace, no: Any) -> None:
     rows: list[Row] = [{"region": r, "no": no, "company": r.upper()} for r in ("eu", "us")]
-    for word in ("created", "unchanged"):
+    for outcome in ("created", "unchanged"):
         found = write(here, said("crm", rows, "region", "no"), streams={"crm": REGIONS})
-        assert found.words == [word] * 2, found
+        assert found.words == [outcome] * 2, found
     assert keys(here) == ["eu-1", "us-1"]
     gone = [{**rows[0], "_deleted": 1}]
     write(here, said("crm", gone, "region", "no"), streams={"crm": REGIONS}, deletes="delete")
@@ -155,7 +155,7 @@ def test_references_name_keys_of_several_columns(here: Workspace) -> None:
         {"task": "t", "region": "us", "no": 1, "name": "Call"},
         {"task": "x", "region": "us", "no": None, "name": "Call"},
     ]
-    for word in ("created", "unchanged"):
+    for outcome in ("created", "unchanged"):
         found = write(
             here,
             [
@@ -165,7 +165,7 @@ def test_references_name_keys_of_several_columns(here: Workspace) -> None:
             ],
             streams=streams,
         )
-        assert found.words == [word, word, word, "rejected", word, word], found
+        assert found.words == [outcome, outcome, outcome, "rejected", outcome, outcome], found
     assert len(here.rows("users")[0]["accountIds"]) == 2
 
 
@@ -181,8 +181,10 @@ def test_a_trait_may_hold_a_key_of_several_columns(here: Workspace) -> None:
     rows: list[Row] = [
         {"region": r, "no": 7, "templateName": "Usual", "accountExternalId": "a"} for r in "xy"
     ]
-    for word in ("created", "unchanged"):
-        assert write(here, said("work", rows, "region", "no"), streams=streams).words == [word] * 2
+    for outcome in ("created", "unchanged"):
+        assert (
+            write(here, said("work", rows, "region", "no"), streams=streams).words == [outcome] * 2
+        )
     assert {row["traits"]["vitally.custom.own"] for row in here.rows("projects")} == {"x-7", "y-7"}
 
 
@@ -244,8 +246,8 @@ def test_it_is_said_where_to_put_what_vitally_works_out(
     streams = {"accounts": {"resource": "accounts", "properties": {column: column}}}
     refused(write(here, messages(accounts=rows), streams=streams), here, "cannot be written")
     streams = {"accounts": {"resource": "accounts", "unknown": "traits"}}
-    for word in ("created", "unchanged"):
-        assert write(here, messages(accounts=rows), streams=streams).words == [word]
+    for outcome in ("created", "unchanged"):
+        assert write(here, messages(accounts=rows), streams=streams).words == [outcome]
     assert here.rows("accounts")[0]["traits"] == {column: 12}
 
 
@@ -300,8 +302,8 @@ def test_a_stream_of_which_every_row_is_ignored_is_not_passed_over(
 ) -> None:
     row: Row = {**LIKE, "additionalProperties": {}}
     assert write(here, messages(accounts=[row, row])).words == ["ignored"] * 2
-    told = [record for record in caplog.records if "all of its rows" in record.getMessage()]
-    assert [record.levelname for record in told] == ["WARNING"]
+    reported = [record for record in caplog.records if "all of its rows" in record.getMessage()]
+    assert [record.levelname for record in reported] == ["WARNING"]
 
 
 # Columns that a SCHEMA lacks

@@ -12,15 +12,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_vitally.planning.compare import changes
-from target_vitally.planning.entries import camel, problems_with, resource_named
-from target_vitally.planning.fit import Fitted, Key, Rejection, fit, key_of, marks
-from target_vitally.planning.fold import folded, over
-from target_vitally.planning.meaning import Meaning, Misunderstood, meaning_of
-from target_vitally.planning.plan import plan
-from target_vitally.planning.values import Unfit, fitted, same, same_json
+from target_vitally.mapping.compare import changes
+from target_vitally.mapping.entries import camel, problems_with, resource_named
+from target_vitally.mapping.merge_rows import merge_rows, merged
+from target_vitally.mapping.parse_row import (
+    Key,
+    ParsedRow,
+    Rejection,
+    key_of,
+    parse_row,
+    record_keys,
+)
+from target_vitally.mapping.plan import plan
+from target_vitally.mapping.stream_mapping import MappingError, StreamMapping, map_stream
+from target_vitally.mapping.values import coerce, same, same_json
+from target_vitally.pipeline.references import participants_named, people_named
 from target_vitally.resources import IGNORED, RESOURCES
-from target_vitally.writing.references import participants_named, people_named
+from vitally_api.values import InvalidValue
 
 ACCOUNTS = RESOURCES["accounts"]
 JSON = st.recursive(
@@ -36,22 +44,22 @@ MOMENTS = st.integers(10**9, 7 * 10**9).flatmap(
 )
 
 
-def meaning(resource: str, *columns: str, **entry: Any) -> Meaning:
-    return meaning_of(resource, columns, entry, RESOURCES[resource], "upsert")
+def mapping(resource: str, *columns: str, **entry: Any) -> StreamMapping:
+    return map_stream(resource, columns, entry, RESOURCES[resource], "upsert")
 
 
 @given(MOMENTS, ZONES)
 def test_an_instant_says_the_same_in_every_zone(moment: datetime, zone: timezone) -> None:
     here, there = moment.isoformat(), moment.astimezone(zone).isoformat()
-    assert same("instant", fitted("instant", here), there)
-    assert fitted("instant", here) == fitted("instant", there)
-    assert datetime.fromisoformat(fitted("instant", here)) == moment
+    assert same("instant", coerce("instant", here), there)
+    assert coerce("instant", here) == coerce("instant", there)
+    assert datetime.fromisoformat(coerce("instant", here)) == moment
 
 
 @given(st.decimals(allow_nan=False, allow_infinity=False, places=4))
 def test_a_number_is_a_number_however_it_is_written(number: Decimal) -> None:
     assert same_json(number, Decimal(f"{number:f}00"))
-    assert same("number", fitted("number", str(number)), number)
+    assert same("number", coerce("number", str(number)), number)
 
 
 @given(JSON)
@@ -61,8 +69,8 @@ def test_a_value_is_like_itself(value: Any) -> None:
 
 @given(st.integers(0, 10**30))
 def test_an_external_id_is_text_of_all_its_digits(number: int) -> None:
-    assert fitted("text", number) == str(number)
-    assert fitted("text", Decimal(number)) == str(number)
+    assert coerce("text", number) == str(number)
+    assert coerce("text", Decimal(number)) == str(number)
 
 
 @pytest.mark.parametrize(
@@ -81,8 +89,8 @@ def test_an_external_id_is_text_of_all_its_digits(number: int) -> None:
     ],
 )
 def test_what_does_not_fit_is_refused(kind: Any, value: Any) -> None:
-    with pytest.raises(Unfit):
-        fitted(kind, value)
+    with pytest.raises(InvalidValue):
+        coerce(kind, value)
 
 
 def test_tags_are_a_set() -> None:
@@ -101,7 +109,7 @@ def test_tags_are_a_set() -> None:
 )
 def test_columns_are_named_as_warehouses_do(column: str, name: str) -> None:
     assert camel(column) == name
-    assert meaning("accounts", column).properties == {name: column}
+    assert mapping("accounts", column).properties == {name: column}
 
 
 @pytest.mark.parametrize(
@@ -120,22 +128,22 @@ def test_a_stream_is_named_like_its_resource(stream: str, name: str) -> None:
 
 
 def test_unknown_columns_are_named_at_once() -> None:
-    with pytest.raises(Misunderstood, match="colour, size"):
-        meaning("accounts", "externalId", "colour", "size")
-    assert meaning("accounts", "externalId", "colour", unknown="ignore").stray(["colour"]) == [
+    with pytest.raises(MappingError, match="colour, size"):
+        mapping("accounts", "externalId", "colour", "size")
+    assert mapping("accounts", "externalId", "colour", unknown="ignore").unmapped(["colour"]) == [
         "colour"
     ]
 
 
 def test_every_column_of_the_tap_is_taken_or_left_out() -> None:
     row = {"id": "x", "externalId": "a1", "name": "A", "createdAt": "", "updatedAt": "", "mrr": 4}
-    found = fit(meaning_of("accounts", row, {}, ACCOUNTS, "upsert", copy=True), row, "omit")
+    found = parse_row(map_stream("accounts", row, {}, ACCOUNTS, "upsert", copy=True), row, "omit")
     assert (found.key, found.copy) == (Key("externalId", "a1"), True)
     assert found.properties == {"id": "x", "externalId": "a1", "name": "A"}
 
 
 ROWS = st.builds(
-    Fitted,
+    ParsedRow,
     key=st.just(Key("externalId", "a")),
     properties=st.dictionaries(st.sampled_from("abc"), st.integers(), max_size=3),
     traits=st.dictionaries(st.sampled_from("xyz"), st.integers(), max_size=3),
@@ -144,11 +152,11 @@ ROWS = st.builds(
 
 
 @given(st.lists(ROWS, min_size=1, max_size=6))
-def test_the_last_row_of_a_key_wins(rows: list[Fitted]) -> None:
-    groups = folded((row, number) for number, row in enumerate(rows))
+def test_the_last_row_of_a_key_wins(rows: list[ParsedRow]) -> None:
+    groups = merge_rows((row, number) for number, row in enumerate(rows))
     assert len(groups) == 1
     assert groups[0].rows == list(range(len(rows)))
-    said = groups[0].fitted
+    said = groups[0].parsed
     assert said.delete is rows[-1].delete
     for name, value in rows[-1].properties.items():
         assert said.properties[name] == value
@@ -157,8 +165,10 @@ def test_the_last_row_of_a_key_wins(rows: list[Fitted]) -> None:
 
 
 @given(ROWS, ROWS, ROWS)
-def test_folding_does_not_depend_on_where_a_batch_ends(a: Fitted, b: Fitted, c: Fitted) -> None:
-    left, right = over(over(a, b), c), over(a, over(b, c))
+def test_folding_does_not_depend_on_where_a_batch_ends(
+    a: ParsedRow, b: ParsedRow, c: ParsedRow
+) -> None:
+    left, right = merged(merged(a, b), c), merged(a, merged(b, c))
     if not (a.delete or b.delete or c.delete):
         assert left == right
     assert left.delete is right.delete is c.delete
@@ -168,13 +178,13 @@ def test_folding_does_not_depend_on_where_a_batch_ends(a: Fitted, b: Fitted, c: 
 def test_what_was_written_is_not_written_again(traits: dict[str, Any]) -> None:
     record = {"id": "1", "name": "A", "traits": traits}
     assert changes(ACCOUNTS, {"name": "A"}, traits, record) == {}
-    wanted = Fitted(Key("externalId", "a"), traits=traits)
-    assert plan(ACCOUNTS, "upsert", wanted, {"name": "A"}, [record]).word == "unchanged"
+    wanted = ParsedRow(Key("externalId", "a"), traits=traits)
+    assert plan(ACCOUNTS, "upsert", wanted, {"name": "A"}, [record]).outcome == "unchanged"
 
 
 @given(st.sampled_from(["upsert", "create", "update"]), st.booleans())
 def test_a_mode_never_does_what_it_must_not(mode: Any, there: bool) -> None:
-    wanted = Fitted(Key("externalId", "a"))
+    wanted = ParsedRow(Key("externalId", "a"))
     present = [{"id": "1", "name": "old", "traits": {}}] if there else []
     made = plan(ACCOUNTS, mode, wanted, {"name": "new", "externalId": "a"}, present)
     expected = {
@@ -185,14 +195,14 @@ def test_a_mode_never_does_what_it_must_not(mode: Any, there: bool) -> None:
         ("update", True): "updated",
         ("update", False): "ignored",
     }
-    assert made.word == expected[mode, there]
+    assert made.outcome == expected[mode, there]
 
 
 def test_several_matches_and_archived_records_are_refused() -> None:
-    wanted = Fitted(Key("externalId", "t"))
+    wanted = ParsedRow(Key("externalId", "t"))
     tasks = RESOURCES["tasks"]
     twins = [{"id": "1"}, {"id": "2"}]
-    assert plan(tasks, "upsert", wanted, {}, twins).word == "rejected"
+    assert plan(tasks, "upsert", wanted, {}, twins).outcome == "rejected"
     gone = {"id": "1", "name": "x", "archivedAt": "2026-01-01T00:00:00.000Z"}
     assert "archived" in plan(tasks, "upsert", wanted, {"name": "y"}, [gone]).reason
 
@@ -200,19 +210,21 @@ def test_several_matches_and_archived_records_are_refused() -> None:
 def test_tags_that_a_row_does_not_name_are_sent_back() -> None:
     record = {"id": "1", "name": "old", "tags": ["keep"], "traits": {}}
     made = plan(
-        RESOURCES["tasks"], "upsert", Fitted(Key("externalId", "t")), {"name": "new"}, [record]
+        RESOURCES["tasks"], "upsert", ParsedRow(Key("externalId", "t")), {"name": "new"}, [record]
     )
     assert made.body == {"name": "new", "tags": ["keep"]}
 
 
 def test_nulls_say_nothing_or_empty() -> None:
     row = {"externalId": "t", "description": None, "traits": {"x": None}}
-    tasks = meaning("tasks", *row)
-    assert fit(tasks, row, "omit").properties == {"externalId": "t"}
-    cleared = fit(tasks, row, "clear")
+    tasks = mapping("tasks", *row)
+    assert parse_row(tasks, row, "omit").properties == {"externalId": "t"}
+    cleared = parse_row(tasks, row, "clear")
     assert (cleared.properties["description"], cleared.traits) == (None, {"x": None})
     with pytest.raises(Rejection, match="name"):
-        fit(meaning("tasks", "externalId", "name"), {"externalId": "t", "name": None}, "clear")
+        parse_row(
+            mapping("tasks", "externalId", "name"), {"externalId": "t", "name": None}, "clear"
+        )
 
 
 def test_one_of_two_parents_may_be_null() -> None:
@@ -221,28 +233,28 @@ def test_one_of_two_parents_may_be_null() -> None:
         "accountExternalId": "a",
         "organizationExternalId": None,
     }
-    tasks = meaning("tasks", *row)
-    assert fit(tasks, row, "clear").references.keys() == {"accountId"}
+    tasks = mapping("tasks", *row)
+    assert parse_row(tasks, row, "clear").references.keys() == {"accountId"}
     with pytest.raises(Rejection, match="emptied"):
-        fit(tasks, {**row, "accountExternalId": None}, "clear")
-    accounts = meaning("accounts", "externalId", "organizationExternalId")
+        parse_row(tasks, {**row, "accountExternalId": None}, "clear")
+    accounts = mapping("accounts", "externalId", "organizationExternalId")
     alone = {"externalId": "a", "organizationExternalId": None}
-    assert fit(accounts, alone, "clear").references == {"organizationId": None}
+    assert parse_row(accounts, alone, "clear").references == {"organizationId": None}
 
 
 def test_traits_of_others_are_left_out() -> None:
     row = {"externalId": "a", "traits": {"hspot.x": 1, "plan": "gold"}}
-    found = fit(meaning("accounts", *row), row, "omit", ["hspot.*"])
+    found = parse_row(mapping("accounts", *row), row, "omit", ["hspot.*"])
     assert found.traits == {"plan": "gold"}
     assert found.protected == {"hspot.x"}
-    everything = meaning("accounts", *row, traits="all")
-    assert fit(everything, row, "omit", ["hspot.*"]).traits == row["traits"]
+    everything = mapping("accounts", *row, traits="all")
+    assert parse_row(everything, row, "omit", ["hspot.*"]).traits == row["traits"]
 
 
 def test_an_empty_list_of_accounts_is_never_sent() -> None:
     with pytest.raises(Rejection, match="empty list"):
-        fit(
-            meaning("users", "externalId", "accountIds"),
+        parse_row(
+            mapping("users", "externalId", "accountIds"),
             {"externalId": "u", "accountIds": []},
             "omit",
         )
@@ -252,13 +264,13 @@ def test_an_empty_list_of_accounts_is_never_sent() -> None:
 @pytest.mark.parametrize("zone", ["", "Z", "+01:00", "-11:00", "+14:00", " +0000", " UTC"])
 def test_a_day_is_the_one_that_stands_in_the_text(clock: str, zone: str) -> None:
     text = f"2026-03-01{clock}{zone if clock else ''}"
-    assert fitted("date", text) == "2026-03-01"
+    assert coerce("date", text) == "2026-03-01"
     assert same("date", text, "2026-03-01")
     assert not same("date", text, "2026-02-28")
 
 
 def test_now_is_a_moment() -> None:
-    assert fitted("date", datetime(2026, 1, 31, 23, tzinfo=UTC)) == "2026-01-31"
+    assert coerce("date", datetime(2026, 1, 31, 23, tzinfo=UTC)) == "2026-01-31"
 
 
 @given(MOMENTS, st.integers(0, 999_999), st.integers(0, 999))
@@ -269,9 +281,9 @@ def test_moments_are_compared_to_the_millisecond(
     text = moment.isoformat(sep=" ", timespec="microseconds")
     nanoseconds = text[:26] + f"{more:03}" + text[26:]  # as Snowflake writes them
     for spelled in (moment.isoformat(), nanoseconds):
-        assert same("instant", spelled, fitted("instant", moment))
+        assert same("instant", spelled, coerce("instant", moment))
     other = moment + timedelta(milliseconds=1)
-    assert not same("instant", other.isoformat(), fitted("instant", moment))
+    assert not same("instant", other.isoformat(), coerce("instant", moment))
 
 
 @given(st.decimals(-(10**15), 10**15, places=20) | st.integers(-(10**30), 10**30))
@@ -286,12 +298,12 @@ def test_a_number_is_what_comes_back_of_it(number: Decimal | int) -> None:
     "true", [True, 1, 1.0, Decimal(1), "1", "1.0", " Yes", "y", "T", "TRUE"], ids=repr
 )
 def test_a_boolean_has_many_spellings(true: Any) -> None:
-    assert fitted("boolean", true) is True
-    assert fitted("boolean", "off") is False
+    assert coerce("boolean", true) is True
+    assert coerce("boolean", "off") is False
     others: list[Any] = [2, 0.5, "2", "", [], {}, None]
     for other in others:
-        with pytest.raises(Unfit):
-            fitted("boolean", other)
+        with pytest.raises(InvalidValue):
+            coerce("boolean", other)
 
 
 @pytest.mark.parametrize("id_", [".", ".."])
@@ -299,10 +311,10 @@ def test_a_boolean_has_many_spellings(true: Any) -> None:
 def test_dots_are_no_id(column: str, id_: str) -> None:
     for stream in ("accounts", "users"):
         with pytest.raises(Rejection, match="addresses"):
-            fit(meaning(stream, column), {column: id_}, "omit")
+            parse_row(mapping(stream, column), {column: id_}, "omit")
     with pytest.raises(Rejection, match="addresses"):
-        fit(
-            meaning("messages", "conversationId", "externalId"),
+        parse_row(
+            mapping("messages", "conversationId", "externalId"),
             {"conversationId": id_, "externalId": "m"},
             "omit",
         )
@@ -313,8 +325,8 @@ def test_a_path_may_come_as_maps_within_maps(traits: Any) -> None:
     """As Meltano hands a path with dots over, which it takes for a setting within a setting."""
     entry = {"resource": "accounts", "traits": traits}
     assert problems_with({"rows": entry}, RESOURCES) == []
-    meaning = meaning_of("rows", ["externalId", "x", "y"], entry, RESOURCES["accounts"], "upsert")
-    assert meaning.traits == {"a.b": "x", "a.c.d": "y"}
+    mapping = map_stream("rows", ["externalId", "x", "y"], entry, RESOURCES["accounts"], "upsert")
+    assert mapping.traits == {"a.b": "x", "a.c.d": "y"}
     entry["traits"] = {"a": {"b": 1}}
     assert problems_with({"rows": entry}, RESOURCES) == [
         "streams.rows.traits is no map of names to columns"
@@ -347,22 +359,22 @@ def test_whatever_a_row_holds_it_is_read_or_refused(data: Any, name: str, nulls:
     if data.draw(st.booleans()):
         entry["deleted"] = "region"
     copy = data.draw(st.booleans())
-    said = meaning_of(name, columns, entry, resource, "upsert", copy=copy)
+    said = map_stream(name, columns, entry, resource, "upsert", copy=copy)
     said = replace(said, unknown=data.draw(st.sampled_from(["fail", "ignore", "traits"])))
     key = key_of(said, row)
     try:
-        fitted = fit(said, row, nulls, ("hspot.*",))
+        coerce = parse_row(said, row, nulls, ("hspot.*",))
     except Rejection:
         return
-    assert fitted.key == key
-    assert marks(resource, fitted) >= ({key} if key else set())
-    for people in fitted.people.values():
+    assert coerce.key == key
+    assert record_keys(resource, coerce) >= ({key} if key else set())
+    for people in coerce.people.values():
         assert people_named(people, copy=copy) is not None
         assert participants_named(people, copy=copy) is not None
 
 
 MODED = st.builds(
-    Fitted,
+    ParsedRow,
     st.just(Key("externalId", "1")),
     st.sampled_from(["upsert", "create", "update"]),
     st.dictionaries(st.sampled_from("ab"), st.integers(0, 1)),
@@ -371,12 +383,12 @@ MODED = st.builds(
 
 
 @given(st.lists(MODED, max_size=6))
-def test_no_row_is_lost_where_rows_are_put_together(rows: list[Fitted]) -> None:
-    groups = folded((row, number) for number, row in enumerate(rows))
+def test_no_row_is_lost_where_rows_are_put_together(rows: list[ParsedRow]) -> None:
+    groups = merge_rows((row, number) for number, row in enumerate(rows))
     assert [number for group in groups for number in group.rows] == list(range(len(rows)))
 
 
 def test_rows_by_another_key_stay_between_those_of_the_first() -> None:
     first, then = Key("externalId", "1"), Key("email", "one@example.com")
-    rows = [(Fitted(key), number) for number, key in enumerate((first, first, then, first))]
-    assert [group.rows for group in folded(rows)] == [[0, 1], [2], [3]]
+    rows = [(ParsedRow(key), number) for number, key in enumerate((first, first, then, first))]
+    assert [group.rows for group in merge_rows(rows)] == [[0, 1], [2], [3]]

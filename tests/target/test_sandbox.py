@@ -63,12 +63,12 @@ def test_every_resource_is_written_once(stream: str) -> None:
         row = there.known(row)
         for name in {"category_name", "categoryName"} & row.keys():
             row[name] = there.name("taskCategories" if stream == "tasks" else "noteCategories")
-        for said_now, word in (
+        for said_now, outcome in (
             (row, "created"),
             (row, "unchanged"),
             ({**row, **change}, "updated"),
         ):
-            assert there.write(messages(**{stream: [said_now]})).words == [word]
+            assert there.write(messages(**{stream: [said_now]})).words == [outcome]
         assert there.write(messages(**{stream: [{**row, **change}]})).words == ["unchanged"]
         gone = messages(**{stream: [{**row, **change, "_deleted": True}]})
         found = there.write(gone, deletes="delete", delete_custom_objects=True)

@@ -18,7 +18,7 @@ from harness.workspace import Workspace
 from sandbox import Sandbox
 from tap_vitally.tap import TapVitally
 from target_vitally.resources import RESOURCES
-from target_vitally.sink import SeamTarget
+from target_vitally.sdk_sink import SeamTarget
 from target_vitally.target import TargetVitally
 
 
@@ -174,7 +174,7 @@ def test_a_workspace_is_copied_from_the_tap(
         for row in tables[name].rows.values():
             here.put(name, **{n: row[n] for n in ("name", "email") if n in row})
     first = write(here, copied)
-    total = {word: first.words.count(word) for word in set(first.words)}
+    total = {outcome: first.words.count(outcome) for outcome in set(first.words)}
     assert total.get("created", 0) > 20, (total, first.reasons[:2000])
     for name in ("organizations", "accounts"):
         wanted = {r["externalId"] for r in tables[name].rows.values() if r["externalId"]}

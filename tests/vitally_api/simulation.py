@@ -106,7 +106,7 @@ class Headers:
     unix_time: bool = False
     retry_after: Literal["none", "seconds", "date"] = "none"
     rounded_up: bool = False
-    told: bool = True
+    reported: bool = True
 
     def tell(self, model: Sliding | Bucket, now: int, *, allowed: bool) -> dict[str, str]:
         remaining, reset = model.remaining(now)
@@ -119,7 +119,7 @@ class Headers:
             f"{self.prefix}-Remaining": str(remaining),
             f"{self.prefix}-Reset": str(seconds),
         }
-        if not self.told:
+        if not self.reported:
             headers.clear()
         if not allowed and self.retry_after == "seconds":
             headers["Retry-After"] = str(rounded_up(reset))
@@ -226,9 +226,9 @@ class Simulation:
         request.arrived = self.now
         request.allowed = self.model.take(self.now)
         self._ours.append(self.now)
-        told = self.setup.headers.tell(self.model, self.now, allowed=request.allowed)
+        reported = self.setup.headers.tell(self.model, self.now, allowed=request.allowed)
         clock = EPOCH + timedelta(seconds=self.now // SECOND)
-        quota = Quota.from_headers(told, clock)
+        quota = Quota.from_headers(reported, clock)
         self._at(self.now + back, partial(self._answer, request, quota))
         self._note()
 
@@ -287,7 +287,7 @@ headers = st.builds(
     retry_after=st.sampled_from(["none", "seconds", "date"]),
     rounded_up=st.booleans(),
 )
-silent = st.builds(Headers, told=st.just(value=False), retry_after=st.just("seconds"))
+silent = st.builds(Headers, reported=st.just(value=False), retry_after=st.just("seconds"))
 draws = st.lists(
     st.tuples(st.integers(0, 4 * WINDOW), st.integers(1, 40)), min_size=1, max_size=12
 ).map(tuple)

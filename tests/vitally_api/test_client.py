@@ -23,13 +23,13 @@ from vitally_api import (
     Policy,
     Refused,
     Unavailable,
-    Uncertain,
-    Uncounted,
     Unreadable,
+    WriteOutcomeUnknown,
     connection,
 )
-from vitally_api.budget import Turn
+from vitally_api.budget import Permit
 from vitally_api.endpoint import WHERE_THE_KEY_IS
+from vitally_api.policy import NoMetrics
 
 sometimes = settings(max_examples=100, deadline=None)
 
@@ -59,7 +59,7 @@ def test_a_refused_key_is_named_with_all_that_may_be_wrong_with_it(
 
 
 @pytest.mark.parametrize(
-    ("status", "told"),
+    ("status", "reported"),
     [
         (400, "Vitally refused the request: 400 Bad Request at /resources/notes (Bad Request)."),
         (404, "Vitally refused the request: 404 Not Found at /resources/notes (Not Found)."),
@@ -67,14 +67,14 @@ def test_a_refused_key_is_named_with_all_that_may_be_wrong_with_it(
     ],
 )
 def test_a_final_answer_is_told_and_not_asked_for_again(
-    start_sandbox: StartSandbox, status: int, told: str
+    start_sandbox: StartSandbox, status: int, reported: str
 ) -> None:
     sandbox = start_sandbox()
     sandbox.faults.append(Fault("status", status=status))
     failure = Client(sandbox.url, patience=60).failure("/notes")
     assert isinstance(failure, Refused)
     assert failure.status == status
-    assert str(failure) == told
+    assert str(failure) == reported
     assert len(sandbox.requests) == 1
 
 
@@ -90,7 +90,7 @@ def test_the_details_of_a_validation_are_told(start_sandbox: StartSandbox) -> No
     sandbox = start_sandbox()
     sandbox.faults.append(Fault("cursor_refused"))
     with pytest.raises(Refused) as caught:
-        Client(sandbox.url).api.get("/accounts", {"from": "x"}, lambda body: body, Uncounted())
+        Client(sandbox.url).api.get("/accounts", {"from": "x"}, lambda body: body, NoMetrics())
     assert "400 Bad Request at /resources/accounts (validation failed: /from" in str(caught.value)
 
 
@@ -203,11 +203,11 @@ def test_what_fails_for_a_moment_is_asked_again_and_every_wait_is_told(
     assert all(0 <= wait <= 4 for wait in budget.slept[1:])
     assert client.tally.requests == 8
     assert client.tally.retries == 7
-    told = [record.getMessage() for record in caplog.records]
+    reported = [record.getMessage() for record in caplog.records]
     reasons = ["503 Service Unavailable", "the rate limit (429)", "the rate limit (429)"]
     reasons += ["the rate limit (429)", "500 Internal Server Error", "522", "the body is not JSON"]
-    assert len(told) == len(reasons)
-    for line, reason in zip(told, reasons, strict=True):
+    assert len(reported) == len(reasons)
+    for line, reason in zip(reported, reasons, strict=True):
         assert line.startswith("Trying again in ")
         assert reason in line
 
@@ -239,18 +239,18 @@ def test_an_answer_that_is_not_what_was_asked_for_is_asked_for_again(
 
 
 @pytest.mark.parametrize(
-    ("reply", "told"),
+    ("reply", "reported"),
     [
         (Reply(503, b'{"error": "Down"}'), "Vitally kept failing for 0 s: 503 Service Unavailable"),
         (Reply(429, b'{"error": "Down"}'), "Vitally's rate limit left no request through for 0 s"),
     ],
 )
 def test_what_goes_on_failing_is_told_in_the_end(
-    serve: Callable[..., Server], reply: Reply, told: str
+    serve: Callable[..., Server], reply: Reply, reported: str
 ) -> None:
     failure = Client(serve(reply).url).failure()
     assert isinstance(failure, Unavailable)
-    assert str(failure).startswith(told)
+    assert str(failure).startswith(reported)
     assert "at /resources/accounts (Down)" in str(failure)
 
 
@@ -260,7 +260,7 @@ def test_waiting_for_the_budget_is_no_failure(
     now = time.monotonic()
 
     class Slow(Hasty):
-        def acquire(self, method: str = "GET") -> Turn:
+        def acquire(self, method: str = "GET") -> Permit:
             nonlocal now
             now += 400 if not self.slept else 0
             return super().acquire(method)
@@ -315,7 +315,7 @@ def test_a_write_that_may_have_been_done_is_not_sent_again(
 ) -> None:
     server = serve(reply, Reply())
     client = Client(server.url, patience=60)
-    with pytest.raises(Uncertain, match="not known whether the request was carried out"):
+    with pytest.raises(WriteOutcomeUnknown, match="not known whether the request was carried out"):
         client.api.send(method, "/notes", body={})
     assert len(server.asked) == 1
 
@@ -324,7 +324,7 @@ def test_a_write_whose_answer_is_lost_is_not_sent_again() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = "http://127.0.0.1:{1}".format(*silent.getsockname())
         client = Client(url, patience=60, policy=Policy(request_timeout=0.05))
-        with pytest.raises(Uncertain, match="did not answer in time"):
+        with pytest.raises(WriteOutcomeUnknown, match="did not answer in time"):
             client.api.send("POST", "/notes", body={})
 
 

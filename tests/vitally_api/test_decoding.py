@@ -231,5 +231,7 @@ def test_a_nul_is_told_once_by_the_property_that_held_it(
         assert client.get().data == {
             "results": [{"id": "1", "note": "a", "traits": {"x.y": ["b"]}}]
         }
-    told = sorted(record.getMessage() for record in caplog.records if "NUL" in record.getMessage())
-    assert [line.split("'")[1] for line in told] == ["note", "x.y"]
+    reported = sorted(
+        record.getMessage() for record in caplog.records if "NUL" in record.getMessage()
+    )
+    assert [line.split("'")[1] for line in reported] == ["note", "x.y"]

@@ -15,8 +15,8 @@ from vitally_api.rate import Quota, RateWindow
 
 
 def quota(**named: str) -> Quota:
-    told = CaseInsensitiveDict({name.replace("_", "-"): value for name, value in named.items()})
-    return Quota.from_headers(told, EPOCH)
+    reported = CaseInsensitiveDict({name.replace("_", "-"): value for name, value in named.items()})
+    return Quota.from_headers(reported, EPOCH)
 
 
 @pytest.mark.parametrize(
@@ -64,8 +64,8 @@ def test_a_wait_comes_in_many_forms(text: str, seconds: float | None) -> None:
 
 
 def test_a_moment_means_nothing_without_the_servers_clock() -> None:
-    told = {"RateLimit-Reset": str(UNIX), "Retry-After": DATE, "RateLimit-Remaining": "3"}
-    assert Quota.from_headers(told, None) == Quota(remaining=3)
+    reported = {"RateLimit-Reset": str(UNIX), "Retry-After": DATE, "RateLimit-Remaining": "3"}
+    assert Quota.from_headers(reported, None) == Quota(remaining=3)
 
 
 @sometimes
@@ -82,10 +82,10 @@ def test_a_moment_means_nothing_without_the_servers_clock() -> None:
         st.text(st.characters(max_codepoint=255)) | st.floats().map(str) | st.integers().map(str),
     )
 )
-def test_no_header_breaks_the_budget(told: dict[str, str]) -> None:
+def test_no_header_breaks_the_budget(reported: dict[str, str]) -> None:
     rate = RateWindow()
     rate.start()
-    rate.finish(1, Quota.from_headers(told, EPOCH))
+    rate.finish(1, Quota.from_headers(reported, EPOCH))
     delay = rate.delay(1)
     assert delay is not None
     assert 0 <= delay <= 60

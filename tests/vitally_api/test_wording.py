@@ -18,7 +18,7 @@ from vitally_api import (
     Endpoint,
     error_text,
 )
-from vitally_api.wording import LONGEST_DETAIL, trouble
+from vitally_api.wording import LONGEST_DETAIL, network_error_kind
 
 ENDPOINT = Endpoint("http://localhost", KEY, "tests")
 
@@ -67,7 +67,7 @@ def test_the_text_is_found_in_every_shape_of_error(body: Any, text: str) -> None
     assert error_text(body) == text
 
 
-def told(error: str) -> str:
+def reported(error: str) -> str:
     """What a message makes of the text of an error."""
     text = error_text({"error": error}, ENDPOINT.secrets)
     return f" ({text})" if text else ""
@@ -75,9 +75,9 @@ def told(error: str) -> str:
 
 def test_what_is_told_of_an_error_shows_no_person_and_no_control_characters() -> None:
     error = "user <zoe@mail.example>, zoe+1@x.example:\r\n\x1b[31mred\x00 no"
-    assert told(error) == " (user *** ***   [31mred  no)"
-    assert told("x" * 5000) == f" ({'x' * LONGEST_DETAIL}...)"
-    assert told("") == ""
+    assert reported(error) == " (user *** ***   [31mred  no)"
+    assert reported("x" * 5000) == f" ({'x' * LONGEST_DETAIL}...)"
+    assert reported("") == ""
 
 
 error_bodies = st.recursive(
@@ -128,7 +128,7 @@ def test_a_server_that_repeats_the_key_does_not_bring_it_into_a_message(
 def test_a_failure_is_told_by_its_type_and_whether_anything_was_sent(
     error: Exception, what: str, *, unsent: bool
 ) -> None:
-    found = trouble(error)
+    found = network_error_kind(error)
     assert what in found.what
     assert found.unsent is unsent
 

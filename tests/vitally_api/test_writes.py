@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.vitally_api.wire import Client, Hasty, Reply, Server, free_port
-from vitally_api import Budget, Unavailable, Uncertain, Unreadable
+from vitally_api import Budget, Unavailable, Unreadable, WriteOutcomeUnknown
 
 WRITES = ("POST", "PUT", "DELETE")
 DONE = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"
@@ -95,7 +95,9 @@ def damage(connection: socket.socket) -> None:
 def test_a_write_that_was_taken_is_left_to_the_caller(method: str, ending: Ending) -> None:
     with running(Careless(ending)) as server:
         client = Client(server.url, patience=60)
-        with pytest.raises(Uncertain, match="not known whether the request was carried out"):
+        with pytest.raises(
+            WriteOutcomeUnknown, match="not known whether the request was carried out"
+        ):
             client.api.send(method, "/notes/1", body={"note": "once"}, counts=client.tally)
         assert server.asked == [method]
     assert client.tally.retries == 0
@@ -137,7 +139,7 @@ def test_a_write_that_broke_off_inside_tls_is_left_to_the_caller(
         with pytest.raises(Unavailable) as caught:
             client.api.send("POST", "/notes", body={"note": "once"})
         assert server.asked == ["POST"]
-    assert isinstance(caught.value, Uncertain)
+    assert isinstance(caught.value, WriteOutcomeUnknown)
 
 
 def test_a_failure_is_not_taken_for_the_one_that_was_being_handled() -> None:
@@ -145,7 +147,7 @@ def test_a_failure_is_not_taken_for_the_one_that_was_being_handled() -> None:
         try:
             Client(f"http://127.0.0.1:{free_port()}").get()
         except Unavailable:
-            with pytest.raises(Uncertain, match="The connection broke"):
+            with pytest.raises(WriteOutcomeUnknown, match="The connection broke"):
                 Client(server.url).api.send("POST", "/notes", body={})
         assert server.asked == ["POST"]
 
@@ -215,7 +217,7 @@ def test_an_error_in_place_of_the_record_is_for_the_caller_to_judge(
     server = serve(Reply(body=b'{"error": "no such account"}'))
     api = Client(server.url, patience=60).api
     assert api.send(method, "/notes", body={}).data == {"error": "no such account"}
-    with pytest.raises(Uncertain, match="an error in place of data"):
+    with pytest.raises(WriteOutcomeUnknown, match="an error in place of data"):
         api.send(method, "/notes", body={}, parse=record)
     assert len(server.asked) == 2
 
@@ -268,14 +270,14 @@ def test_what_is_sent_is_what_arrives(serve: Callable[..., Server], body: dict[s
 def test_what_a_write_costs_is_learned_from_the_answers(
     serve: Callable[..., Server], cost: int
 ) -> None:
-    def told(left: int) -> Reply:
+    def reported(left: int) -> Reply:
         return Reply(
             headers={"RateLimit-Limit": "100", "RateLimit-Remaining": str(left)},
         )
 
     lefts = [99, *(99 - cost * n for n in range(1, 4))]
     budget: Budget = Hasty()
-    client = Client(serve(*map(told, lefts)).url, budget=budget)
+    client = Client(serve(*map(reported, lefts)).url, budget=budget)
     client.get()
     for _ in range(3):
         client.api.send("PUT", "/notes/1", body={})
@@ -289,12 +291,12 @@ def test_what_a_write_costs_is_learned_from_the_answers(
 def test_what_was_not_carried_out_shows_no_cost(
     serve: Callable[..., Server], refusal: Reply
 ) -> None:
-    def told(left: int) -> Reply:
+    def reported(left: int) -> Reply:
         return Reply(headers={"RateLimit-Limit": "100", "RateLimit-Remaining": str(left)})
 
     budget: Budget = Hasty()
-    refused = [told(3), refusal] * 3
-    client = Client(serve(*refused, *map(told, (99, 94, 89, 84))).url, budget=budget)
+    refused = [reported(3), refusal] * 3
+    client = Client(serve(*refused, *map(reported, (99, 94, 89, 84))).url, budget=budget)
     for _ in range(3):
         client.get()
         with pytest.raises(Unavailable):

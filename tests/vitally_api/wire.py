@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tap_vitally.reading.summary import Tally
+from tap_vitally.sync.summary import StreamMetrics
 from vitally_api import Answer, Budget, Endpoint, Policy, Vitally, VitallyError
 
 KEY = "sandbox"
@@ -48,8 +48,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
-        told = {"path": self.path, "method": self.command, "body": body}
-        self.server.asked.append({**told, **self.headers})
+        reported = {"path": self.path, "method": self.command, "body": body}
+        self.server.asked.append({**reported, **self.headers})
         reply = self.server.replies[min(len(self.server.asked), len(self.server.replies)) - 1]
         self.send_response_only(reply.status)
         for name, value in {"Content-Length": str(len(reply.body)), **reply.headers}.items():
@@ -87,7 +87,7 @@ class Client:
     patience: float = 0.0
     policy: Policy = field(default_factory=Policy)
     budget: Budget = field(default_factory=Hasty)
-    tally: Tally = field(default_factory=Tally)
+    tally: StreamMetrics = field(default_factory=StreamMetrics)
 
     def __post_init__(self) -> None:
         endpoint = Endpoint.from_config({"api_key": self.key, "api_url": self.url}, "tests")

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from harness.attempts import Pipe
+from harness.run_attempts import Pipe
 from harness.support import Result, Row, Warehouse, command, config_for, read, run_command
 from sandbox import Sandbox
 from vitally_api import VitallyError
@@ -34,7 +34,9 @@ def run(sandbox: Sandbox, warehouse: Warehouse, **settings: Any) -> VitallyError
 
 
 def everything(sandbox: Sandbox, warehouse: Warehouse) -> bool:
-    return all(not warehouse.differences(name, sandbox.world.truth(name)) for name in SELECT)
+    return all(
+        not warehouse.differences(name, sandbox.world.expected_rows(name)) for name in SELECT
+    )
 
 
 def helps(line: str) -> bool:

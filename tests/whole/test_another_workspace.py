@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from harness.attempts import Attempt, Killed, Pipe
 from harness.expectations import expected, last_state, loaded
+from harness.run_attempts import Attempt, Killed, Pipe
 from harness.support import Row, config_for, read
 from sandbox import Clock, Sandbox, World, serve
 
@@ -70,8 +70,8 @@ def test_state_of_another_workspace_at_the_same_address_keeps_nothing_back(
     messages = address.run(other, state, key)
     for stream in SELECT:
         assert loaded(messages).tables[stream] == expected(other, stream)
-        told = f"STATE of '{stream}' is not used, because it was written for another workspace"
-        assert caplog.text.count(told) == 1
+        reported = f"STATE of '{stream}' is not used, because it was written for another workspace"
+        assert caplog.text.count(reported) == 1
     caplog.clear()
     again = address.run(other, last_state(messages), key)
     assert sum(message["type"] == "RECORD" for message in again) < 50
@@ -181,8 +181,8 @@ def test_of_mixed_state_each_stream_takes_its_own(
             assert tables[stream] == whole
         else:
             assert counts.get(stream, 0) < len(whole)
-        told = f"STATE of '{stream}' is not used" in caplog.text
-        assert told == (stream in {"users", "notes"})
+        reported = f"STATE of '{stream}' is not used" in caplog.text
+        assert reported == (stream in {"users", "notes"})
 
 
 def test_a_workspace_without_accounts_is_known_by_having_none(

@@ -25,22 +25,22 @@ def checked(folder: Path, sandbox: Sandbox, **settings: Any) -> dict[str, str]:
     arguments = command(folder, config_for(sandbox.url, **settings), default_selection=True)
     done = run_command([*arguments, "--test"])
     assert done.returncode == 0, done.stderr
-    tried, heading, price = done.stdout.partition("Requests of the next run")
+    tried, heading, estimate = done.stdout.partition("Requests of the next run")
     assert heading
-    assert "In all at least" in price
+    assert "In all at least" in estimate
     lines = (line.split(maxsplit=1) for line in tried.splitlines() if line)
-    return {name: told.strip() for name, told in lines}
+    return {name: reported.strip() for name, reported in lines}
 
 
 def test_all_of_them_are_tried_and_the_costly_ones_are_not(
     start_sandbox: StartSandbox, tmp_path: Path
 ) -> None:
     sandbox = start_sandbox(accounts=5)
-    told = checked(tmp_path, sandbox, survey_ids=sandbox.world.ids("surveys")[:1])
-    assert {told[name] for name in BY_DEFAULT} == {"ok"}
+    reported = checked(tmp_path, sandbox, survey_ids=sandbox.world.ids("surveys")[:1])
+    assert {reported[name] for name in BY_DEFAULT} == {"ok"}
     for stream in STREAMS:
         if stream.parent and not stream.selected_by_default:
-            assert told[stream.name].startswith("not tried: read for each of the ")
+            assert reported[stream.name].startswith("not tried: read for each of the ")
     assert len(sandbox.requests) < 80
 
 
@@ -56,7 +56,9 @@ def test_the_price_of_the_next_run_is_what_it_asks_for(
         done = run_command(arguments)
         assert done.returncode == 0, done.stderr
         lines = done.stdout.partition("Requests of the next run")[2].splitlines()[1:-1]
-        return {name: told.strip() for name, told in (line.split(maxsplit=1) for line in lines)}
+        return {
+            name: reported.strip() for name, reported in (line.split(maxsplit=1) for line in lines)
+        }
 
     assert priced() == {
         "account_health_scores": "30: the lists of all 30 accounts",
@@ -78,10 +80,10 @@ def test_what_there_is_nothing_to_try_with_says_so(
     start_sandbox: StartSandbox, tmp_path: Path
 ) -> None:
     sandbox = start_sandbox(accounts=2, sizes={"customObjects": 0})
-    told = checked(tmp_path, sandbox)
-    assert told["custom_object_instances"] == "not tried: there are no custom_objects"
-    assert told["survey_responses"] == "not tried: survey_ids is not set"
-    assert told["survey_questions"] == "not tried: survey_ids is not set"
+    reported = checked(tmp_path, sandbox)
+    assert reported["custom_object_instances"] == "not tried: there are no custom_objects"
+    assert reported["survey_responses"] == "not tried: survey_ids is not set"
+    assert reported["survey_questions"] == "not tried: survey_ids is not set"
 
 
 @pytest.mark.parametrize("resource", ["customObjects", "customObjects/*/instances"])
@@ -90,27 +92,27 @@ def test_what_is_refused_is_not_given(
 ) -> None:
     sandbox = start_sandbox(accounts=2)
     sandbox.refuse(resource)
-    told = checked(tmp_path, sandbox)["custom_object_instances"]
-    assert told.startswith("NOT GIVEN")
-    assert "403 Forbidden" in told
+    reported = checked(tmp_path, sandbox)["custom_object_instances"]
+    assert reported.startswith("NOT GIVEN")
+    assert "403 Forbidden" in reported
 
 
 def test_an_empty_custom_object_does_not_stand_for_the_others(
     start_sandbox: StartSandbox, tmp_path: Path
 ) -> None:
     sandbox = start_sandbox(accounts=4)
-    objects = sandbox.world.truth("custom_objects").values()
+    objects = sandbox.world.expected_rows("custom_objects").values()
     first = max(objects, key=lambda row: str(row["createdAt"]))["id"]
-    rows = list(sandbox.world.truth("custom_object_instances").values())
+    rows = list(sandbox.world.expected_rows("custom_object_instances").values())
     assert {row["customObjectId"] for row in rows} > {first}
     for instance in rows:
         if instance["customObjectId"] == first:
             sandbox.world.delete("instances", instance["id"])
     assert checked(tmp_path, sandbox)["custom_object_instances"] == "ok"
-    for instance in list(sandbox.world.truth("custom_object_instances").values()):
+    for instance in list(sandbox.world.expected_rows("custom_object_instances").values()):
         sandbox.world.delete("instances", instance["id"])
-    told = checked(tmp_path, sandbox)["custom_object_instances"]
-    assert told == f"ok, but empty in {len(objects)} of the custom_objects"
+    reported = checked(tmp_path, sandbox)["custom_object_instances"]
+    assert reported == f"ok, but empty in {len(objects)} of the custom_objects"
 
 
 def test_the_price_is_a_number_for_every_stream(
@@ -127,8 +129,10 @@ def test_the_price_is_a_number_for_every_stream(
     done = run_command([*command(tmp_path, config, select=names), "--test"])
     assert done.returncode == 0, done.stderr
     lines = done.stdout.partition("Requests of the next run")[2].splitlines()[1:-1]
-    told = dict(re.findall(r"^(\w+) +(?:[\d,]+ to )?([\d,]+): ", "\n".join(lines), re.MULTILINE))
-    priced = {name: int(number.replace(",", "")) for name, number in told.items()}
+    reported = dict(
+        re.findall(r"^(\w+) +(?:[\d,]+ to )?([\d,]+): ", "\n".join(lines), re.MULTILINE)
+    )
+    priced = {name: int(number.replace(",", "")) for name, number in reported.items()}
     assert priced.keys() == set(names)
     assert priced["survey_questions"] > 0
     assert priced["messages"] > len(sandbox.world.ids("conversations"))

@@ -12,8 +12,8 @@ from harness.expectations import expected, last_state, loaded, records_of
 from harness.support import config_for, run_in_process, run_tap
 from sandbox import STREAMS, Entry, Fault, Sandbox
 from sandbox.faults import Odd
-from tap_vitally.reading import children
-from tap_vitally.replication import parents
+from tap_vitally.state import parent_scan
+from tap_vitally.sync import children
 from tap_vitally.tap import TapVitally
 from vitally_api import Policy, VitallyError
 
@@ -244,7 +244,7 @@ def test_an_outage_is_not_taken_for_one_bad_parent(start_sandbox: StartSandbox) 
 def test_too_many_bad_parents_are_no_accident(
     start_sandbox: StartSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(parents, "MOST_SKIPPED", 3)
+    monkeypatch.setattr(parent_scan, "MOST_SKIPPED", 3)
     monkeypatch.setattr(children, "MOST_SKIPPED", 3)
     sandbox = start_sandbox(accounts=10)
     sandbox.odd("accounts/*/notes", "error_body")

@@ -65,7 +65,7 @@ def loaded(database: str, table: str) -> dict[str, str]:
 
 
 def held(workspace: Sandbox, table: str) -> dict[str, str]:
-    return {row["id"]: row["name"] for row in workspace.world.truth(table).values()}
+    return {row["id"]: row["name"] for row in workspace.world.expected_rows(table).values()}
 
 
 def asked(workspace: Sandbox) -> dict[str, int]:

@@ -9,10 +9,10 @@ import pytest
 
 from harness.support import Row, config_for
 from sandbox import World, serve
-from tap_vitally.stream import VitallyStream
+from tap_vitally.sdk_stream import VitallyStream
 from tap_vitally.streams import STREAMS
 from tap_vitally.streams.customers import AccountsStream
-from target_vitally.planning.meaning import Misunderstood, is_copy, meaning_of
+from target_vitally.mapping.stream_mapping import MappingError, is_copy, map_stream
 from target_vitally.resources import RESOURCES
 from tests.whole.terminal import Terminal, shell
 
@@ -60,7 +60,7 @@ def test_a_workspace_is_piped_into_another_once(tmp_path: Path) -> None:
     created = {(line["stream"], line["row"]) for line in first if line["outcome"] == "created"}
     unchanged = {(line["stream"], line["row"]) for line in second if line["outcome"] == "unchanged"}
     assert created == unchanged
-    told = {line["key"] for line in first if line["outcome"] == "rejected"}
+    reported = {line["key"] for line in first if line["outcome"] == "rejected"}
     for table in COPIED:
         wanted = {
             key: row
@@ -70,7 +70,7 @@ def test_a_workspace_is_piped_into_another_once(tmp_path: Path) -> None:
         found = by_external_id(other, table)
         assert found
         assert not found.keys() - wanted.keys(), table
-        assert not wanted.keys() - found.keys() - told, table
+        assert not wanted.keys() - found.keys() - reported, table
         for name in ("name", "subject", "note", "score"):
             if name in wanted[next(iter(wanted))]:
                 assert {key: row[name] for key, row in found.items()} == {
@@ -85,15 +85,15 @@ def test_every_column_of_the_tap_is_known_to_the_target(stream: type[VitallyStre
     resource, columns = RESOURCES[stream.name], stream.schema["properties"]
     assert is_copy({}, columns)
     assert is_copy({}, {"id": columns["id"]})
-    meaning = meaning_of(stream.name, columns, {}, resource, "upsert", copy=True)
-    assert meaning.stray(columns) == []
+    meaning = map_stream(stream.name, columns, {}, resource, "upsert", copy=True)
+    assert meaning.unmapped(columns) == []
     assert meaning.warnings == ()
 
 
 def test_columns_that_the_tap_adds_for_traits_are_left_out_of_a_copy() -> None:
     columns = [*AccountsStream.schema["properties"], "trait_tier"]
     accounts = RESOURCES["accounts"]
-    meaning = meaning_of("accounts", columns, {}, accounts, "upsert", copy=True)
-    assert meaning.stray(columns) == []
-    with pytest.raises(Misunderstood, match="trait_tier"):
-        meaning_of("accounts", ["externalId", "name", "trait_tier"], {}, accounts, "upsert")
+    meaning = map_stream("accounts", columns, {}, accounts, "upsert", copy=True)
+    assert meaning.unmapped(columns) == []
+    with pytest.raises(MappingError, match="trait_tier"):
+        map_stream("accounts", ["externalId", "name", "trait_tier"], {}, accounts, "upsert")

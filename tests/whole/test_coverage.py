@@ -9,8 +9,8 @@ from typing import Any
 
 from harness.support import ROOT, Row, Warehouse, catalog, config_for, run_in_process
 from sandbox import Sandbox, World
-from tap_vitally.reading.lookups import INSTANCES, LOOKUPS
-from tap_vitally.replication.instants import parse_instant
+from tap_vitally.state.instants import parse_instant
+from tap_vitally.sync.lookups import INSTANCES, LOOKUPS
 from tap_vitally.tap import TapVitally
 
 PAGE = (ROOT / "docs" / "coverage.md").read_text(encoding="utf-8")
@@ -108,7 +108,7 @@ def test_every_stream_that_is_named_gives_its_records(
     warehouse = Warehouse()
     warehouse.load(run_in_process(config_for(sandbox.url), select=named))
     assert {name: len(rows) for name, rows in warehouse.tables.items()} == {
-        name: len(sandbox.world.truth(name)) for name in named
+        name: len(sandbox.world.expected_rows(name)) for name in named
     }
     assert all(warehouse.tables.values())
 
@@ -120,7 +120,9 @@ def test_every_lookup_that_is_named_finds_its_record(
     lines = [line for line in [*ENDPOINTS, *ACTIONS] if "lookups." in line.last]
     wanted = {
         key: next(
-            row for row in sandbox.world.truth(stream_of(key)).values() if asked_for(key, row)
+            row
+            for row in sandbox.world.expected_rows(stream_of(key)).values()
+            if asked_for(key, row)
         )
         for line in lines
         for key in (named.partition(".")[2] for named in line.codes)

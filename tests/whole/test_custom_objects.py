@@ -69,7 +69,9 @@ def test_each_object_has_a_stream_in_place_of_the_generic_one(
 ) -> None:
     sandbox = start_sandbox(accounts=6)
     tables, _ = read(config_of(sandbox))
-    names = {row["name"]: row["id"] for row in sandbox.world.truth("custom_objects").values()}
+    names = {
+        row["name"]: row["id"] for row in sandbox.world.expected_rows("custom_objects").values()
+    }
     assert tables == {
         "custom_object_feature_request": instances(sandbox, names["featureRequest"]),
         "custom_object_opportunity": instances(sandbox, names["Opportunity"]),
@@ -178,9 +180,11 @@ def test_discovery_lists_them(tmp_path: Path, start_sandbox: StartSandbox) -> No
     assert entry["metadata"][-1]["metadata"]["selected-by-default"] is True
 
 
-@pytest.mark.parametrize(("kind", "told"), [("key", "401"), ("plan", "403"), ("settings", "sub")])
+@pytest.mark.parametrize(
+    ("kind", "reported"), [("key", "401"), ("plan", "403"), ("settings", "sub")]
+)
 def test_discovery_without_them_leaves_the_others_and_says_so(
-    kind: str, told: str, tmp_path: Path, start_sandbox: StartSandbox
+    kind: str, reported: str, tmp_path: Path, start_sandbox: StartSandbox
 ) -> None:
     sandbox = start_sandbox(accounts=2)
     config = config_of(sandbox)
@@ -195,7 +199,7 @@ def test_discovery_without_them_leaves_the_others_and_says_so(
     assert {entry["stream"] for entry in json.loads(run.stdout)["streams"]} == STATIC
     (error,) = [line for line in run.stderr.splitlines() if "| ERROR " in line]
     assert "workspace could not be asked for what it defines" in error
-    assert told in error
+    assert reported in error
     assert "Traceback" not in run.stderr
     assert "canary" not in run.stderr
 

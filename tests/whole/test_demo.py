@@ -43,7 +43,7 @@ def test_a_plan_that_is_not_kept_ends_the_demo(problem: str, runs: tuple[Written
 
 def test_the_demo_finds_every_row_that_is_missing_wrong_or_too_many(tmp_path: Path) -> None:
     world = World(seed=1, accounts=8)
-    truth = [plain(row) for row in world.truth("note_categories").values()]
+    expected_rows = [plain(row) for row in world.expected_rows("note_categories").values()]
     columns = columns_of("note_categories")
     file = tmp_path / "some.duckdb"
     with duckdb.connect(str(file)) as database:
@@ -52,7 +52,7 @@ def test_the_demo_finds_every_row_that_is_missing_wrong_or_too_many(tmp_path: Pa
             "name VARCHAR)"
         )
         assert set(columns) == {"id", "createdat", "updatedat", "name"}
-        for row in truth:
+        for row in expected_rows:
             database.execute(
                 "INSERT INTO note_categories VALUES (?, ?, ?, ?)",
                 [row["id"], row["createdAt"][:-1], row["updatedAt"][:-1], row["name"]],
@@ -61,11 +61,11 @@ def test_the_demo_finds_every_row_that_is_missing_wrong_or_too_many(tmp_path: Pa
         def found() -> list[str]:
             return sorted(
                 " ".join(line.split()[2:])
-                for line in differences(database, "note_categories", truth)
+                for line in differences(database, "note_categories", expected_rows)
             )
 
         assert found() == []
-        one, other = (row["id"] for row in truth[:2])
+        one, other = (row["id"] for row in expected_rows[:2])
         database.execute("UPDATE note_categories SET name = 'wrong' WHERE id = ?", [one])
         assert found() == ["has another name"]
         database.execute("UPDATE note_categories SET id = 'no such' WHERE id = ?", [other])
@@ -89,9 +89,9 @@ def test_the_demo_ends_with_a_plain_line_and_leaves_no_process_behind(
     failing.chmod(0o755)
     monkeypatch.setenv("MELTANO", str(failing))
     assert demo.main(["--accounts", "2"], output=tmp_path) == 1
-    told = capsys.readouterr().err
-    assert "No such luck" in told
-    assert "The demo failed: meltano ended with exit code 3" in told
+    reported = capsys.readouterr().err
+    assert "No such luck" in reported
+    assert "The demo failed: meltano ended with exit code 3" in reported
     monkeypatch.setenv("MELTANO", str(tmp_path / "nowhere"))
     assert demo.main(["--accounts", "2"], output=tmp_path) == 1
     assert "nowhere is not there: run make demo" in capsys.readouterr().err

@@ -16,11 +16,11 @@ import yaml
 
 from harness.support import ROOT, Row, Warehouse, config_for, run_command, run_in_process
 from sandbox import Sandbox
-from sandbox.pools import pools
+from sandbox.fake_values import fake_values
 from scripts import readme
 from tap_vitally import report
-from tap_vitally.reading.lookups import problems_with
 from tap_vitally.streams import STREAMS
+from tap_vitally.sync.lookups import problems_with
 from tap_vitally.tap import TapVitally
 
 PAGES = ["README.md", *(str(page.relative_to(ROOT)) for page in (ROOT / "docs").glob("*.md"))]
@@ -260,16 +260,16 @@ def test_the_sample_of_a_check_is_what_a_check_prints(
     finally:
         tap.run.stop()
 
-    def told(text: str) -> list[str]:
+    def reported(text: str) -> list[str]:
         """The lines, without what differs from case to case, and with single spaces."""
         differs = r"https?://\S+|\d{4}-\S+|403 .*"
         text = re.sub(r" at [\d,]+ a minute", "", text)
         lines = (re.sub(differs, "…", line) for line in text.splitlines())
         return [" ".join(line.split()) for line in lines if line]
 
-    wanted = told(snippet("text", page("docs/start.md")))
+    wanted = reported(snippet("text", page("docs/start.md")))
     assert len(wanted) > 4
-    assert set(wanted) <= set(told(capsys.readouterr().out))
+    assert set(wanted) <= set(reported(capsys.readouterr().out))
 
 
 def test_the_example_of_lookups_is_taken() -> None:
@@ -293,7 +293,7 @@ def test_the_example_of_masking_leaves_nothing_that_a_person_wrote(
     sandbox = start_sandbox(accounts=12, seed=seed)
     mask = example("masking.yml")["config"] | {"stream_map_config": {"salt": "salt"}}
     config = config_for(sandbox.url, survey_ids=sandbox.world.ids("surveys"))
-    written = pools(seed).phrases
+    written = fake_values(seed).phrases
 
     def text(**settings: Any) -> set[tuple[str, str]]:
         messages = run_in_process(config | settings, select=BY_DEFAULT)
@@ -318,7 +318,9 @@ def test_the_example_of_masking_leaves_no_name_and_no_address(
     sandbox = start_sandbox(accounts=8)
     config = example("masking.yml")["config"]
     config["stream_map_config"] = {"salt": "salt"}
-    people = [row for name in ("users", "admins") for row in sandbox.world.truth(name).values()]
+    people = [
+        row for name in ("users", "admins") for row in sandbox.world.expected_rows(name).values()
+    ]
     private = {row[name] for row in people for name in ("name", "email") if row[name]}
 
     def leaks(**settings: Any) -> set[tuple[str, str]]:
@@ -337,7 +339,9 @@ def test_the_example_of_masking_leaves_no_name_and_no_address(
     warehouse = Warehouse()
     warehouse.load(run_in_process(config_for(sandbox.url, **config), select=BY_DEFAULT))
     users = warehouse.tables["users"].values()
-    assert len(users) == len(sandbox.world.truth("users"))
+    assert len(users) == len(sandbox.world.expected_rows("users"))
     hashed = {row["email"] for row in users if row["email"]}
-    addresses = {row["email"] for row in sandbox.world.truth("users").values() if row["email"]}
+    addresses = {
+        row["email"] for row in sandbox.world.expected_rows("users").values() if row["email"]
+    }
     assert len(hashed) == len(addresses)

@@ -133,7 +133,7 @@ def test_odd_values_are_passed_on_or_mended(sandbox: Sandbox, kind: Kind) -> Non
     failure = run(sandbox, warehouse)
     assert failure is None or helps(str(failure))
     if failure is None:
-        keys = {tuple(map(str, key)) for key in sandbox.world.truth(STREAM)}
+        keys = {tuple(map(str, key)) for key in sandbox.world.expected_rows(STREAM)}
         assert warehouse.tables[STREAM].keys() == keys
     for key in sandbox.world.ids(STREAM):
         sandbox.world.update(STREAM, key, subject="changed")
@@ -245,7 +245,7 @@ def test_what_lasts_for_one_parent_costs_that_parent(sandbox: Sandbox, name: str
     sandbox.faults.append(LASTING[name](path=f"accounts/{unlucky}/users"))
     warehouse = Warehouse()
     assert run(sandbox, warehouse) is None
-    missing = warehouse.differences("account_users", sandbox.world.truth("account_users"))
+    missing = warehouse.differences("account_users", sandbox.world.expected_rows("account_users"))
     assert {key[0] for key in missing.get("missing", [])} == {unlucky}
     sandbox.faults.clear()
     assert run(sandbox, warehouse) is None

@@ -124,12 +124,12 @@ def test_the_demo_leaves_what_it_has_written(clone: Clone) -> None:
 
 
 @pytest.fixture(scope="module")
-def truth() -> dict[str, list[Row]]:
+def expected_rows() -> dict[str, list[Row]]:
     """What the sandbox of the demo holds after its day."""
     world = World(seed=1, accounts=50, clock=Clock(demo.NOW))
     world.live_a_day()
     asked = ("accounts", "users", "admins", "tasks", "nps_responses")
-    return {stream: list(world.truth(stream).values()) for stream in asked}
+    return {stream: list(world.expected_rows(stream).values()) for stream in asked}
 
 
 @pytest.mark.parametrize(
@@ -141,10 +141,10 @@ def truth() -> dict[str, list[Row]]:
     ],
 )
 def test_an_answer_that_vitally_contradicts_ends_the_demo(
-    clone: Clone, truth: dict[str, list[Row]], stream: str, change: Row, question: str
+    clone: Clone, expected_rows: dict[str, list[Row]], stream: str, change: Row, question: str
 ) -> None:
-    assert len(list(answers(clone.database, truth, demo.AS_OF))) == 3
-    otherwise = {**truth, stream: [{**row, **change} for row in truth[stream]]}
+    assert len(list(answers(clone.database, expected_rows, demo.AS_OF))) == 3
+    otherwise = {**expected_rows, stream: [{**row, **change} for row in expected_rows[stream]]}
     with pytest.raises(DemoError, match=question):
         list(answers(clone.database, otherwise, demo.AS_OF))
 
@@ -180,7 +180,7 @@ def query(file: Path, text: str) -> dict[Any, Any]:
 
 def test_the_first_steps_leave_the_tables(warehouse: Path, workspace: Sandbox) -> None:
     for table in ("accounts", "users", "notes"):
-        held = workspace.world.truth(table).values()
+        held = workspace.world.expected_rows(table).values()
         found = query(warehouse, f"SELECT id, createdat FROM {table}")  # noqa: S608 - of ours
         assert found.keys() == {row["id"] for row in held}
 
@@ -191,7 +191,7 @@ def test_dbt_builds_on_these_tables(clone: Clone, warehouse: Path, workspace: Sa
         warehouse,
         "SELECT account_id, health_score::DOUBLE FROM dbt_vitally.vitally__account_enhanced",
     )
-    held = workspace.world.truth("accounts").values()
+    held = workspace.world.expected_rows("accounts").values()
     assert found == {row["id"]: row["healthScore"] for row in held}
 
 

@@ -20,8 +20,8 @@ SELECT = ["account_health_scores", "vitally_sync_runs"]
 def read(sandbox: Sandbox, **settings: Any) -> tuple[list[Row], Row]:
     """The scores, and what the run says of them."""
     messages = run_in_process(config_for(sandbox.url, **settings), select=SELECT)
-    (told,) = records_of(messages, "vitally_sync_runs")
-    return records_of(messages, "account_health_scores"), told
+    (reported,) = records_of(messages, "vitally_sync_runs")
+    return records_of(messages, "account_health_scores"), reported
 
 
 def give(sandbox: Sandbox, *, but: int) -> list[str]:
@@ -43,9 +43,9 @@ def test_those_without_one_are_counted_apart(
 ) -> None:
     sandbox = start_sandbox(accounts=20)
     having = give(sandbox, but=but)
-    rows, told = read(sandbox)
+    rows, reported = read(sandbox)
     assert {row["accountId"] for row in rows} == set(having)
-    assert (told["haveNone"], told["skipped"]) == (but, 0)
+    assert (reported["haveNone"], reported["skipped"]) == (but, 0)
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
@@ -55,10 +55,10 @@ def test_when_nobody_has_one_it_is_told_once(
 ) -> None:
     sandbox = start_sandbox(accounts=accounts)
     give(sandbox, but=accounts)
-    rows, told = read(sandbox)
+    rows, reported = read(sandbox)
     assert not rows
-    assert (told["haveNone"], told["skipped"]) == (accounts, skipped)
-    assert [f"all of {accounts} accounts" in reason for reason in told["skippedReasons"]] == [
+    assert (reported["haveNone"], reported["skipped"]) == (accounts, skipped)
+    assert [f"all of {accounts} accounts" in reason for reason in reported["skippedReasons"]] == [
         True
     ] * skipped
 
@@ -66,7 +66,7 @@ def test_when_nobody_has_one_it_is_told_once(
 def test_what_the_plan_lacks_is_a_skip_after_few_requests(start_sandbox: StartSandbox) -> None:
     sandbox = start_sandbox(accounts=20)
     sandbox.faults.append(Fault("status", "accounts/*/healthScores", status=403))
-    rows, told = read(sandbox, concurrency=1)
+    rows, reported = read(sandbox, concurrency=1)
     assert not rows
-    assert (told["haveNone"], told["skipped"]) == (0, 10)
+    assert (reported["haveNone"], reported["skipped"]) == (0, 10)
     assert len([entry for entry in sandbox.requests if "healthScores" in entry.path]) < 20

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from harness.attempts import Attempt, Trouble
-from harness.hunt import Hunt
+from harness.fuzzer import Fuzzer
+from harness.run_attempts import Attempt, Trouble
 from harness.support import Warehouse, waits_pass_in_no_time
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -23,12 +23,12 @@ def _no_waiting() -> Iterator[None]:
 
 
 @pytest.fixture
-def hunt() -> Iterator[Callable[..., Hunt]]:
+def hunt() -> Iterator[Callable[..., Fuzzer]]:
     """Open hunts that are closed with the test."""
-    opened: list[Hunt] = []
+    opened: list[Fuzzer] = []
 
-    def start(**how: Any) -> Hunt:
-        opened.append(Hunt(**how))
+    def start(**how: Any) -> Fuzzer:
+        opened.append(Fuzzer(**how))
         return opened[-1]
 
     yield start
@@ -36,10 +36,10 @@ def hunt() -> Iterator[Callable[..., Hunt]]:
         each.close()
 
 
-StartHunt = Callable[..., Hunt]
+StartHunt = Callable[..., Fuzzer]
 
 
-def ended_anywhere(hunt: Hunt, lines: range, **what: Any) -> None:
+def ended_anywhere(hunt: Fuzzer, lines: range, **what: Any) -> None:
     """From one and the same state, end a run after each number of lines, then finish in peace.
 
     Something changes before that, which takes the bookmark as far as the signpost allows.

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, Phase, settings
 
 from harness.support import Warehouse, config_for, read
 from sandbox import Entry, World, serve
-from tests.whole.histories import LossHunt
+from tests.whole.scenarios import LossHunt
 
 TestNothingIsLost = LossHunt.TestCase
 TestNothingIsLost.settings = settings(
@@ -46,4 +46,4 @@ def test_what_goes_from_a_long_list_to_a_short_one_is_brought(concurrency: int) 
         warehouse = Warehouse()
         warehouse.load(read(config, select=["notes"]))
         assert short_list_read
-        assert warehouse.differences("notes", world.truth("notes")) == {}
+        assert warehouse.differences("notes", world.expected_rows("notes")) == {}

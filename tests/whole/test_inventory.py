@@ -10,9 +10,9 @@ from typing import Any
 import duckdb
 import pytest
 
-from harness.attempts import Attempt, Trouble
 from harness.expectations import loaded
-from harness.hunt import Hunt
+from harness.fuzzer import Fuzzer
+from harness.run_attempts import Attempt, Trouble
 from harness.support import ROOT, read
 from tap_vitally.streams import INVENTORIED
 
@@ -26,12 +26,12 @@ COLUMNS = {
 
 
 @pytest.fixture
-def hunt() -> Iterator[Callable[..., Hunt]]:
-    opened: list[Hunt] = []
+def hunt() -> Iterator[Callable[..., Fuzzer]]:
+    opened: list[Fuzzer] = []
 
-    def start(resource: str, **how: Any) -> Hunt:
+    def start(resource: str, **how: Any) -> Fuzzer:
         how = {"inventory": (resource,), "page_size": 2, **how}
-        opened.append(Hunt(streams=(resource,), **how))
+        opened.append(Fuzzer(streams=(resource,), **how))
         return opened[-1]
 
     yield start
@@ -39,10 +39,10 @@ def hunt() -> Iterator[Callable[..., Hunt]]:
         each.close()
 
 
-StartHunt = Callable[..., Hunt]
+StartHunt = Callable[..., Fuzzer]
 
 
-def deleted(hunt: Hunt) -> set[str]:
+def deleted(hunt: Fuzzer) -> set[str]:
     """Ask the query, of the hunt's warehouse loaded into a database."""
     (table,) = hunt.streams
     columns = {table: ("id", "createdAt"), **COLUMNS}
@@ -66,14 +66,14 @@ def kind_of(column: str) -> str:
     return "TIMESTAMPTZ" if column.endswith("At") else "VARCHAR"
 
 
-def gone(hunt: Hunt) -> set[str]:
+def gone(hunt: Fuzzer) -> set[str]:
     """What the target holds and the workspace does not."""
     (table,) = hunt.streams
     held = {key[0] for key in hunt.warehouse.tables.get(table, {})}
-    return held - {key[0] for key in hunt.world.truth(table)}
+    return held - {key[0] for key in hunt.world.expected_rows(table)}
 
 
-def resource_of(hunt: Hunt) -> str:
+def resource_of(hunt: Fuzzer) -> str:
     return {"nps_responses": "npsResponses"}.get(hunt.streams[0], hunt.streams[0])
 
 

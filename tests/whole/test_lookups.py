@@ -12,7 +12,7 @@ import pytest
 from harness.expectations import expected, last_state, loaded, records_of
 from harness.support import config_for, run_command, run_in_process, run_tap
 from sandbox import STREAMS, Sandbox, World, serve
-from tap_vitally.reading.lookups import INSTANCES, LOOKUPS
+from tap_vitally.sync.lookups import INSTANCES, LOOKUPS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

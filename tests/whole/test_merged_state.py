@@ -15,8 +15,8 @@ from singer_sdk.singerlib.encoding.simple import Message
 from harness.expectations import expected
 from harness.support import Collector, Row, Warehouse, config_for, read
 from sandbox import Sandbox
-from tap_vitally.replication.instants import parse_instant
-from tap_vitally.replication.place import Place, distrust
+from tap_vitally.state.instants import parse_instant
+from tap_vitally.state.stream_state import StreamState, reason_to_discard
 
 StartSandbox = Callable[..., Sandbox]
 
@@ -129,10 +129,10 @@ def test_every_place_says_all_there_is_to_say_so_that_nothing_older_shows_throug
     sandbox = start_sandbox(accounts=30)
     config = config_for(sandbox.url, page_size=3)
     places = [
-        place
+        stream_state
         for stream in ("notes", "account_notes")
         for state in states_of(read(config, select=[stream]))
-        if (place := state["bookmarks"].get(stream, {}).get("resume", {})).get("signpost")
+        if (stream_state := state["bookmarks"].get(stream, {}).get("resume", {})).get("signpost")
     ]
     assert len(places) > 2
     assert all(one.keys() == other.keys() for one, other in itertools.pairwise(places))
@@ -212,5 +212,5 @@ def test_state_without_a_workspace_is_taken(start_sandbox: StartSandbox) -> None
 def test_a_bookmark_in_another_spelling_is_understood_or_told(spelt: Any, reason: str) -> None:
     entry = {"replication_key": "updatedAt", "replication_key_value": spelt}
     signpost = parse_instant("2026-01-01T00:00:00Z")
-    assert distrust(entry, signpost, None).startswith(reason)
-    assert Place.from_state(entry, "updatedAt", signpost).bookmark is None
+    assert reason_to_discard(entry, signpost, None).startswith(reason)
+    assert StreamState.from_state(entry, "updatedAt", signpost).bookmark is None

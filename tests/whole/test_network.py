@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import trustme
 
-from harness.attempts import Pipe
+from harness.run_attempts import Pipe
 from harness.support import Warehouse, read
 from sandbox import Sandbox, World, serve
 from tests.whole.runs import SELECT, config, everything, failed_in_one_line, helps, hurried, run

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from sandbox import Fault, life
-from tap_vitally.reading.workspace import Workspace
+from sandbox import Fault, scenarios
+from tap_vitally.sync.workspace import Workspace
 from tests.whole.test_merged_state import merged
 from tests.whole.test_pointed_walks import Pipeline, below, pipeline
 from tests.whole.workspaces import frozen
@@ -32,11 +32,11 @@ def test_parents_without_a_moment_of_change_are_not_walked_in_every_run(status: 
         pipe = Pipeline(sandbox, "account_notes", account_status=status)
         assert below(pipe.run()) == []
         pipe.later()
-        life.add(pipe.world, "accounts")
+        scenarios.add(pipe.world, "accounts")
         gone = next(row for row in accounts.values() if row["churnedAt"])
         gone.update(churnedAt=None)
         pipe.run()
-        assert pipe.told("account_notes")["parentsWalked"] == (2 if status == "active" else 1)
+        assert pipe.reported("account_notes")["parentsWalked"] == (2 if status == "active" else 1)
 
 
 def test_start_date_holds_for_the_parents_that_are_walked() -> None:
@@ -45,7 +45,7 @@ def test_start_date_holds_for_the_parents_that_are_walked() -> None:
         pipe.world.create("notes", accountId=note["accountId"])
         pipe.later()
         start = pipe.world.clock.now().isoformat()
-        life.edit(pipe.world, "notes", note["id"])
+        scenarios.edit(pipe.world, "notes", note["id"])
         before = pipe.warehouse.counts["account_notes"]
         pipe.run(start_date=start)
         assert pipe.warehouse.counts["account_notes"] == before + 1
@@ -67,7 +67,7 @@ def test_an_account_without_a_moment_of_change_is_found_in_its_organization() ->
 def test_a_parent_that_was_read_is_not_retried_though_the_runner_merges_state() -> None:
     with pipeline("account_notes") as pipe:
         note = next(r for r in pipe.world.tables["notes"].rows.values() if r["accountId"])
-        life.edit(pipe.world, "notes", note["id"])
+        scenarios.edit(pipe.world, "notes", note["id"])
         pipe.sandbox.faults.append(
             Fault("status", f"accounts/{note['accountId']}/notes", status=403)
         )
@@ -89,7 +89,7 @@ def test_a_conversation_that_moves_after_its_messages_were_read_is_looked_up_aga
         accounts = world.ids("accounts")
         key = world.ids("conversations")[0]
         new = next(account for account in accounts if account not in table.links(key))
-        note = Workspace.note_whom
+        note = Workspace.remember_linked_ids
 
         def moving(workspace: Workspace, path: str, record: Any) -> None:
             note(workspace, path, record)
@@ -125,11 +125,11 @@ def test_an_organization_beside_its_account_has_no_other_accounts_read() -> None
 def test_a_conversation_that_cannot_be_looked_up_has_all_walked(
     kind: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tap_vitally.reading.listing.PARENT_PATIENCE", 0.1)
+    monkeypatch.setattr("tap_vitally.sync.list_client.PARENT_PATIENCE", 0.1)
     with pipeline("account_conversations") as pipe:
         key = pipe.world.ids("conversations")[0]
-        life.edit(pipe.world, "conversations", key)
+        scenarios.edit(pipe.world, "conversations", key)
         pipe.sandbox.faults.append(Fault(kind, f"conversations/{key}", status=500))
         pipe.run()
-        assert pipe.told("account_conversations")["parentsWalked"] == 20
+        assert pipe.reported("account_conversations")["parentsWalked"] == 20
         pipe.is_true()

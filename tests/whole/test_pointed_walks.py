@@ -10,9 +10,9 @@ import pytest
 
 from harness.expectations import expected, records_of
 from harness.support import Row, Warehouse, catalog_of, config_for, run_in_process
-from sandbox import Fault, life
-from tap_vitally.reading.summary import Tally
+from sandbox import Fault, scenarios
 from tap_vitally.report import table
+from tap_vitally.sync.summary import StreamMetrics
 from tests.whole.test_children import NESTED
 from tests.whole.workspaces import frozen
 from vitally_api import VitallyError
@@ -52,10 +52,13 @@ class Pipeline:
 
     def is_true(self) -> None:
         for stream in self.streams:
-            found, truth = self.warehouse.tables.get(stream, {}), expected(self.world, stream)
-            assert {key: found.get(key) for key in truth} == truth, stream
+            found, expected_rows = (
+                self.warehouse.tables.get(stream, {}),
+                expected(self.world, stream),
+            )
+            assert {key: found.get(key) for key in expected_rows} == expected_rows, stream
 
-    def told(self, stream: str) -> Row:
+    def reported(self, stream: str) -> Row:
         """What the last run tells of a stream."""
         runs = self.warehouse.tables["vitally_sync_runs"].values()
         return max((run for run in runs if run["stream"] == stream), key=lambda r: r["startedAt"])
@@ -78,16 +81,16 @@ def below(paths: list[str]) -> list[str]:
 def test_without_a_change_only_the_list_of_all_is_read() -> None:
     with pipeline("account_notes") as pipe:
         assert pipe.run() == ["accounts", "notes", "notes"]
-        told = pipe.told("account_notes")
-        assert (told["parentsWalked"], told["parentsKnown"]) == (0, 20)
-        assert told["fullWalkAt"] == "2026-03-04T05:06:07.000Z"
+        reported = pipe.reported("account_notes")
+        assert (reported["parentsWalked"], reported["parentsKnown"]) == (0, 20)
+        assert reported["fullWalkAt"] == "2026-03-04T05:06:07.000Z"
         pipe.is_true()
 
 
 def test_a_changed_note_has_the_list_read_that_it_is_in() -> None:
     with pipeline("account_notes") as pipe:
         note = next(r for r in pipe.world.tables["notes"].rows.values() if r["accountId"])
-        life.edit(pipe.world, "notes", note["id"])
+        scenarios.edit(pipe.world, "notes", note["id"])
         assert below(pipe.run()) == [f"accounts/{note['accountId']}/notes"]
         pipe.is_true()
 
@@ -98,7 +101,7 @@ def test_all_lists_below_are_true_when_rows_of_each_kind_have_changed() -> None:
         pipe.later()
         for kind in KINDS:
             for key in pipe.world.ids(kind)[:3]:
-                life.edit(pipe.world, kind, key)
+                scenarios.edit(pipe.world, kind, key)
         assert len(below(pipe.run())) < walk_of_all / 3
         pipe.is_true()
         pipe.later()
@@ -151,17 +154,17 @@ def test_a_row_on_an_account_points_at_its_organization() -> None:
 
 def test_a_new_parent_is_read_to_its_end() -> None:
     with pipeline("account_notes", "organization_accounts") as pipe:
-        life.add(pipe.world, "accounts")
-        life.add(pipe.world, "organizations")
+        scenarios.add(pipe.world, "accounts")
+        scenarios.add(pipe.world, "organizations")
         pipe.run()
-        assert pipe.told("account_notes")["parentsWalked"] == 1
+        assert pipe.reported("account_notes")["parentsWalked"] == 1
         pipe.is_true()
 
 
 def test_a_parent_that_could_not_be_read_is_read_by_the_next_run() -> None:
     with pipeline("account_notes") as pipe:
         note = next(r for r in pipe.world.tables["notes"].rows.values() if r["accountId"])
-        life.edit(pipe.world, "notes", note["id"])
+        scenarios.edit(pipe.world, "notes", note["id"])
         path = f"accounts/{note['accountId']}/notes"
         pipe.sandbox.faults.append(Fault("status", path, status=403))
         pipe.run()
@@ -173,13 +176,13 @@ def test_a_parent_that_could_not_be_read_is_read_by_the_next_run() -> None:
 
 def test_parents_that_the_settings_left_out_are_read_when_they_come_back() -> None:
     with pipeline("account_notes", account_status="active") as pipe:
-        active = pipe.told("account_notes")["parentsKnown"]
+        active = pipe.reported("account_notes")["parentsKnown"]
         gone = next(r for r in pipe.world.tables["accounts"].rows.values() if r["churnedAt"])
         pipe.world.update("accounts", gone["id"], churnedAt=None)
         assert set(below(pipe.run())) == {f"accounts/{gone['id']}/notes"}
         pipe.later()
         pipe.run(account_status="activeOrChurned")
-        assert pipe.told("account_notes")["parentsWalked"] == 20 > active
+        assert pipe.reported("account_notes")["parentsWalked"] == 20 > active
         pipe.is_true()
 
 
@@ -205,7 +208,7 @@ def test_the_user_of_a_response_is_looked_up_once() -> None:
         user = next(row["userId"] for row in rows if row["userId"])
         own = [row["id"] for row in rows if row["userId"] == user]
         for key in own:
-            life.edit(pipe.world, "npsResponses", key)
+            scenarios.edit(pipe.world, "npsResponses", key)
         asked = [path for path in pipe.run() if path.startswith("users/")]
         assert asked == [f"users/{user}"]
         pipe.is_true()
@@ -215,7 +218,7 @@ def test_a_user_that_is_gone_names_nobody(caplog: pytest.LogCaptureFixture) -> N
     with pipeline("account_nps_responses") as pipe:
         response = pipe.world.ids("npsResponses")[0]
         pipe.world.delete("users", pipe.world.row("npsResponses", response)["userId"])
-        life.edit(pipe.world, "npsResponses", response)
+        scenarios.edit(pipe.world, "npsResponses", response)
         assert below(pipe.run()) == []
         assert not [line for line in caplog.messages if "all accounts" in line]
 
@@ -224,9 +227,9 @@ def test_a_row_that_names_nobody_has_all_walked() -> None:
     with pipeline("account_projects") as pipe:
         pipe.world.create("projects", accountId=None, organizationId=None)
         pipe.run()
-        told = pipe.told("account_projects")
-        assert told["parentsWalked"] == told["parentsKnown"] == 20
-        assert told["fullWalkAt"] == "2026-03-04T07:06:07.000Z"
+        reported = pipe.reported("account_projects")
+        assert reported["parentsWalked"] == reported["parentsKnown"] == 20
+        assert reported["fullWalkAt"] == "2026-03-04T07:06:07.000Z"
         pipe.is_true()
 
 
@@ -236,7 +239,7 @@ def test_what_costs_more_than_to_read_all_is_not_looked_up(
     caplog.set_level("INFO")
     with pipeline("account_conversations", accounts=6) as pipe:
         for key in pipe.world.ids("conversations"):
-            life.edit(pipe.world, "conversations", key)
+            scenarios.edit(pipe.world, "conversations", key)
         asked = pipe.run()
         assert not [path for path in asked if path.startswith("conversations/")]
         assert len(below(asked)) == 6
@@ -253,7 +256,7 @@ def test_what_costs_more_than_to_read_all_is_not_looked_up(
 def test_a_list_is_read_once_for_its_own_stream_and_those_below(concurrency: int) -> None:
     streams = ("notes", "account_notes", "organization_notes")
     with pipeline(*streams, concurrency=concurrency) as pipe:
-        life.edit(pipe.world, "notes", pipe.world.ids("notes")[0])
+        scenarios.edit(pipe.world, "notes", pipe.world.ids("notes")[0])
         asked = pipe.run()
         assert asked.count("notes") == 2
         pipe.is_true()
@@ -268,11 +271,11 @@ def test_a_list_is_read_from_the_earliest_start_and_only_what_is_wanted_is_writt
         pipe.later()
         notes = {r["accountId"]: r["id"] for r in pipe.world.tables["notes"].rows.values()}
         early, late = [key for account, key in notes.items() if account][:2]
-        life.edit(pipe.world, "notes", early)
+        scenarios.edit(pipe.world, "notes", early)
         pipe.later()
         pipe.run()
         pipe.later()
-        life.edit(pipe.world, "notes", late)
+        scenarios.edit(pipe.world, "notes", late)
         state = pipe.warehouse.state
         assert state
         alone = records_of(run_in_process(pipe.config, state=state, select=["notes"]), "notes")
@@ -281,7 +284,7 @@ def test_a_list_is_read_from_the_earliest_start_and_only_what_is_wanted_is_writt
         before = pipe.warehouse.counts["notes"]
         pipe.run()
         assert pipe.warehouse.counts["notes"] - before == len(alone)
-        assert pipe.told("account_notes")["parentsWalked"] == 2
+        assert pipe.reported("account_notes")["parentsWalked"] == 2
         pipe.is_true()
 
 
@@ -292,13 +295,13 @@ def test_a_walk_of_all_finds_what_no_row_named() -> None:
     with pipeline("account_nps_responses") as pipe:
         response = pipe.world.ids("npsResponses")[0]
         pipe.world.delete("users", pipe.world.row("npsResponses", response)["userId"])
-        life.edit(pipe.world, "npsResponses", response)
+        scenarios.edit(pipe.world, "npsResponses", response)
         pipe.run()
         pipe.later(7 * DAY)
         pipe.run()
-        told = pipe.told("account_nps_responses")
-        assert told["parentsWalked"] == told["parentsKnown"] == 20
-        assert told["fullWalkAt"] == told["startedAt"]
+        reported = pipe.reported("account_nps_responses")
+        assert reported["parentsWalked"] == reported["parentsKnown"] == 20
+        assert reported["fullWalkAt"] == reported["startedAt"]
         pipe.is_true()
         pipe.later()
         assert below(pipe.run()) == []
@@ -320,7 +323,7 @@ def test_an_empty_table_is_not_walked_in_every_run() -> None:
 def test_a_refused_list_of_all_has_all_walked() -> None:
     with pipeline("account_notes") as pipe:
         note = next(r for r in pipe.world.tables["notes"].rows.values() if r["accountId"])
-        life.edit(pipe.world, "notes", note["id"])
+        scenarios.edit(pipe.world, "notes", note["id"])
         pipe.sandbox.faults.append(Fault("status", "notes", status=403))
         assert len(below(pipe.run())) == 2 * 20
         pipe.is_true()
@@ -329,7 +332,7 @@ def test_a_refused_list_of_all_has_all_walked() -> None:
 def test_a_walk_of_some_that_was_interrupted_begins_again() -> None:
     with pipeline("account_notes", concurrency=1) as pipe:
         for key in pipe.world.ids("notes")[:8]:
-            life.edit(pipe.world, "notes", key)
+            scenarios.edit(pipe.world, "notes", key)
         before = pipe.warehouse.state
         pipe.sandbox.faults.append(Fault("status", "accounts/*", status=401, after=3))
         with pytest.raises(VitallyError):
@@ -344,19 +347,19 @@ def test_state_stays_small() -> None:
     with pipeline(*NESTED, accounts=30) as pipe:
         assert pipe.warehouse.state
         for name in NESTED:
-            walk = pipe.warehouse.state["bookmarks"][name]["walk"]
-            assert walk.keys() == {"full", "rows", "parents"}
-            assert len(walk["rows"]["seen"]) <= 400
+            scan = pipe.warehouse.state["bookmarks"][name]["walk"]
+            assert scan.keys() == {"full", "rows", "parents"}
+            assert len(scan["rows"]["seen"]) <= 400
 
 
 def test_the_summary_says_who_was_walked_and_why() -> None:
-    tally = Tally(parents_known=5000, full_walk_at="2026-11-20T01:02:03.000Z")
-    tally.walked.update({"named": 8, "new": 3, "retry": 1})
+    metrics = StreamMetrics(parents_known=5000, full_walk_at="2026-11-20T01:02:03.000Z")
+    metrics.scanned.update({"named": 8, "new": 3, "retry": 1})
     assert (
         "parents walked in account_notes: 12 of 5,000 (8 named, 3 new, 1 retry), all of them last on"
         "\n2026-11-20"
-    ) in table({"account_notes": tally})
-    nobody = Tally(parents_known=60, full_walk_at="2026-11-20T01:02:03.000Z")
-    told = "parents walked in account_notes: 0 of 60, all of them last on 2026-11-20"
-    assert told in table({"account_notes": nobody})
-    assert "parents walked" not in table({"notes": Tally()})
+    ) in table({"account_notes": metrics})
+    nobody = StreamMetrics(parents_known=60, full_walk_at="2026-11-20T01:02:03.000Z")
+    reported = "parents walked in account_notes: 0 of 60, all of them last on 2026-11-20"
+    assert reported in table({"account_notes": nobody})
+    assert "parents walked" not in table({"notes": StreamMetrics()})

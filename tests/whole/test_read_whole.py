@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from harness.attempts import Attempt, Killed, Pipe
 from harness.expectations import expected, last_state, loaded, records_of
+from harness.run_attempts import Attempt, Killed, Pipe
 from harness.support import Row, Warehouse, config_for, read
 from sandbox import Sandbox
-from tap_vitally.reading.summary import Tally
 from tap_vitally.report import table
+from tap_vitally.sync.summary import StreamMetrics
 
 StartSandbox = Callable[..., Sandbox]
 BOTH = ("accounts", "organizations")
@@ -66,8 +66,8 @@ def test_a_score_that_moved_comes_when_the_last_whole_read_is_a_day_old(
 
 
 def test_the_summary_says_when() -> None:
-    tally = Tally(whole_read_at="2026-11-29T09:30:12.000Z")
-    assert "read whole: accounts last on 2026-11-29 09:30\n" in table({"accounts": tally})
+    metrics = StreamMetrics(whole_read_at="2026-11-29T09:30:12.000Z")
+    assert "read whole: accounts last on 2026-11-29 09:30\n" in table({"accounts": metrics})
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_state_of_before_is_read_whole_once_from_its_bookmark_on(
 
 def test_a_start_date_holds_for_whole_reads_too(start_sandbox: StartSandbox) -> None:
     sandbox = start_sandbox(accounts=30)
-    moments = sorted(row["updatedAt"] for row in sandbox.world.truth("accounts").values())
+    moments = sorted(row["updatedAt"] for row in sandbox.world.expected_rows("accounts").values())
     since = moments[15]
     first = run(sandbox, start_date=since)
     sandbox.world.clock.advance(25 * HOUR)

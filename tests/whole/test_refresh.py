@@ -70,8 +70,8 @@ def test_a_killed_full_refresh_is_finished(sandbox: Sandbox, loaded: Loaded, aft
 
     def kill(entry: Entry) -> None:
         # What the loader has not confirmed yet, no runner can know of.
-        told = "Incremental state has been updated" in log.read_text()[before:]
-        if told and entry.number > begun + after and processes:
+        reported = "Incremental state has been updated" in log.read_text()[before:]
+        if reported and entry.number > begun + after and processes:
             os.killpg(processes.pop().pid, signal.SIGKILL)
 
     sandbox.before_request = kill
@@ -80,6 +80,6 @@ def test_a_killed_full_refresh_is_finished(sandbox: Sandbox, loaded: Loaded, aft
     sandbox.before_request = None
     run(loaded.folder, "--force")  # a killed run counts as under way for some minutes
     for stream in SELECT:
-        truth = expected(sandbox.world, stream)
-        wanted = with_all_columns(stream, truth.values(), TYPED[TARGET])
+        expected_rows = expected(sandbox.world, stream)
+        wanted = with_all_columns(stream, expected_rows.values(), TYPED[TARGET])
         assert loaded.duckdb_table(stream).rows.keys() == wanted.keys()

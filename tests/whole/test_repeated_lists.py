@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from harness.attempts import Attempt, Killed, Pipe
 from harness.expectations import expected, last_state, loaded, records_of
+from harness.run_attempts import Attempt, Killed, Pipe
 from harness.support import Row, Warehouse, config_for, read
 from sandbox import Fault, Sandbox
 
@@ -33,9 +33,9 @@ def targets(*runs: list[Row]) -> set[str]:
     return {row["target"] for row in loaded(*runs).tables[NPS].values()}
 
 
-def shown(sandbox: Sandbox) -> set[str]:
+def displayed(sandbox: Sandbox) -> set[str]:
     """The responses that the API gives where it does not know the parameter."""
-    rows = sandbox.world.truth(NPS).values()
+    rows = sandbox.world.expected_rows(NPS).values()
     return {row["id"] for row in rows if row["target"] == "accounts"}
 
 
@@ -47,7 +47,7 @@ def test_each_response_stays_in_the_first_list_and_it_is_told_once(
     first = run(sandbox, concurrency=concurrency)
     assert targets(first) == {"accounts"}
     ids = [row["id"] for row in records_of(first, NPS)]
-    assert sorted(ids) == sorted(shown(sandbox)), "and comes once"
+    assert sorted(ids) == sorted(displayed(sandbox)), "and comes once"
     assert caplog.text.count("records of target=accounts came again in target=organization") == 1
     sandbox.world.clock.advance(60)
     for key in ids[::4]:
@@ -75,7 +75,7 @@ def test_nor_does_a_killed_run_change_what_it_is_about(
     warehouse.load(run(sandbox, warehouse.state))
     table = warehouse.tables[NPS]
     assert {row["target"] for row in table.values()} == {"accounts"}
-    assert {key for (key,) in table} == shown(sandbox)
+    assert {key for (key,) in table} == displayed(sandbox)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -85,7 +85,7 @@ def test_nor_does_a_world_that_changes_meanwhile(start_sandbox: StartSandbox, se
 
     def change(_: Any) -> None:
         world.clock.advance(1)
-        key = random.choice(sorted(shown(sandbox)))
+        key = random.choice(sorted(displayed(sandbox)))
         world.update("npsResponses", key, feedback=f"{random.random()}")
 
     sandbox.before_request = change

@@ -14,11 +14,11 @@ from urllib.parse import quote
 
 import pytest
 
-from harness.attempts import Attempt, Killed, Pipe
+from harness.run_attempts import Attempt, Killed, Pipe
 from harness.support import Row, Warehouse, config_for, read, waits_pass_in_no_time, with_moments
 from sandbox import Clock, Fault, Sandbox, World, serve
-from tap_vitally.replication.instants import format_instant, parse_instant
-from tap_vitally.replication.place import Resume
+from tap_vitally.state.instants import format_instant, parse_instant
+from tap_vitally.state.stream_state import Resume
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -75,8 +75,8 @@ class Scene:
         return entry
 
     def differences(self) -> dict[str, list[Any]]:
-        truth = self.world.truth(self.stream)
-        spelled = {key: with_moments(row) for key, row in truth.items()}
+        expected_rows = self.world.expected_rows(self.stream)
+        spelled = {key: with_moments(row) for key, row in expected_rows.items()}
         return self.warehouse.differences(self.stream, spelled)
 
 
@@ -214,8 +214,8 @@ def test_a_cursor_that_is_refused_in_any_way_is_dropped(
     scene: Open, status: int, concurrency: int
 ) -> None:
     """It was kept for ever: the stream was skipped, or every run failed."""
-    place = {"signpost": format_instant(NOON), "cursor": "OLD", "sort_by": "createdAt"}
-    state = {"bookmarks": {"users": {"resume": place}}}
+    stream_state = {"signpost": format_instant(NOON), "cursor": "OLD", "sort_by": "createdAt"}
+    state = {"bookmarks": {"users": {"resume": stream_state}}}
     resumed = scene("users")
     resumed.sandbox.faults.append(Fault("status", "users?from=OLD", status=status))
     config = config_for(resumed.sandbox.url, concurrency=concurrency)

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from harness.attempts import Pipe
+from harness.run_attempts import Pipe
 from harness.support import (
     Result,
     Row,
@@ -52,7 +52,7 @@ def config(url: str, **settings: Any) -> Row:
     return config_for(url, **{"page_size": 3, **settings}) | {"api_key": CANARY}
 
 
-def told(text: str) -> list[str]:
+def reported(text: str) -> list[str]:
     """The beginnings of the key that a text holds: a part of it may be all of it to some."""
     return [form for form in FORMS if form[:12] in text]
 
@@ -60,11 +60,11 @@ def told(text: str) -> list[str]:
 def personal(world: World) -> set[str]:
     """What no log may hold: e-mail addresses, names, and what people wrote."""
     rows = [
-        *world.truth("users").values(),
-        *world.truth("admins").values(),
-        *world.truth("accounts").values(),
-        *world.truth("notes").values(),
-        *world.truth("messages").values(),
+        *world.expected_rows("users").values(),
+        *world.expected_rows("admins").values(),
+        *world.expected_rows("accounts").values(),
+        *world.expected_rows("notes").values(),
+        *world.expected_rows("messages").values(),
     ]
     texts = {row.get(name) for row in rows for name in ("email", "name", "note", "message")}
     return {text for text in texts if text and len(text) > 5}
@@ -148,7 +148,7 @@ def test_no_failure_tells(
     states = json.dumps([m for m in pipe.messages if m["type"] == "STATE"])
     log = caplog.text
     for text in (log, failure, states, captured.out, captured.err):
-        assert told(text) == []
+        assert reported(text) == []
     assert len(log) > 1000
     assert "\x1b" not in log
     assert "\0" not in log
@@ -160,14 +160,18 @@ def test_no_failure_tells(
 def test_nothing_tells_in_messages(sandbox: Sandbox) -> None:
     pipe = Pipe()
     read(config(sandbox.url), select=SELECT, collector=pipe)
-    assert told(json.dumps(pipe.messages, default=str)) == []
+    assert reported(json.dumps(pipe.messages, default=str)) == []
 
 
 def test_looking_people_up_tells_nothing_about_them(
     sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
-    emails = [row["email"] for row in sandbox.world.truth("users").values() if row["email"]][:2]
-    admins = [row["email"] for row in sandbox.world.truth("admins").values() if row["email"]][:1]
+    emails = [
+        row["email"] for row in sandbox.world.expected_rows("users").values() if row["email"]
+    ][:2]
+    admins = [
+        row["email"] for row in sandbox.world.expected_rows("admins").values() if row["email"]
+    ][:1]
     lookups = {"user_emails": [*emails, "nobody@example.com"], "admin_emails": admins}
     with caplog.at_level(logging.DEBUG):
         messages = read(config(sandbox.url, lookups=lookups), select=["users", "admins"])
@@ -178,7 +182,7 @@ def test_looking_people_up_tells_nothing_about_them(
 
 DEBUG = {"TAP_VITALLY_LOGLEVEL": "DEBUG"}
 BROKEN = """
-from tap_vitally.reading.shaping import Shaper
+from tap_vitally.sync.record_mapper import Shaper
 from tap_vitally.__main__ import main
 def broken(self, rows, context):
     raise RuntimeError("nobody foresaw this")
@@ -204,8 +208,8 @@ def outcomes(folder: Path, sandbox: Sandbox) -> Iterator[tuple[str, Result]]:
 def test_no_process_tells(sandbox: Sandbox, tmp_path: Path) -> None:
     codes = {}
     for name, result in outcomes(tmp_path, sandbox):
-        assert told(result.stdout) == [], name
-        assert told(result.stderr) == [], name
+        assert reported(result.stdout) == [], name
+        assert reported(result.stderr) == [], name
         assert [text for text in personal(sandbox.world) if text in result.stderr] == [], name
         codes[name] = result.returncode
         if name == "a run":
@@ -237,13 +241,15 @@ def test_complaints_about_settings_do_not_tell(name: str, caplog: pytest.LogCapt
     with caplog.at_level(logging.DEBUG), pytest.raises(Exception) as caught:  # noqa: PT011
         TapVitally(config=wrong)
     text = "".join(traceback.format_exception(caught.value))
-    assert told(text + repr(caught.value) + caplog.text) == []
+    assert reported(text + repr(caught.value) + caplog.text) == []
     assert "Validation" in type(caught.value).__name__
 
 
 def test_settings_do_not_show_the_key() -> None:
     tap = TapVitally(config=config("https://vitally.example"))
-    assert told(repr(tap.settings) + repr(tap.run) + repr(tap.run.api) + repr(vars(tap.run))) == []
+    assert (
+        reported(repr(tap.settings) + repr(tap.run) + repr(tap.run.api) + repr(vars(tap.run))) == []
+    )
 
 
 @contextmanager
@@ -272,8 +278,8 @@ def test_a_proxy_is_used_and_learns_nothing(monkeypatch: pytest.MonkeyPatch) -> 
         with pytest.raises(VitallyError, match="proxy") as caught:
             read(config("https://vitally.example"), select=["accounts"])
     assert heard.startswith(b"CONNECT vitally.example:443")
-    assert told(heard.decode()) == []
-    assert told("".join(traceback.format_exception(caught.value))) == []
+    assert reported(heard.decode()) == []
+    assert reported("".join(traceback.format_exception(caught.value))) == []
     assert "HTTPS_PROXY" in str(caught.value)
 
 

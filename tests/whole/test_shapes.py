@@ -90,10 +90,10 @@ def test_a_time_of_day_in_a_day_is_cut_and_counted(caplog: pytest.LogCaptureFixt
     assert runs["meetings"]["cutToDay"] == 0
     assert not [line for line in caplog.messages if "made null" in line]
     assert all(row["waitedSeconds"] is not None for row in runs.values())
-    told = [line for line in caplog.messages if "dueDate" in line]
-    assert len(told) == 2
-    assert "cut to the day" in told[0]
-    assert "typed too narrowly" in told[1]
+    reported = [line for line in caplog.messages if "dueDate" in line]
+    assert len(reported) == 2
+    assert "cut to the day" in reported[0]
+    assert "typed too narrowly" in reported[1]
 
 
 def test_a_column_of_days_with_few_times_of_day_is_not_called_narrow(
@@ -219,10 +219,10 @@ def days(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 def test_a_new_property_does_not_stop_a_csv_file(days: Any) -> None:
     _, truths, csv_rows = days
-    for truth, rows in zip(truths, csv_rows, strict=True):
-        assert [list(row) for row in rows] == [list(truth[0])] * len(truth)
-        assert [row["id"] for row in rows] == [row["id"] for row in truth]
-        held = [row["additionalProperties"] for row in truth]
+    for expected_rows, rows in zip(truths, csv_rows, strict=True):
+        assert [list(row) for row in rows] == [list(expected_rows[0])] * len(expected_rows)
+        assert [row["id"] for row in rows] == [row["id"] for row in expected_rows]
+        held = [row["additionalProperties"] for row in expected_rows]
         assert [row["additionalProperties"] for row in rows] == [str(v or "") for v in held]
     assert any(row["additionalProperties"] for row in csv_rows[1])
     assert not any(row["additionalProperties"] for row in csv_rows[0] + csv_rows[2])
@@ -230,7 +230,9 @@ def test_a_new_property_does_not_stop_a_csv_file(days: Any) -> None:
 
 def test_a_new_property_arrives_in_every_database(days: Any) -> None:
     into, truths, _ = days
-    latest = {row["id"]: row["additionalProperties"] for truth in truths for row in truth}
+    latest = {
+        row["id"]: row["additionalProperties"] for expected_rows in truths for row in expected_rows
+    }
     assert {"newOne": NEW} in latest.values()
     assert {
         key[0]: row["additionalProperties"] for key, row in into.jsonl("notes").items()

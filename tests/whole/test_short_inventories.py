@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from harness.attempts import Attempt, Killed, Pipe
 from harness.expectations import last_state, records_of
+from harness.run_attempts import Attempt, Killed, Pipe
 from harness.support import Row, config_for, read
 from sandbox import Fault, Sandbox
 

@@ -141,7 +141,7 @@ def test_transcripts_are_asked_for_by_meeting_where_they_have_no_list(
 ) -> None:
     sandbox = start_sandbox(accounts=40)
     world, stream = sandbox.world, "meeting_transcripts"
-    recorded = {row["meetingId"] for row in world.truth(stream).values()}
+    recorded = {row["meetingId"] for row in world.expected_rows(stream).values()}
     silent = [meeting for meeting in world.ids("meetings") if meeting not in recorded]
     assert {int(meeting[-4:], 16) % 5 for meeting in silent} == set(range(5)), (
         "all ways to say that there is none: 404, 204, nothing, null and {}"
@@ -266,7 +266,7 @@ def test_a_list_that_was_never_read_stays_unread_when_all_are_refused(sandbox: S
         sandbox.faults.extend(Fault("status", path, status=403) for path in refused)
         messages = read(config_for(sandbox.url), select=["notes"], state=warehouse.state)
         warehouse.load(messages)
-    assert warehouse.differences("notes", sandbox.world.truth("notes")) == {}
+    assert warehouse.differences("notes", sandbox.world.expected_rows("notes")) == {}
 
 
 @pytest.mark.parametrize("status", [402, 405, 410, 451])
@@ -275,7 +275,7 @@ def test_a_resource_that_is_not_offered_is_skipped(sandbox: Sandbox, status: int
     warehouse = Warehouse()
     warehouse.load(read(config_for(sandbox.url), select=["notes", "projects", "users"]))
     for name in ("notes", "users"):
-        assert warehouse.differences(name, sandbox.world.truth(name)) == {}
+        assert warehouse.differences(name, sandbox.world.expected_rows(name)) == {}
     assert warehouse.tables["projects"] == {}
 
 
@@ -296,7 +296,7 @@ def test_the_list_of_admins_may_be_anything(sandbox: Sandbox, fault: Fault, foun
     with waits_pass_in_no_time():
         warehouse.load(read(config_for(sandbox.url), select=["admins", "notes"]))
     assert len(warehouse.tables["admins"]) == found
-    assert warehouse.differences("notes", sandbox.world.truth("notes")) == {}
+    assert warehouse.differences("notes", sandbox.world.expected_rows("notes")) == {}
 
 
 def test_an_id_that_would_lead_elsewhere_is_skipped(sandbox: Sandbox) -> None:

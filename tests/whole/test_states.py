@@ -12,7 +12,7 @@ import pytest
 
 from harness.support import config_for, read
 from sandbox import Clock, World, serve
-from tap_vitally.replication.instants import parse_instant
+from tap_vitally.state.instants import parse_instant
 
 A_DAY_LATER = datetime(2026, 11, 26, 18, tzinfo=UTC)
 STATES = Path(__file__).parent / "states"

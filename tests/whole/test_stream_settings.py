@@ -64,7 +64,8 @@ CHURNED = {"active": (False,), "churned": (True,), "activeOrChurned": (False, Tr
 def test_account_status(stream: str, status: str) -> None:
     with frozen(accounts=12) as sandbox:
         churned = {
-            key: bool(row["churnedAt"]) for (key,), row in sandbox.world.truth("accounts").items()
+            key: bool(row["churnedAt"])
+            for (key,), row in sandbox.world.expected_rows("accounts").items()
         }
         table = expected(sandbox.world, stream)
         wanted = {key: row for key, row in table.items() if churned[key[0]] in CHURNED[status]}

@@ -20,7 +20,7 @@ from harness.postgres import postgres_in
 from harness.programs import program
 from harness.support import ROOT, config_for, run_tap
 from sandbox import Clock, Entry, World, serve
-from sandbox.pools import ODD_TEXTS
+from sandbox.fake_values import ODD_TEXTS
 from tests.whole.lists import WHOLE
 from tests.whole.loaders import (
     DATABASES,
@@ -53,7 +53,7 @@ def by_default() -> list[str]:
 class Run:
     """One run of Meltano: what was to be loaded, what was, and what was asked for it."""
 
-    truth: Tables
+    expected_rows: Tables
     tables: dict[str, Tables]
     requests: list[Entry]
 
@@ -84,8 +84,10 @@ def runs(loaded: Loaded) -> list[Run]:
                 check=False,
             )
             assert done.returncode == 0, done.stdout + done.stderr
-            truth = {stream: expected(world, stream) for stream in by_default()}
-            results.append(Run(truth, loaded.snapshot(truth), list(sandbox.requests)))
+            expected_rows = {stream: expected(world, stream) for stream in by_default()}
+            results.append(
+                Run(expected_rows, loaded.snapshot(expected_rows), list(sandbox.requests))
+            )
             sandbox.requests.clear()
             world.clock.advance(7200)
             world.live_a_day()
@@ -100,7 +102,7 @@ each_stream = pytest.mark.parametrize("stream", by_default())
 @each_stream
 def test_jsonl(stream: str, number: int, runs: list[Run]) -> None:
     run = runs[number]
-    assert run.tables["target-jsonl"][stream] == run.truth[stream]
+    assert run.tables["target-jsonl"][stream] == run.expected_rows[stream]
 
 
 @each_run
@@ -108,7 +110,7 @@ def test_jsonl(stream: str, number: int, runs: list[Run]) -> None:
 @pytest.mark.parametrize("target", DATABASES)
 def test_databases(target: str, stream: str, number: int, runs: list[Run]) -> None:
     run = runs[number]
-    wanted = with_all_columns(stream, run.truth[stream].values(), TYPED[target])
+    wanted = with_all_columns(stream, run.expected_rows[stream].values(), TYPED[target])
     assert run.tables[target][stream] == wanted
 
 
@@ -117,15 +119,15 @@ def test_databases(target: str, stream: str, number: int, runs: list[Run]) -> No
 def test_csv(stream: str, number: int, runs: list[Run]) -> None:
     run = runs[number]
     assert run.tables["target-csv"][stream] == with_all_columns(
-        stream, run.truth[stream].values(), in_csv
+        stream, run.expected_rows[stream].values(), in_csv
     )
 
 
 @each_stream
 def test_there_is_something_to_load(stream: str, runs: list[Run]) -> None:
-    assert runs[0].truth[stream]
+    assert runs[0].expected_rows[stream]
     if stream not in {"custom_fields", "custom_object_fields", "survey_questions"}:
-        assert runs[1].truth[stream] != runs[0].truth[stream]
+        assert runs[1].expected_rows[stream] != runs[0].expected_rows[stream]
 
 
 @pytest.mark.parametrize("odd", ODD_TEXTS, ids=ascii)
@@ -151,7 +153,7 @@ def test_second_run_is_incremental(runs: list[Run]) -> None:
 
 def test_numbers_keep_every_digit(runs: list[Run], loaded: Loaded) -> None:
     (user, *_) = [
-        key for key, row in runs[0].truth["users"].items() if "usage_mrr" in row["traits"]
+        key for key, row in runs[0].expected_rows["users"].items() if "usage_mrr" in row["traits"]
     ]
     for target in ("target-jsonl", "target-duckdb", "target-postgres"):
         traits = runs[0].tables[target]["users"][user]["traits"]
@@ -192,7 +194,7 @@ def everything(loaded: Loaded, tmp_path_factory: pytest.TempPathFactory) -> Tabl
             inventory_resources=["accounts", "notes"],
         )
         run = run_tap(folder, config)
-        truth = all_expected(world)
+        expected_rows = all_expected(world)
     assert run.returncode == 0, run.stderr
     for target in DATABASES:
         path = folder / f"{target}.json"
@@ -206,8 +208,8 @@ def everything(loaded: Loaded, tmp_path_factory: pytest.TempPathFactory) -> Tabl
         )
         assert done.returncode == 0, done.stderr
     for stream in ("inventory", "inventory_runs", "vitally_sync_runs"):
-        truth[stream] = keyed(stream, run.records(stream))
-    return truth
+        expected_rows[stream] = keyed(stream, run.records(stream))
+    return expected_rows
 
 
 @pytest.mark.parametrize("target", DATABASES)

@@ -121,11 +121,11 @@ def test_rows_hold_their_traits_twice(sandbox: Sandbox, tmp_path: Path) -> None:
     done = run(tmp_path, config, catalog(["accounts", "notes", "account_tasks"], config))
     for stream in ("accounts", "notes", "account_tasks"):
         rows = done.records(stream)
-        truth = expected(sandbox.world, stream)
-        assert len(rows) == len(truth)
+        expected_rows = expected(sandbox.world, stream)
+        assert len(rows) == len(expected_rows)
         for row in rows:
             key = (row["parentAccountId"],) if "parentAccountId" in row else ()
-            traits = truth[*key, row["id"]]["traits"]
+            traits = expected_rows[*key, row["id"]]["traits"]
             assert row["traits"] == traits
             for name, path in OWN.items():
                 assert row[name] == traits.get(path)
@@ -142,8 +142,12 @@ def test_a_value_that_does_not_fit_is_counted_apart_and_fails_no_run(
     lost = sum(plan is not None for plan in held)
     assert lost
     assert {row["trait_plan"] for row in rows} == {None}
-    (told,) = [r for r in done.records("vitally_sync_runs") if r["stream"] == "accounts"]
-    assert (told["madeNullTraits"], told["madeNull"], told["madeNullProperties"]) == (lost, 0, {})
+    (reported,) = [r for r in done.records("vitally_sync_runs") if r["stream"] == "accounts"]
+    assert (reported["madeNullTraits"], reported["madeNull"], reported["madeNullProperties"]) == (
+        lost,
+        0,
+        {},
+    )
     assert len(warnings(done, "trait_plan")) == 1
     assert f"made null in accounts: trait_plan, {lost} values, which traits keeps" in done.stderr
 
@@ -197,8 +201,10 @@ def test_models_that_are_refused_have_none_and_the_log_says_so(
 ) -> None:
     sandbox.refuse("customFields")
     assert not any(columns(config_of(sandbox)).values())
-    told = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
-    assert sorted(line.partition(":")[0] for line in told) == [
+    reported = [
+        record.getMessage() for record in caplog.records if record.levelno == logging.WARNING
+    ]
+    assert sorted(line.partition(":")[0] for line in reported) == [
         f"No trait columns for {model}" for model in sorted(MODELS)
     ]
 
@@ -211,8 +217,8 @@ def test_discovery_without_the_api_leaves_the_streams_that_all_have(
     found = columns(config)
     assert set(found) == {stream.name for stream in STREAMS}
     assert not any(found.values())
-    (told,) = [record for record in caplog.records if record.levelno >= logging.WARNING]
-    assert "at http://127.0.0.1:9" in told.getMessage()
+    (reported,) = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert "at http://127.0.0.1:9" in reported.getMessage()
 
 
 def test_nothing_is_asked_without_the_setting(sandbox: Sandbox) -> None:
@@ -234,9 +240,9 @@ def loaded_types(warehouse: Warehouse, result: Result) -> dict[str, tuple[Any, .
 def test_databases_get_typed_columns(sandbox: Sandbox, tmp_path: Path) -> None:
     config = config_of(sandbox)
     done = run(tmp_path, config, catalog(["accounts"], config))
-    truth = expected(sandbox.world, "accounts")
+    expected_rows = expected(sandbox.world, "accounts")
     wanted = {}
-    for (account,), row in truth.items():
+    for (account,), row in expected_rows.items():
         held = row["traits"]
         renewal = held.get("sfdc.Renew_Date__c")
         wanted[account] = (
@@ -252,6 +258,6 @@ def test_databases_get_typed_columns(sandbox: Sandbox, tmp_path: Path) -> None:
         ):
             found = loaded_types(warehouse, done)
             assert {
-                account: (beta, count and Decimal(count), renewal and str(renewal), step)
-                for account, (beta, count, renewal, step) in found.items()
+                account: (beta, count and Decimal(count), renewal and str(renewal), raw_page)
+                for account, (beta, count, renewal, raw_page) in found.items()
             } == wanted

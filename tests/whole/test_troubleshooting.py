@@ -14,7 +14,7 @@ import pytest
 from harness.support import ROOT, command, config_for
 from sandbox import Fault, World, serve
 from tap_vitally.tap import TapVitally
-from tests.whole.troubles import TROUBLES, Stage, mistaken
+from tests.whole.failure_cases import FAILURE_CASES, Stage, mistaken
 from vitally_api import Policy
 
 VARIABLE = "…"
@@ -38,7 +38,7 @@ SAME_LISTS = Fault("param_ignored", "npsResponses", param="target")
 SHORT_LIST = Fault("cut_list", "accounts", rows=1, after=1)
 LONGER_BEFORE = {"bookmarks": {"inventory_runs": {"counts": {"accounts": 12}}}}
 
-TROUBLES |= {
+FAILURE_CASES |= {
     "lists that are the same": lambda stage: stage.answered(SAME_LISTS, select=("nps_responses",)),
     "a list of ids that is short": lambda stage: stage.answered(
         SHORT_LIST,
@@ -73,7 +73,7 @@ class Kept(logging.Handler):
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
+def reported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
     """What is said in a trouble, which is made only once."""
     kept = Kept()
     logger = logging.getLogger()
@@ -81,7 +81,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
         patch.setattr(TapVitally, "policy", Policy(patience=0))
         stage = Stage(sandbox, tmp_path_factory.mktemp("stage"), patch, kept.records)
         logger.addHandler(kept)
-        yield cache(lambda name: TROUBLES[name](stage))
+        yield cache(lambda name: FAILURE_CASES[name](stage))
         logger.removeHandler(kept)
 
 
@@ -91,14 +91,14 @@ def matches(pattern: str, message: str) -> bool:
     return re.fullmatch(".+?".join(parts), message, re.DOTALL) is not None
 
 
-@pytest.mark.parametrize("name", TROUBLES)
-def test_what_is_said_is_described_once(name: str, told: Told) -> None:
-    messages = told(name)
+@pytest.mark.parametrize("name", FAILURE_CASES)
+def test_what_is_said_is_described_once(name: str, reported: Told) -> None:
+    messages = reported(name)
     assert messages
     for message in messages:
         assert len([pattern for pattern in DESCRIBED if matches(pattern, message)]) == 1, message
 
 
 @pytest.mark.parametrize("pattern", DESCRIBED)
-def test_what_is_described_is_said(pattern: str, told: Told) -> None:
-    assert any(matches(pattern, message) for name in TROUBLES for message in told(name))
+def test_what_is_described_is_said(pattern: str, reported: Told) -> None:
+    assert any(matches(pattern, message) for name in FAILURE_CASES for message in reported(name))

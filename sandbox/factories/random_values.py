@@ -1,0 +1,154 @@
+"""What all makers draw from: chance, pools of names, and the rows that there are."""
+
+# ruff: noqa: PLR2004 - the odds of made-up data need no names
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from random import Random
+from typing import NamedTuple, TypeVar
+
+from sandbox.fake_values import fake_values, new_id
+from sandbox.rows import Rows
+from sandbox.table import Links, Row
+
+T = TypeVar("T")
+
+
+class Moments(NamedTuple):
+    """When a row was created and when it was last updated; the latter may be unknown."""
+
+    created: str
+    updated: str | None
+
+
+class Made(NamedTuple):
+    """A new row, with the links that cannot be read off the row itself."""
+
+    row: Row
+    links: Links = ()
+
+
+class RandomValues:
+    """Chance, always the same for a seed, and what the rows have in common."""
+
+    def __init__(self, rows: Rows, seed: int) -> None:
+        self.rows = rows
+        """What new rows refer to; they are not put there, only looked up."""
+        self.random = Random(f"{seed}:changes")
+        self.fake_values = fake_values(seed)
+        self.moments = Moments("", None)
+        """Those of the row that is being made."""
+
+    def stamps(self) -> Row:
+        """Give a row its id and its moments."""
+        return {
+            "id": new_id(self.random),
+            "createdAt": self.moments.created,
+            "updatedAt": self.moments.updated,
+        }
+
+    def maybe(self, value: T, share: float = 0.5) -> T | None:
+        """Give a value with a probability, or else None."""
+        return value if self.random.random() < share else None
+
+    def past(self, share: float = 0.5) -> str | None:
+        """A moment in the row's own time, or null."""
+        return self.maybe(self.moments.updated or self.moments.created, share)
+
+    def future(self, share: float = 0.5) -> str | None:
+        """Give a moment to come, or null."""
+        return self.maybe(f"{self.random.randrange(2027, 2030)}-01-01T00:00:00.000Z", share)
+
+    def day(self, share: float = 0.5) -> str | None:
+        """Give the day of the row's creation, or null."""
+        return self.maybe(self.moments.created[:10], share)
+
+    def archived(self, serial: int) -> str | None:
+        """When a row was deleted in the app: one in six was (API notes: ``archivedAt``)."""
+        return (self.moments.updated or self.moments.created) if serial % 6 == 5 else None
+
+    def any(self, resource: str) -> str | None:
+        """The id of some row of a resource, or None if there is none."""
+        ids = self.rows.tables[resource].ids
+        return self.random.choice(ids) if ids else None
+
+    def owner(self, given: Row, field: str, resource: str) -> str:
+        """The id of what a row cannot be without."""
+        owner: str | None = given.pop(field, None) or self.any(resource)
+        if owner is None:
+            msg = f"there are no {resource} that it could belong to"
+            raise ValueError(msg)
+        return owner
+
+    def phrase(self) -> str:
+        """Draw a few words."""
+        return self.random.choice(self.fake_values.phrases)
+
+    def html(self) -> str:
+        """Draw some HTML."""
+        return (
+            f"<p>{self.phrase()} &amp; <b>{self.phrase()}</b></p>"
+            f'<ul><li>{self.phrase()}</li></ul><a href="https://www.example.com/?a=1&amp;b=2">…</a>'
+        )
+
+    def traits(self) -> Row:
+        """Draw traits."""
+        return self.random.choice(self.fake_values.traits)
+
+    def external_id(self, prefix: str, serial: int) -> str | None:
+        """Mostly plain, but empty, null, or with a slash, a space and an accent now and then."""
+        match serial % 23:
+            case 7:
+                return ""
+            case 11:
+                return f"{prefix}/{serial} é"
+            case 13:
+                return None
+            case _:
+                return f"{prefix}-{serial}"
+
+    def person(self, serial: int, domain: str) -> tuple[str, str]:
+        """A name and an address that belong to nobody."""
+        first = self.random.choice(self.fake_values.first_names)
+        last = self.random.choice(self.fake_values.last_names)
+        name = f"{first} {last}" if serial % 19 else f"{first} “Łucja” {last} 🙂"
+        return name, f"{first}.{last}+{serial}@{domain}".lower()
+
+    def source(self) -> str | None:
+        """Draw the integration a row came from, mostly none."""
+        return self.random.choice((None, None, "hubspot", "salesforce", "zapier"))
+
+    def parent(self, serial: int, given: Row) -> Row:
+        """Choose what a note, task or project hangs on: an account or else an organization."""
+        if "accountId" in given or "organizationId" in given:
+            account, organization = given.pop("accountId", None), given.pop("organizationId", None)
+        elif serial % 4 == 1:
+            account, organization = None, self.any("organizations")
+        else:
+            account, organization = self.any("accounts"), None
+        return self.rows.linked("notes", {"accountId": account, "organizationId": organization})
+
+    def company_people(self, given: Row) -> tuple[list[str], Row]:
+        """Choose people of one company, and the accounts and organizations they stand for."""
+        users = given.pop("userIds", None)
+        if users is None:
+            someone = self.any("users")
+            users = [someone] if someone else []
+        accounts = given.pop("accountIds", None)
+        organizations = given.pop("organizationIds", None)
+        rows = [self.rows.tables["users"].rows[user] for user in users]
+        if accounts is None:
+            accounts = unique(row["id"] for user in rows for row in user["accounts"])
+        if organizations is None:
+            organizations = unique(row["id"] for user in rows for row in user["organizations"])
+        return users, {"accountIds": accounts, "organizationIds": organizations}
+
+
+Make = Callable[[RandomValues, int, Row], Made]
+"""Makes a row with a serial number; the fields that are given are not left to chance."""
+
+
+def unique(ids: Iterable[str]) -> list[str]:
+    """Leave out what is there already."""
+    return list(dict.fromkeys(ids))

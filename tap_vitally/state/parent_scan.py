@@ -1,0 +1,247 @@
+"""A walk over parents: which are done, whether their order holds, from when to read each, where to go on.
+
+A stream below others reads the lists of one parent after the other, newest parent first. How far it
+has come is told by one moment: every parent after it, up to the signpost, is done. That stays true
+only as long as the parents come in that order, which is checked from one to the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from tap_vitally.state.instants import LATEST, parse_instant
+from tap_vitally.state.passes import SortKey
+from tap_vitally.state.stream_state import Resume, StreamState
+from tap_vitally.state.watermarks import ChangeFilter
+
+MOST_SKIPPED = 100
+"""Parents that could not be read, and are remembered for the next run, before it is no accident."""
+MAY_RETURN = ("status=active", "status=churned")
+"""Filters by which a parent is left out in one run and is back in the next."""
+
+
+@dataclass(frozen=True)
+class Parent:
+    """A record whose own records a child stream reads.
+
+    ``updated_at`` is spelled as the API does; ``organizations`` are those it names, None if
+    it does not say; ``content`` is a digest of it; ``record`` is the record itself, where it is to be
+    completed.
+    """
+
+    id: str
+    created_at: datetime | None = None
+    updated_at: str | None = None
+    organizations: tuple[str, ...] | None = ()
+    content: str = ""
+    record: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    def moment(self, order: SortKey | None) -> datetime | None:
+        """Find what an order goes by."""
+        return parse_instant(self.updated_at) if order == "updatedAt" else self.created_at
+
+
+def newest_first(parents: Iterable[Parent], order: SortKey | None) -> list[Parent]:
+    """Mend the order of a page: how far a walk has come is told by the last parent done."""
+    if order is None:
+        return list(parents)
+    return sorted(parents, key=lambda parent: parent.moment(order) or LATEST, reverse=True)
+
+
+@dataclass(frozen=True)
+class ParentScan:
+    """How the parents of a stream are walked in one run.
+
+    ``order`` is the order in which they come, None if there is none to rely on. ``labels`` are the
+    lists of each parent, ``parent_filter`` says which parents there are, where the settings choose:
+    ``("status=active",)``. ``only_changed`` is for a stream whose records change only when their
+    parent does. ``start`` is where the pass starts, ``start_date`` the operator's limit.
+    """
+
+    order: SortKey | None
+    labels: tuple[str, ...]
+    parent_filter: tuple[str, ...] = ()
+    only_changed: bool = False
+    start: datetime | None = None
+    start_date: datetime | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """What is read of which parents: the settings may change it from run to run."""
+        return ",".join(filter(None, [*self.labels, *self.parent_filter]))
+
+    @property
+    def may_return(self) -> bool:
+        """Whether a parent may have been left out before, and be back now that it changed."""
+        return len(self.parent_filter) == 1 and self.parent_filter[0] in MAY_RETURN
+
+    def can_go_on(self, resume: Resume) -> bool:
+        """Whether an interrupted walk went the way this one would."""
+        return (
+            resume.parents_after is not None
+            and resume.sort_by == self.order
+            and self.order is not None
+            and resume.context == self.fingerprint
+        )
+
+    def is_done(self, parent: Parent, stream_state: StreamState) -> bool:
+        """Whether an interrupted run had read all of a parent, and nothing it had not seen is there."""
+        resume, moment = stream_state.resume, parent.moment(self.order)
+        if resume is None or resume.parents_after is None or moment is None:
+            return False
+        if (
+            parent.id in stream_state.to_retry
+            or not resume.parents_after < moment < resume.signpost
+        ):
+            return False
+        changed = parse_instant(parent.updated_at)
+        return not self.only_changed or (changed is not None and changed < resume.signpost)
+
+    def remaining(
+        self, parents: Iterable[Parent], stream_state: StreamState, done: list[Parent]
+    ) -> Iterator[Parent]:
+        """Leave out the parents that an interrupted run had done, and add them to ``done``.
+
+        All are yielded if they turn out not to be in order.
+        """
+        order_check = OrderCheck()
+        for parent in parents:
+            order_check.check(parent.moment(self.order))
+            if order_check.in_order and self.is_done(parent, stream_state):
+                done.append(parent)
+            else:
+                yield parent
+        if not order_check.in_order:
+            yield from done
+            done.clear()
+
+    def start_for(
+        self, parent: Parent, stream_state: StreamState, start: datetime | None
+    ) -> datetime | None:
+        """Decide from which moment on the records of a parent are wanted; None for all of them.
+
+        ``start`` is where its list would start anyway. A parent that this stream has not read
+        before may have records older than the bookmark: one that is new, could not be read, or was
+        left out by the settings until now.
+        """
+        if start is None or stream_state.bookmark is None:
+            return start
+        changed = parse_instant(parent.updated_at)
+        appeared = parent.created_at is None or parent.created_at >= start
+        returned = self.may_return and (changed is None or changed >= start)
+        widened = not set(self.parent_filter).issubset(stream_state.contexts or self.parent_filter)
+        if appeared or returned or widened or parent.id in stream_state.to_retry:
+            return self.start_date
+        return start
+
+    def resume_after(self, parent: Parent | None, stream_state: StreamState) -> Resume | None:
+        """Say where a run goes on that has everything up to and with this parent; None if nowhere."""
+        moment = parent.moment(self.order) if parent and self.order else None
+        if moment is None or stream_state.signpost is None:
+            return None
+        return Resume(
+            stream_state.signpost,
+            stream_state.newest,
+            self.fingerprint,
+            sort_by=self.order,
+            parents_after=moment,
+            start=self.start,
+        )
+
+
+Reason = Literal["new", "named", "organization named", "changed", "retry", "returned", "full walk"]
+"""Why a parent is walked; the same words stand in the summary."""
+ALL_LISTS = ""
+"""The label that stands for all lists of a parent."""
+
+
+@dataclass
+class ChangedParentIds:
+    """Whom the changed rows of a list point at: parents, and organizations for the parents of theirs.
+
+    Each is told with the lists that the row may be in, by their labels. ``everybody`` says that
+    nobody can be left out.
+    """
+
+    parents: dict[str, set[str]] = field(default_factory=dict)
+    organizations: dict[str, set[str]] = field(default_factory=dict)
+    everybody: bool = False
+
+    def to(self, label: str, parents: Iterable[str], organizations: Iterable[str] = ()) -> None:
+        """Point at those that a row of a list names."""
+        for named, ids in ((self.parents, parents), (self.organizations, organizations)):
+            for identity in ids:
+                named.setdefault(identity, set()).add(label)
+
+    def lists_of(self, parent: Parent) -> tuple[Reason, set[str]] | None:
+        """Find which lists of a parent are pointed at, and why; None if nothing points at it."""
+        labels = set(self.parents.get(parent.id, ()))
+        reason: Reason = "named" if labels else "organization named"
+        own = self.organizations if parent.organizations is None else parent.organizations
+        for organization in own:
+            labels |= self.organizations.get(organization, set())
+        return (reason, labels) if labels else None
+
+
+def parents_to_read(
+    parents: Iterable[Parent],
+    change_filter: ChangeFilter,
+    changed_ids: ChangedParentIds,
+    scan: ParentScan,
+    stream_state: StreamState,
+) -> Iterator[tuple[Parent, Reason, set[str]]]:
+    """Find the parents to walk between two walks of all, why, and which of their lists.
+
+    All parents pass by; ``watch`` tells which of them changed.
+    """
+    since = change_filter.since
+    for parent in parents:
+        changed_at = parse_instant(parent.updated_at)
+        changed = change_filter.has_changed(parent.id, changed_at, parent.content)
+        created = parent.created_at
+        own: Reason | None = None
+        if parent.id in stream_state.to_retry:
+            own = "retry"
+        elif changed and created and (since is None or created >= since):
+            own = "new"
+        elif changed and (changed_at or scan.may_return):
+            own = "returned" if scan.may_return else "changed"
+        if own:
+            yield parent, own, {ALL_LISTS}
+        elif found := changed_ids.lists_of(parent):
+            yield parent, *found
+
+
+class OrderCheck:
+    """Watches whether moments come newest first; those that are missing prove nothing."""
+
+    def __init__(self) -> None:
+        self.in_order = True
+        self._last: datetime | None = None
+
+    def check(self, moment: datetime | None) -> bool:
+        """Take in the next moment; return whether it is the first that breaks the order."""
+        breaks = bool(self._last and moment and moment > self._last)
+        self._last = moment or self._last
+        first = breaks and self.in_order
+        self.in_order = self.in_order and not breaks
+        return first
+
+
+def to_remember(
+    skipped: Sequence[str], identity: str, *, gone: bool, retried: bool
+) -> list[str] | None:
+    """Decide which unread parents the next run reads in full, now that one more was not read.
+
+    A parent that is ``gone`` and was so when it was ``retried`` is given up. None is returned where
+    there are too many to remember, which is no accident; of those that are gone, the rest is given
+    up.
+    """
+    if identity in skipped or (gone and retried):
+        return list(skipped)
+    if len(skipped) < MOST_SKIPPED:
+        return [*skipped, identity]
+    return list(skipped) if gone else None

@@ -1,0 +1,249 @@
+"""A stream's place in STATE: where this run starts from, and what it may remember.
+
+An entry under ``bookmarks`` holds ``replication_key`` and ``replication_key_value``, the bookmark;
+``host`` and ``workspace``, what it was written for; ``contexts``, the lists it stands for, where a
+stream has several; ``wholeReadAt``, when the last read of all its records began; ``skipped``, the
+parents that could not be read and are tried again; ``walk``, what the walks of parents left;
+``counts``, how many ids the lists of an inventory had; and, only while a pass is unfinished,
+``resume``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from tap_vitally.state.instants import format_instant, latest, moment_of, parse_instant
+from tap_vitally.state.passes import FIRST_PASS, SORT_KEYS, Pass, SortKey, next_bookmark
+from tap_vitally.state.watermarks import ScanHistory
+
+
+@dataclass(frozen=True)
+class Resume:
+    """Where an interrupted pass goes on, as STATE carries it under ``resume``.
+
+    ``signpost`` is the server's clock when the pass began, in the run that began it; ``newest`` the
+    latest change delivered in it. ``context`` is the list it was in, a label such as
+    ``archived=true``, empty for a single list; ``cursor`` the one after the last page delivered
+    whole; ``sort_by`` the order that it is bound to. For child streams, ``context`` is all lists of
+    each parent and which parents are walked, and parents created (or changed, by ``sort_by``) after
+    ``parents_after`` are done. ``start`` is from when on the pass wants records, null for all of
+    them: the next run must not want less, whatever bookmark a runner puts beside it;
+    ``tells_start`` is False for what an earlier version wrote, which did not say.
+    """
+
+    signpost: datetime
+    newest: datetime | None = None
+    context: str = ""
+    cursor: str | None = None
+    sort_by: SortKey | None = None
+    parents_after: datetime | None = None
+    start: datetime | None = None
+    knows_start: bool = True
+
+    def to_state(self) -> dict[str, str | None]:
+        """Write it as a small, readable object.
+
+        What is not set is null and not left out: a runner may merge this into an older one, of
+        which nothing must be left.
+        """
+        return {
+            "signpost": format_instant(self.signpost),
+            "newest": _written(self.newest),
+            "context": self.context,
+            "cursor": self.cursor,
+            "sort_by": self.sort_by,
+            "parents_after": _written(self.parents_after),
+            "start": _written(self.start),
+        }
+
+    @classmethod
+    def from_state(cls, state: Any) -> Resume | None:
+        """Read what any version of the tap wrote; None where it is missing or of no use."""
+        if not isinstance(state, Mapping):
+            return None
+        signpost = parse_instant(state.get("signpost"))
+        if signpost is None:
+            return None
+        cursor, sort_by = state.get("cursor"), state.get("sort_by")
+        return cls(
+            signpost=signpost,
+            newest=parse_instant(state.get("newest")),
+            context=str(state.get("context") or ""),
+            cursor=cursor if isinstance(cursor, str) else None,
+            sort_by=next((key for key in SORT_KEYS if key == sort_by), None),
+            parents_after=parse_instant(state.get("parents_after")),
+            start=parse_instant(state.get("start")),
+            knows_start="start" in state,
+        )
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether anything of the pass had been delivered."""
+        return bool(self.newest or self.cursor or self.parents_after)
+
+    def finishing(self, plan: Pass, start_date: datetime | None, *, by_parent: bool) -> Pass:
+        """Make of a run's plan one that also finishes this pass.
+
+        A runner may put the place of a pass from the beginning beside an old bookmark: then what
+        lies before the bookmark has not been delivered either. An earlier version of the tap did
+        not tell where the pass began. Of a list, the order does; a walk of parents has the same
+        order always.
+        """
+        start = self.start
+        if not self.knows_start:
+            later = self.sort_by == "updatedAt"
+            start = start_date or (plan.start if later and not by_parent else None)
+        if plan.start is None or start is None:
+            return FIRST_PASS
+        return replace(plan, start=min(plan.start, start))
+
+
+def _written(moment: datetime | None) -> str | None:
+    return format_instant(moment) if moment else None
+
+
+def accounts_in(state: Mapping[str, Any]) -> list[str] | None:
+    """Return the ids of the accounts that an entry was written for; None if it does not say."""
+    workspace = state.get("workspace")
+    accounts = workspace.get("accounts") if isinstance(workspace, Mapping) else None
+    if not isinstance(accounts, list):
+        return None
+    return [each for each in accounts if isinstance(each, str) and each]
+
+
+def reason_to_discard(
+    state: Mapping[str, Any],
+    signpost: datetime | None,
+    services: str | None,
+    recognized: Callable[[list[str] | None], bool] = lambda _: True,
+) -> str:
+    """Return why nothing can be built on an entry; empty if something can.
+
+    ``recognized`` tells whether the accounts that it was written for are those of this workspace.
+    A bookmark is never later than the server's clock was. One that is later now would keep back
+    every change until that moment has come: it was written by hand, or by a server whose clock was
+    wrong, and then nobody knows what else it left out.
+    """
+    written_for = state.get("host")
+    other_host = services and isinstance(written_for, str) and written_for != services
+    if other_host or not recognized(accounts_in(state)):
+        return "it was written for another workspace"
+    resume = Resume.from_state(state.get("resume"))
+    scanned = ScanHistory.from_state(state.get("walk"))
+    reported = state.get("replication_key_value")
+    bookmark = moment_of(reported)
+    if reported is not None and bookmark is None:
+        return "its bookmark is no moment"
+    whole = parse_instant(state.get("wholeReadAt"))
+    moments = (bookmark, resume and resume.signpost, whole, *scanned.moments)
+    if signpost and any(moment > signpost for moment in moments if moment):
+        return "it is ahead of the server's clock"
+    return ""
+
+
+@dataclass
+class StreamState:
+    """What a stream knows of its own past, and learns in this run.
+
+    From STATE come ``bookmark``, where the last complete run left off; ``contexts``, the lists it
+    stands for, None if the state does not say; ``to_retry``, the ids of parents that an earlier run
+    could not read; ``resume``, where an interrupted run left off. This run learns ``newest``, the
+    latest change delivered; ``finished``, the lists read to their end; ``skipped``, the parents it
+    could not read. ``host`` is the fingerprint of the host that the entry is written for,
+    ``workspace`` the ids of accounts by which it is known again. ``walked`` is what complete runs
+    left of the walks of its parents, ``whole_read_at`` when the last read of all records began,
+    ``counts`` how many ids each list of an inventory had.
+    """
+
+    signpost: datetime | None
+    bookmark: datetime | None = None
+    contexts: list[str] | None = None
+    to_retry: frozenset[str] = frozenset()
+    resume: Resume | None = None
+    newest: datetime | None = None
+    finished: set[str] = field(default_factory=set)
+    skipped: list[str] = field(default_factory=list)
+    services: str | None = None
+    scanned: ScanHistory = field(default_factory=ScanHistory)
+    workspace: list[str] = field(default_factory=list)
+    whole_read_at: datetime | None = None
+    counts: dict[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def from_state(
+        cls,
+        state: Mapping[str, Any],
+        key: str | None,
+        signpost: datetime | None,
+        services: str | None = None,
+    ) -> StreamState:
+        """Read the stream's entry, empty if there is none, as any version of the tap left it.
+
+        ``key`` is the stream's replication key, None for a full table. An entry that was written
+        for another host, or from a clock that is ahead of the server's, is of no use: see
+        `distrust`.
+        """
+        if reason_to_discard(state, signpost, services):
+            return cls(signpost, services=services)
+        counts = state.get("counts")
+        known = key is not None and state.get("replication_key") == key
+        contexts, skipped = state.get("contexts"), state.get("skipped")
+        return cls(
+            signpost,
+            bookmark=moment_of(state.get("replication_key_value")) if known else None,
+            contexts=contexts if isinstance(contexts, list) else None,
+            to_retry=frozenset(
+                identity
+                for identity in (skipped if isinstance(skipped, list) else ())
+                if isinstance(identity, str)
+            ),
+            resume=Resume.from_state(state.get("resume")),
+            services=services,
+            scanned=ScanHistory.from_state(state.get("walk")),
+            whole_read_at=parse_instant(state.get("wholeReadAt")),
+            counts={
+                name: count
+                for name, count in (counts.items() if isinstance(counts, Mapping) else ())
+                if isinstance(count, int)
+            },
+        )
+
+    @property
+    def written_for(self) -> dict[str, Any]:
+        """What an entry says of the workspace that it is written for."""
+        return {"host": self.services, "workspace": {"accounts": self.workspace}}
+
+    def go_on(self, labels: list[str]) -> None:
+        """Take up the interrupted pass: it keeps its signpost, so its bookmark comes no later.
+
+        ``labels`` are the stream's lists in their order.
+        """
+        if self.resume:
+            self.signpost = self.resume.signpost
+            self.newest = self.resume.newest
+            if self.resume.context in labels:
+                self.finished.update(labels[: labels.index(self.resume.context)])
+
+    def take(self, newest: datetime | None) -> None:
+        """Take in the latest change of a page."""
+        self.newest = latest((self.newest, newest))
+
+    def unfinished(self, resume: Resume) -> dict[str, Any]:
+        """Say where the pass is: the parts of the entry that change."""
+        skipped = sorted(self.to_retry.union(self.skipped))
+        return {"resume": resume.to_state(), "skipped": skipped, **self.written_for}
+
+    def complete(self, key: str | None) -> dict[str, Any]:
+        """Say what a complete pass may remember: the parts of the entry that change."""
+        entry: dict[str, Any] = {"resume": None, "skipped": self.skipped}
+        bookmark = next_bookmark(self.bookmark, self.newest, self.signpost)
+        if key and bookmark:
+            entry |= {"replication_key": key, "replication_key_value": format_instant(bookmark)}
+        if key:
+            entry |= self.written_for
+            # None finished: the bookmark has not moved, and stands for what it stood for.
+            entry["contexts"] = sorted(filter(None, self.finished)) or self.contexts
+        return entry

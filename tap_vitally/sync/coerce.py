@@ -1,0 +1,258 @@
+"""Making values fit the types a schema declares, so that typed tables can be loaded.
+
+The API's types are known from observation, not from a contract, and sources disagree on some.
+A value of another type than declared is converted where nothing is lost, and told; what cannot be
+converted is made null, told and counted. The schema in force decides: of an older catalog, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from tap_vitally.state.instants import as_day, as_moment, has_time_of_day, is_canonical
+from vitally_api import as_text
+
+FITTING: Mapping[str, tuple[type, ...]] = {
+    "string": (str,),
+    "number": (int, Decimal, float),
+    "boolean": (bool,),
+    "object": (dict,),
+}
+"""The types that are let through unseen; moments, whole numbers and lists are looked at.
+
+A float is the tap's own, in what it says of a run: numbers of the API keep their digits."""
+SMALLEST, LARGEST = -(1 << 63), (1 << 63) - 1
+"""What a database's integer may hold."""
+
+COLUMN = "additionalProperties"
+"""The column that holds, by name, what the API sends and the schema does not declare."""
+MOST_SHAPES = 1_000
+"""Combinations of types whose check is remembered; traits alone may have any number."""
+
+Report = Callable[[str, str], None]
+
+
+class Coercer:
+    """Fits the records of one stream to its schema.
+
+    ``report`` is called with a property and what was done to a value of it, ``lost`` with a
+    property of which a value was made null, ``day`` with one that holds days and whether a time of
+    day was cut off. ``blank`` is a record that holds nothing, in the order of the schema.
+    """
+
+    def __init__(  # noqa: PLR0913, PLR0917 - a schema, and whom to tell
+        self,
+        schema: Mapping[str, Any],
+        report: Report,
+        lost: Callable[[str], None],
+        known: Collection[str] = (),
+        masked: Collection[str] = (),
+        day: Callable[[str, bool], None] = lambda name, cut: None,  # noqa: ARG005
+    ) -> None:
+        """Learn the JSON schema in force.
+
+        ``known`` are the properties that the stream declares itself, which an older catalog may
+        lack; ``masked`` those that a catalog or a stream map names, so that none slips through.
+        """
+        self._report, self._lost, self._day = report, lost, day
+        self._known, self._masked = known, masked
+        declared = schema.get("properties") or {}
+        self.blank: Mapping[str, Any] = dict.fromkeys(declared)
+        self._kinds = {name: _kind(how) for name, how in declared.items()}
+        nothing = type(None)
+        self._fitting = {n: {nothing, *FITTING.get(k or "", ())} for n, k in self._kinds.items()}
+        self._choices = {n: _types(how) for n, how in declared.items() if len(_types(how)) > 1}
+        self._holds = {n: _kind(how.get("items")) for n, how in declared.items()}
+        self._fitting_items = {
+            n: None if kind is None else frozenset(FITTING.get(kind, ()))
+            for n, kind in self._holds.items()
+        }
+        self._suspects: dict[tuple[type, ...], list[str]] = {}
+
+    def coerce(self, record: dict[str, Any]) -> None:
+        """Change, in place, the values of a record that do not fit; it was made of `blank`.
+
+        What is not declared moves, together, into one column.
+        """
+        if len(record) > len(self.blank) or record.get(COLUMN) is not None:
+            self._gather(record)
+        types = tuple(map(type, record.values()))
+        suspects = self._suspects.get(types)
+        if suspects is None:
+            suspects = self._learn(record, types)
+        for name in suspects:
+            value = record[name]
+            kind = self._kinds[name]
+            if kind == "date-time" and is_canonical(value):
+                continue
+            if kind == "array" and type(value) is list and self._items_fit(name, value):
+                continue
+            if kind == "integer" and type(value) is int and SMALLEST <= value <= LARGEST:
+                continue
+            record[name] = self._coerced(name, kind, value) if kind else self._chosen(name, value)
+
+    def _learn(self, record: Mapping[str, Any], types: tuple[type, ...]) -> list[str]:
+        """Find the properties whose values must be looked at, where they are of these types."""
+        if len(self._suspects) >= MOST_SHAPES:
+            self._suspects.clear()
+        self._suspects[types] = found = [
+            name
+            for name, kind in zip(record, types, strict=True)
+            if kind not in self._fitting[name] and (self._kinds[name] or name in self._choices)
+        ]
+        return found
+
+    def _gather(self, record: dict[str, Any]) -> None:
+        """Move what the schema does not declare into its column, unless somebody keeps it back."""
+        own = record.get(COLUMN)
+        names = [name for name in record if name not in self.blank]
+        found = {name: record.pop(name) for name in names}
+        if own is not None:
+            found[COLUMN] = own
+        kept = {n: value for n, value in found.items() if value is not None and self._keeps(n)}
+        if COLUMN in self.blank:
+            record[COLUMN] = kept or None
+
+    def _keeps(self, name: str) -> bool:
+        if name in self._known and name not in self.blank:
+            self._report(name, "is not in the catalog: left out. Make a new one with --discover")
+        elif name in self._masked:
+            self._report(name, "is not in the schema, and masked by name: left out")
+        elif COLUMN in self.blank:
+            self._report(name, f"is not in the schema: kept in {COLUMN}")
+            return True
+        else:
+            self._report(name, f"is not in the schema, nor is {COLUMN} selected: left out")
+        return False
+
+    def _coerced(self, name: str, kind: str, value: Any) -> Any:
+        if kind == "array" and type(value) is list:
+            return self._items(name, value)
+        converted = CONVERTERS[kind](value)
+        if kind == "date" and converted:
+            self._day(name, cut := has_time_of_day(value))
+            if cut:
+                self._report(name, "held a time of day in place of a day: cut to the day")
+        if converted is None:
+            self._report(name, f"held a {type(value).__name__} that is no {kind}: made null")
+            self._lost(name)
+            return None
+        if kind in SPELLED and isinstance(value, str):
+            # Another spelling of the same is no other type, and not worth a word.
+            return value if converted == value else converted
+        self._report(name, f"held a {type(value).__name__} in place of a {kind}: converted")
+        return self._items(name, converted) if kind == "array" else converted
+
+    def _chosen(self, name: str, value: Any) -> Any:
+        """Fit a value to one of several types, which only a catalog gives a property."""
+        kinds = self._choices[name]
+        if any(_is_of(kind, value) for kind in kinds):
+            return value
+        # Everything can be made text, so that comes last.
+        for kind in sorted(kinds, key="string".__eq__):
+            converted = CONVERTERS[kind](value)
+            if converted is not None:
+                self._report(name, f"held a {type(value).__name__} in place of a {kind}: converted")
+                return converted
+        self._report(name, f"held a {type(value).__name__} of no type it may have: made null")
+        self._lost(name)
+        return None
+
+    def _items_fit(self, name: str, items: list[Any]) -> bool:
+        wanted = self._fitting_items[name]
+        return wanted is None or wanted.issuperset(map(type, items))
+
+    def _items(self, name: str, items: list[Any]) -> list[Any]:
+        if self._items_fit(name, items):
+            return items
+        self._report(name, "held list items of another type: converted")
+        kind = self._holds[name] or ""
+        found = []
+        for item in items:
+            fitted = (
+                item if _is_of(kind, item) else None if item is None else CONVERTERS[kind](item)
+            )
+            if fitted is not None:
+                found.append(fitted)
+            elif item is not None:
+                self._lost(name)
+        return found
+
+
+def identity_of(value: Any) -> str | None:
+    """Make an id of what a raw row has in its place: text or a whole number; None for anything else."""
+    if isinstance(value, str):
+        return value if value.strip() else None
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if isinstance(value, Decimal) and SMALLEST <= value <= LARGEST and value == int(value):
+        return str(int(value))
+    return None
+
+
+def _types(declared: Any) -> list[str]:
+    """Find the types that a property may have; none where a catalog leaves it open."""
+    if not isinstance(declared, Mapping):
+        return []
+    choices = [how for name in ("anyOf", "oneOf") for how in declared.get(name) or ()]
+    found = declared.get("type") or [kind for how in choices for kind in _types(how)]
+    found = [found] if isinstance(found, str) else found
+    return [kind for kind in dict.fromkeys(found) if kind in CONVERTERS and kind not in SPELLED]
+
+
+def _kind(declared: Any) -> str | None:
+    """Find the type of a property, as far as it is one; None where a catalog leaves it open."""
+    kinds = _types(declared)
+    if len(kinds) != 1:
+        return None
+    if kinds[0] == "string" and declared.get("format") in SPELLED:
+        return str(declared["format"])
+    return kinds[0]
+
+
+def _is_of(kind: str, value: Any) -> bool:
+    """Whether a value has a type; a true is no number here, and a whole number is limited."""
+    if kind == "integer":
+        return type(value) is int and SMALLEST <= value <= LARGEST
+    return type(value) in FITTING.get(kind, (list,) if kind == "array" else ())
+
+
+def _wrapped(value: Any) -> dict[str, Any]:
+    if value == []:  # how some languages write an object without members
+        return {}
+    return value if isinstance(value, dict) else {"value": value}
+
+
+def _number(value: Any) -> int | Decimal | None:
+    try:
+        return Decimal(value) if isinstance(value, str) and Decimal(value).is_finite() else None
+    except InvalidOperation:
+        return None
+
+
+def _integer(value: Any) -> int | None:
+    number: int | Decimal | None = value if isinstance(value, Decimal) else _number(value)
+    if number is None or not SMALLEST <= number <= LARGEST or number != int(number):
+        return None
+    return int(number)
+
+
+def _boolean(value: Any) -> bool | None:
+    if isinstance(value, str):
+        value = value.strip().lower()
+    return {"true": True, "false": False, 1: True, 0: False, "1": True, "0": False}.get(value)
+
+
+SPELLED = ("date-time", "date")
+CONVERTERS: Mapping[str, Callable[[Any], Any]] = {
+    "string": as_text,
+    "date-time": as_moment,
+    "date": as_day,
+    "integer": _integer,
+    "number": _number,
+    "boolean": lambda value: _boolean(value) if isinstance(value, str | int | Decimal) else None,
+    "array": lambda value: [value],
+    "object": _wrapped,
+}

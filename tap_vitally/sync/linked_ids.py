@@ -1,0 +1,184 @@
+"""Which accounts, organizations, users and admins a record names, in all ways that have been seen."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any
+
+from tap_vitally.sync.coerce import identity_of
+from vitally_api import as_text
+
+
+def ids_of_kind(record: Mapping[str, Any], kind: str) -> list[str]:
+    """Find the ids of one kind, such as ``account``, each once and in their order.
+
+    They stand as ``accountIds`` and ``accountId``, and in ``accounts`` and ``account``, which hold
+    copies of records or ids alone.
+    """
+    places = (f"{kind}Ids", f"{kind}s", f"{kind}Id", kind)
+    found = (identity for stream_state in places for identity in _ids_in(record.get(stream_state)))
+    return list(dict.fromkeys(found))
+
+
+def _ids_in(value: Any) -> list[str]:
+    """Find the ids in a record, an id, or a list of either: for each user, so no generator (2 µs less)."""
+    found = []
+    for item in value if isinstance(value, list) else [value]:
+        if isinstance(item, dict) and "id" not in item:
+            # Lists have been seen in envelopes.
+            found += [*_ids_in(item.get("results")), *_ids_in(item.get("data"))]
+        elif identity := identity_of(item["id"] if isinstance(item, dict) else item):
+            found.append(identity)
+    return found
+
+
+def digest(row: Mapping[str, Any]) -> str:
+    """Make a few characters of a row, which differ if anything in it does."""
+    return sha256(as_text(row).encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True)
+class LinkedIds:
+    """Whom a record names: accounts, each with its organizations where they are told, else None."""
+
+    accounts: Mapping[str, tuple[str, ...] | None] = field(default_factory=dict)
+    organizations: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        """Whether it names anybody."""
+        return bool(self.accounts or self.organizations)
+
+    @property
+    def organizations_alone(self) -> list[str]:
+        """The organizations that it names for their own sake, and not as those of its accounts."""
+        own = {identity for reported in self.accounts.values() for identity in reported or ()}
+        return [identity for identity in self.organizations if identity not in own]
+
+
+def linked_ids_of(record: Mapping[str, Any]) -> LinkedIds:
+    """Find the accounts and organizations that a record names, in whatever shape."""
+    accounts: dict[str, tuple[str, ...] | None] = dict.fromkeys(ids_of_kind(record, "account"))
+    for stream_state in ("account", "accounts"):
+        copies = record.get(stream_state)
+        for copy in copies if isinstance(copies, list) else [copies]:
+            if isinstance(copy, dict) and (identity := identity_of(copy.get("id"))):
+                accounts[identity] = organizations_of(copy)
+    return LinkedIds(accounts, tuple(ids_of_kind(record, "organization")))
+
+
+def organizations_of(account: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """Find the organizations of an account; None if it does not say whether it has any."""
+    found = tuple(ids_of_kind(account, "organization"))
+    reported = found or account.keys() & {f"organization{end}" for end in ("", "s", "Id", "Ids")}
+    return found if reported else None
+
+
+class Link:
+    """How records name one kind of others: in an array of ids, in a single id, in copies of them.
+
+    ``copies`` are where several stand, ``one`` maps each single id to where its copy stands. Bound
+    to the columns of a stream, it fills those of ids that the API did not send.
+    """
+
+    def __init__(
+        self,
+        array: str,
+        copies: Sequence[str],
+        one: Mapping[str, str],
+        columns: Container[str] = (),
+    ) -> None:
+        """Find out what may be filled, from where, the likeliest place first."""
+        self.array, self._copies, self._one = array, copies, one
+        self._reported = [name for name in one if name in columns]
+        # A list of one names no primary account, beside which the API says null: it has its array.
+        listed = () if array in columns else (*copies, array)
+        several = (*one, *one.values(), *listed)
+        self._singles = {
+            name: tuple(dict.fromkeys((name, one[name], *several))) for name in self._reported
+        }
+        # One id that has a column of its own is not told twice, where that is how a record is linked.
+        twice = self._reported and not any(name in columns for name in copies)
+        self._alone = () if twice else (*one.values(), *one)
+        self.has_array = array in columns
+
+    def bound(self, columns: Container[str]) -> Link:
+        """Bind it to the columns of a stream."""
+        return Link(self.array, self._copies, self._one, columns)
+
+    @property
+    def is_bound(self) -> bool:
+        """Return whether the stream has a column for it."""
+        return self.has_array or bool(self._reported)
+
+    def fill(self, record: dict[str, Any]) -> None:
+        """Fill the columns of ids that the API did not send from the copies or ids that it did."""
+        get = record.get
+        for name, places in self._singles.items():
+            value = get(name)
+            if type(value) is str and value:
+                continue
+            for stream_state in places:
+                if (value := get(stream_state)) is not None and (ids := _ids_in(value)):
+                    if len(ids) == 1:
+                        record[name] = ids[0]
+                    elif self.has_array and not get(self.array):
+                        record[self.array] = ids
+                    break
+        if self.has_array:
+            found = [
+                value for stream_state in self._copies if (value := get(stream_state)) is not None
+            ]
+            if not any(found):
+                found += [
+                    value
+                    for stream_state in self._alone
+                    if (value := get(stream_state)) is not None
+                ]
+            sent = get(self.array)
+            if found or sent:
+                self._fill_array(record, sent, found)
+
+    def _fill_array(self, record: dict[str, Any], sent: Any, found: list[Any]) -> None:
+        listed = sent if isinstance(sent, list) else [sent]
+        if sent and not any(isinstance(item, dict) for item in listed):
+            return
+        ids = dict.fromkeys(_ids_in(sent)) if sent else {}
+        for value in found:
+            ids.update(dict.fromkeys(_ids_in(value)))
+        if sent and len(ids) < len(listed):
+            return  # of something else than records: it is made text as it is
+        if ids or sent is None:
+            record[self.array] = list(ids)
+
+    def ids_left(self, record: Mapping[str, Any]) -> list[str]:
+        """Find the ids that stand in copies alone, for which the stream has no column."""
+        if self.has_array:
+            return []
+        sent = map(record.get, (*self._copies, *self._one.values()))
+        ids = dict.fromkeys(i for value in sent if value is not None for i in _ids_in(value))
+        reported = {record.get(name) for name in self._reported}
+        return [] if reported.issuperset(ids) else list(ids)
+
+
+LINKS = (
+    Link(
+        "accountIds",
+        ("accounts", "customers", "customerIds"),
+        {"accountId": "account", "customerId": "customer"},
+    ),
+    Link("organizationIds", ("organizations",), {"organizationId": "organization"}),
+    Link("userIds", ("users",), {"userId": "user"}),
+    Link("adminIds", ("admins",), {"adminId": "admin"}),
+)
+COPIES = frozenset(
+    {"account", "accounts", "customer", "customers", "organization", "organizations"}
+    | {"user", "users", "admin", "admins"}
+)
+"""Where records are embedded in others that have tables of their own."""
+
+
+def links_in(columns: Container[str]) -> list[Link]:
+    """Bind all links to the columns of a stream."""
+    return [link.bound(columns) for link in LINKS]

@@ -1,0 +1,316 @@
+"""One resource's lists, page after page, for whoever asks: on any thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+from tap_vitally.state.instants import as_moment, parse_instant
+from tap_vitally.state.parent_scan import Parent, newest_first
+from tap_vitally.state.passes import Pass, SortKey, Window
+from tap_vitally.sync.batches import ListRequest, RawPage
+from tap_vitally.sync.coerce import identity_of
+from tap_vitally.sync.linked_ids import digest, organizations_of
+from tap_vitally.sync.resource import Parse, Record, Resource, Variant
+from tap_vitally.sync.settings import Settings
+from tap_vitally.sync.summary import StreamMetrics
+from vitally_api import (
+    CURSOR_REFUSED,
+    MOST_EMPTY_PAGES,
+    Answer,
+    CursorRefused,
+    Cursors,
+    Policy,
+    Refused,
+    Unreadable,
+    Vitally,
+)
+
+PARENT_PATIENCE = 75.0
+"""Seconds of failure for one parent before it is asked whether only this one fails; it is given
+as much again after that, so that an outage of two minutes costs no parent."""
+
+EMPTY = "ok, but empty"
+"""What `check` finds where lists are given and hold nothing."""
+MOST_COUNTED = 10
+"""Pages of a list that are read to say what it will cost: a thousand records, which is most lists."""
+MAY_BE_THE_SPELLING = (400, 404, 422)
+"""Refusals after which a filter is asked for in its other spelling."""
+
+MOST_SECOND_LOOKS = 5
+"""How often the front of a list is read again while it takes more than a page."""
+
+
+class ListClient:
+    """Reads the lists of a resource, and counts what that costs."""
+
+    def __init__(  # noqa: PLR0913 - what is read, how, and whom to tell
+        self,
+        resource: Resource,
+        api: Vitally,
+        settings: Settings,
+        *,
+        skip: Callable[[str, ListRequest | None], None],
+        fixed: Mapping[str, str] | None = None,
+        whole_parents: bool = False,
+    ) -> None:
+        """Prepare to read.
+
+        ``skip`` is told what is left out; ``fixed`` is injected into every record and path; with
+        ``whole_parents`` a row that becomes a parent keeps all that is in it. ``reads_records``
+        says that the stream reads its records from its lists itself.
+        """
+        self.reads_records = False
+        self.resource = resource
+        self.metrics = StreamMetrics()
+        self._api = api
+        self._settings = settings
+        self._skip = skip
+        self._fixed = fixed or {}
+        self._whole_parents = whole_parents
+        self._spelled: dict[str, str | None] = {}
+        own = api.policy
+        self._parent_policy = replace(own, patience=min(own.patience, PARENT_PATIENCE))
+
+    @property
+    def labels(self) -> list[str]:
+        """The labels of the lists, in their order."""
+        return [variant.label for variant in self.resource.lists(self._settings)]
+
+    def contexts(
+        self, parent: Parent | None = None, *, every: bool = False
+    ) -> Iterator[ListRequest]:
+        """Find the lists of a parent, or those of the whole workspace: one for each variant.
+
+        With ``every`` there are also those that the settings leave out.
+        """
+        lists = self.resource.all_lists if every else self.resource.lists
+        for variant in lists(self._settings):
+            yield self._context(variant, parent)
+
+    def _context(
+        self,
+        variant: Variant,
+        parent: Parent | None = None,
+        more: Mapping[str, str] | None = None,
+    ) -> ListRequest:
+        resource = self.resource
+        inject = {**self._fixed, **(more or {}), **variant.inject}
+        if parent and resource.parent_key:
+            inject = {**self._fixed, resource.parent_key: parent.id, **variant.inject}
+        path = resource.path.format_map({k: quote(str(v), safe="") for k, v in inject.items()})
+        own = {name: value.format_map(inject) for name, value in resource.query.items()}
+        return ListRequest(path, {**variant.query, **own}, variant.label, inject, parent)
+
+    def scan(
+        self, context: ListRequest, sort_by: SortKey | None, start: datetime | None = None
+    ) -> Iterator[RawPage]:
+        """Follow a list from page to page, as far as it is wanted.
+
+        ``sort_by`` is not asked for where the API lets no order be chosen; ``start`` is the moment
+        from which on records are wanted, None for all.
+        """
+        resource = self.resource
+        cursors = Cursors(context.cursor)
+        window = Window(start, resource.replication_key or "updatedAt")
+        query = self._in_its_spelling(context)
+        if resource.paginated:
+            query.setdefault("limit", str(self._settings.page_size))
+        if resource.sortable and sort_by:
+            query["sortBy"] = sort_by
+
+        def parse(body: Any) -> tuple[list[Record], str | None]:
+            return resource.rows(body), cursors.following(body)
+
+        ends = False
+        while not ends:
+            if cursors.current:
+                query["from"] = cursors.current
+            try:
+                answer = self._get_page(context, query, parse)
+            except Refused as refusal:
+                if refusal.status not in CURSOR_REFUSED or not cursors.current:
+                    raise
+                msg = f"{refusal} Nothing is lost: run again, and the list is read from its start."
+                raise CursorRefused(msg, refusal.status) from None
+            rows, following = answer.data
+            cursors.advance(following, len(rows))
+            records = [row for row in rows if isinstance(row, dict)]
+            for _ in range(len(rows) - len(records)):
+                self._skip("a row that is no record", context)
+            if cursors.endless:
+                msg = (
+                    f"Vitally sent {MOST_EMPTY_PAGES:,} empty pages in a row, each pointing to "
+                    f"another, at /resources{context.path}. If it goes on, tell Vitally's support."
+                )
+                raise Unreadable(msg)
+            kept = window.keep(records)
+            ends = cursors.finished or window.finished
+            yield RawPage(kept, answer.size, following, window.newest, window.ordered, ends)
+
+    def ask(self, context: ListRequest, parse: Parse | None = None) -> Answer[list[Record]]:
+        """Read a resource that is one answer, and the rows in it."""
+        return self._get(context, context.params, parse or self.resource.rows)
+
+    def look_up(self, context: ListRequest, parse: Parse, label: str) -> Answer[list[Record]]:
+        """Read one record that the operator named; messages call the request by its label."""
+        return self._api.get(context.path, context.params, parse, self.metrics, label=label)
+
+    def _in_its_spelling(self, context: ListRequest) -> dict[str, str]:
+        """Return the query of a list, its filter spelled as the API takes it."""
+        query, parameter = dict(context.params), self.resource.variants.parameter
+        if (value := query.get(parameter)) in self._spelled:
+            other = self._spelled[value]
+            query |= {parameter: other or ""}
+            if other is None:
+                del query[parameter]
+        return query
+
+    def _get_page(self, context: ListRequest, query: dict[str, str], parse: Any) -> Answer[Any]:
+        """Ask for a page; a filter that is refused is asked for in its other spelling, from then on."""
+        try:
+            return self._get(context, query, parse)
+        except Refused as refusal:
+            variants = self.resource.variants
+            value = context.params.get(variants.parameter, "")
+            new = value in variants.spellings and value not in self._spelled
+            if not new or refusal.status not in MAY_BE_THE_SPELLING:
+                raise
+            rest = {name: each for name, each in query.items() if name != variants.parameter}
+            other = variants.spellings[value]
+            respelled = rest if other is None else {**rest, variants.parameter: other}
+            try:
+                answer = self._get(context, respelled, parse)
+            except Refused:
+                raise refusal from None
+            self._spelled[value] = other
+            query.clear()
+            query.update(respelled)
+            return answer
+
+    def _get(self, context: ListRequest, query: Mapping[str, str], parse: Any) -> Answer[Any]:
+        policy: Policy | None = self._parent_policy if context.parent else None
+        return self._api.get(context.path, query, parse, self.metrics, policy=policy)
+
+    # For others than the resource's own stream
+
+    def parents(self) -> Iterator[Parent]:
+        """List all records as parents of others, newest first, in the order of their creation."""
+        order: SortKey | None = "createdAt" if self.resource.sortable else None
+        yield from self.parents_changed_since(Pass(order), None, whose=True)
+
+    def parents_changed_since(
+        self, plan: Pass, signpost: datetime | None, *, whose: bool = False
+    ) -> Iterator[Parent]:
+        """List the records that a pass of a stream below them wants, newest first.
+
+        ``signpost`` is from where to look again when the list took several pages, in which a record
+        that changes meanwhile moves to the front; None not to. ``whose`` has each tell its
+        organizations and its content: 18 µs for each.
+        """
+        variants = self.resource.lists(self._settings)
+        for _ in range(1 + MOST_SECOND_LOOKS):
+            requests = 0
+            for variant in variants:
+                for raw_page in self.scan(self._context(variant), plan.sort_by, plan.start):
+                    requests += 1
+                    parents = filter(None, (self._as_parent(row, whose) for row in raw_page.rows))
+                    yield from newest_first(parents, plan.sort_by)
+            if requests <= len(variants) or not signpost or plan.sort_by != "updatedAt":
+                return
+            plan = Pass("updatedAt", signpost)
+
+    def _as_parent(self, row: Record, whose: bool) -> Parent | None:  # noqa: FBT001
+        """Keep of a row what its children need; without an id it is counted here, if nowhere else."""
+        found = map(identity_of, map(row.get, self.resource.parent_ids))
+        identity = next(filter(None, found), None)
+        if identity is None:
+            if not self.reads_records:
+                self._skip("a record without its key", None)
+            return None
+        updated = as_moment(row.get("updatedAt"))
+        created = parse_instant(as_moment(row.get("createdAt")))
+        record = row if self._whole_parents else {}
+        if not whose:
+            return Parent(identity, created, updated, record=record)
+        return Parent(identity, created, updated, organizations_of(row), digest(row), record)
+
+    def rows_of(self, inject: Mapping[str, str]) -> Iterator[Record]:
+        """List the rows of one list as they are; ``inject`` is what stands in its path."""
+        for raw_page in self.scan(self._context(Variant(), more=inject), None):
+            yield from raw_page.rows
+
+    def ids(
+        self, signpost: datetime | None, clock: Callable[[], datetime], lacking: Callable[[], None]
+    ) -> Iterator[tuple[str | None, list[str]]]:
+        """List the ids of all records there are, page by page, each page with the label of its list.
+
+        What was created since ``signpost``, the start of the run, is left to the next list. A second
+        look at a list has no label: one id may come twice. ``lacking`` is called for each row without one.
+        """
+        lists = [
+            ListRequest(self.resource.path, variant.query, variant.label)
+            for variant in self.resource.all_lists(self._settings)
+        ]
+        walks: list[tuple[str | None, Iterator[RawPage]]]
+        walks = [(each.label, self.scan(each, "createdAt")) for each in lists]
+        if len(lists) > 1:
+            # What moved from a list not yet read to one already read is at the front of that one.
+            walks += [(None, self.scan(each, "updatedAt", signpost)) for each in lists]
+        for label, raw_pages in walks:
+            for raw_page in raw_pages:
+                found = _ids_of_before(raw_page.rows, signpost, clock())
+                for _ in range(found.count(None)):
+                    lacking()
+                yield label, [identity for identity in found if identity]
+
+    def check(self, contexts: Iterable[ListRequest] | None = None) -> str:
+        """Find out whether the workspace gives this resource, in a few words for a person."""
+        found = 0
+        for context in self.contexts() if contexts is None else contexts:
+            one = replace(context, params={**context.params, "limit": "1"})
+            try:
+                found += len(next(self.scan(one, None)).rows)
+            except (Refused, Unreadable) as failure:
+                if isinstance(failure, Refused) and failure.key:
+                    raise
+                where = f" ({context.label})" if context.label else ""
+                return f"NOT GIVEN{where}: {failure}"
+        return "ok" if found else EMPTY
+
+
+def count_pages(client: ListClient, plan: Pass, *, every: bool = False) -> tuple[int, int, bool]:
+    """Return how many pages and records a pass over the lists takes, and if that is all of them.
+
+    At most `MOST_COUNTED` pages of each list are read.
+    """
+    pages = records = 0
+    whole = True
+    for context in client.contexts(every=every):
+        for number, raw_page in enumerate(client.scan(context, plan.sort_by, plan.start), 1):
+            pages += 1
+            records += len(raw_page.rows)
+            if number == MOST_COUNTED and not raw_page.ends:
+                whole = False
+                break
+    return pages, records, whole
+
+
+def _ids_of_before(
+    rows: Iterable[Record], start: datetime | None, now: datetime
+) -> list[str | None]:
+    """Return the ids of rows that were not created since the start of the run.
+
+    A stream that was read before this list cannot have those, and they would look as if the warehouse
+    had lost them. The server tells its clock in seconds; a row dated far ahead is there all the same.
+    """
+    latest = now + timedelta(minutes=1)
+    found = []
+    for row in rows:
+        created = parse_instant(as_moment(row.get("createdAt")))
+        if not (created and start and start < created < latest):
+            found.append(identity_of(row.get("id")))
+    return found

@@ -1,0 +1,126 @@
+"""Rows become records: with what the list tells of them, cut down, fitted to their types."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any
+
+from tap_vitally.sync.batches import ListRequest
+from tap_vitally.sync.coerce import Coercer, identity_of
+from tap_vitally.sync.linked_ids import COPIES, links_in
+from tap_vitally.sync.resource import Record, Resource
+from tap_vitally.sync.summary import StreamMetrics
+from tap_vitally.sync.traits import fill_traits, trait_columns_in
+from vitally_api import safe_name
+
+REFERENCE = ("id", "externalId", "name")
+
+
+class RecordMapper:
+    """Makes the records of one stream; it counts rows without a key, and tells of each oddity once."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 - a stream, and whom to tell
+        self,
+        resource: Resource,
+        schema: Mapping[str, Any],
+        embedded_objects: str,
+        logger: logging.Logger,
+        skip: Callable[[str, ListRequest], None],
+        metrics: StreamMetrics,
+        masked: Collection[str] = (),
+    ) -> None:
+        """Prepare to shape; ``schema`` is the one in force, which an older catalog may have made.
+
+        ``masked`` are properties that a catalog or a stream map names.
+        """
+        self._resource = resource
+        own = resource.schema["properties"]
+        self._embedded = embedded_objects
+        self._every_link = links_in(own)
+        self._links = [link for link in self._every_link if link.is_bound]
+        self._logger = logger
+        self._skip = skip
+        self._reported: set[tuple[str, str]] = set()
+        self._ids = {
+            key
+            for key in resource.primary_keys
+            if "string" in (how := schema["properties"].get(key, {})).get("type", ())
+            and "format" not in how
+        }
+        self._traits = traits = trait_columns_in(schema)
+
+        def lost(name: str) -> None:
+            metrics.make_null(name, trait=name in traits)
+
+        self._tally = metrics
+        self._coercer = Coercer(schema, self._report, lost, own, masked, metrics.note_day)
+
+    def records(self, rows: Iterable[Any], context: ListRequest) -> list[Record]:
+        """Make records of rows as the API sent them, without those that are none or lack their key."""
+        shape, keys, inject = self._resource.shape, self._resource.primary_keys, context.inject
+        blank = self._coercer.blank
+        records = []
+        for row in rows:
+            if not isinstance(row, dict):
+                self._skip("a row that is no record", context)
+                continue
+            record = {**blank, **row, **inject}
+            for name in inject.keys() & row.keys() if inject else ():
+                if row[name] is not None and row[name] != record[name]:
+                    self._report(name, "of the API gave way to the id of the list it is from")
+            if shape:
+                record = shape(record)
+            self._link(record)
+            fill_traits(record, self._traits)
+            for key in self._ids:
+                record[key] = identity_of(record.get(key))
+            if None in map(record.get, keys):
+                self._skip("a record without its key", context)
+                continue
+            self._coercer.coerce(record)
+            if None in map(record.get, keys):
+                self._skip("a record whose key does not fit the catalog", context)
+                continue
+            records.append(record)
+        return records
+
+    def _link(self, record: Record) -> None:
+        """Keep the ids of what is linked, and of the copies as much as is wanted."""
+        for link in self._links:
+            link.fill(record)
+        if self._embedded == "full":
+            return
+        for name in COPIES.intersection(record):
+            if self._embedded == "reference":
+                record[name] = record[name] and _reference(record[name])
+        if self._embedded == "none":
+            for link in self._every_link:
+                if ids := link.ids_left(record):
+                    record[link.array] = ids
+            for name in COPIES.intersection(record):
+                del record[name]
+
+    def tell_narrow_columns(self) -> None:
+        """Say, when all has been read, which columns hold days where most values are moments."""
+        for name in self._tally.too_narrow():
+            self._report(
+                name,
+                "holds a time of day in most records, which is cut off: it is typed too narrowly. "
+                "To keep the time, make its format date-time in the catalog",
+            )
+
+    def _report(self, name: str, what: str) -> None:
+        if (name, what) not in self._reported:
+            self._reported.add((name, what))
+            self._logger.warning("Property '%s' %s.", safe_name(name), what)
+
+
+def _reference(value: Any) -> Any:
+    """Cut an embedded record, or a list of them, down to what identifies it."""
+    if isinstance(value, list):
+        return [_reference(item) for item in value]
+    if isinstance(value, dict):
+        # What has nothing to refer to is kept whole.
+        return {name: value[name] for name in REFERENCE if name in value} or value
+    return value

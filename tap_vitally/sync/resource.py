@@ -1,0 +1,98 @@
+"""What a stream declares and a reader is given: a resource of the API, as a value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from tap_vitally.sync.settings import Settings
+from vitally_api import rows_at
+from vitally_api.resources import ACCOUNT_STATUS, ARCHIVED, Variants
+
+Record = dict[str, Any]
+Parse = Callable[[Any], list[Record]]
+Shape = Callable[[Record], Record]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One of a stream's lists: its label in STATE and messages, its query, what records are told."""
+
+    label: str = ""
+    query: Mapping[str, str] = field(default_factory=dict)
+    inject: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A resource of the API, as a stream class declares it.
+
+    ``path`` is below ``/resources`` and, as ``query``, may hold ``{property}`` for an injected
+    property; ``records_jsonpath`` is where a page holds its records. ``sortable`` says whether the
+    API lets the order be chosen, ``paginated`` whether it takes ``limit`` and ``from``,
+    ``optional`` whether a workspace may answer anything at all for it, ``changes_unseen`` whether
+    values of its records move without ``updatedAt``. ``parent`` is the resource
+    whose records the lists are below, ``parent_ids`` where a row that becomes a parent has its id,
+    ``parent_key`` the property that receives a parent's id, ``parents`` what they are called;
+    ``only_changed`` says that a record changes only when its parent does. ``of`` is the resource of
+    the whole workspace that holds the same records. ``parse`` finds the rows in a body and
+    ``shape`` makes a record of a row: pure functions beside the declaration that needs them.
+    """
+
+    name: str
+    path: str
+    schema: Mapping[str, Any] = field(repr=False)
+    primary_keys: tuple[str, ...]
+    replication_key: str | None
+    records_jsonpath: str
+    variants: Variants
+    query: Mapping[str, str]
+    sortable: bool
+    paginated: bool
+    optional: bool
+    changes_unseen: bool
+    parent: Resource | None
+    parent_key: str
+    parents: str
+    only_changed: bool
+    of: Resource | None
+    parent_ids: tuple[str, ...]
+    parse: Parse | None
+    shape: Shape | None
+
+    def rows(self, body: Any) -> list[Record]:
+        """Find the rows of a page, any of which may be no record.
+
+        `Unreadable` is raised if it is not a page of this resource.
+        """
+        return self.parse(body) if self.parse else rows_at(body, self.records_jsonpath)
+
+    def lists(self, settings: Settings) -> list[Variant]:
+        """Find the lists that the settings ask for, in their order."""
+        variants = self.variants
+        if not variants.parameter:
+            return [Variant()]
+        return [
+            Variant(
+                f"{variants.parameter}={value}",
+                {variants.parameter: value},
+                {variants.inject: value} if variants.inject else {},
+            )
+            for value in _chosen(variants, settings)
+        ]
+
+    def all_lists(self, settings: Settings) -> list[Variant]:
+        """Find the lists that hold everything there is, whatever the settings leave out."""
+        return self.lists(
+            replace(settings, account_status="activeOrChurned", include_archived=True)
+        )
+
+
+def _chosen(variants: Variants, settings: Settings) -> tuple[str, ...]:
+    """Return the values of a parameter that the settings ask for."""
+    if variants.parameter == ACCOUNT_STATUS.parameter:
+        return (settings.account_status,)
+    if variants.parameter == ARCHIVED.parameter and not settings.include_archived:
+        return variants.values[:1]
+    return variants.values

@@ -1,0 +1,108 @@
+"""What each stream of a run read, asked, waited for and left out, as counts."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+MOST_REASONS = 20
+"""Skipped records named one by one, per stream; more are counted."""
+
+
+@dataclass
+class StreamMetrics:
+    """One stream's counts; worker threads and the main thread add to it.
+
+    ``records`` written, ``pages`` taken in, ``requests`` sent with the repeated ones, ``retries``;
+    ``waited`` seconds for the budget and between tries. ``stopped_early`` counts lists left before
+    their end because the rest was older than the start, ``out_of_order`` lists whose order did not
+    hold; ``have_none`` parents that are there and have no record; ``skipped`` is how much was left
+    out and ``reasons`` what and why, the first of them. ``days`` counts the values of each property
+    that holds days, and ``cut`` those that lost their time of day. The bookmarks are those that the run
+    started from and left. Of a stream below others, ``walked`` counts the parents read, by the
+    reason, of ``parents_known``; ``full_walk_at`` is when the last walk of all began. Of a stream
+    that is read whole from time to time, ``whole_read_at`` is when the last of these reads began.
+    ``remarks`` are lines for the summary that tell of nothing left out.
+    """
+
+    records: int = 0
+    pages: int = 0
+    requests: int = 0
+    retries: int = 0
+    waited: float = 0.0
+    stopped_early: int = 0
+    out_of_order: int = 0
+    have_none: int = 0
+    skipped: int = 0
+    reasons: list[str] = field(default_factory=list)
+    ended: bool = False
+    made_null: Counter[str] = field(default_factory=Counter)
+    made_null_traits: Counter[str] = field(default_factory=Counter)
+    days: Counter[str] = field(default_factory=Counter)
+    cut: Counter[str] = field(default_factory=Counter)
+    bookmark_before: str | None = None
+    bookmark_after: str | None = None
+    scanned: Counter[str] = field(default_factory=Counter)
+    parents_known: int | None = None
+    full_walk_at: str | None = None
+    whole_read_at: str | None = None
+    remarks: list[str] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+
+    def add(self, **counts: float) -> None:
+        """Add to some of the counts, by their names."""
+        with self._lock:
+            for name, amount in counts.items():
+                setattr(self, name, getattr(self, name) + amount)
+
+    def leave_out(self, reason: str) -> bool:
+        """Count something left out; return whether it is among those named one by one."""
+        self.add(skipped=1)
+        with self._lock:
+            named = len(self.reasons) < MOST_REASONS
+            if named:
+                self.reasons.append(reason)
+        return named
+
+    def make_null(self, name: str, *, trait: bool = False) -> None:
+        """Count a value that did not fit its type and was made null; that of a trait is in `traits`."""
+        with self._lock:
+            (self.made_null_traits if trait else self.made_null)[name] += 1
+
+    def note_day(self, name: str, cut: bool) -> None:  # noqa: FBT001 - one of two counts
+        """Count a value of a property that holds days, and whether its time of day was cut off."""
+        with self._lock:
+            self.days[name] += 1
+            self.cut[name] += cut
+
+    def too_narrow(self) -> list[str]:
+        """Name the properties that hold days and lost a time of day in most values."""
+        return [name for name, count in self.cut.items() if 2 * count > self.days[name]]
+
+    def as_record(self) -> dict[str, Any]:
+        """Give the counts the names they have in the warehouse, as a record without its key."""
+        return {
+            "records": self.records,
+            "pages": self.pages,
+            "requests": self.requests,
+            "retries": self.retries,
+            "waitedSeconds": round(self.waited, 3),
+            "stoppedEarly": self.stopped_early,
+            "outOfOrder": self.out_of_order,
+            "haveNone": self.have_none,
+            "skipped": self.skipped,
+            "skippedReasons": list(self.reasons),
+            "madeNull": self.made_null.total(),
+            "madeNullProperties": dict(self.made_null),
+            "madeNullTraits": self.made_null_traits.total(),
+            "cutToDay": self.cut.total(),
+            "cutToDayProperties": dict(+self.cut),
+            "bookmarkBefore": self.bookmark_before,
+            "bookmarkAfter": self.bookmark_after,
+            "parentsWalked": None if self.parents_known is None else self.scanned.total(),
+            "parentsKnown": self.parents_known,
+            "fullWalkAt": self.full_walk_at,
+            "wholeReadAt": self.whole_read_at,
+        }

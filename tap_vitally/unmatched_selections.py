@@ -1,0 +1,185 @@
+"""What a catalog or a stream map says of streams and properties that there are not.
+
+The SDK takes it without a word, and a mask that hits nothing masks nothing.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import re
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import Any
+
+from tap_vitally.sdk_stream import VitallyStream
+from tap_vitally.sync.traits import trait_columns_in
+from vitally_api import safe_name
+
+UNSET = re.compile(r"|\$\{?\w+\}?")
+"""How a value is spelt that was to come from the environment and did not."""
+REMOVED = (None, "__NULL__")
+SELECT = ("MELTANO_EXTRACT__SELECT", "MELTANO_EXTRACT__SELECT_FILTER")
+"""Where Meltano 4.4.1 leaves the patterns that were asked for: the catalog it makes of them only has what
+they hit."""
+UNESCAPED_DOT = re.compile(r"(?<!\\)\.")
+MOST_NAMED = 10
+"""Custom fields named in one line; more are counted."""
+
+
+def unmatched_selections(
+    catalog: Mapping[str, Any], maps: Mapping[str, Any], streams: Sequence[VitallyStream]
+) -> list[str]:
+    """Return what select, catalog and stream maps say of what does not exist, a line for each."""
+    return [
+        *unmatched_patterns(streams),
+        *unmatched_in_catalog(catalog, {stream.name for stream in streams}),
+        *unmatched_in_maps(maps, streams),
+        *unmatched_traits(streams),
+    ]
+
+
+def unmatched_in_catalog(catalog: Mapping[str, Any], streams: Container[str]) -> Iterator[str]:
+    """Name the streams and properties that a catalog selects and that do not exist."""
+    for name, entry in catalog.items():
+        root = entry.metadata.get(())
+        if name not in streams and root and root.selected:
+            yield f"The catalog selects {safe_name(name)!r}, which is no stream."
+        elif name in streams and entry.metadata.root.selected is not False:
+            columns = entry.schema.to_dict().get("properties", {})
+            for breadcrumb, how in entry.metadata.items():
+                if (
+                    breadcrumb[:1] == ("properties",)
+                    and breadcrumb[1] not in columns
+                    and how.selected
+                ):
+                    reported = safe_name(f"{name}.{breadcrumb[1]}")
+                    yield f"The catalog selects {reported!r}, which is no property."
+
+
+def unmatched_patterns(streams: Sequence[VitallyStream]) -> Iterator[str]:
+    """Name the patterns of Meltano's ``select`` that match nothing, each once.
+
+    One that excludes counts as well: a property left in by a slip may be personal data.
+    """
+    for pattern in selection_asked_for():
+        stream_pattern, *rest = UNESCAPED_DOT.split(pattern.removeprefix("!"), maxsplit=1)
+        column = rest[0] if rest else "*"
+        hit = [s for s in streams if fnmatchcase(s.name, stream_pattern.replace("\\.", "."))]
+        # A property within a property is the business of Meltano, which knows its objects.
+        top = UNESCAPED_DOT.split(column, maxsplit=1)[0].replace("\\.", ".")
+        if not hit:
+            yield f"select names {pattern[:60]!r}, which matches no stream."
+        elif not any(fnmatchcase(name, top) for s in hit for name in s.schema["properties"]):
+            yield f"select names {pattern[:60]!r}, which matches no property."
+
+
+def selection_asked_for() -> list[str]:
+    """Return the patterns by which Meltano was told to select, in their order; none elsewhere."""
+    patterns: dict[str, None] = {}
+    for variable in SELECT:
+        try:
+            asked = json.loads(os.environ.get(variable) or "[]")
+        except ValueError:
+            continue
+        if isinstance(asked, list):
+            patterns |= dict.fromkeys(p for p in asked if isinstance(p, str))
+    return list(patterns)
+
+
+def nothing_selected() -> str:
+    """Return what to say of a run that has no stream to read."""
+    asked = ", ".join(pattern[:60] for pattern in selection_asked_for()[:MOST_NAMED])
+    reported = f" Meltano was asked to select {asked}." if asked else ""
+    return (
+        "No stream is selected, so that nothing would be read: check select, or the catalog."
+        f"{reported} tap-vitally --discover lists the streams that there are."
+    )
+
+
+def unmatched_in_maps(maps: Mapping[str, Any], streams: Sequence[VitallyStream]) -> Iterator[str]:
+    """Name what stream maps are about and do not hit."""
+    for pattern, mapped in maps.items():
+        source = mapped.get("__source__") if isinstance(mapped, Mapping) else None
+        name = pattern if source is None else str(source)
+        hit = [stream for stream in streams if fnmatchcase(stream.name, name)]
+        if not hit and not name.startswith("__"):
+            yield f"stream_maps names {safe_name(name)!r}, which is no stream."
+        if hit and isinstance(mapped, Mapping):
+            yield from _unmatched_properties(name, hit, mapped)
+
+
+def _unmatched_properties(
+    pattern: str, hit: Sequence[VitallyStream], mapped: Mapping[str, Any]
+) -> Iterator[str]:
+    """Name the properties that none of the streams has which a pattern hits."""
+    columns = {column for stream in hit for column in stream.schema["properties"]}
+    alike = {column.lower() for column in columns}
+    for column, how in mapped.items():
+        if column in columns or column.startswith("__"):
+            continue
+        reported = f"{pattern}.{safe_name(column)}"
+        if how in REMOVED:
+            yield f"stream_maps removes {reported}, which is no property."
+        elif column.lower() in alike:
+            yield (
+                f"stream_maps adds {reported} beside a property of the same name in other letters, "
+                "which stays as it is."
+            )
+
+
+def unmatched_traits(streams: Iterable[VitallyStream]) -> Iterator[str]:
+    """Name the custom fields that the workspace has and a catalog of before lacks, each once."""
+    reported: set[str] = set()
+    for stream in streams:
+        if not stream.schema_in_use or not stream.selected:
+            continue
+        found, kept = (
+            set(trait_columns_in(how).values()) for how in (stream.schema, stream.schema_in_use)
+        )
+        if lacking := sorted(found - kept - reported):
+            reported |= found
+            more = f" and {len(lacking) - MOST_NAMED:,} more" if len(lacking) > MOST_NAMED else ""
+            named = ", ".join(map(safe_name, lacking[:MOST_NAMED]))
+            yield (
+                f"'{stream.name}' has custom fields that the catalog lacks: {named}{more}. They stay "
+                "in traits until there is a new catalog, made with --discover."
+            )
+
+
+def unset_in_maps(config: Mapping[str, Any]) -> list[str]:
+    """Name the values that stream maps need and stream_map_config does not have, and what needs them.
+
+    A salt that is empty would hash without a word, and everybody could do the same.
+    """
+    given = config.get("stream_map_config") or {}
+    needed: dict[str, list[str]] = {}
+    for stream, mapped in (config.get("stream_maps") or {}).items():
+        for column, how in mapped.items() if isinstance(mapped, Mapping) else ():
+            for name in _values_in(how):
+                value = given.get(name)
+                if value is None or (isinstance(value, str) and UNSET.fullmatch(value.strip())):
+                    needed.setdefault(name, []).append(f"{stream}.{column}")
+    return [
+        f"stream_map_config has no {safe_name(name)}, which stream_maps need for "
+        f"{', '.join(map(safe_name, places))}: set it, or the variable that it comes from"
+        for name, places in needed.items()
+    ]
+
+
+def _values_in(expression: Any) -> Iterator[str]:
+    """Find the names that an expression looks up in the config of the stream maps."""
+    try:
+        tree = ast.parse(expression.strip(), mode="eval") if isinstance(expression, str) else None
+    except SyntaxError:
+        return
+    names = {
+        node.slice.value: None
+        for node in (ast.walk(tree) if tree else ())
+        if isinstance(node, ast.Subscript)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "config"
+        and isinstance(node.slice, ast.Constant)
+    }
+    yield from map(str, names)

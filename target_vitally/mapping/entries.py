@@ -1,0 +1,170 @@
+"""The setting ``streams``: how its entries are written, and what is wrong with them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Literal, cast
+
+from target_vitally.mapping.resource import Resource
+
+Mode = Literal["upsert", "create", "update", "delete"]
+Unknown = Literal["fail", "ignore", "traits"]
+MODES: tuple[Mode, ...] = ("upsert", "create", "update", "delete")
+UNKNOWN: tuple[Unknown, ...] = ("fail", "ignore", "traits")
+LINKS = ("add", "exact")
+ENTRY = (
+    "resource", "mode", "match", "properties", "traits", "unknown", "custom_object",
+    "links", "deleted", "copy",
+)  # fmt: skip
+IGNORE = "ignore"
+"""What ``deleted`` is for a stream in which no column marks deletes."""
+
+
+def camel(column: str) -> str:
+    """Write a column's name as Vitally writes names: ``external_id`` is ``externalId``."""
+    head, *rest = [part for part in re.split(r"[_\s]+", column.strip()) if part] or [""]
+    if not rest and head.isupper():
+        return head.lower()
+    head = head.lower() if head.isupper() else head[:1].lower() + head[1:]
+    return head + "".join(part[:1].upper() + part[1:].lower() for part in rest)
+
+
+def resource_named(stream: str, resources: Mapping[str, Resource], ignored: Iterable[str]) -> str:
+    """Find the resource whose name a stream has, or ends in after a hyphen; empty if there is none.
+
+    A stream of the tap that nothing takes is its own name.
+    """
+    name = stream.rpartition("-")[2]
+    for candidate in (stream, name, stream.replace("-", "_"), _snake(name)):
+        if candidate in resources or candidate in set(ignored):
+            return candidate
+    return ""
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+
+
+def trait_columns(configured: Any) -> dict[str, str]:
+    """Read the columns of trait paths; Meltano hands over a path with dots as maps within maps."""
+    found: dict[str, str] = {}
+    for name, column in configured.items() if isinstance(configured, dict) else ():
+        if isinstance(column, dict):
+            found |= {f"{name}.{rest}": to for rest, to in trait_columns(column).items()}
+        else:
+            found[str(name)] = column_name(column)
+    return found
+
+
+def column_name(column: Any) -> str:
+    """Return the name that stands for a column, or for several that make one key."""
+    return " + ".join(map(str, column)) if isinstance(column, list) else str(column)
+
+
+def joined_columns(entry: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """Return the columns that make one key, by the name that stands for them."""
+    lists = [
+        value
+        for name in ("properties", "traits")
+        if isinstance(entry.get(name), dict)
+        for value in _leaves(entry[name])
+        if isinstance(value, list)
+    ]
+    return {column_name(value): tuple(map(str, value)) for value in lists}
+
+
+def marker_of(entry: Mapping[str, Any]) -> set[str]:
+    """Return the column that marks deletes beside the usual ones, if one is named."""
+    named = entry.get("deleted")
+    return {str(named)} if named not in {None, IGNORE} else set()
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    for each in value.values():
+        if isinstance(each, dict):
+            yield from _leaves(each)
+        else:
+            yield each
+
+
+def parts(merge_into_delete: Mapping[str, tuple[str, ...]], *columns: str) -> set[str]:
+    """Return columns, each that stands for several as these."""
+    return {part for column in columns for part in merge_into_delete.get(column, (column,))}
+
+
+def problems_with(streams: Mapping[str, Any], resources: Mapping[str, Resource]) -> list[str]:
+    """Find what is wrong with the setting ``streams``, before any row has come."""
+    problems = []
+    for stream, entry in streams.items():
+        where = f"streams.{stream}"
+        if not isinstance(entry, dict):
+            problems.append(f"{where} is not an object")
+            continue
+        if wrong := sorted(set(entry) - set(ENTRY)):
+            problems.append(f"{where} has {', '.join(wrong)}, which it does not take: see the docs")
+        resource = entry.get("resource")
+        if resource is not None and resource not in resources:
+            problems.append(f"{where}.resource is none of {', '.join(resources)}")
+        for name, allowed in (("mode", MODES), ("unknown", UNKNOWN), ("links", LINKS)):
+            if entry.get(name) is not None and entry[name] not in allowed:
+                problems.append(f"{where}.{name} is none of {', '.join(allowed)}")
+        if not isinstance(entry.get("copy"), bool | None):
+            problems.append(f"{where}.copy is neither true nor false")
+        if not isinstance(entry.get("deleted"), str | None):
+            problems.append(f"{where}.deleted is neither a column nor {IGNORE}")
+        known = resources.get(cast("str", resource or resource_named(stream, resources, ())))
+        problems += _wrong_maps(where, entry) or _wrong_keys(where, entry, known)
+        problems += _wrong_match(where, entry, known)
+    return problems
+
+
+def _wrong_maps(where: str, entry: Mapping[str, Any]) -> list[str]:
+    maps = {name: entry[name] for name in ("properties", "traits") if entry.get(name) is not None}
+    if maps.get("traits") == "all":
+        del maps["traits"]
+    return [
+        f"{where}.{name} is no map of names to columns"
+        for name, value in maps.items()
+        if not _is_map(value, nested=name == "traits")
+    ]
+
+
+def _wrong_keys(where: str, entry: Mapping[str, Any], resource: Resource | None) -> list[str]:
+    """Find several columns for what is no key; a list of records may hold several keys in one column."""
+    if resource is None:
+        return []
+    lookups = {lookup.column for ref in resource.references for lookup in ref.lookups}
+    lists = {lookup.column for ref in resource.references for lookup in ref.lookups if lookup.many}
+    keys = {*lookups, *resource.keys} - {"id", *lists}
+    match = str(entry.get("match")).removeprefix("trait:")
+    properties = entry.get("properties") or {}
+    wrong = [n for n, c in properties.items() if isinstance(c, list) and n not in keys]
+    merge_into_delete = joined_columns({"traits": entry.get("traits")})
+    wrong += [
+        p
+        for p, c in trait_columns(entry.get("traits")).items()
+        if c in merge_into_delete and p != match
+    ]
+    return [f"{where}: only a key is made of several columns, and {name} is none" for name in wrong]
+
+
+def _is_map(value: Any, *, nested: bool) -> bool:
+    return isinstance(value, dict) and all(
+        _is_column(column) or (nested and _is_map(column, nested=True)) for column in value.values()
+    )
+
+
+def _is_column(value: Any) -> bool:
+    several = isinstance(value, list) and len(value) > 0
+    return isinstance(value, str) or (several and all(isinstance(part, str) for part in value))
+
+
+def _wrong_match(where: str, entry: Mapping[str, Any], resource: Resource | None) -> list[str]:
+    match = entry.get("match")
+    if match is None or resource is None or match in resource.keys:
+        return []
+    if resource.key is None and str(match).startswith("trait:"):
+        return []
+    more = ", trait:<path>" if resource.key is None else ""
+    return [f"{where}.match is none of {', '.join(resource.keys)}{more}"]

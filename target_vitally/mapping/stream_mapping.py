@@ -1,0 +1,332 @@
+"""What a stream means: which resource it fills, in which mode, which column is what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from target_vitally.mapping.entries import (
+    IGNORE,
+    Mode,
+    Unknown,
+    camel,
+    column_name,
+    joined_columns,
+    marker_of,
+    parts,
+    trait_columns,
+)
+from target_vitally.mapping.markers import UNDERSTOOD, marks_deletes
+from target_vitally.mapping.resource import LookupColumn, Reference, Resource
+
+STAMPS = frozenset({"createdAt", "updatedAt"})
+UNDECLARED = "additionalProperties"
+"""The column in which the tap keeps what it does not declare, and which nothing else has."""
+TAP_ADDED = frozenset({UNDECLARED, "accountIds", "organizationIds", "userIds", "adminIds"})
+"""Columns that the tap adds to any stream; where one is written, it is declared."""
+TAP_ID = "Id given by Vitally."
+"""How the tap's SCHEMA describes the id of a record."""
+NOT_WRITTEN = frozenset({"left out", "embedded"})
+FED = {
+    "mrr": "MRR",
+    "nextRenewalDate": "the next renewal date",
+    "churnedAt": "the churn date",
+    "trialEndDate": "the end of the trial",
+}
+"""What Vitally takes from a trait that the workspace chooses (API notes on writing, 1.4)."""
+TAP_TRAIT = "trait_"
+"""What the columns begin with that a tap adds for custom fields, whose values are traits, too."""
+REJECTED = "_rejected"
+
+
+class MappingError(ValueError):
+    """A stream that cannot be written; each of ``problems`` says why."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True)
+class StreamMapping:
+    """What the rows of a stream are to Vitally.
+
+    ``properties`` gives the column of a property, ``traits`` that of a trait path; ``ways`` are the
+    columns of references. ``match`` is None where each row decides between externalId and id.
+    ``joined`` has the columns that make one key, by the name that stands for them in those maps;
+    ``markers`` are the columns that mark deletes. ``of_links`` if a row is one link of a record, so
+    that several rows have the record's key. ``warnings`` are what is to be said once.
+    """
+
+    stream: str
+    resource: Resource
+    mode: Mode
+    match: str | None
+    properties: Mapping[str, str]
+    lookups: Mapping[str, tuple[tuple[LookupColumn | None, str], ...]]
+    traits: Mapping[str, str]
+    trait_map: str | None
+    unknown: Unknown
+    known: frozenset[str]
+    copy: bool
+    all_traits: bool
+    fixed: Mapping[str, str] = field(default_factory=dict)
+    merge_into_delete: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    links: str = "add"
+    deleted: str | None = None
+    markers: tuple[str, ...] = UNDERSTOOD
+    of_links: bool = False
+    warnings: tuple[str, ...] = ()
+
+    def unmapped(self, columns: Iterable[str]) -> list[str]:
+        """Find the columns that are nothing to the resource."""
+        return [
+            name
+            for name in columns
+            if name not in self.known
+            and not _is_metadata(name)
+            and not (self.copy and (name.startswith(TAP_TRAIT) or name in TAP_ADDED))
+            and not (self.deleted == IGNORE and marks_deletes(name))
+        ]
+
+    def unread_marks(self, columns: Iterable[str]) -> list[str]:
+        """Return the columns that are named like marks of deleted rows, and of which nobody said it."""
+        if self.deleted:
+            return []
+        mine = [c for c in columns if c not in self.known and c not in self.markers]
+        return [c for c in mine if marks_deletes(c) and c in self.unmapped([c])]
+
+
+def is_copy(entry: Mapping[str, Any], properties: Mapping[str, Any]) -> bool:
+    """Return whether rows are the tap's own: what only the tap writes tells it, or ``copy``.
+
+    ``properties`` are those of the SCHEMA, or a row. A table may well have id, createdAt and updatedAt.
+    """
+    if entry.get("copy") is not None:
+        return bool(entry["copy"])
+    id_ = properties.get("id")
+    described = isinstance(id_, dict) and id_.get("description") == TAP_ID
+    return "properties" not in entry and (UNDECLARED in properties or described)
+
+
+def _is_metadata(column: str) -> bool:
+    name = column.lower()
+    return name.startswith(("_sdc_", "__sdc")) or name in {*UNDERSTOOD, REJECTED}
+
+
+def map_stream(  # noqa: PLR0913 - the stream as it came, and what the settings say of it
+    stream: str,
+    columns: Iterable[str],
+    entry: Mapping[str, Any],
+    resource: Resource,
+    default_mode: Mode,
+    *,
+    keys: Sequence[str] = (),
+    copy: bool = False,
+) -> StreamMapping:
+    """Work out what a stream means; `MappingError` is raised with everything that is wrong.
+
+    ``keys`` are the key_properties of its SCHEMA; ``copy`` if its rows are the tap's own.
+    """
+    columns = list(columns)
+    problems: list[str] = []
+    named = _named(entry, resource, problems, stream)
+    traits = trait_columns(entry.get("traits"))
+    merge_into_delete = joined_columns(entry)
+    mapped = parts(merge_into_delete, *named.values(), *traits.values())
+    found: dict[str, str] = {}
+    for column in columns:
+        if column not in mapped and (name := _matching(column, resource, copy=copy)):
+            found.setdefault(name, column)
+    found |= named
+    marker = marker_of(entry)
+    unknown: Unknown = entry.get("unknown") or "fail"
+    stamps = [] if copy else [c for c in columns if camel(c) in STAMPS and c not in mapped]
+    kinds = resource.columns
+    mapping = StreamMapping(
+        stream=stream,
+        resource=resource,
+        mode=entry.get("mode") or default_mode,
+        match=entry.get("match"),
+        properties={n: c for n, c in found.items() if kinds[n] == "property"},
+        lookups={
+            ref.name: lookups
+            for ref in resource.references
+            if (lookups := _lookups(ref, found, copy=copy))
+        },
+        traits=traits,
+        trait_map=found.get("traits"),
+        unknown=unknown if unknown != "traits" or resource.model else "fail",
+        known=frozenset({*mapped, *merge_into_delete, *found.values(), *stamps, *marker}),
+        copy=copy,
+        all_traits=entry.get("traits") == "all",
+        fixed={"customObjectName": str(entry["custom_object"])}
+        if entry.get("custom_object")
+        else {},
+        merge_into_delete=merge_into_delete,
+        links=entry.get("links") or "add",
+        deleted=entry.get("deleted"),
+        markers=(
+            *dict.fromkeys(
+                (*UNDERSTOOD, *(c for c in columns if c.lower() in UNDERSTOOD), *marker)
+            ),
+        ),
+    )
+    cut, of_links = _cut(mapping, found, keys)
+    absent = sorted((mapped | marker) - set(columns)) if columns else []
+    if absent and mapped.isdisjoint(columns):
+        problems.append(
+            f"streams.{stream} names columns that it does not have: {', '.join(absent)}"
+        )
+        absent = []
+    problems += [*_problems(mapping, columns), *cut]
+    if problems:
+        raise MappingError(problems)
+    warnings = []
+    if absent:
+        warnings.append(f"its SCHEMA lacks {', '.join(absent)}: taken for null")
+    if stamps:
+        warnings.append(f"{', '.join(stamps)}: left out, since Vitally keeps moments of its own")
+    return replace(mapping, of_links=of_links, warnings=tuple(warnings))
+
+
+def _problems(mapping: StreamMapping, columns: Sequence[str]) -> Iterator[str]:
+    """Say what is wrong with a stream."""
+    stream, resource = mapping.stream, mapping.resource
+    if mapping.traits and not resource.model:
+        yield f"streams.{stream}: {resource.name} have no traits"
+    if mapping.links == "exact" and not _has_links(resource):
+        yield f"streams.{stream}.links: {resource.name} have no links to others"
+    if marks := mapping.unread_marks(columns):
+        yield (
+            f"{stream}: {', '.join(marks)} looks like a mark of deleted rows. Say deleted: {marks[0]} "
+            f"under streams.{stream} if it is one, or else deleted: {IGNORE}"
+        )
+    unmapped = [column for column in mapping.unmapped(columns) if column not in marks]
+    if unmapped and mapping.unknown == "fail":
+        traits = " or traits" if resource.model else ""
+        copied = ", or copy: true if these are rows of tap-vitally"
+        yield (
+            f"{stream}: {explained(resource, unmapped)} of its columns are nothing that {resource.name} "
+            f"take. Name them under streams.{stream} (properties{traits}), or set unknown there to "
+            f"ignore{traits}{copied if {*STAMPS, 'id'} <= set(columns) else ''}"
+        )
+
+
+def _cut(
+    mapping: StreamMapping, found: Mapping[str, str], keys: Sequence[str]
+) -> tuple[list[str], bool]:
+    """Return what is wrong if rows of several keys would be one record, and whether rows are links.
+
+    A key goes together from the columns of the record's key, those of the address that it lies in, and
+    those of links, which are united.
+    """
+    resource, merge_into_delete = mapping.resource, mapping.merge_into_delete
+    usual = (k for k in (resource.key, "id") if k in found)
+    by: str = mapping.match or next(usual, None) or ""
+    trait = by.removeprefix("trait:")
+    column = mapping.traits.get(trait) if trait != by else found.get(by)
+    inside: set[str] = set()
+    links: set[str] = set()
+    for ref in resource.references:
+        columns = parts(
+            merge_into_delete, *(column for _, column in mapping.lookups.get(ref.name, ()))
+        )
+        inside |= columns if ref.in_path else set()
+        links |= columns if ref.many else set()
+    whole = {key for key in keys if not _is_metadata(key)}
+    mine = parts(merge_into_delete, column) if column else inside
+    rest = whole - mine - inside
+    if not rest or mine.isdisjoint(whole):
+        return [], False
+    if rest <= links:
+        return [], True
+    order = ", ".join(key for key in keys if key in whole)
+    into = f"properties: {{{by}: [{order}]}}" if trait == by else f"traits: {{{trait}: [{order}]}}"
+    reported = (
+        f"{mapping.stream}: its key is {order}, and {', '.join(sorted(mine))} alone would make one of "
+        f"several of its rows. Make one key of them, under streams.{mapping.stream}: {into}"
+    )
+    return [reported], False
+
+
+def explained(resource: Resource, unmapped: Iterable[str]) -> str:
+    """Name columns that are nothing to a resource, with what can be done about those of Vitally."""
+    return ", ".join(f"{c}{_hint(resource, c)}" for c in unmapped)
+
+
+def _hint(resource: Resource, column: str) -> str:
+    name = next((n for n in (column, camel(column)) if n in resource.columns), "")
+    if name in FED:
+        return f" (set the trait that feeds {FED[name]} in your workspace)"
+    for ref in resource.references:
+        if ref.embedded == name and ref.lookups and name:
+            return f" (name it by {ref.lookups[0].column})"
+    return " (Vitally works it out, or keeps it for its app)" if name else ""
+
+
+def columns_of_row(
+    row: Mapping[str, Any], entry: Mapping[str, Any], resource: Resource, *, copy: bool = False
+) -> tuple[str, ...]:
+    """Name the columns that stand for something, where the SCHEMA of a stream names none.
+
+    What is nothing to the resource is left out: the row is rejected for it, and not the run.
+    """
+    named = [
+        *(entry.get("properties") or {}).values(),
+        *trait_columns(entry.get("traits")).values(),
+    ]
+    mapped = parts(joined_columns(entry), *map(column_name, named))
+    marker = marker_of(entry)
+    return (
+        *mapped,
+        *(marker - mapped),
+        *(
+            name
+            for name in row
+            if name not in mapped | marker
+            and (_matching(name, resource, copy=copy) or camel(name) in STAMPS)
+        ),
+    )
+
+
+def _has_links(resource: Resource) -> bool:
+    return any(ref.many for ref in resource.references) or "participants" in resource.by_name
+
+
+def _named(
+    entry: Mapping[str, Any], resource: Resource, problems: list[str], stream: str
+) -> dict[str, str]:
+    """Read ``properties``: property to column."""
+    named = {str(k): column_name(v) for k, v in (entry.get("properties") or {}).items()}
+    wrong = [name for name in named if resource.columns.get(name, "left out") in NOT_WRITTEN]
+    if wrong:
+        problems.append(
+            f"streams.{stream}.properties: {explained(resource, wrong)} cannot be written to "
+            f"{resource.name}"
+        )
+    return {name: column for name, column in named.items() if name not in wrong}
+
+
+def _matching(column: str, resource: Resource, *, copy: bool) -> str:
+    """Find what a column is by its name; what the API only shows is known in a copy alone."""
+    names = (name for name in (column, camel(column)) if name in resource.columns)
+    return next((n for n in names if copy or resource.columns[n] not in NOT_WRITTEN), "")
+
+
+def _lookups(
+    reference: Reference, found: Mapping[str, str], *, copy: bool
+) -> tuple[tuple[LookupColumn | None, str], ...]:
+    """Say which columns name the records that a reference holds, the surest first.
+
+    A way is None for the column that has Vitally's own ids.
+    """
+    lookups: list[tuple[LookupColumn | None, str]] = [
+        (lookup, found[lookup.column]) for lookup in reference.lookups if lookup.column in found
+    ]
+    if copy and reference.embedded in found:
+        lookups.append((LookupColumn("", reference.of, "embedded"), found[reference.embedded]))
+    if reference.name in found:
+        lookups.append((None, found[reference.name]))
+    return tuple(lookups)

@@ -1,0 +1,218 @@
+"""Values as Vitally takes them, and whether two of them say the same."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from target_vitally.mapping.markup import same_html
+from target_vitally.mapping.resource import Kind
+from vitally_api.values import (
+    LONGEST_NUMBER,
+    InvalidValue,
+    as_double,
+    boolean_of,
+    day_of,
+    email_text,
+    moment_of,
+    moment_text,
+    number_of,
+    text_of,
+)
+
+NAMES = ("type", "id", "externalId", "email", "userId", "vitallyUserId", "responseStatus")
+EMPTY: tuple[Any, ...] = (None, "", [], {})
+"""What a source without nulls writes in their place, such as a CSV file."""
+MOMENT = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d.*)?")
+
+
+def coerce(kind: Kind, value: Any) -> Any:
+    """Make of a value that is not null what a property of a kind takes, or raise `InvalidValue`."""
+    return COERCIONS[kind](value)
+
+
+def _integer(value: Any) -> int:
+    number = number_of(value)
+    whole = isinstance(number, int) or number.adjusted() < LONGEST_NUMBER
+    if not whole or number != int(number):
+        msg = "it takes a whole number"
+        raise InvalidValue(msg)
+    return int(number)
+
+
+def _instant(value: Any) -> str:
+    return moment_text(moment_of(value))
+
+
+def _date(value: Any) -> str:
+    return day_of(value).isoformat()
+
+
+def listed(value: Any) -> list[Any]:
+    """Read a list, also out of JSON text, as warehouses without lists keep it."""
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        value = _json(value)
+    if isinstance(value, list):
+        return value
+    msg = "it takes a list"
+    raise InvalidValue(msg)
+
+
+def mapped(value: Any) -> dict[str, Any]:
+    """Read an object, also out of JSON text."""
+    if isinstance(value, str) and value.lstrip().startswith("{"):
+        value = _json(value)
+    if isinstance(value, dict):
+        return value
+    msg = "it takes an object"
+    raise InvalidValue(msg)
+
+
+def _json(value: str) -> Any:
+    try:
+        return json.loads(value, parse_float=Decimal)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _texts(value: Any) -> list[str]:
+    return list(dict.fromkeys(text_of(item) for item in listed(value) if item is not None))
+
+
+def _people(value: Any) -> list[dict[str, Any]]:
+    people = [value] if isinstance(value, dict) else listed(value)
+    if not all(isinstance(person, dict) for person in people):
+        msg = "it takes people as objects, such as {type, email}"
+        raise InvalidValue(msg)
+    return [person_of(person) for person in people]
+
+
+def check_id(name: str, value: Any) -> None:
+    """Raise `InvalidValue` for an id that no address can hold: ``/accounts/..`` is ``/`` to HTTP."""
+    if name in {"id", "externalId"} and value in {".", ".."}:
+        msg = "it cannot be asked for, since . and .. have a meaning of their own in addresses"
+        raise InvalidValue(msg)
+
+
+def person_of(person: dict[str, Any]) -> dict[str, Any]:
+    """Return a person with text in everything that names somebody; `InvalidValue` if it is none."""
+    try:
+        named = {name: text_of(person[name]) for name in NAMES if person.get(name) is not None}
+        for name, value in named.items():
+            check_id(name, value)
+    except InvalidValue as invalid:
+        msg = f"of a person, {invalid}"
+        raise InvalidValue(msg) from None
+    if {named.get("id"), named.get("externalId")} & {".", ".."}:
+        msg = "of a person, . and .. cannot be asked for"
+        raise InvalidValue(msg)
+    return {**person, **named}
+
+
+def _messages(value: Any) -> list[dict[str, Any]]:
+    return [_message(message) for message in listed(value)]
+
+
+def _message(message: Any) -> dict[str, Any]:
+    if not isinstance(message, dict) or not message.get("externalId"):
+        msg = "each takes an externalId"
+        raise InvalidValue(msg)
+    fitters = {
+        **dict.fromkeys(("externalId", "message"), text_of),
+        "timestamp": _instant,
+        **dict.fromkeys(("from", "to", "cc", "bcc"), _people),
+    }
+    fit = {name: fitters[name](message[name]) for name in fitters if message.get(name) is not None}
+    if "from" in fit and len(fit["from"]) != 1:
+        msg = "from: it takes one person"
+        raise InvalidValue(msg)
+    return {**message, **fit}
+
+
+def _as_it_is(value: Any) -> Any:
+    if isinstance(value, str) and value.lstrip()[:1] in {"[", "{"}:
+        read = _json(value)
+        return value if read is None else read
+    return value
+
+
+COERCIONS: dict[Kind, Callable[[Any], Any]] = {
+    "text": text_of,
+    "html": text_of,
+    "email": lambda value: text_of(value).strip(),
+    "number": number_of,
+    "integer": _integer,
+    "boolean": boolean_of,
+    "instant": _instant,
+    "date": _date,
+    "tags": _texts,
+    "ids": _texts,
+    "list": listed,
+    "json": _as_it_is,
+    "people": _people,
+    "messages": _messages,
+}
+
+
+def trait(value: Any) -> Any:
+    """Make a trait's value one that JSON has; what is none is left as it is."""
+    if isinstance(value, datetime):
+        return _instant(value)
+    return value.isoformat() if isinstance(value, date) else value
+
+
+READ_AS: dict[Kind, Callable[[Any], Any]] = {
+    "email": email_text,
+    "date": day_of,
+    "instant": moment_of,
+}
+"""Kinds of values that are compared by what their text says."""
+
+
+def same(kind: Kind, wanted: Any, present: Any) -> bool:
+    """Tell whether a property that shows one value already says the other."""
+    if wanted is None or present is None:
+        return wanted in EMPTY and present in EMPTY
+    if kind == "html":
+        return same_html(str(wanted), str(present))
+    if kind in {"tags", "ids"}:
+        displayed = present if isinstance(present, list) else [present]
+        return {str(item) for item in wanted} == {str(item) for item in displayed}
+    if kind in READ_AS:
+        return _alike(READ_AS[kind], wanted, present)
+    return same_json(wanted, present)
+
+
+def _alike(read: Any, wanted: Any, present: Any) -> bool:
+    try:
+        return bool(read(wanted) == read(present))
+    except InvalidValue:
+        return bool(wanted == present)
+
+
+def same_json(wanted: Any, present: Any) -> bool:
+    """Compare JSON values: numbers as doubles, moments as moments, the rest as it is."""
+    if isinstance(wanted, bool) or isinstance(present, bool):
+        return wanted is present
+    if isinstance(wanted, int | float | Decimal) and isinstance(present, int | float | Decimal):
+        return wanted == present or as_double(wanted) == as_double(present)
+    if isinstance(wanted, str) and isinstance(present, str):
+        return wanted == present or _same_instant(wanted, present)
+    if isinstance(wanted, list) and isinstance(present, list):
+        return len(wanted) == len(present) and all(map(same_json, wanted, present))
+    if isinstance(wanted, dict) and isinstance(present, dict):
+        return wanted.keys() == present.keys() and all(
+            same_json(value, present[name]) for name, value in wanted.items()
+        )
+    return bool(wanted == present)
+
+
+def _same_instant(wanted: str, present: str) -> bool:
+    """Compare what both write as a moment, or as a day, which is its midnight."""
+    if not (MOMENT.fullmatch(wanted) and MOMENT.fullmatch(present)):
+        return False
+    return _alike(moment_of, wanted, present)

@@ -1,0 +1,323 @@
+"""What Vitally holds now of one resource, read one by one or by the page, whichever costs less."""
+
+from __future__ import annotations
+
+import json
+import threading
+import zlib
+from collections.abc import Callable, Collection, Iterable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from target_vitally.mapping.resource import Record, Resource
+from target_vitally.pipeline.source import Source, key_of_record
+from target_vitally.pipeline.wire import Wire
+from vitally_api import (
+    CursorRefused,
+    RateLimited,
+    Refused,
+    Unavailable,
+    Unreadable,
+    VitallyError,
+    encoded,
+)
+from vitally_api.resources import Lookup
+from vitally_api.values import key_text
+
+FEW = 8
+"""Records that are read one by one without a look at the list."""
+UNIQUE = frozenset({"id", "externalId"})
+"""Keys that one record has; e-mails, names and traits may be those of several."""
+LARGE = 300
+"""Bytes from which on a record is kept compressed: a note's text shrinks to a third."""
+
+_decoder = json.JSONDecoder(parse_float=Decimal)
+
+Traits = frozenset[str] | None
+"""The traits that are kept, None for all."""
+Spread = Callable[[Callable[[str], None], Iterable[str]], None]
+"""Calls a function for each of many values, on as many threads as may ask at once."""
+
+
+class LookupFailed(VitallyError):
+    """The look-up of one record was not answered with data, while that of others is."""
+
+
+class Index:
+    """The records of one list, by id and by each of their keys.
+
+    A record is kept as JSON with only what may be compared: 100,000 users are tens of megabytes.
+    """
+
+    def __init__(self, wire: Wire, resource: Resource, path: str, map_concurrently: Spread) -> None:
+        self._wire = wire
+        self._resource = resource
+        self._source = Source(wire, resource, path)
+        self._map_concurrently = map_concurrently
+        self._lock = threading.RLock()
+        self._traits: Traits = frozenset()
+        self._kept = _kept(resource)
+        self._simulated: dict[str, bytes] = {}
+        self._refused: dict[tuple[str, str], str] = {}
+        self._search_folds: bool | None = None
+        self._unlisted = False
+        self._forget()
+
+    def _forget(self) -> None:
+        self._records: dict[str, bytes] = {}
+        self._ids: dict[str, dict[str, tuple[str, ...]]] = {}
+        self._asked: set[tuple[str, str]] = set()
+        self._walk = self._source.pages()
+        self._complete = self._archived_read = False
+        for raw in self._simulated.values():
+            self.put(_unpacked(raw))
+
+    def want(self, traits: Iterable[str] | None) -> None:
+        """Keep more traits of each record, or all where it is None; what was read without is forgotten."""
+        with self._lock:
+            wanted = None if traits is None or self._traits is None else self._traits | set(traits)
+            if wanted != self._traits:
+                self._traits = wanted
+                if self._records or self._asked:
+                    self._forget()
+
+    def find(self, by: str, values: Iterable[str]) -> None:
+        """Make sure that it is known which records have these values of a key.
+
+        Pages are read until asking one by one has become the cheaper way: a few are left, no more
+        than pages were read, and the last page brought none or one of them.
+        """
+        wanted = {key_text(by, value): value for value in values}
+        missing = {text for text in wanted if not self._knows(by, text)}
+        alone = bool(missing) and self._one_request_tells(by)
+        pages = brought = 0
+        while missing and not self._complete and not self._unlisted:
+            if alone and brought <= 1 and len(missing) <= max(FEW, pages):
+                break
+            try:
+                found = missing & {key_of_record(by, record) for record in self._read_page()}
+            except Refused as refused:
+                if refused.key:
+                    raise
+                if not (alone and isinstance(refused, CursorRefused)):
+                    self._refused |= dict.fromkeys(((by, text) for text in missing), str(refused))
+                    return
+                break
+            # What several records may have is known at the end of the list alone.
+            missing -= found if by in UNIQUE else set()
+            pages, brought = pages + 1, len(found)
+        if missing and not self._complete:
+            self._map_concurrently(lambda text: self._read_one(by, text, wanted[text]), missing)
+            self._read_archived({text for text in missing if not self._ids_known(by, text)})
+
+    def get(self, by: str, value: str) -> list[Record]:
+        """Return the records that have a value of a key, as far as they have been read.
+
+        Archived ones count only where no other has it, and then as one: whichever way they were
+        found. `LookupFailed` is raised where the answer to this look-up was none.
+        """
+        with self._lock:
+            found = [_unpacked(self._records[id_]) for id_ in self.ids(by, value)]
+            self.check(by, key_text(by, value))
+            for record in found:
+                self.check("id", str(record["id"]))
+        return [record for record in found if not record.get("archivedAt")] or found[:1]
+
+    def check(self, by: str, text: str) -> None:
+        """Raise `LookupFailed` where what was asked about a record was not answered."""
+        if (by, text) in self._refused:
+            raise LookupFailed(self._refused[by, text])
+
+    def ids(self, by: str, value: str) -> tuple[str, ...]:
+        """Return the ids of the records that have a value of a key, as far as they have been read."""
+        with self._lock:
+            if by == "id":
+                return (value,) if value in self._records else ()
+            return self._ids_of(by).get(key_text(by, value), ())
+
+    def fresh(self, by: str, values: Iterable[str], counts: Any = None) -> None:
+        """Look records up once more, to see whether writes were carried out."""
+        wanted = {key_text(by, value): value for value in values}
+        if by in UNIQUE and by in self._lookups and len(wanted) <= FEW:
+            found = [
+                record
+                for value in wanted.values()
+                for record in self._source.ask(by, value, counts)
+            ]
+        else:
+            newest = (record for page in self._source.newest(counts) for record in page)
+            found = [record for record in newest if key_of_record(by, record) in wanted]
+        for record in found:
+            self.put(record)
+
+    def attempt(self, by: str, text: str, ask: Callable[[], None]) -> None:
+        """Ask something about one record; where that alone is not answered, remember why.
+
+        An answer that is no data, or none at all while others get theirs, concerns this record alone.
+        """
+        reads = self._wire.metrics.reads
+        try:
+            ask()
+        except RateLimited:
+            raise
+        except (Refused, Unavailable, Unreadable) as failure:
+            if failure.key if isinstance(failure, Refused) else self._wire.metrics.reads == reads:
+                raise
+            with self._lock:
+                self._refused[by, text] = str(failure)
+        else:
+            with self._lock:
+                self._refused.pop((by, text), None)
+
+    def simulate(self, record: Record) -> None:
+        """Take in a record as a plan has it, which no reading would bring back."""
+        self._simulated[str(record["id"])] = encoded(record)
+        self.put(record)
+
+    def put(self, record: Record) -> None:
+        """Take in a record as it is now."""
+        id_ = str(record.get("id") or "")
+        if not id_:
+            return
+        with self._lock:
+            self._drop(id_)
+            self._records[id_] = _packed(record, self._resource.by_name, self._kept, self._traits)
+            for by, ids in self._ids.items():
+                value = key_of_record(by, record)
+                if value:
+                    ids[value] = (*ids.get(value, ()), id_)
+
+    def drop(self, id_: str) -> None:
+        """Forget a record that is gone."""
+        with self._lock:
+            self._drop(id_)
+
+    def _drop(self, id_: str) -> None:
+        raw = self._records.pop(id_, None)
+        if raw is None:
+            return
+        record = _unpacked(raw)
+        for by, ids in self._ids.items():
+            value = key_of_record(by, record)
+            if value in ids:
+                rest = tuple(other for other in ids[value] if other != id_)
+                if rest:
+                    ids[value] = rest
+                else:
+                    del ids[value]
+
+    @property
+    def _lookups(self) -> Mapping[str, Lookup]:
+        return self._resource.api.lookups
+
+    def _knows(self, by: str, text: str) -> bool:
+        """Tell whether all is known of a value of a key; what some records have, others may have, too."""
+        with self._lock:
+            if self._complete or (by, text) in self._asked or (by, text) in self._refused:
+                return True
+            return by in UNIQUE and self._ids_known(by, text)
+
+    def _ids_known(self, by: str, text: str) -> bool:
+        return text in self._records if by == "id" else text in self._ids_of(by)
+
+    def _one_request_tells(self, by: str) -> bool:
+        """Tell whether one request finds every record that has a value of a key.
+
+        A search for an e-mail may go by its case: whether it does is tried out, once, with somebody of
+        the list. Where there is no list but a search, the search has to do.
+        """
+        if by != "email" or by not in self._lookups or self._complete:
+            return by in self._lookups
+        if self._search_folds is None:
+            self._search_folds = False
+            try:
+                page = self._read_page()
+            except (Refused, Unreadable) as failure:
+                if isinstance(failure, Refused) and failure.key:
+                    raise
+                self._unlisted = self._search_folds = True
+                return True
+            self._search_folds = self._source.search_folds(page)
+        return bool(self._search_folds)
+
+    def _ids_of(self, by: str) -> dict[str, tuple[str, ...]]:
+        """Give the ids by a key; the first who asks has them sorted."""
+        if by not in self._ids:
+            found: dict[str, tuple[str, ...]] = {}
+            for id_, raw in self._records.items():
+                if value := key_of_record(by, _unpacked(raw)):
+                    found[value] = (*found.get(value, ()), id_)
+            self._ids[by] = found
+        return self._ids[by]
+
+    def _read_page(self) -> list[Record]:
+        try:
+            page = next(self._walk)
+        except StopIteration:
+            self._complete = True
+            return []
+        except BaseException:
+            # A generator that failed looks as if it were at its end: a list read in part is none.
+            self._walk = self._source.pages()
+            raise
+        for record in page:
+            # What was written meanwhile is newer than the list.
+            if str(record.get("id")) not in self._records:
+                self.put(record)
+        return page
+
+    def _read_archived(self, texts: set[str]) -> None:
+        """Read what is archived, where records were not found one by one: a look-up may hide it."""
+        if texts and self._resource.archives and not self._archived_read:
+            for page in self._source.archived():
+                for record in page:
+                    if str(record.get("id")) not in self._records:
+                        self.put(record)
+            self._archived_read = True
+
+    def _read_one(self, by: str, text: str, value: str) -> None:
+        def ask() -> None:
+            found = self._source.ask(by, value, both=self._unlisted)
+            with self._lock:
+                for record in found:
+                    self.put(record)
+                if by not in UNIQUE or not found:
+                    self._asked.add((by, text))
+
+        self.attempt(by, text, ask)
+
+
+def _packed(record: Record, whole: Collection[str], kept: Iterable[str], traits: Traits) -> bytes:
+    """Write what is kept of a record; ``whole`` are the properties of which nothing is left out."""
+    found = {n: record[n] if n in whole else _small(record[n]) for n in kept if n in record}
+    held = record.get("traits")
+    if isinstance(held, dict):
+        found["traits"] = {p: v for p, v in held.items() if traits is None or p in traits}
+    raw = encoded(found)
+    return zlib.compress(raw, 1) if len(raw) > LARGE else raw
+
+
+def _kept(resource: Resource) -> tuple[str, ...]:
+    """Name what is kept of a record, first what finds it."""
+    names = dict.fromkeys(("id", *resource.keys, "createdAt", "archivedAt"))
+    for prop in resource.properties:
+        names |= dict.fromkeys((prop.name, prop.displayed or prop.name))
+        if prop.name.endswith("Id"):
+            names[prop.name.removesuffix("Id")] = None
+    names |= {ref.among: None for ref in resource.references if ref.among}
+    return tuple(names)
+
+
+def _small(value: Any) -> Any:
+    """Cut embedded accounts, organizations and users down to their ids."""
+    if isinstance(value, dict) and "id" in value and "traits" in value:
+        return {"id": value["id"]}
+    if isinstance(value, list):
+        return [_small(item) for item in value]
+    return value
+
+
+def _unpacked(raw: bytes) -> Record:
+    text = raw if raw[:1] == b"{" else zlib.decompress(raw)
+    record: Record = _decoder.decode(text.decode())
+    return record

@@ -1,0 +1,282 @@
+"""What became of each row: counts for the summary, lines for the results, the rejected to mend."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from target_vitally.mapping.compare import Changes
+from target_vitally.mapping.parse_row import Key
+from target_vitally.mapping.plan import NO_RECORD, Outcome
+from target_vitally.mapping.resource import Record
+from target_vitally.mapping.stream_mapping import REJECTED, StreamMapping
+from target_vitally.pipeline.ledger import StateTracker
+from target_vitally.pipeline.settings import Settings
+from vitally_api import VitallyError, encoded, safe_name
+
+logger = logging.getLogger("target-vitally")
+
+MOST_REASONS = 10
+"""Different reasons that the summary tells of a stream."""
+MOST_EXAMPLES = 3
+"""Rows that are named for each reason."""
+WRITTEN: tuple[Outcome, ...] = ("created", "updated", "deleted", "uncertain")
+MATCHED: tuple[Outcome, ...] = ("created", "updated", "unchanged", "deleted", "uncertain")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The stream as it came, for rows that go back: before anything was mapped."""
+
+    stream: str
+    schema: Mapping[str, Any]
+    key_properties: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class InputRow:
+    """A row that was read; ``raw`` is what came in, if it was mapped into something else."""
+
+    number: int
+    mapping: StreamMapping
+    origin: Origin
+    record: Record
+    raw: Record | None = None
+
+
+@dataclass
+class Counts:
+    """What became of the rows of one stream."""
+
+    read: int = 0
+    words: Counter[Outcome] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    differing: Counter[str] = field(default_factory=Counter)
+    requests: int = 0
+    displayed: list[str] = field(default_factory=list)
+    examples: dict[str, list[str]] = field(default_factory=dict)
+    """The first rows of each reason: their number, and their id as far as it names nobody."""
+    unmatched: int = 0
+    """Rows that could only update, and whose record is not there."""
+
+    def add_reason(self, reason: str, name: str) -> None:
+        """Count a reason, and name the first rows that it is about."""
+        if reason not in self.reasons and len(self.reasons) >= MOST_REASONS:
+            return
+        self.reasons[reason] += 1
+        named = self.examples.setdefault(reason, [])
+        if len(named) < MOST_EXAMPLES:
+            named.append(name)
+
+    @property
+    def matched_none(self) -> bool:
+        """Whether there were such rows, and no row that had a record."""
+        return self.unmatched > 0 and not any(self.words[outcome] for outcome in MATCHED)
+
+
+class Outcomes:
+    """Takes in what became of rows, from any thread."""
+
+    def __init__(self, settings: Settings, state_tracker: StateTracker) -> None:
+        self.settings = settings
+        self._state_tracker = state_tracker
+        self._lock = threading.RLock()
+        self._told: set[tuple[str, str]] = set()
+        self._schemas: dict[str, Origin] = {}
+        self.streams: dict[str, Counts] = {}
+        self.total: Counter[Outcome] = Counter()
+        self._open: set[int] = set()
+        self._results = _opened(settings.results_file)
+        self._rejects = _opened(settings.rejects_file)
+        self._broken = False
+
+    def read(self, row: InputRow) -> None:
+        """Count a row that was read."""
+        with self._lock:
+            self.counts(row.mapping.stream).read += 1
+            self._open.add(row.number)
+
+    def ignore(self, stream: str, number: int, reason: str) -> None:
+        """Count a row of a stream that is not written."""
+        self._without_row(stream, "ignored", reason, {"row": number})
+        self._state_tracker.end(number)
+
+    def reject_line(self, stream: str, number: int, line: int, reason: str) -> None:
+        """Count a line of the input that cannot be a row; STATE is held as with any rejected row."""
+        self._without_row(stream, "rejected", reason, {"row": number, "line": line})
+        self._close_row(number, held=self.settings.on_reject == "hold")
+
+    def _without_row(
+        self, stream: str, outcome: Outcome, reason: str, place: Mapping[str, int]
+    ) -> None:
+        with self._lock:
+            counts = self.counts(stream)
+            counts.read += 1
+            counts.words[outcome] += 1
+            self.total[outcome] += 1
+            name, number = list(place.items())[-1]
+            counts.add_reason(f"{outcome}: {reason}", f"{name} {number:,}")
+            line = {"stream": stream, **place, "key": None, "id": None}
+            self._write(
+                self._results, {**line, "outcome": outcome, "requests": 0, "reason": reason}
+            )
+
+    def _close_row(self, number: int, *, held: bool) -> None:
+        if held:
+            self._state_tracker.reject(number)
+        else:
+            self._state_tracker.end(number)
+
+    def counts(self, stream: str) -> Counts:
+        """Give the counts of a stream."""
+        return self.streams.setdefault(stream, Counts())
+
+    def end(  # noqa: PLR0913 - a line of the results, by its parts
+        self,
+        row: InputRow,
+        outcome: Outcome,
+        reason: str = "",
+        *,
+        key: Key | None = None,
+        id_: str = "",
+        requests: int = 0,
+        changes: Changes | None = None,
+    ) -> None:
+        """Take in what became of a row."""
+        stream = row.mapping.stream
+        with self._lock:
+            if row.number not in self._open:
+                return
+            self._open.remove(row.number)
+            counts = self.counts(stream)
+            counts.words[outcome] += 1
+            counts.requests += requests
+            counts.unmatched += outcome == "ignored" and reason.startswith(NO_RECORD)
+            self.total[outcome] += 1
+            name = _name(row, key, id_)
+            if reason or outcome in {"rejected", "uncertain"}:
+                counts.add_reason(f"{outcome}: {reason or 'without a reason'}", name)
+            counts.differing.update(list(changes or {}))
+            if changes and len(counts.displayed) < self.settings.plan_limit:
+                counts.displayed.append(f"row {row.number}: {', '.join(map(safe_name, changes))}")
+            self._result(row, outcome, reason, key, id_, requests, changes)
+            if outcome == "rejected":
+                self._reject(row, reason)
+            held = outcome == "rejected" and self.settings.on_reject == "hold"
+        if outcome != "not reached":
+            self._close_row(row.number, held=held)
+
+    def _result(  # noqa: PLR0913, PLR0917 - a line of the results, by its parts
+        self,
+        row: InputRow,
+        outcome: Outcome,
+        reason: str,
+        key: Key | None,
+        id_: str,
+        requests: int,
+        changes: Changes | None,
+    ) -> None:
+        if self._results is None and not self._broken:
+            return
+        came = row.raw or row.record
+        line: dict[str, Any] = {
+            "stream": row.mapping.stream,
+            "row": row.number,
+            "key_columns": {name: came.get(name) for name in row.origin.key_properties},
+            "key": key.value if key else None,
+            "id": id_ or None,
+            "outcome": outcome,
+            "requests": requests,
+        }
+        if reason:
+            line["reason"] = reason
+        if changes and self.settings.dry_run:
+            line["changes"] = {
+                name: {"old": old, "new": new} for name, (old, new) in changes.items()
+            }
+        try:
+            self._write(self._results, line)
+        finally:
+            if self._broken and outcome in WRITTEN:  # there are few: the run is ending
+                stream = safe_name(row.mapping.stream)
+                logger.warning("%s: %s was %s.", stream, _name(row, key, id_), outcome)
+
+    def _write(self, file: IO[bytes] | None, *lines: Any) -> None:
+        """Write lines of a file; `VitallyError` is raised, once, if there is no room for them."""
+        if file is None:
+            return
+        try:
+            for line in lines:
+                file.write(encoded(line) + b"\n")
+        except OSError as error:
+            self._broken = True
+            name = "results_file" if file is self._results else "rejects_file"
+            self.close()
+            self._results = self._rejects = None
+            msg = (
+                f"{name} cannot be written any more ({error.strerror}): the run ends here. What was "
+                "written is in the summary, and what is missing in the file is named above it."
+            )
+            raise VitallyError(msg) from None
+
+    def _reject(self, row: InputRow, reason: str) -> None:
+        if self._rejects is None:
+            return
+        origin = row.origin
+        if self._schemas.get(origin.stream) != origin:
+            self._schemas[origin.stream] = origin
+            schema = {
+                "type": "SCHEMA",
+                "stream": origin.stream,
+                "schema": origin.schema,
+                "key_properties": list(origin.key_properties),
+            }
+            self._write(self._rejects, schema)
+        record = {**(row.raw or row.record), REJECTED: reason}
+        line = {"type": "RECORD", "stream": origin.stream, "record": record}
+        self._write(self._rejects, line)
+
+    def warn_once(self, stream: str, what: str, message: str, *args: Any) -> None:
+        """Warn of something the first time that it is met in a stream."""
+        with self._lock:
+            if (stream, what) in self._told:
+                return
+            self._told.add((stream, what))
+        logger.warning(message, *args)
+
+    @property
+    def unmatched(self) -> list[str]:
+        """The streams of which no row matched a record that it was to update."""
+        return [name for name, counts in self.streams.items() if counts.matched_none]
+
+    @property
+    def failing(self) -> bool:
+        """Whether what was rejected or is uncertain makes the run fail."""
+        rejected = self.total["rejected"]
+        allowed = self.settings.max_rejects if self.settings.on_reject == "continue" else 0
+        return rejected > allowed or self.total["uncertain"] > 0
+
+    def close(self) -> None:
+        """Close the files."""
+        for file in (self._results, self._rejects):
+            if file is not None:
+                with suppress(OSError):
+                    file.close()
+
+
+def _name(row: InputRow, key: Key | None, id_: str) -> str:
+    """Name a row by its number and its id; an e-mail or a trait's value is nobody's business."""
+    known = key.value if key and key.by in {"id", "externalId"} else id_
+    displayed = f" ({safe_name(known)})" if known and "@" not in known else ""
+    return f"row {row.number:,}{displayed}"
+
+
+def _opened(path: str) -> IO[bytes] | None:
+    # Unbuffered: on a full disk nothing is lost but the line that did not fit.
+    return Path(path).open("wb", buffering=0) if path else None

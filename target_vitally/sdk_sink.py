@@ -1,0 +1,158 @@
+"""The one seam to the SDK: its messages in, our engine behind, nothing of its draining.
+
+The SDK's target validates with an exception, parses dates, takes `_sdc_` columns away, drains streams
+side by side and loses STATE when a row fails. All of that is replaced here, and here alone.
+"""
+
+from __future__ import annotations
+
+import copy
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, cast
+
+from singer_sdk import Target
+from singer_sdk.helpers.capabilities import PluginCapabilities
+from singer_sdk.io_base import SingerReader
+from singer_sdk.sinks import Sink
+from typing_extensions import override
+
+from target_vitally.mapping.resource import Record
+from target_vitally.pipeline.outcomes import Origin
+from vitally_api.values import InvalidValue, number_of
+
+DECIMAL = "singer.decimal"
+"""The format of numbers that a tap writes as text, so that no reader makes doubles of them."""
+
+
+def _as_number(value: Any) -> Any:
+    """Read a number that came as text; what is none stays, and is rejected where a number belongs."""
+    try:
+        return number_of(value) if isinstance(value, str) and value else value
+    except InvalidValue:
+        return value
+
+
+class Reader(SingerReader):
+    """Passes on messages that have been read."""
+
+    @override
+    def deserialize_json(self, line: Any) -> dict[str, Any]:
+        return cast("dict[str, Any]", line)
+
+
+class VitallySink(Sink):
+    """A stream as the SDK knows it; it passes rows on and holds nothing."""
+
+    MAX_SIZE_DEFAULT = 1 << 62
+
+    def __init__(
+        self,
+        target: Target,
+        stream_name: str,
+        schema: dict[str, Any],
+        key_properties: Sequence[str] | None,
+    ) -> None:
+        """Take in what the stream's SCHEMA says; a stream that cannot be written ends the run."""
+        super().__init__(target, stream_name, schema, key_properties)
+        assert isinstance(target, SeamTarget)  # noqa: S101 - the SDK's type is wider
+        self._target = target
+        properties = self.original_schema.get("properties", {})
+        self._decimals = [name for name in properties if DECIMAL in str(properties[name])]
+        target.declare(stream_name, properties, tuple(key_properties or ()))
+
+    @override
+    def get_validator(self) -> None:
+        """Leave validation to the resource: the SDK's ends the run at the first bad row."""
+
+    @property
+    @override
+    def include_sdc_metadata_properties(self) -> bool:
+        return True
+
+    @override
+    def _add_sdc_metadata_to_schema(self) -> None:
+        """Leave the schema as it is."""
+
+    @override
+    def process_record(self, record: Record, context: Any) -> None:
+        self._target.take(self.stream_name, self.with_numbers(record), None, None)
+
+    @override
+    def process_batch(self, context: Any) -> None:
+        """Take rows that came in a file."""
+        for record in context.get("records", ()):
+            self.process_record(record, context)
+
+    def with_numbers(self, record: Record) -> Record:
+        """Read the columns whose numbers the SCHEMA says to be text."""
+        found = {name: _as_number(record[name]) for name in self._decimals if name in record}
+        return record | found if found else record
+
+
+class SeamTarget(Target):
+    """The SDK's target, with what it does between two messages taken out."""
+
+    default_sink_class = VitallySink
+    message_reader_class = Reader
+    capabilities: ClassVar[list[Any]] = [
+        PluginCapabilities.ABOUT,
+        PluginCapabilities.STREAM_MAPS,
+        PluginCapabilities.STRUCTURED_LOGGING,
+        PluginCapabilities.BATCH,
+    ]
+
+    @abstractmethod
+    def declare(self, stream: str, properties: Mapping[str, Any], keys: Sequence[str]) -> None:
+        """Learn of a stream, or of what has changed in it: ``keys`` are its key_properties."""
+
+    @abstractmethod
+    def take(self, stream: str, record: Record, raw: Record | None, origin: Origin | None) -> None:
+        """Take in a row; ``raw`` and ``origin`` say what it was before stream maps."""
+
+    @abstractmethod
+    def take_state(self, value: Any) -> None:
+        """Take in a STATE."""
+
+    @abstractmethod
+    def finish(self) -> None:
+        """Write the rest: the input has ended."""
+
+    @override
+    def _process_record_message(self, message_dict: dict[str, Any]) -> None:
+        """Hand a row on as it came, but for stream maps."""
+        stream, raw = message_dict["stream"], message_dict["record"]
+        for stream_map in self.mapper.stream_maps[stream]:
+            record = stream_map.transform(copy.copy(raw))
+            if record is None:
+                continue
+            self._assert_sink_exists(stream_map.stream_alias)
+            sink = self.get_sink(stream_map.stream_alias)
+            if isinstance(sink, VitallySink):
+                record = sink.with_numbers(record)
+            origin = Origin(
+                stream, stream_map.raw_schema, tuple(stream_map.raw_key_properties or ())
+            )
+            self.take(stream_map.stream_alias, record, raw, origin)
+
+    @override
+    def _process_state_message(self, message_dict: dict[str, Any]) -> None:
+        self.take_state(message_dict["value"])
+
+    @override
+    def _process_activate_version_message(self, message_dict: dict[str, Any]) -> None:
+        """Delete nothing: what a full table does not have may be wanted in Vitally all the same."""
+
+    @override
+    def _handle_max_record_age(self) -> None:
+        """Leave it to the engine when to write."""
+
+    @override
+    def process_endofpipe(self) -> None:
+        self.finish()
+
+    @override
+    @classmethod
+    def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
+        """Add the settings of stream maps alone: the SDK's others would do nothing here."""
+        super(Target, cls).append_builtin_config(config_jsonschema)

@@ -1,0 +1,145 @@
+"""A read-ahead that is watched, and streams of any shape for it to read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from tap_vitally.sync.prefetch import PageTask, Prefetcher
+
+PATIENCE = 20.0
+"""Seconds after which what has not happened is taken never to happen."""
+
+often = settings(max_examples=100, deadline=None)
+
+
+@dataclass(frozen=True)
+class Item:
+    name: str
+    size_bytes: int
+    unpacked_weight: int | None = None
+
+    def compressed(self) -> Item:
+        """Packed, ten weigh as much as one."""
+        return Item(self.name, -(-self.size_bytes // 10), self.size_bytes)
+
+    def decompressed(self) -> Item:
+        return self if self.unpacked_weight is None else Item(self.name, self.unpacked_weight)
+
+
+Plan = Sequence[tuple[str, Iterable[PageTask[Item]]]]
+PLAN = "the plan"
+
+
+class Broken(Exception):
+    """What a chain raises here."""
+
+
+class Watched(Prefetcher[Item]):
+    """Remembers the most it ever held, and tells when its reader has to wait."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        workers: int,
+        max_bytes: int,
+        max_waiting: int,
+        on_wait: Callable[[], object] = lambda: None,
+    ) -> None:
+        self.most = self._now = 0
+        self._on_wait = on_wait
+        self._seconds_of_silence = 0
+        super().__init__(
+            dict(plan), workers, self._silence, max_bytes=max_bytes, max_waiting=max_waiting
+        )
+
+    def _silence(self) -> None:
+        self._seconds_of_silence += 1
+        assert self._seconds_of_silence < PATIENCE, "the threads wait for each other"
+
+    @property
+    def _held(self) -> int:
+        return self._now
+
+    @_held.setter
+    def _held(self, size_bytes: int) -> None:
+        self._now = size_bytes
+        self.most = max(self.most, size_bytes)
+
+    def _wait(self) -> None:
+        self._on_wait()
+        super()._wait()
+
+    def until(self, state: Callable[[], bool]) -> None:
+        with self._changed:
+            assert self._changed.wait_for(state, PATIENCE)
+
+    def end(self) -> None:
+        """No thread outlives it."""
+        self.stop()
+        for thread in self._threads:
+            thread.join(PATIENCE)
+            assert not thread.is_alive()
+
+
+@contextmanager
+def reading(
+    plan: Plan,
+    workers: int,
+    max_bytes: int = 1 << 30,
+    max_waiting: int = 1 << 30,
+    **more: Any,
+) -> Iterator[Watched]:
+    ahead = Watched(plan, workers, max_bytes, max_waiting, **more)
+    try:
+        yield ahead
+    finally:
+        ahead.end()
+
+
+# Streams of any shape
+
+Shape = Sequence[Sequence[tuple[Sequence[int], bool]]]
+"""Per stream and chain: the weights of its items, and whether it breaks after them."""
+
+
+def shapes(weights: st.SearchStrategy[int]) -> st.SearchStrategy[Shape]:
+    page_tasks = st.lists(st.tuples(st.lists(weights, max_size=5), st.booleans()), max_size=12)
+    return st.lists(page_tasks, max_size=4)
+
+
+def plan_of(shape: Shape, before_each: Callable[[], object] = lambda: None) -> Plan:
+    def chain(name: str, weights: Sequence[int], *, breaks: bool) -> Iterator[Item]:
+        for number, size_bytes in enumerate(weights):
+            before_each()
+            yield Item(f"{name}, item {number}", size_bytes)
+        if breaks:
+            raise Broken(name)
+
+    return [
+        (
+            f"stream {stream}",
+            [
+                partial(chain, f"stream {stream}, chain {number}", weights, breaks=breaks)
+                for number, (weights, breaks) in enumerate(page_tasks)
+            ],
+        )
+        for stream, page_tasks in enumerate(shape)
+    ]
+
+
+def outcome(items: Iterator[Item]) -> tuple[list[Item], str | None]:
+    """The items, and the error that came in place of the next, if one did."""
+    found = []
+    try:
+        for item in items:
+            found.append(item)  # noqa: PERF402 - what came before an error counts
+    except Broken as error:
+        return found, str(error)
+    return found, None

@@ -1,8 +1,9 @@
-"""The layout of the house: imports run downwards, none goes round, and no room is a hall."""
+"""The layout: imports run downwards and in no circle, files and classes stay small, words are common ones."""
 
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -31,6 +32,8 @@ SDK_FROM = 2
 WIRE = {"requests", "urllib3", "msgspec"}
 """What `vitally_api` alone may use."""
 LONGEST = {ast.Module: 400, ast.ClassDef: 250}
+LONGEST_STACK, DEEPEST_STACK = 400, 2
+"""Lines of a class and of all our own that it inherits from, and how many of them are above each other."""
 OTHERS = ("benchmarks", "demo", "harness", "sandbox", "scripts", "soak", "tests")
 
 FILES = {
@@ -38,6 +41,113 @@ FILES = {
     for folder in (*OTHERS, *{room.partition(".")[0] for room in HEIGHTS})
     for path in (ROOT / folder).rglob("*.py")
 }
+
+OLD_WORDS = """
+Door door doors own_doors Meaning meaning meaning_of Fitted fitted Conformer Named Way Word Group
+Work works told tell tell_once noticed Whom whom Pointing pointing Pointers pointers pointed_at
+Place Mark Watch Walked Descent descent Listing Step Page Chain Lane lane lanes parcel packed
+unpacked Tally tally tallies Totals Counts Uncounted Turn Costs cautious Trouble trouble troubles
+Broken Odd Uncertain Declined Lost Halted Misunderstood Unfit TooDear misses ending Ending quiet
+Quiet in_force bookkeeping Ledger ledger Spool spool spread halt GLANCE homeless hopeful doubt
+recalled joined pretend pretended untaken stray mended printable as_it_is price Price Host Pools
+pools Maker makers Taken Truth truth Meant meant Shown shown Judge judge Hunt hunt watched histories
+"""
+"""Words of our own for what Singer, HTTP and databases have names for; a longer name may hold one."""
+STACKS_LEFT = {
+    "benchmarks.baselines.plain_sdk.MeetingsStream",
+    "benchmarks.baselines.plain_sdk.NotesStream",
+    "benchmarks.baselines.plain_sdk.ProjectsStream",
+    "benchmarks.baselines.plain_sdk.TasksStream",
+    "harness.run_attempts.Pipe",
+    "harness.target.Hasty",
+    "sandbox.world.World",
+    "tap_vitally.streams.metadata_streams.InventoryRunsStream",
+    "tap_vitally.streams.metadata_streams.InventoryStream",
+    "tap_vitally.streams.metadata_streams.SyncRunsStream",
+    "tap_vitally.sync.children.ChildReader",
+    "tap_vitally.sync.children.DetailReader",
+    "tap_vitally.sync.children.MessageReader",
+    "tap_vitally.sync.children.SnapshotReader",
+    "tap_vitally.sync.inventory.DefinitionsReader",
+    "tap_vitally.sync.inventory.InventoryReader",
+    "tap_vitally.sync.inventory.InventoryRunsReader",
+    "tap_vitally.sync.inventory.OwnReader",
+    "tap_vitally.sync.inventory.SyncRunsReader",
+    "tap_vitally.sync.nested.NestedReader",
+    "tap_vitally.sync.stream_reader.Reader",
+    "tap_vitally.sync.surveys.QuestionReader",
+    "tap_vitally.sync.surveys.SurveyReader",
+    "tap_vitally.sync.transcripts.TranscriptReader",
+    "tests.vitally_api.test_client.Slow",
+    "tests.vitally_api.test_writes.Late",
+    "tests.whole.test_merged_state.Cut",
+}
+WORDS_LEFT = {
+    "demo: Truth",
+    "demo: tell",
+    "demo: told",
+    "harness: Door",
+    "harness: Ending",
+    "harness: Host",
+    "harness: Trouble",
+    "harness: Truth",
+    "harness: door",
+    "harness: ending",
+    "harness: judge",
+    "harness: quiet",
+    "harness: told",
+    "harness: trouble",
+    "harness: troubles",
+    "sandbox: Odd",
+    "sandbox: Page",
+    "sandbox: shown",
+    "sandbox: spread",
+    "scripts: makers",
+    "scripts: told",
+    "singer_command: told",
+    "soak: Ending",
+    "soak: Step",
+    "soak: Trouble",
+    "soak: ending",
+    "soak: hunt",
+    "soak: quiet",
+    "soak: told",
+    "soak: trouble",
+    "tap_vitally: Lane",
+    "tap_vitally: Maker",
+    "tap_vitally: ending",
+    "tap_vitally: fitted",
+    "tap_vitally: tally",
+    "target_vitally: Counts",
+    "target_vitally: Lost",
+    "target_vitally: Named",
+    "target_vitally: as_it_is",
+    "target_vitally: joined",
+    "target_vitally: ledger",
+    "target_vitally: meant",
+    "target_vitally: packed",
+    "target_vitally: spool",
+    "target_vitally: told",
+    "target_vitally: unpacked",
+    "tests: Broken",
+    "tests: Ending",
+    "tests: Odd",
+    "tests: Page",
+    "tests: Trouble",
+    "tests: Truth",
+    "tests: ending",
+    "tests: fitted",
+    "tests: hunt",
+    "tests: meaning",
+    "tests: mended",
+    "tests: noticed",
+    "tests: packed",
+    "tests: pointing",
+    "tests: tally",
+    "tests: tell",
+    "tests: troubles",
+}
+"""What has still to go; these two sets may only shrink."""
 
 
 @cache
@@ -56,6 +166,76 @@ def imports(module: str) -> set[str]:
             whole = {alias.name: f"{node.module}.{alias.name}" for alias in node.names}
             found |= {name if name in FILES else str(node.module) for name in whole.values()}
     return found
+
+
+def own_classes() -> dict[tuple[str, str], ast.ClassDef]:
+    """Return our classes by module and name."""
+    return {
+        (module, node.name): node
+        for module in FILES
+        for node in ast.walk(parsed(module))
+        if isinstance(node, ast.ClassDef)
+    }
+
+
+CLASSES = own_classes()
+Class = tuple[str, str]
+
+
+def defined(module: str, name: str) -> Class | None:
+    """Return the class of ours that a dotted name means in a module; None for one of others."""
+    if (module, name) in CLASSES:
+        return module, name
+    first, _, rest = name.partition(".")
+    for node in ast.walk(parsed(module)) if module in FILES else ():
+        if not isinstance(node, ast.Import | ast.ImportFrom):
+            continue
+        for alias in node.names:
+            if (alias.asname or alias.name) != first:
+                continue
+            origin = node.module if isinstance(node, ast.ImportFrom) else None
+            full = f"{origin}.{alias.name}" if origin else alias.name
+            return defined(full, rest) if rest else defined(str(origin), alias.name)
+    return None
+
+
+@cache
+def bases(cls: Class) -> tuple[Class, ...]:
+    """Return the classes of ours that one inherits from directly."""
+    written = (
+        base.value if isinstance(base, ast.Subscript) else base for base in CLASSES[cls].bases
+    )
+    found = (defined(cls[0], ast.unparse(base)) for base in written)
+    return tuple(base for base in found if base)
+
+
+def stack(cls: Class) -> set[Class]:
+    return {cls}.union(*map(stack, bases(cls)))
+
+
+def depth(cls: Class) -> int:
+    return 1 + max(map(depth, bases(cls)), default=0)
+
+
+def lines_of(node: ast.ClassDef) -> int:
+    return (node.end_lineno or 0) - node.lineno + 1
+
+
+def is_error(cls: Class) -> bool:
+    return cls[1].endswith("Error") or any(map(is_error, bases(cls)))
+
+
+def identifiers(module: str) -> Iterator[str]:
+    """Yield each name that a module defines or uses, without the underscores before it."""
+    yield from module.split(".")
+    for node in ast.walk(parsed(module)):
+        match node:
+            case ast.Name(id=name) | ast.Attribute(attr=name) | ast.arg(arg=name):
+                yield name.strip("_")
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                yield name.strip("_")
+            case ast.alias(name=name, asname=other):
+                yield other or name.rpartition(".")[2]
 
 
 def room(module: str) -> str | None:
@@ -103,8 +283,28 @@ def test_no_file_and_no_class_is_too_long() -> None:
         if lines > LONGEST[ast.Module]:
             long.add(f"{module} is too long")
         for node in ast.walk(parsed(module)):
-            if isinstance(node, ast.ClassDef):
-                length = (node.end_lineno or 0) - node.lineno + 1
-                if length > LONGEST[ast.ClassDef]:
-                    long.add(f"{module}.{node.name} is too long")
+            if isinstance(node, ast.ClassDef) and lines_of(node) > LONGEST[ast.ClassDef]:
+                long.add(f"{module}.{node.name} is too long")
     assert long == set()
+
+
+def test_no_class_is_a_stack() -> None:
+    """Kinds of errors may be kinds of kinds: their types are what the caller catches."""
+    tall = {
+        ".".join(cls)
+        for cls in CLASSES
+        if sum(lines_of(CLASSES[one]) for one in stack(cls)) > LONGEST_STACK
+        or (depth(cls) > DEEPEST_STACK and not is_error(cls))
+    }
+    assert tall - STACKS_LEFT == set()
+
+
+def test_no_old_word_is_a_name() -> None:
+    words = set(OLD_WORDS.split())
+    old = {
+        f"{module.partition('.')[0]}: {name}"
+        for module in FILES
+        for name in identifiers(module)
+        if name in words
+    }
+    assert old - WORDS_LEFT == set()

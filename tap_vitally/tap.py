@@ -24,12 +24,12 @@ from singer_command.settings import settings_problems_named
 from tap_vitally.catalog import read_catalog
 from tap_vitally.check import test_report
 from tap_vitally.command import check_output, failures_in_one_line, read_state
+from tap_vitally.discovery import streams_of_workspace
 from tap_vitally.report import Progress, left_out, table
 from tap_vitally.sdk_stream import VitallyStream
 from tap_vitally.settings import BATCHES, NO_ACTIVATE_VERSION, SCHEMA
 from tap_vitally.shutdown import Shutdown
 from tap_vitally.streams import STREAMS
-from tap_vitally.streams.discovery import streams_of_workspace
 from tap_vitally.streams.metadata_streams import SyncRunsStream
 from tap_vitally.sync.lookups import problems_with, streams_of
 from tap_vitally.sync.run import Run

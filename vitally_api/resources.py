@@ -82,27 +82,52 @@ _BY_ID: Mapping[str, Lookup] = MappingProxyType({"id": "path"})
 _BY_EITHER: Mapping[str, Lookup] = MappingProxyType({"id": "path", "externalId": "path"})
 
 LISTS: Mapping[str, ApiList] = {
-    "organizations": ApiList("/organizations", lookups=_BY_EITHER),
     "accounts": ApiList("/accounts", ACCOUNT_STATUS, _BY_EITHER),
+    "organizations": ApiList("/organizations", lookups=_BY_EITHER),
     "users": ApiList("/users", lookups={**_BY_EITHER, "email": "search"}),
     "admins": ApiList("/admins", lookups={"email": "search"}, sortable=False),
     "conversations": ApiList("/conversations", lookups=_BY_ID),
     "notes": ApiList("/notes", ARCHIVED, _BY_ID),
+    "note_categories": ApiList("/noteCategories"),
     "tasks": ApiList("/tasks", ARCHIVED, _BY_ID),
+    "task_categories": ApiList("/taskCategories"),
     "projects": ApiList("/projects", ARCHIVED, _BY_ID),
+    "project_templates": ApiList("/projectTemplates"),
+    "project_categories": ApiList("/projectCategories"),
     "nps_responses": ApiList("/npsResponses", NPS_TARGETS, _BY_ID),
     "meetings": ApiList("/meetings", ARCHIVED, _BY_EITHER),
-    "meeting_transcripts": ApiList("/meetingTranscripts", lookups=_BY_ID),
+    "custom_fields": ApiList("/customFields", CUSTOM_FIELD_MODELS, sortable=False),
     "custom_objects": ApiList("/customObjects", lookups=_BY_ID),
+    "custom_object_fields": ApiList("/customFields", sortable=False),
     "custom_object_instances": ApiList(
         "/customObjects/{customObjectId}/instances",
         ARCHIVED,
         {"id": "search", "externalId": "search"},
     ),
-    "custom_fields": ApiList("/customFields", CUSTOM_FIELD_MODELS, sortable=False),
-    "note_categories": ApiList("/noteCategories"),
-    "task_categories": ApiList("/taskCategories"),
-    "project_categories": ApiList("/projectCategories"),
-    "project_templates": ApiList("/projectTemplates"),
+    "survey_responses": ApiList("/surveys/{surveyId}/responses", sortable=False),
+    "survey_questions": ApiList("/surveyQuestions/{questionId}", sortable=False),
+    "meeting_transcripts": ApiList("/meetingTranscripts", lookups=_BY_ID),
+    "messages": ApiList("/conversations/{conversationId}", sortable=False),
+    "account_health_scores": ApiList("/accounts/{accountId}/healthScores", sortable=False),
 }
-"""By the name of the tap's stream."""
+"""By the name of the tap's stream, in the order of its streams."""
+
+_NESTED = {
+    "users": ONE,
+    "conversations": ONE,
+    "notes": ARCHIVED,
+    "tasks": ARCHIVED,
+    "projects": ONE,
+    "nps_responses": ONE,
+    "meetings": ONE,
+}
+NESTED: Mapping[str, Mapping[str, Variants]] = {
+    "accounts": _NESTED,
+    "organizations": {"accounts": ACCOUNT_STATUS, **_NESTED},
+}
+"""The lists below each account and each organization, by the stream that holds the same records."""
+
+
+def nested_name(parent: str, of: str) -> str:
+    """Return the name of the stream of a nested list: ``account_notes``."""
+    return f"{parent.removesuffix('s')}_{of}"

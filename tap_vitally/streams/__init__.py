@@ -1,75 +1,52 @@
-"""Every stream of the tap; the SDK lists and reads them by name."""
+"""Every stream of the tap, in the order of `vitally_api.resources`; a module in this folder is enough."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from importlib import import_module
+from pkgutil import iter_modules
+
 from tap_vitally.sdk_stream import VitallyStream
-from tap_vitally.streams.conversations import ConversationsStream, MessagesStream
-from tap_vitally.streams.custom import (
-    CustomFieldsStream,
-    CustomObjectFieldsStream,
-    CustomObjectInstancesStream,
-    CustomObjectsStream,
-)
-from tap_vitally.streams.customers import (
-    AccountHealthScoresStream,
-    AccountsStream,
-    AdminsStream,
-    OrganizationsStream,
-    UsersStream,
-)
-from tap_vitally.streams.meetings import MeetingsStream, MeetingTranscriptsStream
 from tap_vitally.streams.metadata_streams import BOOKKEEPING
-from tap_vitally.streams.nested_streams import BELOW
-from tap_vitally.streams.notes import NoteCategoriesStream, NotesStream
-from tap_vitally.streams.nps import NpsResponsesStream
-from tap_vitally.streams.projects import (
-    ProjectCategoriesStream,
-    ProjectsStream,
-    ProjectTemplatesStream,
-)
-from tap_vitally.streams.surveys import SurveyQuestionsStream, SurveyResponsesStream
-from tap_vitally.streams.tasks import TaskCategoriesStream, TasksStream
+from tap_vitally.streams.nested_streams import nested_streams
+from vitally_api.resources import LISTS
 
-STREAMS: tuple[type[VitallyStream], ...] = (
-    AccountsStream,
-    OrganizationsStream,
-    UsersStream,
-    AdminsStream,
-    ConversationsStream,
-    NotesStream,
-    NoteCategoriesStream,
-    TasksStream,
-    TaskCategoriesStream,
-    ProjectsStream,
-    ProjectTemplatesStream,
-    ProjectCategoriesStream,
-    NpsResponsesStream,
-    MeetingsStream,
-    CustomFieldsStream,
-    CustomObjectsStream,
-    CustomObjectFieldsStream,
-    CustomObjectInstancesStream,
-    SurveyResponsesStream,
-    SurveyQuestionsStream,
-    MeetingTranscriptsStream,
-    MessagesStream,
-    AccountHealthScoresStream,
-    *BELOW,
-    *BOOKKEEPING,
-)
 
-INVENTORIED: tuple[str, ...] = tuple(
-    stream.name
-    for stream in (
-        AccountsStream,
-        OrganizationsStream,
-        UsersStream,
-        ConversationsStream,
-        NotesStream,
-        TasksStream,
-        ProjectsStream,
-        NpsResponsesStream,
-        MeetingsStream,
+def _declared() -> Iterator[type[VitallyStream]]:
+    """Yield the classes that the modules of this package define."""
+    for found in iter_modules(__path__, f"{__name__}."):
+        for declared in vars(import_module(found.name)).values():
+            own = isinstance(declared, type) and declared.__module__ == found.name
+            if own and issubclass(declared, VitallyStream):
+                yield declared
+
+
+def _in_order() -> tuple[type[VitallyStream], ...]:
+    """Return the stream of each entry of the table, or raise a `TypeError` that names what is missing."""
+    declared = {stream.name: stream for stream in _declared() if stream not in BOOKKEEPING}
+    if missing := [name for name in LISTS if name not in declared]:
+        msg = (
+            f"{', '.join(missing)}: in LISTS of vitally_api/resources.py, and no class declares it"
+        )
+        raise TypeError(msg)
+    return (
+        *(declared[name] for name in LISTS),
+        *nested_streams(declared),
+        *BOOKKEEPING,
     )
+
+
+STREAMS: tuple[type[VitallyStream], ...] = _in_order()
+
+INVENTORIED: tuple[str, ...] = (
+    "accounts",
+    "organizations",
+    "users",
+    "conversations",
+    "notes",
+    "tasks",
+    "projects",
+    "nps_responses",
+    "meetings",
 )
 """The streams whose ids can be listed, to find out what was deleted."""

@@ -12,6 +12,7 @@ from target_vitally.resources.talks import (
     MEETINGS,
     MESSAGES,
 )
+from vitally_api.resources import LISTS, NESTED, nested_name
 
 RESOURCES: dict[str, Resource] = {
     resource.name: resource
@@ -32,7 +33,6 @@ RESOURCES: dict[str, Resource] = {
     )
 }
 
-NESTED = ("conversations", "meetings", "notes", "nps_responses", "projects", "tasks", "users")
 NAMED: dict[str, str] = {
     "admins": "email",
     "note_categories": "name",
@@ -43,16 +43,10 @@ NAMED: dict[str, str] = {
 """Streams of the tap that are not written, but say what the ids in its other rows stand for."""
 IGNORED: frozenset[str] = frozenset(
     {
-        *NAMED,
-        *(f"account_{name}" for name in NESTED),
-        *(f"organization_{name}" for name in (*NESTED, "accounts")),
-        "account_health_scores",
-        "custom_fields",
-        "custom_object_fields",
+        *(LISTS.keys() - RESOURCES.keys()),
+        *(nested_name(parent, of) for parent, lists in NESTED.items() for of in lists),
         "inventory",
         "inventory_runs",
-        "survey_questions",
-        "survey_responses",
         "vitally_sync_runs",
     }
 )

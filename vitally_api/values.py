@@ -1,10 +1,14 @@
-"""Values as both programs read and compare them, however a source spells them."""
+"""Values as both programs read and compare them, however a source spells them.
+
+What ends in ``_of`` raises `InvalidValue` for a value of another type; the rest returns None.
+"""
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal
 
@@ -27,6 +31,21 @@ FIELD_KINDS: Mapping[FieldKind, str] = {
 _KINDS = {word: kind for kind, words in FIELD_KINDS.items() for word in words.split()}
 LONGEST_NUMBER = 40
 """Digits up to which a number is written without an exponent; 1E+400 would take 400."""
+EARLIEST = datetime.min.replace(tzinfo=UTC)
+LATEST = datetime.max.replace(tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+DAY = re.compile(r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])", re.ASCII)
+CANONICAL = re.compile(DAY.pattern + r"T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z", re.ASCII)
+"""How Vitally spells nearly every moment."""
+DAY_OR_MOMENT = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d.*)?")
+ZONE_NAMED = re.compile(r"(?<=\d) ?(?:UTC|GMT|Z)\Z", re.IGNORECASE)
+BLANK_BEFORE_ZONE = re.compile(r"(?<=\d) (?=[+-]\d)")
+"""What Snowflake and BigQuery write: a blank before the zone, or ``UTC``."""
+EVERY_MONTH_HAS = "28"
+SECONDS, MILLISECONDS = range(9, 12), range(12, 15)
+"""Digits that a number of seconds or milliseconds since 1970 has, for moments of this century."""
+EMPTY: tuple[Any, ...] = (None, "", [], {})
+"""What a source without nulls writes in their place, such as a CSV file."""
 
 
 class InvalidValue(ValueError):
@@ -123,39 +142,170 @@ def boolean_of(value: Any) -> bool:
     raise InvalidValue(msg)
 
 
-def _read_moment(value: Any) -> datetime:
-    """Read ISO 8601 and what Snowflake and BigQuery write: a blank before the zone, or ``UTC``."""
+def whole_number_of(value: Any) -> int:
+    """Return a whole number, also out of ``"3.0"``."""
+    number = number_of(value)
+    # int(Decimal("1E+5000")) would not fit into memory with some zeros more.
+    whole = isinstance(number, int) or number.adjusted() < LONGEST_NUMBER
+    if not whole or number != int(number):
+        msg = "it takes a whole number"
+        raise InvalidValue(msg)
+    return int(number)
+
+
+def list_of(value: Any) -> list[Any]:
+    """Return a list, also out of JSON text, as warehouses without lists keep it."""
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        value = parse_json(value)
+    if isinstance(value, list):
+        return value
+    msg = "it takes a list"
+    raise InvalidValue(msg)
+
+
+def object_of(value: Any) -> dict[str, Any]:
+    """Return an object, also out of JSON text."""
+    if isinstance(value, str) and value.lstrip().startswith("{"):
+        value = parse_json(value)
+    if isinstance(value, dict):
+        return value
+    msg = "it takes an object"
+    raise InvalidValue(msg)
+
+
+def parse_json(value: str) -> Any:
+    """Return the value of a JSON text, numbers with all their digits; None for other text."""
+    try:
+        return json.loads(value, parse_float=Decimal)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _parse_iso(value: Any) -> datetime | None:
+    """Read ISO 8601 and its spellings in warehouses, in the zone of the text, if it has one."""
     if isinstance(value, datetime):
         return value
     if isinstance(value, date):
         return datetime(value.year, value.month, value.day, tzinfo=UTC)
-    if not isinstance(value, str):
-        msg = "it is no text"
-        raise TypeError(msg)
-    text = re.sub(r"(?<=\d) ?(?:UTC|GMT|Z)\Z", "+00:00", value.strip(), flags=re.IGNORECASE)
-    return datetime.fromisoformat(re.sub(r"(?<=\d) (?=[+-]\d)", "", text))
+    text = value.strip() if isinstance(value, str) else ""
+    # `datetime` takes the first eight digits of 1712010112345 for a day of the year 1712.
+    if not text or (len(text) >= SECONDS.start and text.isdecimal()):
+        return None
+    for read in (text, BLANK_BEFORE_ZONE.sub("", ZONE_NAMED.sub("+00:00", text))):
+        try:
+            return datetime.fromisoformat(read)
+        except ValueError:
+            pass
+    return None
+
+
+def _parse_epoch(value: Any) -> datetime | None:
+    """Read seconds or milliseconds since 1970, as a number or its digits."""
+    try:
+        number = number_of(value)
+        size = Decimal(number).adjusted() + 1
+        if size in MILLISECONDS:
+            return EPOCH + timedelta(seconds=float(number) / 1000)
+        return EPOCH + timedelta(seconds=float(number)) if size in SECONDS else None
+    except (InvalidValue, OverflowError):
+        return None
+
+
+def _in_utc(moment: datetime | None) -> datetime | None:
+    """Return a moment in UTC; one without a zone is in UTC already. None beyond the year 9999."""
+    try:
+        return moment and (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except OverflowError:
+        return None
+
+
+def parse_moment(value: Any) -> datetime | None:
+    """Return a moment in UTC, out of any spelling or an epoch; a day is its midnight."""
+    return _in_utc(_parse_iso(value) or _parse_epoch(value))
 
 
 def moment_of(value: Any) -> datetime:
-    """Return a moment in UTC to the millisecond, which is all that Vitally keeps; no zone is UTC."""
-    try:
-        read = _read_moment(value)
-        moment = (read if read.tzinfo else read.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError, TypeError):
+    """Return a moment in UTC to the millisecond, which is all that Vitally keeps; an epoch is none."""
+    moment = _in_utc(_parse_iso(value))
+    if moment is None:
         msg = "it takes a date and time, such as 2026-01-31T12:00:00Z"
-        raise InvalidValue(msg) from None
+        raise InvalidValue(msg)
     return moment - timedelta(microseconds=moment.microsecond % 1000)
+
+
+def format_moment(moment: datetime) -> str:
+    """Write a moment as Vitally does, ``2026-01-31T12:00:00.000Z``, never rounding it up."""
+    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
+
+
+def is_canonical(value: Any) -> bool:
+    """Return whether a value is a moment as `format_moment` writes it."""
+    return isinstance(value, str) and CANONICAL.fullmatch(value) is not None and _exists(value)
+
+
+def _exists(day: str) -> bool:
+    """Look whether the day that text begins with exists: a month need not have a 29th, 30th or 31st."""
+    return day[8:10] <= EVERY_MONTH_HAS or _parse_iso(day[:10]) is not None
+
+
+def as_moment(value: Any) -> str | None:
+    """Return any moment in the one spelling that tables hold: RFC 3339 in UTC, with milliseconds."""
+    if is_canonical(value):
+        return str(value)
+    moment = parse_moment(value)
+    return format_moment(moment) if moment else None
 
 
 def day_of(value: Any) -> date:
     """Return the day that stands in a text, whatever its zone: no day moves to the one before."""
-    try:
-        return _read_moment(value).date()
-    except (ValueError, TypeError):
+    moment = _parse_iso(value)
+    if moment is None:
         msg = "it takes a date, such as 2026-01-31"
-        raise InvalidValue(msg) from None
+        raise InvalidValue(msg)
+    return moment.date()
 
 
-def moment_text(moment: datetime) -> str:
-    """Write a moment as Vitally does: ``2026-01-31T12:00:00.000Z``."""
-    return f"{moment.replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
+def as_day(value: Any) -> str | None:
+    """Return the day that stands in a text, or that of an epoch in UTC, as ``2026-03-10``."""
+    if isinstance(value, str) and DAY.fullmatch(value) and _exists(value):
+        return value
+    moment = _parse_iso(value) or _parse_epoch(value)
+    return moment.date().isoformat() if moment else None
+
+
+def has_time_of_day(value: Any) -> bool:
+    """Return whether a value is a moment of which `as_day` cuts the time off."""
+    moment = _parse_iso(value) or _parse_epoch(value)
+    return moment is not None and moment.time() != time()
+
+
+def latest(moments: Iterable[datetime | None]) -> datetime | None:
+    """Return the latest of some moments, any of which may be missing; None if all are."""
+    return max((moment for moment in moments if moment), default=None)
+
+
+def same_json(one: Any, other: Any) -> bool:
+    """Compare JSON values: numbers as doubles, moments as moments, the rest as it is."""
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    if isinstance(one, int | float | Decimal) and isinstance(other, int | float | Decimal):
+        return one == other or as_double(one) == as_double(other)
+    if isinstance(one, str) and isinstance(other, str):
+        return one == other or _same_moment(one, other)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(same_json, one, other))
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(
+            same_json(value, other[name]) for name, value in one.items()
+        )
+    return bool(one == other)
+
+
+def _same_moment(one: str, other: str) -> bool:
+    """Compare what both write as a moment, or as a day, which is its midnight."""
+    if not (DAY_OR_MOMENT.fullmatch(one) and DAY_OR_MOMENT.fullmatch(other)):
+        return False
+    try:
+        return moment_of(one) == moment_of(other)
+    except InvalidValue:
+        return False

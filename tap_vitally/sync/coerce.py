@@ -8,11 +8,20 @@ converted is made null, told and counted. The schema in force decides: of an old
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
-from tap_vitally.state.instants import as_day, as_moment, has_time_of_day, is_canonical
 from vitally_api import as_text
+from vitally_api.values import (
+    InvalidValue,
+    as_day,
+    as_moment,
+    boolean_of,
+    has_time_of_day,
+    is_canonical,
+    number_of,
+    whole_number_of,
+)
 
 FITTING: Mapping[str, tuple[type, ...]] = {
     "string": (str,),
@@ -225,24 +234,19 @@ def _wrapped(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {"value": value}
 
 
-def _number(value: Any) -> int | Decimal | None:
-    try:
-        return Decimal(value) if isinstance(value, str) and Decimal(value).is_finite() else None
-    except InvalidOperation:
-        return None
+def _none_if_invalid(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def converter(value: Any) -> Any:
+        try:
+            return read(value)
+        except InvalidValue:
+            return None
+
+    return converter
 
 
 def _integer(value: Any) -> int | None:
-    number: int | Decimal | None = value if isinstance(value, Decimal) else _number(value)
-    if number is None or not SMALLEST <= number <= LARGEST or number != int(number):
-        return None
-    return int(number)
-
-
-def _boolean(value: Any) -> bool | None:
-    if isinstance(value, str):
-        value = value.strip().lower()
-    return {"true": True, "false": False, 1: True, 0: False, "1": True, "0": False}.get(value)
+    number = whole_number_of(value)
+    return number if SMALLEST <= number <= LARGEST else None
 
 
 SPELLED = ("date-time", "date")
@@ -250,9 +254,9 @@ CONVERTERS: Mapping[str, Callable[[Any], Any]] = {
     "string": as_text,
     "date-time": as_moment,
     "date": as_day,
-    "integer": _integer,
-    "number": _number,
-    "boolean": lambda value: _boolean(value) if isinstance(value, str | int | Decimal) else None,
+    "integer": _none_if_invalid(_integer),
+    "number": _none_if_invalid(number_of),
+    "boolean": _none_if_invalid(boolean_of),
     "array": lambda value: [value],
     "object": _wrapped,
 }

@@ -21,8 +21,8 @@ from target_vitally.mapping.resource import (
 from target_vitally.mapping.row_traits import trait_value, traits_of
 from target_vitally.mapping.stream_mapping import StreamMapping, explained
 from target_vitally.mapping.traits import typed
-from target_vitally.mapping.values import check_id, coerce, listed
-from vitally_api.values import InvalidValue, key_text
+from target_vitally.mapping.values import check_id, coerce
+from vitally_api.values import InvalidValue, key_text, list_of
 
 Nulls = Literal["omit", "clear"]
 JOINED_BY = "-"
@@ -318,7 +318,7 @@ def _named(
     reference: Reference, lookup: LookupColumn | None, value: Any, *, copy: bool
 ) -> Iterator[RecordRef]:
     try:
-        values = listed(value) if reference.many and not _is_one(value) else [value]
+        values = list_of(value) if reference.many and not _is_one(value) else [value]
         texts = [coerce("text", item) for item in values if item not in (None, "")]
         for text in texts:
             check_id(lookup.by if lookup else "id", text)
@@ -343,7 +343,7 @@ def _embedded(reference: Reference, value: Any) -> Iterator[RecordRef]:
     by = reference.lookups[0].by if reference.lookups else "externalId"
     resource = reference.lookups[0].resource if reference.lookups else reference.of
     try:
-        items = listed(value) if not isinstance(value, dict) else [value]
+        items = list_of(value) if not isinstance(value, dict) else [value]
     except InvalidValue:
         items = []
     for item in items:

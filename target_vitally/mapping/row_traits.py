@@ -10,8 +10,7 @@ from typing import Any
 from target_vitally.mapping.resource import Fields, Record
 from target_vitally.mapping.stream_mapping import StreamMapping
 from target_vitally.mapping.traits import typed_traits
-from target_vitally.mapping.values import mapped
-from vitally_api.values import InvalidValue
+from vitally_api.values import InvalidValue, object_of
 
 
 def has_traits(mapping: StreamMapping, record: Record) -> bool:
@@ -26,7 +25,7 @@ def trait_value(mapping: StreamMapping, record: Record, path: str) -> Any:
     if path in mapping.traits:
         return record.get(mapping.traits[path])
     try:
-        return mapped(record.get(mapping.trait_map or "")).get(path)
+        return object_of(record.get(mapping.trait_map or "")).get(path)
     except InvalidValue:
         return None
 
@@ -41,7 +40,7 @@ def traits_of(
     traits: Record = {}
     if mapping.trait_map and record.get(mapping.trait_map) is not None:
         try:
-            traits |= mapped(record[mapping.trait_map])
+            traits |= object_of(record[mapping.trait_map])
         except InvalidValue as invalid:
             msg = f"traits: {invalid}"
             raise InvalidValue(msg) from None

@@ -5,27 +5,30 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, Final
 
 from target_vitally.mapping.resource import Fields, Record, TraitField
-from target_vitally.mapping.values import EMPTY, listed, same_json, trait
+from target_vitally.mapping.values import trait
 from vitally_api.values import (
+    EMPTY,
+    EPOCH,
     FieldKind,
     InvalidValue,
     as_double,
     boolean_of,
     day_of,
     field_kind,
+    format_moment,
+    list_of,
     moment_of,
-    moment_text,
     number_of,
+    same_json,
     text_of,
 )
 
 SHOWN_CHOICES = 20
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def fields_of(rows: Iterable[Any]) -> Fields:
@@ -82,7 +85,7 @@ def same_trait(field: TraitField | None, wanted: Any, present: Any) -> bool:
     if field is None or not field.kind or wanted is None or present is None:
         return False
     if field.kind in {"day", "moment"} and isinstance(present, int) and not isinstance(wanted, int):
-        present = moment_text(EPOCH + timedelta(milliseconds=present))
+        present = format_moment(EPOCH + timedelta(milliseconds=present))
     read = COMPARED.get(field.kind, READERS[field.kind])
     try:
         return bool(read(field, wanted) == read(field, present))
@@ -101,7 +104,7 @@ def _day(_: TraitField, value: Any) -> str:
 
 
 def _moment(_: TraitField, value: Any) -> str:
-    return moment_text(moment_of(value))
+    return format_moment(moment_of(value))
 
 
 def _choice(field: TraitField, value: Any) -> Any:
@@ -128,7 +131,7 @@ def _out_of_text(field: TraitField, text: str) -> list[Any]:
         return []
     if text[:1] in {"[", "{", "("}:
         try:
-            return listed(text)
+            return list_of(text)
         except InvalidValue:
             pass
         try:

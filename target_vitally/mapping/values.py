@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable
 from datetime import date, datetime
-from decimal import Decimal
 from typing import Any
 
 from target_vitally.mapping.markup import same_html
 from target_vitally.mapping.resource import Kind
 from vitally_api.values import (
-    LONGEST_NUMBER,
+    EMPTY,
     InvalidValue,
-    as_double,
     boolean_of,
     day_of,
     email_text,
+    format_moment,
+    list_of,
     moment_of,
-    moment_text,
     number_of,
+    parse_json,
+    same_json,
     text_of,
+    whole_number_of,
 )
 
 NAMES = ("type", "id", "externalId", "email", "userId", "vitallyUserId", "responseStatus")
-EMPTY: tuple[Any, ...] = (None, "", [], {})
-"""What a source without nulls writes in their place, such as a CSV file."""
-MOMENT = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d.*)?")
 
 
 def coerce(kind: Kind, value: Any) -> Any:
@@ -35,56 +32,20 @@ def coerce(kind: Kind, value: Any) -> Any:
     return COERCIONS[kind](value)
 
 
-def _integer(value: Any) -> int:
-    number = number_of(value)
-    whole = isinstance(number, int) or number.adjusted() < LONGEST_NUMBER
-    if not whole or number != int(number):
-        msg = "it takes a whole number"
-        raise InvalidValue(msg)
-    return int(number)
-
-
 def _instant(value: Any) -> str:
-    return moment_text(moment_of(value))
+    return format_moment(moment_of(value))
 
 
 def _date(value: Any) -> str:
     return day_of(value).isoformat()
 
 
-def listed(value: Any) -> list[Any]:
-    """Read a list, also out of JSON text, as warehouses without lists keep it."""
-    if isinstance(value, str) and value.lstrip().startswith("["):
-        value = _json(value)
-    if isinstance(value, list):
-        return value
-    msg = "it takes a list"
-    raise InvalidValue(msg)
-
-
-def mapped(value: Any) -> dict[str, Any]:
-    """Read an object, also out of JSON text."""
-    if isinstance(value, str) and value.lstrip().startswith("{"):
-        value = _json(value)
-    if isinstance(value, dict):
-        return value
-    msg = "it takes an object"
-    raise InvalidValue(msg)
-
-
-def _json(value: str) -> Any:
-    try:
-        return json.loads(value, parse_float=Decimal)
-    except (ValueError, RecursionError):
-        return None
-
-
 def _texts(value: Any) -> list[str]:
-    return list(dict.fromkeys(text_of(item) for item in listed(value) if item is not None))
+    return list(dict.fromkeys(text_of(item) for item in list_of(value) if item is not None))
 
 
 def _people(value: Any) -> list[dict[str, Any]]:
-    people = [value] if isinstance(value, dict) else listed(value)
+    people = [value] if isinstance(value, dict) else list_of(value)
     if not all(isinstance(person, dict) for person in people):
         msg = "it takes people as objects, such as {type, email}"
         raise InvalidValue(msg)
@@ -114,7 +75,7 @@ def person_of(person: dict[str, Any]) -> dict[str, Any]:
 
 
 def _messages(value: Any) -> list[dict[str, Any]]:
-    return [_message(message) for message in listed(value)]
+    return [_message(message) for message in list_of(value)]
 
 
 def _message(message: Any) -> dict[str, Any]:
@@ -135,7 +96,7 @@ def _message(message: Any) -> dict[str, Any]:
 
 def _as_it_is(value: Any) -> Any:
     if isinstance(value, str) and value.lstrip()[:1] in {"[", "{"}:
-        read = _json(value)
+        read = parse_json(value)
         return value if read is None else read
     return value
 
@@ -145,13 +106,13 @@ COERCIONS: dict[Kind, Callable[[Any], Any]] = {
     "html": text_of,
     "email": lambda value: text_of(value).strip(),
     "number": number_of,
-    "integer": _integer,
+    "integer": whole_number_of,
     "boolean": boolean_of,
     "instant": _instant,
     "date": _date,
     "tags": _texts,
     "ids": _texts,
-    "list": listed,
+    "list": list_of,
     "json": _as_it_is,
     "people": _people,
     "messages": _messages,
@@ -192,27 +153,3 @@ def _alike(read: Any, wanted: Any, present: Any) -> bool:
         return bool(read(wanted) == read(present))
     except InvalidValue:
         return bool(wanted == present)
-
-
-def same_json(wanted: Any, present: Any) -> bool:
-    """Compare JSON values: numbers as doubles, moments as moments, the rest as it is."""
-    if isinstance(wanted, bool) or isinstance(present, bool):
-        return wanted is present
-    if isinstance(wanted, int | float | Decimal) and isinstance(present, int | float | Decimal):
-        return wanted == present or as_double(wanted) == as_double(present)
-    if isinstance(wanted, str) and isinstance(present, str):
-        return wanted == present or _same_instant(wanted, present)
-    if isinstance(wanted, list) and isinstance(present, list):
-        return len(wanted) == len(present) and all(map(same_json, wanted, present))
-    if isinstance(wanted, dict) and isinstance(present, dict):
-        return wanted.keys() == present.keys() and all(
-            same_json(value, present[name]) for name, value in wanted.items()
-        )
-    return bool(wanted == present)
-
-
-def _same_instant(wanted: str, present: str) -> bool:
-    """Compare what both write as a moment, or as a day, which is its midnight."""
-    if not (MOMENT.fullmatch(wanted) and MOMENT.fullmatch(present)):
-        return False
-    return _alike(moment_of, wanted, present)

@@ -11,12 +11,13 @@ from target_vitally.mapping.compare import Changes
 from target_vitally.mapping.parse_row import ParsedRow, RecordRef
 from target_vitally.mapping.plan import Plan
 from target_vitally.mapping.resource import Record, Resource
-from target_vitally.mapping.values import same, same_json
+from target_vitally.mapping.values import same
 from target_vitally.pipeline.meeting_writers import MeetingWriter, TranscriptWriter
 from target_vitally.pipeline.references import people_named
 from target_vitally.pipeline.resource_writer import ResourceWriter, UserWriter, with_body
 from target_vitally.pipeline.wire import WriteRejected, segment
 from target_vitally.pipeline.work import PendingWrite, inside_messages
+from vitally_api.values import same_json
 
 MOST_MESSAGES = 100
 """Messages that go into one request."""

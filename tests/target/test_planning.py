@@ -25,10 +25,10 @@ from target_vitally.mapping.parse_row import (
 )
 from target_vitally.mapping.plan import plan
 from target_vitally.mapping.stream_mapping import MappingError, StreamMapping, map_stream
-from target_vitally.mapping.values import coerce, same, same_json
+from target_vitally.mapping.values import coerce, same
 from target_vitally.pipeline.references import participants_named, people_named
 from target_vitally.resources import IGNORED, RESOURCES
-from vitally_api.values import InvalidValue
+from vitally_api.values import InvalidValue, same_json
 
 ACCOUNTS = RESOURCES["accounts"]
 JSON = st.recursive(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
@@ -10,7 +12,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vitally_api.values import InvalidValue, email_text, key_text
+from vitally_api.values import (
+    InvalidValue,
+    as_day,
+    as_moment,
+    day_of,
+    email_text,
+    format_moment,
+    has_time_of_day,
+    key_text,
+    moment_of,
+    parse_moment,
+    whole_number_of,
+)
 
 TRAIT = "trait:vitally.custom.erp"
 DIGITS = st.decimals(allow_nan=False, allow_infinity=False)
@@ -67,3 +81,67 @@ def test_what_is_no_key_is_refused(by: str, value: Any) -> None:
 
 def test_case_and_blanks_of_an_email_do_not_count() -> None:
     assert email_text("\u00a0 Uma@Example.COM\t") == key_text("email", "uma@example.com")
+
+
+def in_zone(moment: datetime, hours: float = 5.5) -> str:
+    return moment.astimezone(timezone(timedelta(hours=hours))).isoformat()
+
+
+SPELLINGS: list[Callable[[datetime], Any]] = [
+    datetime.isoformat,
+    lambda moment: f" {moment.isoformat()} ",
+    lambda moment: moment.isoformat(" "),
+    lambda moment: moment.isoformat().replace("+00:00", "z"),
+    lambda moment: moment.isoformat().replace("+00:00", ""),
+    lambda moment: moment.isoformat(" ").replace("+00:00", " UTC"),
+    lambda moment: moment.isoformat(" ").replace("+", " +"),
+    in_zone,
+    lambda moment: in_zone(moment, -3).replace("-03", " -03"),
+    lambda moment: moment,
+    lambda moment: moment.replace(tzinfo=None),
+]
+FROM, UNTIL = map(datetime.fromisoformat, ("1900-01-01", "2100-01-01"))
+CENTURY = st.datetimes(FROM, UNTIL, timezones=st.just(UTC))
+
+
+@given(CENTURY, st.sampled_from(SPELLINGS))
+def test_both_programs_read_the_same_moment(
+    moment: datetime, spell: Callable[[datetime], Any]
+) -> None:
+    spelt = spell(moment)
+    assert parse_moment(spelt) == moment
+    assert timedelta(0) <= moment - moment_of(spelt) < timedelta(milliseconds=1)
+    assert as_moment(spelt) == format_moment(moment_of(spelt))
+
+
+@given(CENTURY, st.integers(-12, 14))
+def test_a_day_is_that_of_the_text_in_both_programs(moment: datetime, hours: int) -> None:
+    there = moment.astimezone(timezone(timedelta(hours=hours)))
+    spelt = there.isoformat()
+    assert as_day(spelt) == day_of(spelt).isoformat() == there.date().isoformat()
+    assert has_time_of_day(spelt) == (there.time() != datetime.min.time())
+
+
+@given(CENTURY.map(lambda moment: int(moment.timestamp() * 1000)).filter(lambda ms: ms >= 10**11))
+def test_an_epoch_is_a_moment_of_the_api_and_none_of_a_row(milliseconds: int) -> None:
+    moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
+    for value in (milliseconds, str(milliseconds), Decimal(milliseconds)):
+        read = parse_moment(value)
+        assert read is not None
+        assert abs(read - moment) < timedelta(milliseconds=1)
+        with pytest.raises(InvalidValue):
+            moment_of(value)
+
+
+@given(st.integers(-(10**30), 10**30))
+def test_a_whole_number_is_one_in_any_spelling(number: int) -> None:
+    spellings = (number, str(number), f" {number}.00", Decimal(number), f"{Decimal(number):E}")
+    assert {whole_number_of(value) for value in spellings} == {number}
+
+
+@pytest.mark.parametrize(
+    "value", [True, "", "1.5", 0.5, Decimal("1E+5000"), "1e5000", "NaN", float("inf"), [], None]
+)
+def test_what_is_no_whole_number_is_refused(value: Any) -> None:
+    with pytest.raises(InvalidValue):
+        whole_number_of(value)

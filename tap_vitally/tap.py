@@ -37,13 +37,7 @@ from tap_vitally.sync.settings import Settings
 from tap_vitally.sync.stream_reader import Reader
 from tap_vitally.unmatched_selections import nothing_selected, unmatched_selections, unset_in_maps
 from tap_vitally.writer import MessageWriter, check_reader
-from vitally_api import (
-    Endpoint,
-    Policy,
-    SettingsError,
-    VitallyError,
-    read_timeout,
-)
+from vitally_api import Endpoint, Policy, SettingsError, VitallyError
 
 
 class TapVitally(Tap):
@@ -102,13 +96,11 @@ class TapVitally(Tap):
     @cached_property
     def run(self) -> Run:
         """What the streams share while they are read."""
-        patient = self.policy
-        timeout = read_timeout(self.config, patient.request_timeout)
         return Run(
             self.settings,
             self.endpoint,
-            replace(patient, request_timeout=timeout),
-            self.config.get("max_requests_per_minute"),
+            replace(self.policy, request_timeout=self.settings.request_timeout),
+            self.settings.max_requests_per_minute,
             self._readers,
             lambda: [(stream.engine, stream.entry) for stream in self._all() if stream.selected],
             self._wait,

@@ -35,11 +35,10 @@ from target_vitally.pipeline.engine import Engine
 from target_vitally.pipeline.outcomes import Origin
 from target_vitally.pipeline.preflight import Preflight
 from target_vitally.pipeline.run import Run
-from target_vitally.pipeline.settings import Settings
+from target_vitally.pipeline.settings import SCHEMA, Settings
 from target_vitally.report import log_summary
 from target_vitally.resources import IGNORED, NAMED, RESOURCES
 from target_vitally.sdk_sink import SeamTarget
-from target_vitally.settings import SCHEMA
 from vitally_api import (
     Budget,
     Endpoint,
@@ -48,7 +47,6 @@ from vitally_api import (
     Vitally,
     VitallyError,
     encoded,
-    read_timeout,
     safe_name,
 )
 
@@ -112,9 +110,8 @@ class TargetVitally(SeamTarget):
     @cached_property
     def run(self) -> Run:
         """What all parts of the run share."""
-        timeout = read_timeout(self.config, self.policy.request_timeout)
-        policy = replace(self.policy, request_timeout=timeout)
-        budget = Budget(self.config.get("max_requests_per_minute"))
+        policy = replace(self.policy, request_timeout=self.settings.request_timeout)
+        budget = Budget(self.settings.max_requests_per_minute)
         vitally = Vitally(self.endpoint, budget, policy, self.settings.concurrency)
         return Run(self.settings, vitally, budget, RESOURCES, _emit)
 

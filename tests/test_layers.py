@@ -23,9 +23,10 @@ HEIGHTS = {
     "singer_command": 3,
     "vitally_api": 0,
     "vitally_api.resources": -1,
+    "vitally_api.settings": -1,
     "vitally_api.values": -1,
 }
-SHARED = {"singer_command", "vitally_api", "vitally_api.resources", "vitally_api.values"}
+SHARED = {"singer_command", *(room for room in HEIGHTS if room.startswith("vitally_api"))}
 """A room may import what lies lower, in its own package or in a shared one; types count too."""
 SDK_FROM = 2
 """The seam to the SDK; what lies below it does not know of Singer."""

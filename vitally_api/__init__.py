@@ -28,13 +28,11 @@ from vitally_api.paging import (
     single,
 )
 from vitally_api.policy import Policy
-from vitally_api.settings import CONNECTION_SETTINGS, read_timeout
 from vitally_api.statuses import CURSOR_REFUSED
 from vitally_api.wording import error_text, safe_name
 
 __all__ = [
     "API_KEY_MISSING",
-    "CONNECTION_SETTINGS",
     "CURSOR_REFUSED",
     "ENVELOPES",
     "MOST_EMPTY_PAGES",
@@ -58,7 +56,6 @@ __all__ = [
     "encoded",
     "error_text",
     "objects_at",
-    "read_timeout",
     "rows_at",
     "safe_name",
     "sanitized",

@@ -1,81 +1,150 @@
-"""The settings of a connection, as JSON schemas: the same for every command that talks to Vitally."""
+"""Settings as dataclasses: each is declared once, with its type, default and text for people.
+
+The JSON schema that checks them, that ``--about`` prints and that the docs are made from follows
+from the dataclass.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import Field, dataclass, field, fields
+from datetime import datetime
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 LONGEST_TIMEOUT = 3600.0
+ADDRESS = ("api_key", "data_center", "subdomain", "api_url")
 
-CONNECTION_SETTINGS: Mapping[str, Mapping[str, Any]] = {
-    "api_key": {
-        "type": ["string"],
-        "title": "API key",
-        "description": (
-            "REST API key, from Settings > Integrations > Vitally REST API. The ready-made "
-            "Basic header shown there is understood too."
-        ),
-        "secret": True,
-        "writeOnly": True,
-    },
-    "data_center": {
-        "type": ["string", "null"],
-        "enum": ["us", "eu"],
-        "title": "Data center",
-        "default": "us",
-        "description": "Where the workspace is hosted.",
-    },
-    "subdomain": {
-        "type": ["string", "null"],
-        "title": "Subdomain",
-        "description": (
-            "First part of the address you log in at, https://<subdomain>.vitally.io. "
-            "Required for the us data center, not used for eu."
-        ),
-    },
-    "api_url": {
-        "type": ["string", "null"],
-        "title": "API address",
-        "description": (
-            "Address of the API without /resources, in place of the one that follows from "
-            "data_center and subdomain; for a proxy or the sandbox. https, or http to this "
-            "machine."
-        ),
-    },
-    "concurrency": {
-        "type": ["integer", "null"],
-        "minimum": 1,
-        "maximum": 32,
-        "title": "Concurrency",
-        "default": 8,
-        "description": "Requests under way at once; 1 sends strictly one after the other.",
-    },
-    "max_requests_per_minute": {
-        "type": ["integer", "null"],
-        "minimum": 1,
-        "title": "Requests per minute",
-        "description": (
-            "Upper limit for this program, to leave room for other tools that use the same "
-            "workspace; unset, what the API allows is used."
-        ),
-    },
-    "request_timeout": {
-        # An integer as well, or else the SDK takes it for text where it is in the environment.
-        "type": ["number", "integer", "null"],
-        "exclusiveMinimum": 0,
-        "title": "Request timeout",
-        "default": 60,
-        "description": "Seconds without a byte after which a request is tried again.",
-    },
-    "user_agent": {
-        "type": ["string", "null"],
-        "title": "User agent",
-        "description": "How the program introduces itself; its name and version by default.",
-    },
+T = TypeVar("T")
+
+_TYPES: Mapping[Any, tuple[Mapping[str, Any], Callable[[Any], Any]]] = {
+    str: ({"type": ["string", "null"]}, str),
+    bool: ({"type": ["boolean", "null"]}, bool),
+    int: ({"type": ["integer", "null"]}, int),
+    # An integer as well, or else the SDK takes it for text where it is in the environment. It gives
+    # a `Decimal` where it has a point in it.
+    float: ({"type": ["number", "integer", "null"]}, float),
+    datetime: ({"type": ["string", "null"], "format": "date-time"}, datetime.fromisoformat),
+    tuple: ({"type": ["array", "null"], "items": {"type": ["string"]}}, tuple),
+    Mapping: ({"type": ["object", "null"]}, dict),
 }
+"""The JSON schema of each type of a setting, and what makes the type of a value that fits it."""
 
 
-def read_timeout(config: Mapping[str, Any], default: float) -> float:
-    """Read ``request_timeout``, which the SDK gives as a `Decimal` where it has a point in it."""
-    value = config.get("request_timeout")
-    return default if value is None else min(float(value), LONGEST_TIMEOUT)
+def setting(title: str, description: str, *, default: Any, **schema: Any) -> Any:
+    """Return a field of a dataclass of settings.
+
+    ``schema`` is JSON schema beyond what follows from the type, or in place of it; ``read`` makes the
+    field's value of the setting's, and ``written`` is the default as people write it, if it differs.
+    """
+    read = schema.pop("read", None)
+    default_written = schema.pop("written", default)
+    schema = {"title": title, "default": default_written, "description": description, **schema}
+    return field(
+        default_factory=lambda: default,
+        repr="secret" not in schema,
+        metadata={"schema": schema, "read": read},
+    )
+
+
+@dataclass(frozen=True)
+class ConnectionSettings:
+    """The settings of a connection, the same for every command that talks to Vitally.
+
+    `vitally_api.Endpoint` reads those of the address.
+    """
+
+    api_key: str = setting(
+        "API key",
+        "REST API key, from Settings > Integrations > Vitally REST API. The ready-made "
+        "Basic header shown there is understood too.",
+        default="",
+        type=["string"],
+        secret=True,
+        writeOnly=True,
+    )
+    data_center: Literal["us", "eu"] = setting(
+        "Data center",
+        "Where the workspace is hosted.",
+        default="us",
+    )
+    subdomain: str = setting(
+        "Subdomain",
+        "First part of the address you log in at, https://<subdomain>.vitally.io. "
+        "Required for the us data center, not used for eu.",
+        default="",
+    )
+    api_url: str = setting(
+        "API address",
+        "Address of the API without /resources, in place of the one that follows from "
+        "data_center and subdomain; for a proxy or the sandbox. https, or http to this machine.",
+        default="",
+    )
+    concurrency: int = setting(
+        "Concurrency",
+        "Requests under way at once; 1 sends strictly one after the other.",
+        default=8,
+        minimum=1,
+        maximum=32,
+    )
+    max_requests_per_minute: int | None = setting(
+        "Requests per minute",
+        "Upper limit for this program, to leave room for other tools that use the same "
+        "workspace; unset, what the API allows is used.",
+        default=None,
+        minimum=1,
+    )
+    request_timeout: float = setting(
+        "Request timeout",
+        "Seconds without a byte after which a request is tried again.",
+        default=60,
+        exclusiveMinimum=0,
+        read=lambda seconds: min(float(seconds), LONGEST_TIMEOUT),
+    )
+    user_agent: str = setting(
+        "User agent",
+        "How the program introduces itself; its name and version by default.",
+        default="",
+    )
+
+
+def schema_of(settings: type[ConnectionSettings]) -> dict[str, Any]:
+    """Return the JSON schema: the address, the program's own settings, the rest of the connection."""
+    hints = get_type_hints(settings)
+    rest = [each for each in fields(ConnectionSettings) if each.name not in ADDRESS]
+    ordered = [*(each for each in fields(settings) if each not in rest), *rest]
+    return {
+        "type": "object",
+        "properties": {each.name: _property(hints[each.name], each) for each in ordered},
+        "required": ["api_key"],
+    }
+
+
+def _kind(hint: Any) -> Any:
+    """Return the key in ``_TYPES`` of an annotation."""
+    (first, *_) = (kind for kind in get_args(hint) or (hint,) if kind is not NoneType)
+    if get_origin(hint) is Literal:
+        return type(first)
+    return first if get_origin(hint) is UnionType else get_origin(hint) or hint
+
+
+def _property(hint: Any, declared: Field[Any]) -> dict[str, Any]:
+    """Return the JSON schema of a setting; an empty default is left out."""
+    choices = {"enum": list(get_args(hint))} if get_origin(hint) is Literal else {}
+    schema = {**_TYPES[_kind(hint)][0], **choices, **declared.metadata["schema"]}
+    default = schema.pop("default")
+    if default in (None, "", (), {}):
+        return schema
+    return {**schema, "default": list(default) if isinstance(default, tuple) else default}
+
+
+def read_settings(settings: type[T], config: Mapping[str, Any]) -> T:
+    """Return the settings of a configuration that fits the schema; null and absent are the default."""
+    hints = get_type_hints(settings)
+    given = {}
+    for each in fields(settings):  # type: ignore[arg-type]
+        value = config.get(each.name)
+        if value is not None:
+            read = each.metadata["read"] or _TYPES[_kind(hints[each.name])][1]
+            given[each.name] = read(value)
+    return settings(**given)

@@ -1,68 +1,120 @@
-"""The operator's settings, checked and made usable once at the start.
-
-`vitally_api.Endpoint` reads those of the connection; docs/settings.md says what each means.
-"""
+"""The tap's settings: what a person writes, checked and made usable once at the start."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
-from tap_vitally.state.instants import parse_instant
 from vitally_api import SettingsError
+from vitally_api.settings import ConnectionSettings, read_settings, setting
+from vitally_api.values import parse_moment
+
+TEN_YEARS = 315_360_000
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What the readers of a run go by; the defaults are those of the JSON schema."""
-
-    account_status: str = "activeOrChurned"
-    include_archived: bool = True
-    start_date: datetime | None = None
-    survey_ids: tuple[str, ...] = ()
-    page_size: int = 100
-    lookback: timedelta = timedelta(seconds=300)
-    full_walk_days: int = 7
-    full_read_hours: int = 24
-    concurrency: int = 8
-    fail_on_skipped: bool = False
-    embedded_objects: str = "full"
-    lookups: Mapping[str, Any] = field(default_factory=dict)
-    inventory_resources: tuple[str, ...] = ()
-
-    @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Settings:
-        """Check a configuration that already fits its JSON schema; raise `SettingsError`."""
-        given = {
-            name: config[name]
-            for name in (
-                "account_status",
-                "include_archived",
-                "page_size",
-                "full_walk_days",
-                "full_read_hours",
-                "concurrency",
-                "fail_on_skipped",
-                "embedded_objects",
-                "lookups",
-            )
-            if config.get(name) is not None
-        }
-        if config.get("lookback_seconds") is not None:
-            given["lookback"] = timedelta(seconds=config["lookback_seconds"])
-        return cls(
-            start_date=_start_date(config.get("start_date")),
-            survey_ids=tuple(config.get("survey_ids") or ()),
-            inventory_resources=tuple(config.get("inventory_resources") or ()),
-            **given,
-        )
-
-
-def _start_date(value: Any) -> datetime | None:
-    moment = parse_instant(value)
+def _start_date(value: str) -> datetime | None:
+    moment = parse_moment(value)
     if value and moment is None:
         msg = f"start_date is {value!r}, which is no date: write it as 2024-01-31T00:00:00Z"
         raise SettingsError([msg])
     return moment
+
+
+@dataclass(frozen=True)
+class Settings(ConnectionSettings):
+    """What the readers of a run go by."""
+
+    start_date: datetime | None = setting(
+        "Start date",
+        "Only records updated at or after this moment are read.",
+        default=None,
+        read=_start_date,
+    )
+    account_status: Literal["active", "churned", "activeOrChurned"] = setting(
+        "Account status",
+        "Which accounts are read.",
+        default="activeOrChurned",
+    )
+    include_archived: bool = setting(
+        "Include archived",
+        "Also read archived (soft-deleted) records; their archivedAt is set.",
+        default=True,
+    )
+    survey_ids: tuple[str, ...] = setting(
+        "Survey ids",
+        "Custom surveys to read, by the id in the survey's browser address: the API has "
+        "no list of surveys.",
+        default=(),
+    )
+    page_size: int = setting(
+        "Page size", "Records per request.", default=100, minimum=1, maximum=100
+    )
+    lookback_seconds: int = setting(
+        "Lookback",
+        "How far behind the bookmark each run starts reading, in seconds; it never "
+        "changes the bookmark.",
+        default=300,
+        minimum=0,
+        maximum=TEN_YEARS,
+    )
+    full_walk_days: int = setting(
+        "Full walk days",
+        "Days after which streams below accounts and organizations read the lists of all of them "
+        "again; in between, only of those that a change points at. 0: in every run.",
+        default=7,
+        minimum=0,
+        maximum=3650,
+    )
+    full_read_hours: int = setting(
+        "Full read hours",
+        "Hours after which accounts and organizations are read whole again, since health scores "
+        "and counts move without updatedAt. 0: never.",
+        default=24,
+        minimum=0,
+        maximum=87_600,
+    )
+    fail_on_skipped: bool = setting(
+        "Fail on skipped",
+        "Fail at the end of a run that had to skip a resource or a record.",
+        default=False,
+    )
+    embedded_objects: Literal["full", "reference", "none"] = setting(
+        "Embedded objects",
+        "reference cuts accounts, organizations and users that are embedded in other "
+        "records down to id, externalId and name; none leaves them out. Their ids stay.",
+        default="full",
+    )
+    trait_columns: bool = setting(
+        "Trait columns",
+        "A typed column for each custom field, beside traits, which stays; discovery then "
+        "needs the key.",
+        default=False,
+    )
+    custom_object_streams: bool = setting(
+        "Custom object streams",
+        "One stream per custom object in place of custom_object_instances; discovery then "
+        "needs the key.",
+        default=False,
+    )
+    lookups: Mapping[str, Any] = setting(
+        "Look-ups",
+        "Read exactly these records, by stream or search, and move no bookmark; see the README.",
+        default={},
+    )
+    inventory_resources: tuple[str, ...] = setting(
+        "Inventory resources",
+        "Streams whose existing ids the stream inventory lists.",
+        default=(),
+    )
+
+    @property
+    def lookback(self) -> timedelta:
+        """How far behind the bookmark a pass begins."""
+        return timedelta(seconds=self.lookback_seconds)
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Settings:
+        """Read a configuration that fits the JSON schema; raise `SettingsError` for what it lets through."""
+        return read_settings(cls, config)

@@ -1,70 +1,146 @@
-"""What the writer goes by."""
+"""The target's settings: what a person writes, checked and made usable once at the start."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal, cast
+from dataclasses import dataclass
+from typing import Any, Literal
 
-from target_vitally.mapping.entries import Mode
+from target_vitally.mapping.entries import LINKS, MODES, UNKNOWN, Mode
 from target_vitally.mapping.parse_row import Nulls
 from vitally_api import SettingsError
+from vitally_api.settings import ConnectionSettings, read_settings, schema_of, setting
 
-PROTECTED = ("hspot.*", "sfdc.*", "stripe.*", "zendesk.*")
-"""Traits that an integration writes over again."""
 LOAD_METHODS: Mapping[str, Mode] = {"append-only": "create", "upsert": "upsert"}
 OVERWRITE = (
     "load_method is overwrite, which would delete what the input does not have: use upsert, and mark "
     "rows to delete (see the setting deletes)"
 )
+_ENTRY: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "resource": {"type": "string"},
+        "mode": {"type": "string", "enum": list(MODES)},
+        "match": {"type": "string"},
+        "properties": {
+            "type": "object",
+            "additionalProperties": {"type": ["string", "array"], "items": {"type": "string"}},
+        },
+        "traits": {"type": ["object", "string"]},
+        "unknown": {"type": "string", "enum": list(UNKNOWN)},
+        "custom_object": {"type": "string"},
+        "links": {"type": "string", "enum": list(LINKS)},
+        "deleted": {"type": "string"},
+        "copy": {"type": "boolean"},
+    },
+}
 
 
 @dataclass(frozen=True)
-class Settings:
-    """The settings of a run; their meaning is told where they are declared."""
+class Settings(ConnectionSettings):
+    """What a run goes by."""
 
-    streams: Mapping[str, Any] = field(default_factory=dict)
-    mode: Mode = "upsert"
-    dry_run: bool = False
-    nulls: Nulls = "omit"
-    only_changed: bool = True
-    deletes: bool = False
-    max_deletes: int = 100
-    delete_custom_objects: bool = False
-    on_reject: Literal["hold", "continue", "stop"] = "hold"
-    max_rejects: int = 0
-    rejects_file: str = ""
-    results_file: str = ""
-    protected_traits: tuple[str, ...] = PROTECTED
-    batch_size_rows: int = 10_000
-    plan_limit: int = 20
-    concurrency: int = 8
+    streams: Mapping[str, Any] = setting(
+        "Streams",
+        "What incoming streams mean, by their names: resource, mode, match, properties, traits, "
+        "unknown, custom_object, links, deleted, copy. A stream named like a resource needs no entry.",
+        default={},
+        additionalProperties=_ENTRY,
+    )
+    mode: Mode = setting(
+        "Mode",
+        "What is done with the rows of streams that say nothing else; upsert if nothing is set.",
+        default="upsert",
+        written=None,  # or else load_method would never count
+    )
+    load_method: Literal["", "append-only", "upsert", "overwrite"] = setting(
+        "Load method",
+        "Meltano's name for mode: append-only is create, upsert is upsert, overwrite is refused.",
+        default="",
+        enum=["append-only", "upsert", "overwrite"],
+    )
+    dry_run: bool = setting(
+        "Dry run",
+        "Ask and compare as a real run does, write nothing, and show the plan.",
+        default=False,
+    )
+    nulls: Nulls = setting(
+        "Nulls",
+        "omit: a null says nothing; clear: a null empties the property or trait.",
+        default="omit",
+    )
+    only_changed: bool = setting(
+        "Only changed",
+        "Send only what Vitally does not hold already; false sends every row.",
+        default=True,
+    )
+    deletes: bool = setting(
+        "Deletes",
+        "delete: rows with _sdc_deleted_at, with _deleted: true or of a stream in mode delete are "
+        "deleted in Vitally; ignore: they are not.",
+        default=False,
+        type=["string", "null"],
+        enum=["ignore", "delete"],
+        written="ignore",
+        read="delete".__eq__,
+    )
+    max_deletes: int = setting(
+        "Most deletes",
+        "Records that a run may delete; if there are more, none is.",
+        default=100,
+        minimum=0,
+    )
+    delete_custom_objects: bool = setting(
+        "Delete custom objects",
+        "Also delete whole custom objects, with all that is in them.",
+        default=False,
+    )
+    on_reject: Literal["hold", "continue", "stop"] = setting(
+        "On reject",
+        "hold: STATE stays before the first rejected row and everything else is written; continue: "
+        "STATE goes on; stop: the run ends at once.",
+        default="hold",
+    )
+    max_rejects: int = setting(
+        "Most rejects",
+        "Rejected rows with which a run under on_reject continue still succeeds.",
+        default=0,
+        minimum=0,
+    )
+    rejects_file: str = setting(
+        "Rejects file",
+        "Where rejected rows go, as a Singer stream: mend it and feed it back with --input.",
+        default="",
+    )
+    results_file: str = setting(
+        "Results file",
+        "Where the outcome of each row goes, as JSON lines: stream, key, id, outcome, requests.",
+        default="",
+    )
+    protected_traits: tuple[str, ...] = setting(
+        "Protected traits",
+        "Patterns of traits that another system owns, and that are never written.",
+        default=("hspot.*", "sfdc.*", "stripe.*", "zendesk.*"),
+        items={"type": "string"},
+    )
+    batch_size_rows: int = setting(
+        "Rows of a batch",
+        "Rows of one resource that are compared at once.",
+        default=10_000,
+        minimum=1,
+    )
+    plan_limit: int = setting(
+        "Plan limit", "Differences that a dry run shows for each stream.", default=20, minimum=0
+    )
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Settings:
-        """Read the settings; a `SettingsError` is raised for a way to load that is none here."""
-        given = {name: value for name, value in config.items() if value is not None}
-        method = given.get("load_method")
+        """Read a configuration that fits the JSON schema; refuse, by `SettingsError`, to overwrite."""
+        method = config.get("load_method")
         if method == "overwrite":
             raise SettingsError([OVERWRITE])
-        mode = given.get("mode") or LOAD_METHODS.get(str(method), "upsert")
-        protected = given.get("protected_traits")
-        usual = cls()
-        return cls(
-            streams=given.get("streams") or {},
-            mode=cast("Mode", mode),
-            dry_run=bool(given.get("dry_run")),
-            nulls=given.get("nulls", "omit"),
-            only_changed=given.get("only_changed", True),
-            deletes=given.get("deletes", "ignore") == "delete",
-            max_deletes=int(given.get("max_deletes", usual.max_deletes)),
-            delete_custom_objects=bool(given.get("delete_custom_objects")),
-            on_reject=given.get("on_reject", "hold"),
-            max_rejects=int(given.get("max_rejects", 0)),
-            rejects_file=str(given.get("rejects_file", "")),
-            results_file=str(given.get("results_file", "")),
-            protected_traits=PROTECTED if protected is None else tuple(protected),
-            batch_size_rows=int(given.get("batch_size_rows", usual.batch_size_rows)),
-            plan_limit=int(given.get("plan_limit", usual.plan_limit)),
-            concurrency=int(given.get("concurrency", usual.concurrency)),
-        )
+        mode = config.get("mode") or LOAD_METHODS.get(str(method))
+        return read_settings(cls, {**config, "mode": mode})
+
+
+SCHEMA = schema_of(Settings)

@@ -49,11 +49,18 @@ def test_all_problems_are_told_at_once() -> None:
 
 def test_settings_that_are_missing_or_null_have_their_defaults() -> None:
     needed = {"api_key": "sandbox", "subdomain": "acme"}
-    defaults = Settings()
+    defaults = Settings(**needed)
     names = TapVitally.config_jsonschema["properties"].keys() - needed.keys()
     assert Settings.from_config(needed) == defaults
     assert Settings.from_config({**dict.fromkeys(names), **needed}) == defaults
     assert defaults.lookback == timedelta(seconds=300)
+
+
+def test_the_schema_says_the_defaults_that_are_used() -> None:
+    defaults = Settings()
+    for name, declared in TapVitally.config_jsonschema["properties"].items():
+        used = getattr(defaults, name)
+        assert declared.get("default") == (None if used in ("", (), {}) else used)
 
 
 def test_settings_are_taken_over() -> None:

@@ -9,8 +9,8 @@ from typing import Any
 from harness.support import ROOT
 from harness.target import messages
 from sandbox import World, serve
+from target_vitally.pipeline.settings import SCHEMA
 from target_vitally.resources import RESOURCES
-from target_vitally.settings import SCHEMA
 from tests.target.test_sandbox import KEY, There
 
 PAGE = (ROOT / "docs" / "writing.md").read_text(encoding="utf-8")

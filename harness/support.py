@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import Any
 from unittest import mock
 
 import msgspec
-from singer_sdk.singerlib.encoding.simple import Message
+from singer_sdk.singerlib.encoding.simple import Message, RecordMessage
 
 from tap_vitally.tap import TapVitally
 from tap_vitally.writer import MessageWriter
@@ -205,6 +206,13 @@ class Collector(MessageWriter):
 
     def write_message(self, message: Message) -> None:
         self.messages.append(json.loads(self.format_message(message), parse_float=Decimal))
+
+    def write_records(self, stream: str, records: Iterable[Mapping[str, Any]]) -> None:
+        """Take each of them for itself: a run may be killed between any two."""
+        for record in records:
+            self.write_message(
+                RecordMessage(stream, dict(record), time_extracted=datetime.now(UTC))
+            )
 
     def flush(self) -> None:
         """Nothing is held back."""

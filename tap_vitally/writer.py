@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import select
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
-from singer_sdk.contrib.msgspec import MsgSpecWriter
+from singer_sdk.contrib.msgspec import MsgSpecWriter, encoder
 from singer_sdk.singerlib.encoding.base import SingerMessageType
 from singer_sdk.singerlib.encoding.simple import SchemaMessage
 
@@ -42,6 +44,18 @@ class MessageWriter(MsgSpecWriter):
             message.schema.pop("$schema", None)
         self._lines += self.format_message(message)
         if message.type is not SingerMessageType.RECORD or len(self._lines) >= BUFFER:
+            self.flush()
+
+    def write_records(self, stream: str, records: Iterable[Mapping[str, Any]]) -> None:
+        """Write a RECORD message for each record, the same lines as `write_message` would."""
+        now = datetime.now(UTC)
+        self._lines += encoder.encode_lines(
+            [
+                {"type": "RECORD", "stream": stream, "record": record, "time_extracted": now}
+                for record in records
+            ]
+        )
+        if len(self._lines) >= BUFFER:
             self.flush()
 
     def flush(self) -> None:

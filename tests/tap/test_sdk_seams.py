@@ -9,7 +9,6 @@ import inspect
 import signal
 from collections.abc import Callable, Iterator
 from decimal import Decimal
-from functools import cached_property
 from typing import Any
 
 import click
@@ -97,7 +96,7 @@ def test_the_tap_overrides_what_it_means_to_and_nothing_by_accident() -> None:
                 "replication_key",
                 "TYPE_CONFORMANCE_LEVEL",
                 "STATE_MSG_FREQUENCY",
-                "mask",
+                "get_record_counter",
                 "get_records",
                 "get_batches",
                 "apply_catalog",
@@ -201,8 +200,9 @@ def test_flags_of_the_sdk_are_where_it_reads_them() -> None:
 # State is the tap's own
 
 
-def test_the_sdk_asks_once_per_record_and_its_own_bookmark_never_shows(
-    start_sandbox: Callable[..., Sandbox], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("pages", [False, True])
+def test_the_bookmark_of_the_sdk_never_shows(
+    pages: bool, start_sandbox: Callable[..., Sandbox], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
 
@@ -212,10 +212,11 @@ def test_the_sdk_asks_once_per_record_and_its_own_bookmark_never_shows(
         asked.append(stream.name)
 
     monkeypatch.setattr(VitallyStream, "_increment_stream_state", counted)
+    monkeypatch.setattr(VitallyStream, "_writes_pages", pages)
     sandbox = start_sandbox(accounts=5)
     messages = run_in_process(config_for(sandbox.url), select=["accounts", "users", "admins"])
     written = [message["stream"] for message in messages if message["type"] == "RECORD"]
-    assert asked == written
+    assert asked == ([] if pages else written)
     assert set(written) == {"accounts", "users", "admins"}
     last = [message["value"] for message in messages if message["type"] == "STATE"][-1]
     assert last["bookmarks"].keys() <= {"accounts", "users", "admins"}
@@ -365,7 +366,6 @@ def test_the_configuration_comes_in_the_form_the_tap_expects() -> None:
 
 def test_what_the_tap_overrides_of_a_property_is_read_as_one() -> None:
     stream = tap_of().streams["accounts"]
-    assert isinstance(vars(VitallyStream)["mask"], cached_property)
     assert stream.primary_keys == ("id",)
     assert stream.replication_key == "updatedAt"
     assert stream.replication_method == "INCREMENTAL"

@@ -7,10 +7,11 @@ and how, is up to the reader that a declaration names.
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import closing
 from dataclasses import fields, replace
 from functools import cached_property
+from itertools import product
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
 
 from singer_sdk import Stream, Tap
@@ -28,7 +29,6 @@ from tap_vitally.sync.linked_ids import COPIES
 from tap_vitally.sync.resource import Parse, Record, Resource, Shape
 from tap_vitally.sync.run import Run
 from tap_vitally.sync.stream_reader import Reader
-from tap_vitally.writer import MessageWriter
 from vitally_api import Refused, safe_name
 from vitally_api.resources import ONE, ApiList, Variants
 
@@ -45,13 +45,24 @@ COLUMN_DEPTH = 2
 """Parts of the breadcrumb of a column; a property within it has more."""
 
 
+class Writer(Protocol):
+    """What writes the tap's messages."""
+
+    def write_records(self, stream: str, records: Iterable[Record]) -> None:
+        """Write a page of records of a stream."""
+
+    def flush(self) -> None:
+        """Write the messages that are held back."""
+
+
 class TapServices(Protocol):
     """What a stream needs of its tap."""
 
     run: Run
 
-    def flush(self) -> None:
-        """Write the messages that are held back."""
+    @property
+    def writer(self) -> Writer:
+        """What the stream's messages are written with."""
 
     def show_progress(self) -> None:
         """Say how far the run has come, if it is time to."""
@@ -114,10 +125,7 @@ class VitallyStream(Stream):
         columns: Mapping[str, Any] | None = None,
         **fixed: str,
     ) -> None:
-        """Build the stream; nothing is read yet.
-
-        ``columns`` are properties that this workspace adds, ``fixed`` is injected into every record.
-        """
+        """Build a stream with further ``columns``; ``fixed`` is injected into every record."""
         self._fixed = fixed
         self.schema_in_use: dict[str, Any] = {}
         own = type(self).schema
@@ -137,14 +145,12 @@ class VitallyStream(Stream):
         self.schema_in_use = _slim(given, self.config)
         self._input_schema = self.schema_in_use
         root = entry.metadata.root
-        for key in (self.replication_key, root.replication_key):
-            if key not in {own.replication_key, None}:
-                self.logger.warning(
-                    "The catalog names another replication key for '%s': its own, %s, is used.",
-                    self.name,
-                    own.replication_key or "none",
-                )
-                break
+        if {self.replication_key, root.replication_key} - {own.replication_key, None}:
+            self.logger.warning(
+                "The catalog names another replication key for '%s': its own, %s, is used.",
+                self.name,
+                own.replication_key or "none",
+            )
         self.replication_key = own.replication_key
         named = (entry.key_properties, root.table_key_properties)
         keys, reported = effective_keys(named, own.primary_keys, self.schema_in_use["properties"])
@@ -183,8 +189,7 @@ class VitallyStream(Stream):
     @property
     def entry(self) -> Mapping[str, Any]:
         """What STATE says of the stream."""
-        found: Mapping[str, Any] = self.tap_state.get("bookmarks", {}).get(self._state_name, {})
-        return found
+        return cast("Any", self.tap_state.get("bookmarks", {}).get(self._state_name, {}))
 
     @property
     def _state_name(self) -> str:
@@ -194,28 +199,15 @@ class VitallyStream(Stream):
 
     @cached_property
     def _writes_pages(self) -> bool:
-        """Return True if records can be written a page at a time, past the SDK's loop.
+        """Return True if records are written by pages, past the SDK's loop: it takes most of the time.
 
-        That loop takes two thirds of the main thread's time. It is needed for stream maps, flattening,
-        BATCH files, properties deselected within others, and a limit of records.
+        It is needed for stream maps, flattening, BATCH, nested selection and a limit of records.
         """
         first, *more = self.stream_maps
-        return (
-            type(first) is SameRecordTransform
-            and not (more or first.flattening_enabled or self._in_batches)
-            and self.ABORT_AT_RECORD_COUNT is None
-            and isinstance(self._tap.message_writer, MessageWriter)
-            and all(on or len(where) <= COLUMN_DEPTH for where, on in self.mask.items())
-        )
-
-    def _write_page(self, records: list[Record]) -> None:
-        deselected = [w[1] for w, on in self.mask.items() if len(w) == COLUMN_DEPTH and not on]
-        for name in deselected:
-            for record in records:
-                record.pop(name, None)
-        cast("MessageWriter", self._tap.message_writer).write_records(self.name, records)
-        self._counter.increment(len(records))
-        self.state_manager.is_flushed = False
+        mapped = more or type(first) is not SameRecordTransform or first.flattening_enabled
+        by_column = all(on or len(where) <= COLUMN_DEPTH for where, on in self.mask.items())
+        limit = self.ABORT_AT_RECORD_COUNT
+        return by_column and limit is None and not (mapped or self._in_batches)
 
     @override
     def get_record_counter(
@@ -229,13 +221,16 @@ class VitallyStream(Stream):
     def get_records(self, context: SdkContext | None) -> Generator[Record, None, None]:
         """Hand the stream's records to the SDK, and keep its place."""
         reader, run = self.engine, self.services.run
+        deselected = [w[1] for w, on in self.mask.items() if len(w) == COLUMN_DEPTH and not on]
         # A run that takes only the first records of each stream must not fetch all of them.
-        ahead = self.ABORT_AT_RECORD_COUNT is None
         try:
-            with closing(run.pages(reader, ahead=ahead)) as pages:
+            with closing(run.pages(reader, ahead=self.ABORT_AT_RECORD_COUNT is None)) as pages:
                 for page in map(reader.repeats.left_out, pages):
                     if self._writes_pages:
-                        self._write_page(page.records)
+                        for record, name in product(page.records, deselected):
+                            record.pop(name, None)
+                        self.services.writer.write_records(self.name, page.records)
+                        self._counter.increment(len(page.records))
                     else:
                         yield from page.records
                     self._remember(reader.taken(page))
@@ -245,7 +240,7 @@ class VitallyStream(Stream):
         else:
             reader.metrics.ended = True
         reader.mapper.tell_narrow_columns()
-        self.services.flush()
+        self.services.writer.flush()
         for record in reader.mapper.records(reader.records_at_the_end(), NO_LIST):
             reader.metrics.add(records=1)
             yield record
@@ -268,9 +263,8 @@ class VitallyStream(Stream):
     def mark_beginning(self) -> None:
         """Put in STATE that a pass from the beginning is under way, before its first page.
 
-        A full refresh may be killed before it has come to this stream. The runner then has an old bookmark
-        for it, and nothing else would tell the next run that what lies before has yet to be delivered.
-        An entry that is not used goes, so that nothing of it gets mixed with what is written now.
+        A full refresh may be killed before it comes to this stream, whose old bookmark would hide that
+        what lies before it is still to be delivered. An entry that is not used is emptied.
         """
         if self.engine.distrusted:
             self.tap_state["bookmarks"][self._state_name] = {}

@@ -8,7 +8,7 @@ import logging
 import os
 import threading
 from contextlib import suppress
-from typing import Any, Protocol, Self
+from typing import Protocol, Self
 
 from tap_vitally.report import Progress
 from tap_vitally.sync.run import Run
@@ -35,7 +35,7 @@ class ShutdownTarget(Protocol):
         """What may have to be cleared away."""
 
     @property
-    def message_writer(self) -> Any:
+    def writer(self) -> MessageWriter:
         """What may be in the middle of a line."""
 
     @property
@@ -44,9 +44,6 @@ class ShutdownTarget(Protocol):
 
     def write_last_state(self) -> None:
         """Write what is known to be done."""
-
-    def flush(self) -> None:
-        """Write the messages that are held back."""
 
     def log_summary(self) -> None:
         """Tell what the run did."""
@@ -83,9 +80,8 @@ class Shutdown:
         last_resort = threading.Timer(TERMINATION_SECONDS, os._exit, (code,))
         last_resort.daemon = True
         last_resort.start()
-        writer = self._tap.message_writer
-        if isinstance(writer, MessageWriter) and writer.busy:
-            writer.exit_code = code
+        if self._tap.writer.busy:
+            self._tap.writer.exit_code = code
         elif not self._left:
             raise SystemExit(code)
 
@@ -95,12 +91,11 @@ class Shutdown:
         try:
             if isinstance(error, SystemExit):
                 tap.logger.warning("Ended by a signal: the next run goes on from the last STATE.")
-                if isinstance(tap.message_writer, MessageWriter):
-                    tap.message_writer.exit_code = None
+                tap.writer.exit_code = None
                 tap.write_last_state()
             elif isinstance(error, VitallyError):
                 # The summary counts what is held back as written, and so it is.
-                tap.flush()
+                tap.writer.flush()
         finally:
             tap.progress.clear()
             tap.run.stop()

@@ -140,10 +140,10 @@ class TapVitally(Tap):
         """Say how far the run has come, if it is time to."""
         self.progress.update(self.run.current, self.run.metrics_by_stream)
 
-    def flush(self) -> None:
-        """Write the messages that are held back."""
-        if isinstance(self.message_writer, MessageWriter):
-            self.message_writer.flush()
+    @property
+    def writer(self) -> MessageWriter:
+        """What writes the messages, in blocks."""
+        return cast("MessageWriter", self.message_writer)
 
     @override
     def setup_mapper(self) -> None:

@@ -89,9 +89,10 @@ def test_both_ways_write_the_same_for_every_stream(
             if item["breadcrumb"][1:] and item["breadcrumb"][1] in deselected:
                 item["metadata"]["selected"] = False
     found = {}
-    for pages in (False, True):
+    for pages in (True, False):
         caplog.clear()
-        monkeypatch.setattr(VitallyStream, "_writes_pages", pages)
+        if not pages:
+            monkeypatch.setattr(VitallyStream, "_writes_pages", False)
         lines = [line for line in lines_of(config, entries) if b'"type":"RECORD"' in line]
         found[pages] = [line for line in lines if b'"stream":"vitally_sync_runs"' not in line]
         assert sum(counted(caplog).values()) == len(lines)

@@ -24,6 +24,7 @@ HEIGHTS = {
     "vitally_api": 0,
     "vitally_api.resources": -1,
     "vitally_api.settings": -1,
+    "vitally_api.statuses": -1,
     "vitally_api.values": -1,
 }
 SHARED = {"singer_command", *(room for room in HEIGHTS if room.startswith("vitally_api"))}

@@ -10,13 +10,14 @@ from http import HTTPStatus
 
 
 class StatusClass(Enum):
-    """What follows from a status."""
+    """What follows from a status, whatever was asked for."""
 
     DATA = auto()
     ELSEWHERE = auto()
     """A redirect, which is not followed: the key goes to the configured host alone."""
     KEY = auto()
     MISSING = auto()
+    """Not there, or not in the plan."""
     REFUSED = auto()
     WAIT = auto()
     BROKEN = auto()
@@ -33,20 +34,26 @@ _CLASSES = {
     HTTPStatus.TOO_MANY_REQUESTS: StatusClass.WAIT,
 }
 
-CURSOR_REFUSED = frozenset(
-    {
-        HTTPStatus.BAD_REQUEST,
-        HTTPStatus.FORBIDDEN,
-        HTTPStatus.NOT_FOUND,
-        HTTPStatus.GONE,
-        HTTPStatus.UNPROCESSABLE_ENTITY,
-    }
-)
-"""Answers that may mean the cursor alone: nobody knows which one the API gives to an old one."""
+# What a final status means depends on what was asked for:
+INVALID = frozenset({HTTPStatus.BAD_REQUEST})
+NOT_FOUND = frozenset({HTTPStatus.NOT_FOUND})
+GONE = NOT_FOUND | {HTTPStatus.GONE}
+"""A record that was there is not there any more."""
+UNKNOWN_ID = NOT_FOUND | INVALID
+"""No record has an id that somebody wrote down: the API may not even take it for an id."""
+NOT_OFFERED = INVALID | {each for each, what in _CLASSES.items() if what is StatusClass.MISSING}
+"""A list is not there, not in the plan, or not to be had in this variant."""
+PARAMETER_REFUSED = UNKNOWN_ID | {HTTPStatus.UNPROCESSABLE_ENTITY}
+"""It may be the value of a query parameter that is refused."""
+CURSOR_REFUSED = PARAMETER_REFUSED | GONE | {HTTPStatus.FORBIDDEN}
+"""It may be the cursor alone: nobody knows which status the API gives to an old one."""
+EXISTS = frozenset({HTTPStatus.CONFLICT})
+MAY_EXIST = EXISTS | INVALID | {HTTPStatus.UNPROCESSABLE_ENTITY}
+"""A create may be refused because the record exists already; the message then says so."""
 
 
 def classify(status: int) -> StatusClass:
-    """Say what a status means."""
+    """Return what a status means."""
     if status in _CLASSES:
         return _CLASSES[HTTPStatus(status)]
     if status < HTTPStatus.MULTIPLE_CHOICES:
@@ -57,7 +64,7 @@ def classify(status: int) -> StatusClass:
 
 
 def phrase(status: int) -> str:
-    """Name a status as its standard does; empty for one that no standard has."""
+    """Return the standard name of a status; empty for one that no standard has."""
     try:
         return HTTPStatus(status).phrase
     except ValueError:

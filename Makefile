@@ -19,7 +19,7 @@ LOADERS := target-csv target-duckdb target-jsonl target-postgres
 EXTRACTORS := tap-jsonl tap-postgres
 TOOLS := meltano singer-tools $(EXTRACTORS) $(LOADERS)
 BASELINES := airbyte-cdk dlt
-QUICK := tests/test_layers.py tests/vitally_api tests/state tests/sync tests/target/test_planning.py
+QUICK := tests/test_layers.py tests/test_streams.py tests/vitally_api tests/state tests/sync tests/target/test_planning.py
 PAGES := zensical
 DBT := dbt
 

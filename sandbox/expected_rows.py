@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, TypeAlias
 
-from sandbox.resources import ACCOUNT_LISTS, DATA_MODELS, LISTS, ORGANIZATION_LISTS
+from sandbox.resources import DATA_MODELS, LISTS, NESTED_LISTS
 from sandbox.rows import Rows
 from sandbox.table import Row
 
@@ -30,12 +30,12 @@ WHOLE_TABLES: Final[Mapping[str, str]] = {
 """Streams whose rows are a table's rows as they are, with ``id`` as the key."""
 
 NESTED: Final[Mapping[str, tuple[str, str, str]]] = {
-    f"{parent.lower()}_{stream_name(resource)}": (
-        f"{parent.lower()}s",
+    f"{parents.removesuffix('s')}_{stream_name(resource)}": (
+        parents,
         resource,
-        f"parent{parent}Id",
+        f"parent{parents.removesuffix('s').capitalize()}Id",
     )
-    for parent, lists in (("Account", ACCOUNT_LISTS), ("Organization", ORGANIZATION_LISTS))
+    for parents, lists in NESTED_LISTS.items()
     for resource in lists
 }
 """Streams read per parent: the parents' table, the rows' table, the property added to each row."""

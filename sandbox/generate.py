@@ -11,22 +11,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from random import Random
-from typing import Final
 
 from sandbox.clock import iso
-from sandbox.factories import custom, customers, talks, work
+from sandbox.factories import FACTORIES
 from sandbox.factories.custom import CUSTOM_FIELDS
-from sandbox.factories.random_values import Made, Make, Moments, RandomValues
+from sandbox.factories.random_values import Moments, NewRow, RandomValues
 from sandbox.resources import DATA_MODELS
 from sandbox.rows import Rows
 from sandbox.table import Row
-
-MAKERS: Final[Mapping[str, Make]] = {
-    **customers.MAKERS,
-    **work.MAKERS,
-    **talks.MAKERS,
-    **custom.MAKERS,
-}
 
 HISTORY = timedelta(days=730)
 """How far back a new world remembers."""
@@ -59,33 +51,16 @@ def sizes_for(accounts: int, asked: Mapping[str, int] | None = None) -> dict[str
     ``surveyResponses`` per survey; a conversation has 1 to 6 messages.
     """
     asked = asked or {}
-    accounts = asked.get("accounts", accounts)
-    meetings = asked.get("meetings", accounts)
-    sizes = {
-        "admins": min(12, 5 + accounts // 20),
-        "noteCategories": 4,
-        "taskCategories": 3,
-        "projectCategories": 3,
-        "projectTemplates": 5,
-        "organizations": -(-accounts // 5),
-        "accounts": accounts,
-        "users": 4 * accounts,
-        "conversations": 2 * accounts,
-        "notes": 2 * accounts,
-        "projects": -(-accounts // 2),
-        "meetings": meetings,
-        "meetingTranscripts": -(-meetings // 2),
-        "tasks": 3 * accounts,
-        "npsResponses": accounts,
-        "customObjects": 3,
-        "instances": accounts,
-        "surveys": 2,
-        "surveyResponses": -(-accounts // 2),
-    }
+    counts = {"accounts": asked.get("accounts", accounts)}
+    sizes = {}
+    for resource, factory in FACTORIES.items():
+        if factory.size:
+            rows = asked.get(resource, factory.size(counts[factory.per]))
+            sizes[resource] = counts[resource] = rows
     if unknown := asked.keys() - sizes.keys():
         msg = f"no such resource: {', '.join(sorted(unknown))} (there are {', '.join(sizes)})"
         raise ValueError(msg)
-    return sizes | dict(asked)
+    return sizes
 
 
 class Generator:
@@ -99,19 +74,19 @@ class Generator:
     def __init__(self, rows: Rows, seed: int) -> None:
         self._rows = rows
         self._seed = seed
-        self._draw = RandomValues(rows, seed)
+        self._values = RandomValues(rows, seed)
         self._serials: Counter[str] = Counter()
 
-    def make(self, resource: str, moments: Moments, given: Row) -> Made:
+    def make(self, resource: str, moments: Moments, given: Row) -> NewRow:
         """Make one row; the fields that are given are not left to chance."""
-        self._draw.moments = moments
+        self._values.moments = moments
         serial = self._serials[resource]
         self._serials[resource] += 1
         given = dict(given)
-        made = MAKERS[resource](self._draw, serial, given)
-        return Made({**made.row, **given}, made.links)
+        made = FACTORIES[resource].make(self._values, serial, given)
+        return NewRow({**made.row, **given}, made.links)
 
-    def history(self, sizes: Mapping[str, int]) -> Iterator[tuple[str, Made]]:
+    def history(self, sizes: Mapping[str, int]) -> Iterator[tuple[str, NewRow]]:
         """Make all the rows of a new world, parents before children.
 
         Each row has to be put into the world before the next one is asked for.
@@ -119,22 +94,22 @@ class Generator:
         for resource, size in sizes.items():
             if resource in SIZED_PER_PARENT:
                 continue
-            self._draw.random = Random(f"{self._seed}:{resource}")
+            self._values.random = Random(f"{self._seed}:{resource}")
             for moments in self._spread(resource, size):
                 yield resource, self.make(resource, moments, {})
                 yield from self._parts(resource, moments, sizes)
         for model in DATA_MODELS:
             yield from self._fields_of({"model": model})
-        self._draw.random = Random(f"{self._seed}:changes")
+        self._values.random = Random(f"{self._seed}:changes")
 
     def _parts(
         self, resource: str, moments: Moments, sizes: Mapping[str, int]
-    ) -> Iterator[tuple[str, Made]]:
+    ) -> Iterator[tuple[str, NewRow]]:
         """Make what belongs to the newest row of a resource and to nothing else."""
         match resource:
             case "conversations":
                 link = {"conversationId": self._rows.tables[resource].ids[-1]}
-                for _ in range(self._draw.random.randrange(1, 7)):
+                for _ in range(self._values.random.randrange(1, 7)):
                     yield "messages", self.make("messages", moments, link)
             case "customObjects":
                 link = {"customObjectId": self._rows.tables[resource].ids[-1]}
@@ -149,7 +124,7 @@ class Generator:
                 for each in self._spread("surveyResponses", sizes["surveyResponses"]):
                     yield "surveyResponses", self.make("surveyResponses", each, link)
 
-    def _fields_of(self, owner: Row) -> Iterator[tuple[str, Made]]:
+    def _fields_of(self, owner: Row) -> Iterator[tuple[str, NewRow]]:
         created = iso(self._rows.clock.now() - HISTORY)
         for label, path, kind, options in CUSTOM_FIELDS:
             given = {"label": label, "path": path, "type": kind, **owner}
@@ -168,7 +143,7 @@ class Generator:
         unstamped = WITHOUT_UPDATED_AT.get(resource, frozenset())
         for i in range(size):
             created = latest - span + step * (tied.start if i in tied else i)
-            share = 0.001 if i in tied else self._draw.random.random() ** 3
+            share = 0.001 if i in tied else self._values.random.random() ** 3
             updated = created + int((latest - created) * share)
             yield Moments(_moment(created), None if i in unstamped else _moment(updated))
 

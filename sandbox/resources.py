@@ -1,87 +1,56 @@
-"""Which resources the API has, and what can be asked of each (API notes)."""
+"""Which lists and records the API has, from the table that the programs share (API notes)."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
-LISTS: Final = (
-    "accounts",
-    "admins",
-    "conversations",
-    "customObjects",
-    "meetingTranscripts",
-    "meetings",
-    "noteCategories",
-    "notes",
-    "npsResponses",
-    "organizations",
-    "projectCategories",
-    "projectTemplates",
-    "projects",
-    "taskCategories",
-    "tasks",
-    "users",
+from vitally_api.resources import ARCHIVED, CUSTOM_FIELD_MODELS, NESTED
+from vitally_api.resources import LISTS as API_LISTS
+
+
+def resource_of(stream: str) -> str:
+    """Return what the API calls the records of a stream: ``npsResponses``, ``instances``."""
+    return API_LISTS[stream].path.rpartition("/")[2]
+
+
+LISTS: Final = tuple(
+    resource_of(stream)
+    for stream, api in API_LISTS.items()
+    if api.path.count("/") == 1 and api.path != "/customFields"
 )
-"""Resources that can be listed as a whole."""
+"""Resources that can be listed as a whole; custom fields are not a list with pages."""
 
-ACCOUNT_LISTS: Final = (
-    "users",
-    "conversations",
-    "notes",
-    "tasks",
-    "projects",
-    "npsResponses",
-    "meetings",
-)
-"""What can be listed per account."""
-
-ORGANIZATION_LISTS: Final = ("accounts", *ACCOUNT_LISTS)
-"""What can be listed per organization."""
-
-NESTED_LISTS: Final = {
-    "accounts": frozenset(ACCOUNT_LISTS),
-    "organizations": frozenset(ORGANIZATION_LISTS),
+NESTED_LISTS: Final[Mapping[str, tuple[str, ...]]] = {
+    parent: tuple(map(resource_of, lists)) for parent, lists in NESTED.items()
 }
-"""Resources that can be listed per parent."""
+"""What can be listed below each account and each organization."""
 
 SINGLES: Final = frozenset(
     {
-        "accounts",
-        "conversations",
-        "customObjects",
-        "meetingTranscripts",
-        "meetings",
+        *(resource_of(name) for name, api in API_LISTS.items() if api.lookups.get("id") == "path"),
         "messages",
-        "notes",
-        "npsResponses",
-        "organizations",
         "projectCategories",
         "projectTemplates",
-        "projects",
-        "tasks",
-        "users",
     }
 )
-"""Resources of which one row can be read; the API has no such path for the others."""
+"""Resources of which one row can be read; the API has no path for a row of the others."""
 
-BY_EXTERNAL_ID: Final = frozenset({"accounts", "meetings", "organizations", "users"})
+BY_EXTERNAL_ID: Final = frozenset(
+    resource_of(name) for name, api in API_LISTS.items() if api.lookups.get("externalId") == "path"
+)
 """Resources whose rows also go by their external id."""
 
-ARCHIVED_LISTS: Final = frozenset({"instances", "meetings", "notes", "projects", "tasks"})
-ARCHIVED_NESTED_LISTS: Final = frozenset({"notes", "tasks"})
+ARCHIVED_LISTS: Final = frozenset(
+    resource_of(name) for name, api in API_LISTS.items() if api.variants is ARCHIVED
+)
+ARCHIVED_NESTED_LISTS: Final = frozenset(
+    resource_of(name) for name, variants in NESTED["accounts"].items() if variants is ARCHIVED
+)
 """Lists that take ``archived``; the nested ones of projects and meetings ignore it."""
 
 STATUSES: Final = {"active": False, "churned": True, "activeOrChurned": None}
-"""Whether ``churnedAt`` has to be set for each status of accounts."""
+"""For each status of accounts: True where ``churnedAt`` must be set, False where null, None for both."""
 
-DATA_MODELS: Final = (
-    "accounts",
-    "conversations",
-    "notes",
-    "organizations",
-    "projects",
-    "tasks",
-    "team",
-    "users",
-)
+DATA_MODELS: Final = tuple(sorted(CUSTOM_FIELD_MODELS.values))
 """The models that have custom fields, next to the custom objects (API notes: custom fields)."""

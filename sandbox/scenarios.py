@@ -7,43 +7,20 @@ from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any, Final
 
+from sandbox.factories import FACTORIES
+from sandbox.resources import ARCHIVED_LISTS
 from sandbox.workspace import Workspace
 
 EDITED_FIELDS: Final[Mapping[str, str]] = {
-    "accounts": "name",
-    "organizations": "name",
-    "users": "name",
-    "admins": "name",
-    "conversations": "subject",
-    "notes": "note",
-    "tasks": "name",
-    "projects": "name",
-    "meetings": "title",
-    "meetingTranscripts": "transcript",
-    "npsResponses": "feedback",
-    "noteCategories": "name",
-    "taskCategories": "name",
-    "projectCategories": "name",
-    "projectTemplates": "description",
-    "customObjects": "label",
-    "instances": "name",
-    "surveyResponses": "respondedAt",
+    resource: factory.edited for resource, factory in FACTORIES.items() if factory.edited
 }
 """The field that an ordinary edit changes."""
 
-ARCHIVABLE: Final = ("notes", "tasks", "projects", "meetings", "instances")
+ARCHIVABLE: Final = tuple(resource for resource in FACTORIES if resource in ARCHIVED_LISTS)
 """Resources whose rows are deleted softly (API notes: ``archivedAt``)."""
 
 DELETABLE: Final = ("accounts", "users", "notes", "npsResponses", "conversations", "instances")
 """Resources that `live_a_day` and `random_change` may delete from for good."""
-
-
-OWNERS: Final[Mapping[str, str]] = {
-    "instances": "customObjects",
-    "meetingTranscripts": "meetings",
-    "surveyResponses": "surveys",
-}
-"""What has to be there before a row can be added."""
 
 
 def edit(world: Workspace, resource: str, key: str) -> None:
@@ -59,7 +36,7 @@ def edit(world: Workspace, resource: str, key: str) -> None:
 
 def add(world: Workspace, resource: str) -> None:
     """Add a row, unless there is nothing it could belong to."""
-    owners = OWNERS.get(resource)
+    owners = FACTORIES[resource].part_of
     if not owners or len(world.tables[owners]):
         world.create(resource)
 

@@ -6,22 +6,15 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from sandbox.clock import Clock, iso
-from sandbox.factories.random_values import Made, Moments
-from sandbox.generate import MAKERS, Generator, sizes_for
+from sandbox.factories import FACTORIES
+from sandbox.factories.random_values import Moments, NewRow
+from sandbox.generate import Generator, sizes_for
 from sandbox.rows import HIDDEN_LINKS, Rows
 from sandbox.table import Links, Row
 
 LINK_FIELDS = frozenset(
     {"accountId", "accountIds", "organizationId", "organizationIds", "userIds", "adminIds"}
 )
-
-PARTS: Mapping[str, tuple[str, ...]] = {
-    "conversations": ("messages",),
-    "customObjects": ("instances", "customFields"),
-    "meetings": ("meetingTranscripts",),
-    "surveys": ("surveyQuestions", "surveyResponses"),
-}
-"""What goes away together with a row."""
 
 SHOWN_FOR: Mapping[str, tuple[str, ...]] = {
     "accountId": ("account",),
@@ -47,9 +40,9 @@ class Workspace(Rows):
     def __init__(
         self, seed: int, accounts: int, clock: Clock, sizes: Mapping[str, int] | None
     ) -> None:
-        super().__init__(sorted(MAKERS), clock)
+        super().__init__(sorted(FACTORIES), clock)
         self._maker = Generator(self, seed)
-        self._ignored: dict[str, Made] = {}
+        self._ignored: dict[str, NewRow] = {}
         for resource, made in self._maker.history(sizes_for(accounts, sizes)):
             self._insert(resource, made)
 
@@ -81,7 +74,7 @@ class Workspace(Rows):
                 name: value if name in given else _nothing(name, value, now)
                 for name, value in made.row.items()
             }
-            self._insert(resource, Made(row, made.links))
+            self._insert(resource, NewRow(row, made.links))
             self._touch_whole(resource, made.links)
             return row
 
@@ -138,7 +131,7 @@ class Workspace(Rows):
         """Have the app ignore an account: no list and no path shows it, and nothing else changes."""
         with self.lock:
             row = self.row("accounts", account)
-            self._ignored[account] = Made(row, self.tables["accounts"].links(account))
+            self._ignored[account] = NewRow(row, self.tables["accounts"].links(account))
             self.tables["accounts"].drop(account)
             return row
 
@@ -153,9 +146,10 @@ class Workspace(Rows):
         """Delete a row for good, with its parts; rows that belonged to it lose the link."""
         with self.lock:
             links = self.tables[resource].links(key)
-            for part in PARTS.get(resource, ()):
-                for child in self.tables[part].listed(key):
-                    self.tables[part].drop(child)
+            for part, factory in FACTORIES.items():
+                if factory.part_of == resource:
+                    for child in self.tables[part].listed(key):
+                        self.tables[part].drop(child)
             self.tables[resource].drop(key)
             self._touch_whole(resource, links)
             for name, table in self.tables.items():
@@ -164,7 +158,7 @@ class Workspace(Rows):
                     row = _without(table.rows[child], key)
                     self.put(name, child, self.stamped(row), rest)
 
-    def _insert(self, resource: str, made: Made) -> None:
+    def _insert(self, resource: str, made: NewRow) -> None:
         row = made.row
         key = f"{made.links[0]}/{row['path']}" if resource == "customFields" else row["id"]
         self.put(resource, key, row, made.links)

@@ -1,7 +1,7 @@
-"""Writes what is generated in docs/, hub/ and meltano.yml: ``make docs``.
+"""Writes what is generated in docs/, hub/ and meltano.yml, and stubs for a new stream: ``make docs``.
 
 The tap itself is the source, so that no description is written twice. With ``--check`` nothing is
-written, and the exit code says whether something would be.
+written, and the exit code is 1 if something would be.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import subprocess
 import sys
 import textwrap
 from functools import partial
@@ -18,6 +19,7 @@ import yaml
 
 from scripts.about import ROOT, TAP, TARGET, about, meltano_setting, types_of
 from scripts.hub import extractor, loader
+from scripts.stubs import BY_DEFAULT, stubs
 from scripts.tables import diagram
 from tap_vitally.streams import STREAMS
 
@@ -93,6 +95,15 @@ def declared_settings(program: str = TAP) -> str:
     return "\n".join(lines)
 
 
+def selected() -> str:
+    """Return the patterns that have Meltano select what the tap selects by default.
+
+    One pattern stands for all that begins with custom_object: a workspace may have a stream for each.
+    """
+    names = (re.sub(r"^custom_object.*", "custom_object*", stream.name) for stream in BY_DEFAULT)
+    return "\n".join(f"    - {name}.*" for name in dict.fromkeys(names))
+
+
 def _type(declared: Mapping[str, Any]) -> str:
     kind = declared.get("format") or "/".join(types_of(declared))
     if kind == "array":
@@ -122,7 +133,10 @@ def _escaped(text: str) -> str:
 
 PARTS: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
     # The examples come first: pages show them.
-    "docs/examples/meltano.yml": {"declared": declared_settings},
+    "docs/examples/meltano.yml": {
+        "declared": declared_settings,
+        "selected": selected,
+    },
     "docs/examples/push.yml": {"target_declared": lambda: declared_settings(TARGET)},
     "docs/ci.md": {"workflow": file("examples/sync.yml", "yaml")},
     "docs/deletions.md": {"deleted": file("sql/deleted.sql", "sql")},
@@ -134,6 +148,7 @@ PARTS: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
     "docs/streams.md": {"streams": streams, "properties": dictionary},
     "meltano.yml": {
         "settings": meltano_settings,
+        "selected": selected,
         "target_settings": lambda: meltano_settings(TARGET),
     },
 }
@@ -169,14 +184,44 @@ def _with_parts(name: str) -> str:
     return renewed((ROOT / name).read_text(encoding="utf-8"), PARTS[name])
 
 
+SNAPSHOTS: Final = ROOT / "tests" / "tap" / "__snapshots__" / "test_catalog"
+
+
+def _without_snapshot() -> list[str]:
+    """Name the streams whose catalog entry has no snapshot yet."""
+    return [
+        stream.name
+        for stream in STREAMS
+        if not (SNAPSHOTS / f"test_snapshot[{stream.name}].json").exists()
+    ]
+
+
+def _write_snapshots(names: Iterable[str]) -> None:
+    chosen = " or ".join(f"test_snapshot[{name}]" for name in names)
+    command = ["pytest", "-q", "-n", "0", "tests/tap/test_catalog.py", "--snapshot-update"]
+    subprocess.run(  # noqa: S603 - our own tests
+        [sys.executable, "-m", *command, "-k", chosen], check=True, cwd=ROOT, stdout=sys.stderr
+    )
+
+
 def main() -> int:
-    """Write or check all parts."""
+    """Write or check all parts; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--check", action="store_true", help="write nothing, exit 1 if it is due")
     check = parser.parse_args().check
     due = 0
-    makers: dict[str, Callable[[], str]] = {name: partial(_with_parts, name) for name in PARTS}
-    for name, make in {**makers, **WHOLE}.items():
+    for stream, name, new in stubs():
+        due += 1
+        if not check:
+            (ROOT / name).write_text(new, encoding="utf-8")
+        print(f"{stream}: {name} {'lacks it: run make docs' if check else 'begun: look it over'}")
+    for stream in (without := _without_snapshot()):
+        due += 1
+        print(f"{stream}: snapshot {'missing: run make docs' if check else 'written'}")
+    if without and not check:
+        _write_snapshots(without)
+    parts: dict[str, Callable[[], str]] = {name: partial(_with_parts, name) for name in PARTS}
+    for name, make in {**parts, **WHOLE}.items():
         place = ROOT / name
         old = place.read_text(encoding="utf-8") if place.exists() else ""
         new = make()

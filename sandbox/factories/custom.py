@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sandbox.factories.random_values import Made, Make, RandomValues, unique
+from sandbox.factories.random_values import Factory, NewRow, RandomValues, unique
 from sandbox.fake_values import new_id
 from sandbox.table import Row
 
@@ -26,22 +26,22 @@ CUSTOM_OBJECTS = (
 """Machine name and label of the custom objects (API notes: custom objects)."""
 
 
-def _custom_object(draw: RandomValues, serial: int, _given: Row) -> Made:
+def _custom_object(values: RandomValues, serial: int, _given: Row) -> NewRow:
     name, label = CUSTOM_OBJECTS[serial % len(CUSTOM_OBJECTS)]
-    return Made(
+    return NewRow(
         {
-            **draw.stamps(),
+            **values.stamps(),
             "name": name,
             "label": label,
             "syncActive": serial % 2 == 0,
             "writeMode": ("writable", "writableByAll", "readonly")[serial % 3],
             "customFields": [
                 {
-                    "id": new_id(draw.random),
+                    "id": new_id(values.random),
                     "label": label,
                     "path": path,
                     "type": kind,
-                    "createdAt": draw.moments.created,
+                    "createdAt": values.moments.created,
                 }
                 for label, path, kind, _options in CUSTOM_FIELDS
             ],
@@ -49,95 +49,104 @@ def _custom_object(draw: RandomValues, serial: int, _given: Row) -> Made:
     )
 
 
-def _custom_field(draw: RandomValues, _serial: int, given: Row) -> Made:
+def _custom_field(values: RandomValues, _serial: int, given: Row) -> NewRow:
     """A field's row has neither id nor model: the request has to remember which it was."""
     owner: str = given.pop("customObjectId", None) or given.pop("model", "accounts")
-    return Made(
+    return NewRow(
         {
-            "label": draw.phrase(),
-            "path": f"vitally.custom.f{draw.random.randrange(10**9)}",
+            "label": values.phrase(),
+            "path": f"vitally.custom.f{values.random.randrange(10**9)}",
             "type": "string",
-            "createdAt": draw.moments.created,
+            "createdAt": values.moments.created,
         },
         (owner,),
     )
 
 
-def _instance(draw: RandomValues, serial: int, given: Row) -> Made:
+def _instance(values: RandomValues, serial: int, given: Row) -> NewRow:
     customers = given.pop("customerIds", None)
     if customers is None:
-        drawn = [draw.any("accounts") for _ in range(1 + serial % 2)] if serial % 9 else []
+        drawn = [values.any("accounts") for _ in range(1 + serial % 2)] if serial % 9 else []
         customers = unique(id_ for id_ in drawn if id_)
-    organization = given.pop("organizationId", None if serial % 5 else draw.any("organizations"))
-    return Made(
+    organization = given.pop("organizationId", None if serial % 5 else values.any("organizations"))
+    return NewRow(
         {
-            **draw.stamps(),
-            "name": f"{draw.phrase()} {serial}",
-            "externalId": draw.external_id("inst", serial),
-            "customObjectId": draw.owner(given, "customObjectId", "customObjects"),
-            "createdByVitallyUserId": draw.any("admins"),
-            "ownedByVitallyUserId": draw.maybe(draw.any("admins")),
-            **draw.rows.linked(
+            **values.stamps(),
+            "name": f"{values.phrase()} {serial}",
+            "externalId": values.external_id("inst", serial),
+            "customObjectId": values.owner(given, "customObjectId", "customObjects"),
+            "createdByVitallyUserId": values.any("admins"),
+            "ownedByVitallyUserId": values.maybe(values.any("admins")),
+            **values.rows.linked(
                 "instances", {"customerIds": customers, "organizationId": organization}
             ),
-            "descriptionBody": [{"children": [{"text": draw.phrase()}]}],
-            "traits": {**draw.traits(), "state": draw.random.choice(("open", "done"))},
-            "archivedAt": draw.archived(serial),
+            "descriptionBody": [{"children": [{"text": values.phrase()}]}],
+            "traits": {**values.traits(), "state": values.random.choice(("open", "done"))},
+            "archivedAt": values.archived(serial),
         }
     )
 
 
-def _survey(draw: RandomValues, _serial: int, _given: Row) -> Made:
-    return Made({"id": new_id(draw.random)})
+def _survey(values: RandomValues, _serial: int, _given: Row) -> NewRow:
+    return NewRow({"id": new_id(values.random)})
 
 
-def _survey_question(draw: RandomValues, _serial: int, _given: Row) -> Made:
-    return Made({"id": new_id(draw.random), "surveyId": None, "body": draw.maybe(draw.html())})
+def _survey_question(values: RandomValues, _serial: int, _given: Row) -> NewRow:
+    return NewRow(
+        {"id": new_id(values.random), "surveyId": None, "body": values.maybe(values.html())}
+    )
 
 
-def _survey_response(draw: RandomValues, serial: int, given: Row) -> Made:
+def _survey_response(values: RandomValues, serial: int, given: Row) -> NewRow:
     """The user goes by one of two spellings (API notes: custom surveys)."""
-    survey = draw.owner(given, "surveyId", "surveys")
-    user = draw.any("users")
-    accounts = draw.rows.tables["users"].rows[user]["accounts"] if user else []
-    return Made(
+    survey = values.owner(given, "surveyId", "surveys")
+    user = values.any("users")
+    accounts = values.rows.tables["users"].rows[user]["accounts"] if user else []
+    return NewRow(
         {
-            **draw.stamps(),
+            **values.stamps(),
             "surveyId": survey,
             "organizationId": None,
             "userID" if serial % 2 else "userId": user,
             "accountId": accounts[0]["id"] if accounts else None,
-            "respondedAt": draw.past(1),
+            "respondedAt": values.past(1),
             "questionResponses": [
                 {
-                    "id": new_id(draw.random),
+                    "id": new_id(values.random),
                     "questionId": question,
-                    "data": {"type": kind, "value": _answer(draw, kind)},
+                    "data": {"type": kind, "value": _answer(values, kind)},
                 }
-                for question in draw.rows.tables["surveyQuestions"].listed(survey)
-                for kind in (draw.rows.tables["surveyQuestions"].rows[question]["type"],)
+                for question in values.rows.tables["surveyQuestions"].listed(survey)
+                for kind in (values.rows.tables["surveyQuestions"].rows[question]["type"],)
             ],
         }
     )
 
 
-def _answer(draw: RandomValues, kind: str) -> Any:
+def _answer(values: RandomValues, kind: str) -> Any:
     match kind:
         case "number":
-            return draw.random.randrange(11)
+            return values.random.randrange(11)
         case "array":
             return ["north", "wést"]
         case "date":
-            return draw.moments.created[:10]
+            return values.moments.created[:10]
         case _:
-            return draw.phrase()
+            return values.phrase()
 
 
-MAKERS: Mapping[str, Make] = {
-    "customObjects": _custom_object,
-    "customFields": _custom_field,
-    "instances": _instance,
-    "surveys": _survey,
-    "surveyQuestions": _survey_question,
-    "surveyResponses": _survey_response,
+FACTORIES: Mapping[str, Factory] = {
+    "customObjects": Factory(_custom_object, size=lambda _: 3, edited="label"),
+    "customFields": Factory(_custom_field, part_of="customObjects"),
+    "instances": Factory(
+        _instance, size=lambda accounts: accounts, edited="name", part_of="customObjects"
+    ),
+    "surveys": Factory(_survey, size=lambda _: 2),
+    "surveyQuestions": Factory(_survey_question, part_of="surveys"),
+    "surveyResponses": Factory(
+        _survey_response,
+        size=lambda accounts: -(-accounts // 2),
+        edited="respondedAt",
+        part_of="surveys",
+    ),
 }

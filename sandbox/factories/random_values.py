@@ -1,10 +1,11 @@
-"""What all makers draw from: chance, pools of names, and the rows that there are."""
+"""What all makers values from: chance, pools of names, and the rows that there are."""
 
 # ruff: noqa: PLR2004 - the odds of made-up data need no names
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from random import Random
 from typing import NamedTuple, TypeVar
 
@@ -22,7 +23,7 @@ class Moments(NamedTuple):
     updated: str | None
 
 
-class Made(NamedTuple):
+class NewRow(NamedTuple):
     """A new row, with the links that cannot be read off the row itself."""
 
     row: Row
@@ -145,8 +146,21 @@ class RandomValues:
         return users, {"accountIds": accounts, "organizationIds": organizations}
 
 
-Make = Callable[[RandomValues, int, Row], Made]
-"""Makes a row with a serial number; the fields that are given are not left to chance."""
+@dataclass(frozen=True)
+class Factory:
+    """How the rows of a resource are made, how many there are and how they change.
+
+    ``make`` takes a serial number and the fields that are given. ``size`` returns how many rows a new
+    workspace has for its number of accounts, or of rows of the resource ``per``; without it they are
+    made together with the row that they are ``part_of``, and they are deleted together with it.
+    ``edited`` is the field that an ordinary edit changes.
+    """
+
+    make: Callable[[RandomValues, int, Row], NewRow]
+    size: Callable[[int], int] | None = None
+    edited: str = ""
+    per: str = "accounts"
+    part_of: str = ""
 
 
 def unique(ids: Iterable[str]) -> list[str]:

@@ -14,6 +14,9 @@ MODELS = (
     "users",
 )
 
+NESTED = ("users", "conversations", "notes", "tasks", "projects", "npsResponses", "meetings")
+"""The lists below each account and each organization."""
+
 SORTED: dict[str, tuple[dict[str, str], ...]] = {
     "accounts": ({"status": "activeOrChurned"},),
     "organizations": ({},),
@@ -29,15 +32,7 @@ SORTED: dict[str, tuple[dict[str, str], ...]] = {
     **{
         f"{parents}/{resource}": BOTH if resource in {"notes", "tasks"} else ({},)
         for parents in ("accounts", "organizations")
-        for resource in (
-            "users",
-            "conversations",
-            "notes",
-            "tasks",
-            "projects",
-            "npsResponses",
-            "meetings",
-        )
+        for resource in NESTED
     },
     "organizations/accounts": ({"status": "activeOrChurned"},),
 }

@@ -18,6 +18,7 @@ from harness.support import ROOT, Row, Warehouse, config_for, run_command, run_i
 from sandbox import Sandbox
 from sandbox.fake_values import fake_values
 from scripts import readme
+from scripts.stubs import DEFINITIONS
 from tap_vitally import report
 from tap_vitally.streams import STREAMS
 from tap_vitally.sync.lookups import problems_with
@@ -276,14 +277,6 @@ def test_the_example_of_lookups_is_taken() -> None:
     lookups = json.loads(snippet("json", page("docs/lookups.md")))
     assert problems_with(lookups) == []
     TapVitally(config=config_for("http://127.0.0.1:1", lookups=lookups))
-
-
-DEFINITIONS = {stream for stream in BY_DEFAULT if stream.endswith(("fields", "categories"))} | {
-    "project_templates",
-    "custom_objects",
-    "survey_questions",
-}
-"""Streams of what the workspace defines for itself, in which nobody is written about."""
 
 
 def test_the_example_of_masking_leaves_nothing_that_a_person_wrote(

@@ -236,6 +236,24 @@ def test_a_sandbox_lives_a_day(clone: Clone) -> None:
         assert ask(url, "/control/truth/accounts?rows=false")["count"] > before
 
 
+def test_a_sandbox_misbehaves_as_asked(clone: Clone) -> None:
+    page = "docs/sandbox.md"
+    with started(clone.terminal, shell(page, "make install")) as url:
+        before = ask(url, "/control/truth/accounts")["rows"]
+        for script in (
+            shell(page, "curl -X POST http://127.0.0.1:8765/control/change"),
+            shell(page, "curl -X POST http://127.0.0.1:8765/control/faults"),
+        ):
+            clone.terminal.run(script.replace("http://127.0.0.1:8765", url))
+        after = ask(url, "/control/truth/accounts")["rows"]
+        assert {row["id"]: row["updatedAt"] for row in after} == {
+            row["id"]: row["updatedAt"] for row in before
+        }
+        assert [row["healthScore"] for row in after] != [row["healthScore"] for row in before]
+        assert len(ask(url, "/resources/accounts")["results"]) == 7
+        assert all("pronouns" in row for row in ask(url, "/resources/users")["results"])
+
+
 def test_an_empty_sandbox_takes_switches_and_faults(clone: Clone) -> None:
     page = "docs/sandbox.md"
     with started(clone.terminal, shell(page, ".venv/bin/python -m sandbox --port 8766")) as url:

@@ -13,7 +13,7 @@ import pytest
 from harness.expectations import Tables, all_expected, last_state, loaded, records_of, resource_of
 from harness.support import Result, Row, catalog, config_for, run_in_process, run_tap
 from sandbox import STREAMS, Clock, Entry, World, serve
-from tests.whole.lists import MODELS, SORTED, WHOLE
+from tests.whole.lists import MODELS, NESTED, SORTED, WHOLE
 from tests.whole.workspaces import START, bookmark, frozen, instant
 
 SURVEYS = 2
@@ -88,7 +88,7 @@ def live_a_minute(world: World) -> None:
     organization = world.create("organizations")["id"]
     account = world.create("accounts", organizationId=organization)["id"]
     user = world.create("users", accountIds=[account], organizationIds=[organization])["id"]
-    for resource in ("notes", "tasks", "projects", "npsResponses"):
+    for resource in sorted({*NESTED} - {"users", "meetings", "conversations"}):
         world.create(resource, accountId=account)
         world.create(resource, organizationId=organization)
     for resource in ("meetings", "conversations"):

@@ -9,12 +9,14 @@ import re
 import socket
 import ssl
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
-import requests
-import urllib3
+from requests import exceptions as http
+from urllib3 import exceptions as urllib
 
 from vitally_api.endpoint import WHERE_THE_KEY_IS, Endpoint
 from vitally_api.statuses import StatusClass, classify, phrase
@@ -25,15 +27,15 @@ LONGEST_NAME = 80
 
 @dataclass(frozen=True)
 class NetworkErrorKind:
-    """A kind of network failure: the exceptions that show it, what happened, and what helps.
+    """A kind of network failure: what happened, what helps, and the exceptions that stand for it.
 
-    ``passing`` says that time may help; ``unsent`` that the request surely was not carried out;
-    ``address`` that the address, or the way to it, is the first thing to check.
+    ``passing``: time may help. ``unsent``: the request surely was not carried out. ``address``: the
+    address, or the way to it, is the first thing to check.
     """
 
-    shown_by: tuple[type[BaseException], ...]
     what: str
     remedy: str
+    exceptions: tuple[type[BaseException], ...]
     passing: bool = True
     unsent: bool = True
     address: bool = True
@@ -42,115 +44,77 @@ class NetworkErrorKind:
 ADDRESS = "Check subdomain and api_url."
 NETWORK = "Check the network, subdomain and api_url."
 PROXY = "Check HTTPS_PROXY: it takes http://host:port."
+LATER = "Check the network, or run again later."
+SLOW = ("The server did not answer in time", "Raise request_timeout, or run later.")
 
-TROUBLES = (
+_KINDS = (
     NetworkErrorKind(
-        (ssl.SSLCertVerificationError,),
         "The certificate of the server could not be verified",
-        (
-            "If a proxy of your company signs the traffic, name its certificates in "
-            "REQUESTS_CA_BUNDLE."
-        ),
+        "If a proxy of your company signs the traffic, name its certificates in REQUESTS_CA_BUNDLE.",
+        (ssl.SSLCertVerificationError,),
         passing=False,
     ),
     NetworkErrorKind(
-        (requests.exceptions.InvalidProxyURL,),
-        "The address of the proxy is none",
-        PROXY,
-        passing=False,
+        "The address of the proxy is none", PROXY, (http.InvalidProxyURL,), passing=False
     ),
     NetworkErrorKind(
-        (requests.exceptions.InvalidSchema, urllib3.exceptions.ProxySchemeUnknown),
         "The proxy is of a kind that cannot be used",
         PROXY,
+        (http.InvalidSchema, urllib.ProxySchemeUnknown),
         passing=False,
     ),
     NetworkErrorKind(
-        (requests.exceptions.ProxyError, urllib3.exceptions.ProxyError),
         "The proxy refused the connection",
         "Check HTTPS_PROXY and NO_PROXY.",
+        (http.ProxyError, urllib.ProxyError),
     ),
     NetworkErrorKind(
-        (requests.exceptions.SSLError, urllib3.exceptions.SSLError, ssl.SSLError),
         "No TLS connection could be made",
         "Check api_url, the proxy and REQUESTS_CA_BUNDLE.",
-        # The same type shows a connection that broke off after the request had gone out.
+        (http.SSLError, urllib.SSLError, ssl.SSLError),
+        # The same type stands for a connection that broke off after the request had gone out.
         unsent=False,
     ),
     NetworkErrorKind(
-        (requests.exceptions.InvalidURL, urllib3.exceptions.LocationParseError),
-        "The address is none",
-        ADDRESS,
-        passing=False,
+        "The address is none", ADDRESS, (http.InvalidURL, urllib.LocationParseError), passing=False
     ),
     NetworkErrorKind(
-        (urllib3.exceptions.NameResolutionError, socket.gaierror),
-        "The host name was not found",
-        NETWORK,
+        "The host name was not found", NETWORK, (urllib.NameResolutionError, socket.gaierror)
     ),
     NetworkErrorKind(
-        (ConnectionRefusedError,),
         "The connection was refused",
         "Check api_url, or run again later.",
+        (ConnectionRefusedError,),
+    ),
+    NetworkErrorKind("The connection broke", LATER, (urllib.NewConnectionError,)),
+    NetworkErrorKind(*SLOW, (http.ConnectTimeout, urllib.ConnectTimeoutError)),
+    NetworkErrorKind(
+        *SLOW, (http.Timeout, urllib.TimeoutError, TimeoutError), unsent=False, address=False
     ),
     NetworkErrorKind(
-        (urllib3.exceptions.NewConnectionError,),
-        "The connection broke",
-        "Check the network, or run again later.",
-    ),
-    NetworkErrorKind(
-        (requests.exceptions.ConnectTimeout, urllib3.exceptions.ConnectTimeoutError),
-        "The server did not answer in time",
-        "Raise request_timeout, or run later.",
-    ),
-    NetworkErrorKind(
-        (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError, TimeoutError),
-        "The server did not answer in time",
-        "Raise request_timeout, or run later.",
-        unsent=False,
-        address=False,
-    ),
-    NetworkErrorKind(
-        (requests.exceptions.ContentDecodingError, urllib3.exceptions.DecodeError),
         "The compressed body was damaged",
         "Run again; if it stays, check the proxy.",
+        (http.ContentDecodingError, urllib.DecodeError),
         unsent=False,
         address=False,
     ),
 )
-"""The first that fits is told: an error of the proxy may hold a refused connection, and some kinds
-are kinds of others."""
-
-NO_CERTIFICATES = NetworkErrorKind(
-    (OSError,), "The file of certificates was not found", "Check REQUESTS_CA_BUNDLE.", passing=False
+"""The first that fits counts: an error of the proxy may hold a refused connection, and some types
+are subtypes of others."""
+_NO_CERTIFICATES = NetworkErrorKind(
+    "The file of certificates was not found", "Check REQUESTS_CA_BUNDLE.", (), passing=False
 )
-"""A plain `OSError`: whatever comes of the network has a type of its own."""
-BROKEN = NetworkErrorKind(
-    (Exception,),
-    "The connection broke",
-    "Check the network, or run again later.",
-    unsent=False,
-)
+_BROKEN = NetworkErrorKind("The connection broke", LATER, (), unsent=False)
 
 
 def network_error_kind(error: BaseException) -> NetworkErrorKind:
-    """Say what kind of network failure an exception shows, by its type and those it holds."""
-    if type(error) is OSError:
-        return NO_CERTIFICATES
-    chain = [error, *_causes(error)]
-    return next((t for t in TROUBLES if any(isinstance(e, t.shown_by) for e in chain)), BROKEN)
-
-
-def _causes(error: BaseException) -> list[BaseException]:
-    """Find all exceptions inside an exception: libraries wrap them in several ways."""
-    found: list[BaseException] = []
-    waiting = [*_held(error)]
-    while waiting:
-        cause = waiting.pop()
-        if cause not in found:
-            found.append(cause)
-            waiting += _held(cause)
-    return found
+    """Return the kind of network failure of an exception, by its type and those inside it."""
+    if type(error) is OSError:  # whatever comes of the network has a type of its own
+        return _NO_CERTIFICATES
+    chain = [error]
+    for each in chain:
+        chain += [cause for cause in _held(each) if cause not in chain]
+    return next((k for k in _KINDS if any(isinstance(e, k.exceptions) for e in chain)), _BROKEN)
 
 
 def _held(error: BaseException) -> Iterator[BaseException]:
@@ -160,27 +124,27 @@ def _held(error: BaseException) -> Iterator[BaseException]:
 
 
 class Wording:
-    """Words for one endpoint, so that the key is never among them."""
+    """Messages about one endpoint, which never hold its key."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._host = endpoint.base_url
         self._secrets = endpoint.secrets
 
     def network(self, found: NetworkErrorKind, label: str) -> str:
-        """Tell of a network failure."""
+        """Return the message of a network failure."""
         return f"{found.what}, at {self._host} for {label}. {found.remedy}"
 
     def where(self, found: NetworkErrorKind) -> str:
-        """Tell of a network failure before there was any answer: which address, what to check."""
+        """Return the message of a network failure before any answer: the address, what to check."""
         return f"{found.what}, at {self._host}. {found.remedy}"
 
     def reported(self, status: int, body: Any, label: str) -> str:
-        """Tell of a status: ``404 Not Found at /resources/... (what the body says)``."""
+        """Return a status in words: ``404 Not Found at /resources/... (what the body says)``."""
         text = error_text(body, self._secrets)
         return f"{status} {phrase(status)} at {label}{f' ({text})' if text else ''}"
 
     def refusal(self, status: int, reported: str, location: str) -> str:
-        """Tell of a final answer, with advice; ``location`` is where a redirect points to."""
+        """Return the message of a final answer, with advice; ``location`` is a redirect's."""
         match classify(status):
             case StatusClass.KEY:
                 return (
@@ -195,7 +159,7 @@ class Wording:
                     f"{self._host} redirects to {target}, and the API key is sent nowhere else: "
                     f"{reported}. Check data_center, subdomain and api_url."
                 )
-        if status == requests.codes.forbidden:
+        if status == HTTPStatus.FORBIDDEN:
             return (
                 f"Vitally does not let this API key read it: {reported}. The plan may not include it, "
                 "or the key may lack the right."
@@ -203,17 +167,17 @@ class Wording:
         return f"Vitally refused the request: {reported}."
 
     def safe_name(self, text: str) -> str:
-        """Make what a server sent fit for a log."""
+        """Return what a server sent, made fit for a log."""
         return _safe(text, self._secrets)
 
 
 def safe_name(name: str) -> str:
-    """Make a property's name or an id fit for a log: letters, digits, a few signs, not too many."""
+    """Return a property's name or an id, made fit for a log: letters, digits, a few signs, not too many."""
     return re.sub(r"[^\w.$-]", "?", name)[:LONGEST_NAME]
 
 
 def error_text(body: Any, secrets: Iterable[str] = ()) -> str:
-    """Find the text in an error body, as one short line; empty if there is none.
+    """Return the text in an error body, as one short line; empty if there is none.
 
     The shapes seen are ``{"error": "..."}``, ``{"error": {"message": ..., "errors": [...]}}`` and
     ``{"message": "..."}``.
@@ -243,9 +207,8 @@ def _safe(text: str, secrets: Iterable[str]) -> str:
 
 
 def _host(address: str) -> str:
-    try:
+    host = ""
+    with suppress(ValueError):
         host = urlsplit(address).hostname or ""
-    except ValueError:
-        host = ""
     # What is no host may be half of a key that the server sends back.
     return host if re.fullmatch(r"[\w.:-]+", host) else "another path"

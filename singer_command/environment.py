@@ -13,12 +13,12 @@ from dotenv.main import DotEnv
 from vitally_api import VitallyError, safe_name
 
 CLOSE = 0.9
-"""How alike two names are of which one is taken for a slip; programs around this one set others, too."""
-WORDS = ("true", "false", "1", "0", "yes", "no", "on", "off")
+"""How alike a misspelt variable and a known one are; programs around this one set others, too."""
+BOOLEANS = ("true", "false", "1", "0", "yes", "no", "on", "off")
 
 
 def prefix_of(program: str) -> str:
-    """Say what the names of a program's variables begin with."""
+    """Return what the names of a program's variables begin with."""
     return f"{program.upper().replace('-', '_')}_"
 
 
@@ -37,21 +37,19 @@ def load_env_file() -> None:
 
 
 def problems_in_environment(name: str, schema: Mapping[str, Any]) -> list[str]:
-    """Find the variables of a program that the SDK would fail on, or take for something else."""
+    """Return a line for each variable of a program that the SDK would fail on, or misread."""
     problems = []
     for setting, declared in schema["properties"].items():
         variable = f"{prefix_of(name)}{setting.upper()}"
-        value = os.environ.get(variable)
+        value, types = os.environ.get(variable), declared.get("type") or ()
         if value is None:
             continue
-        types = declared.get("type") or ()
-        if "boolean" in types:
-            if value.lower() not in WORDS:
-                problems.append(
-                    f"{variable} is {value!r}, which is neither yes nor no: write true or false, "
-                    "or leave it unset"
-                )
-        elif any(_fails(read, value) for kind, read in READERS.items() if kind in types):
+        if "boolean" in types and value.lower() not in BOOLEANS:
+            problems.append(
+                f"{variable} is {value!r}, which is neither yes nor no: write true or false, "
+                "or leave it unset"
+            )
+        elif "boolean" not in types and not _readable(value, types):
             problems.append(
                 f"{variable} cannot be read: write whole numbers in digits, lists and objects as "
                 "JSON, or leave it unset"
@@ -59,46 +57,13 @@ def problems_in_environment(name: str, schema: Mapping[str, Any]) -> list[str]:
     return problems
 
 
-def _nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
-    """Find the name that is most like another one; None if none is."""
-    # Imported where a slip is looked for: programs that nobody misspells start 1 ms earlier.
-    from difflib import get_close_matches  # noqa: PLC0415
-
-    return next(iter(get_close_matches(name, known, n=1, cutoff=cutoff)), None)
-
-
-def misspelt_variables(name: str, schema: Mapping[str, Any]) -> list[str]:
-    """Name the variables that look like one of a program's, and are none."""
-    prefix = prefix_of(name)
-    known = {f"{prefix}{setting.upper()}" for setting in schema["properties"]}
-    told = []
-    for variable in sorted(os.environ):
-        unknown = variable.upper().startswith(prefix) and variable not in known
-        if unknown and (near := _nearest(variable.upper(), known, CLOSE)):
-            told.append(
-                f"{safe_name(variable)} in the environment has no effect: did you mean {near}?"
-            )
-    return told
-
-
-def unknown_settings(config: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
-    """Name the settings that nothing knows, with what may have been meant."""
-    known = list(schema["properties"])
-    told = []
-    for name in config:
-        if name not in known:
-            near = _nearest(str(name), known)
-            hint = f": did you mean {near}?" if near else "."
-            told.append(f"There is no setting {str(name)[:60]!r}, and it has no effect{hint}")
-    return told
-
-
-def _fails(read: Callable[[str], object], value: str) -> bool:
+def _readable(value: str, types: Iterable[str]) -> bool:
     try:
-        read(value)
+        for kind in READERS.keys() & set(types):
+            READERS[kind](value)
     except ValueError:
-        return True
-    return False
+        return False
+    return True
 
 
 def _list(value: str) -> object:
@@ -113,3 +78,33 @@ READERS: Mapping[str, Callable[[str], object]] = {
     "object": json.loads,
     "array": _list,
 }
+
+
+def misspelt_variables(name: str, schema: Mapping[str, Any]) -> list[str]:
+    """Return a line for each variable whose name is nearly that of a setting."""
+    prefix = prefix_of(name)
+    known = {f"{prefix}{setting.upper()}" for setting in schema["properties"]}
+    unknown = (v for v in sorted(os.environ) if v.upper().startswith(prefix) and v not in known)
+    return [
+        f"{safe_name(variable)} in the environment has no effect: did you mean {near}?"
+        for variable in unknown
+        if (near := _nearest(variable.upper(), known, CLOSE))
+    ]
+
+
+def unknown_settings(config: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
+    """Return a line for each setting that does not exist, with the name that may be meant."""
+    known = list(schema["properties"])
+    hints = {name: _nearest(str(name), known) for name in config if name not in known}
+    return [
+        f"There is no setting {str(name)[:60]!r}, and it has no effect"
+        f"{f': did you mean {near}?' if near else '.'}"
+        for name, near in hints.items()
+    ]
+
+
+def _nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    # Imported where it is needed: programs that nobody misspells start 1 ms earlier.
+    from difflib import get_close_matches  # noqa: PLC0415
+
+    return next(iter(get_close_matches(name, known, n=1, cutoff=cutoff)), None)

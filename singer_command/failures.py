@@ -22,7 +22,7 @@ EXPRESSIONS, SCHEMAS = "simpleeval.py", "jsonschema.py"
 """Where libraries that it uses work out what stream maps say, and what a schema refers to."""
 
 Own = Callable[[Exception], list[str]]
-"""Says of a failure what only one program can say, a line for each problem; none of others."""
+"""Returns what only one program can say of a failure, a line for each problem; nothing of others."""
 
 
 @contextmanager
@@ -46,7 +46,7 @@ def failures_in_one_line(program: str, own: Own = lambda _: []) -> Iterator[None
 
 
 def _foreseen(error: Exception) -> list[str]:  # noqa: PLR0911 - a table of failures
-    """Say what went wrong, of failures whose message or type says it; empty of others."""
+    """Return what went wrong where the message or the type says it; else nothing."""
     match error:
         case ConfigValidationError():
             return list(error.errors)
@@ -59,14 +59,14 @@ def _foreseen(error: Exception) -> list[str]:  # noqa: PLR0911 - a table of fail
         case BrokenPipeError():
             return ["Who reads the output stopped before its end; its own log says why."]
         case OSError():
-            told = error.strerror or error
-            what = f"{told}: {error.filename}" if error.filename else told
-            return [f"A file could not be read or written: {what}"]
+            what = error.strerror or error
+            where = f": {error.filename}" if error.filename else ""
+            return [f"A file could not be read or written: {what}{where}"]
     return []
 
 
 def _unforeseen(error: Exception, program: str) -> str:
-    """Say where something went wrong that nobody thought of, or what plain mistake the SDK fell over."""
+    """Return where something unforeseen went wrong, or the mistake in a setting behind it."""
     kind = type(error).__name__
     frames = traceback.extract_tb(error.__traceback__)
     log_level = f"{prefix_of(program)}LOGLEVEL"
@@ -79,52 +79,37 @@ def _unforeseen(error: Exception, program: str) -> str:
     )
 
 
-def _mistake(error: Exception, frames: traceback.StackSummary, log_level: str) -> str:
-    """Name the mistake in a setting that makes the SDK fail in the middle of something; or nothing."""
+def _mistake(  # noqa: PLR0911 - a table of failures
+    error: Exception, frames: traceback.StackSummary, log_level: str
+) -> str:
+    """Return what is wrong with a setting that the SDK fails on in the middle of a run, or nothing."""
     names = {frame.name for frame in frames}
     paths = [Path(frame.filename) for frame in frames]
-    # Not of the program's own, which may have the same name: batch.py.
+    # The program may have a file of the same name as the SDK: batch.py.
     theirs = {EXPRESSIONS, SCHEMAS}
     files = {path.name for path in paths if path.is_relative_to(SDK) or path.name in theirs}
-    level = isinstance(error, ValueError) and "Unknown level" in str(error)
-    found = (
-        (
-            READS_CONFIG in names,
-            "The config file is not a JSON object: check the path given with --config.",
-        ),
-        (
-            level or "setup_logging" in names,
-            (
-                "The log level is none: write DEBUG, INFO, WARNING or ERROR into "
-                f"{log_level} or LOGLEVEL, and check SINGER_SDK_LOG_CONFIG."
-            ),
-        ),
-        (
-            isinstance(error, ImportError),
-            f"A setting needs a package that is not installed: {getattr(error, 'name', '') or error}.",
-        ),
-        (
-            "get_batch_config" in names or bool(files & {"batch.py", "_batch.py"}),
-            "batch_config is not whole: it needs encoding.format and a storage.root of a known kind.",
-        ),
-        (
-            "_flattening.py" in files,
-            "flattening_max_key_length is too small for some properties: raise it, or leave it out.",
-        ),
-        (
-            type(error).__module__.startswith("yaml"),
-            "SINGER_SDK_LOG_CONFIG names a file that is no configuration of a log.",
-        ),
-        (
-            SCHEMAS in files,
-            "A setting has a shape that cannot even be checked: look at stream_maps first.",
-        ),
-        (
-            bool(files & {"mapper.py", EXPRESSIONS}),
-            (
-                f"An expression in stream_maps fails on a record, with {type(error).__name__}: "
-                "check what it does."
-            ),
-        ),
-    )
-    return next((told for fits, told in found if fits), "")
+    if READS_CONFIG in names:
+        return "The config file is not a JSON object: check the path given with --config."
+    if "setup_logging" in names or "Unknown level" in str(error):
+        return (
+            "The log level is none: write DEBUG, INFO, WARNING or ERROR into "
+            f"{log_level} or LOGLEVEL, and check SINGER_SDK_LOG_CONFIG."
+        )
+    if isinstance(error, ImportError):
+        return f"A setting needs a package that is not installed: {error.name or error}."
+    if "get_batch_config" in names or files & {"batch.py", "_batch.py"}:
+        return "batch_config is not whole: it needs encoding.format and a storage.root of a known kind."
+    if "_flattening.py" in files:
+        return (
+            "flattening_max_key_length is too small for some properties: raise it, or leave it out."
+        )
+    if type(error).__module__.startswith("yaml"):
+        return "SINGER_SDK_LOG_CONFIG names a file that is no configuration of a log."
+    if SCHEMAS in files:
+        return "A setting has a shape that cannot even be checked: look at stream_maps first."
+    if files & {"mapper.py", EXPRESSIONS}:
+        return (
+            f"An expression in stream_maps fails on a record, with {type(error).__name__}: "
+            "check what it does."
+        )
+    return ""

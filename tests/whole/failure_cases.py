@@ -336,9 +336,9 @@ def with_state(stage: Stage, entry: Row, *faults: Fault) -> list[str]:
 # The command
 
 BROKEN = """
-from tap_vitally.sync.record_mapper import Shaper
+from tap_vitally.sync.record_mapper import RecordMapper
 from tap_vitally.__main__ import main
-Shaper.records = None
+RecordMapper.records = None
 main()
 """
 

@@ -49,12 +49,12 @@ def test_the_demo_finds_every_row_that_is_missing_wrong_or_too_many(tmp_path: Pa
     with duckdb.connect(str(file)) as database:
         database.execute(
             "CREATE TABLE note_categories (id VARCHAR, createdat TIMESTAMP, updatedat TIMESTAMP, "
-            "name VARCHAR)"
+            "name VARCHAR, additionalproperties VARCHAR)"
         )
-        assert set(columns) == {"id", "createdat", "updatedat", "name"}
+        assert set(columns) == {"id", "createdat", "updatedat", "name", "additionalproperties"}
         for row in expected_rows:
             database.execute(
-                "INSERT INTO note_categories VALUES (?, ?, ?, ?)",
+                "INSERT INTO note_categories VALUES (?, ?, ?, ?, NULL)",
                 [row["id"], row["createdAt"][:-1], row["updatedAt"][:-1], row["name"]],
             )
 

@@ -69,8 +69,13 @@ ODD_VALUES: dict[Kind, dict[str, Any]] = {
     "lone_surrogate": {},
     "nul_chars": {},
 }
-ELSEWHERE = {"cursor_refused", "redirect", "slow_drip", "stall", "status"}
-"""Kinds that have a test of their own below."""
+ELSEWHERE = {
+    *("cursor_refused", "redirect", "slow_drip", "stall", "status"),
+    *("envelope", "epochs", "times_of_day", "undeclared"),
+    *("cut_list", "param_ignored", "param_spelled"),
+}
+"""Kinds that have a test of their own: below, in `test_shapes`, in `test_short_inventories` and
+`test_repeated_lists`."""
 
 
 def test_every_fault_is_tried() -> None:

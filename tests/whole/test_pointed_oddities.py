@@ -98,7 +98,7 @@ def test_a_conversation_that_moves_after_its_messages_were_read_is_looked_up_aga
                 others = [link for link in table.links(key) if link not in accounts]
                 table.put(key, world.update("conversations", key, subject="Moved"), (new, *others))
 
-        monkeypatch.setattr(Workspace, "note_whom", moving)
+        monkeypatch.setattr(Workspace, "remember_linked_ids", moving)
         world.add_message(key)
         assert f"accounts/{new}/conversations" in below(pipe.run())
         pipe.later()

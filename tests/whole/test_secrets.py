@@ -182,11 +182,11 @@ def test_looking_people_up_tells_nothing_about_them(
 
 DEBUG = {"TAP_VITALLY_LOGLEVEL": "DEBUG"}
 BROKEN = """
-from tap_vitally.sync.record_mapper import Shaper
+from tap_vitally.sync.record_mapper import RecordMapper
 from tap_vitally.__main__ import main
 def broken(self, rows, context):
     raise RuntimeError("nobody foresaw this")
-Shaper.records = broken
+RecordMapper.records = broken
 main()
 """
 

@@ -27,7 +27,7 @@ Own = Callable[[Exception], list[str]]
 
 @contextmanager
 def failures_in_one_line(program: str, own: Own = lambda _: []) -> Iterator[None]:
-    """End every failure in one line for each problem, with exit code 1 or its own ``exit_code``."""
+    """End any failure with a line for each problem, and exit code 1 or the error's ``exit_code``."""
     logger = logging.getLogger(program)
     try:
         yield

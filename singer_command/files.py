@@ -7,9 +7,9 @@ from typing import IO, Any
 
 
 def text_of(file: IO[str]) -> str:
-    """Read a file as the encoding that its first bytes show, which need not be UTF-8 on Windows.
+    """Return the text of a file in the encoding that its first bytes show, on Windows not always UTF-8.
 
-    A ``ValueError`` is raised for what is no text.
+    A ``ValueError`` is raised for bytes that are not text.
     """
     held = getattr(file, "buffer", None)
     if held is None:
@@ -19,7 +19,7 @@ def text_of(file: IO[str]) -> str:
 
 
 def parsed(text: str) -> Any:
-    """Read a JSON value; a ``ValueError`` is raised for what is none, and for one nested without end."""
+    """Return a JSON value; raise a ``ValueError`` for other text, and for one nested without end."""
     try:
         return json.loads(text)
     except RecursionError:

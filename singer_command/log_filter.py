@@ -1,4 +1,4 @@
-"""What of the SDK's own talk a person wants to read: its warnings, and the rest when asked for."""
+"""What of the SDK's own log a person wants to read: its warnings, and the rest when asked for."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing_extensions import override
 
 SDK = str(Path(singer_sdk.__file__).parent)
 VALIDATES = "_validate_config"
-"""Where the SDK warns of settings that discovery does without; where they matter, each problem is told."""
+"""Where the SDK warns of settings that discovery does not need; otherwise each problem is an error."""
 
 
 class LogFilter(logging.Filter):
-    """Lets pass from the SDK what is worth a warning; all of it at DEBUG."""
+    """Holds back what the SDK logs at INFO, unless the level is DEBUG."""
 
     @override
     def filter(self, record: logging.LogRecord) -> bool:
@@ -32,6 +32,6 @@ class LogFilter(logging.Filter):
 
 
 def filter_log() -> None:
-    """Make the log one for people, wherever it goes."""
+    """Filter every handler of the log."""
     for handler in logging.getLogger().handlers:
         handler.addFilter(LogFilter())

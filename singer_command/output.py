@@ -10,7 +10,7 @@ from types import FrameType
 
 
 def write_whole(data: bytes | bytearray) -> None:
-    """Write bytes to standard output, to the last of them."""
+    """Write all of some bytes to standard output."""
     output = getattr(sys.stdout, "buffer", None)
     if output is None:
         sys.stdout.write(data.decode())

@@ -57,7 +57,7 @@ def settings_problems_named(plugin: type[PluginBase], given: Mapping[str, Any]) 
 
 
 def _keys(program: str, config: Any) -> list[str]:
-    """Find the key, wherever it is given, as it may stand in a message."""
+    """Return the key, from wherever it is given, as it may stand in a message."""
     pasted = config.get("api_key") if isinstance(config, dict) else None
     found = (str(pasted or ""), os.environ.get(f"{prefix_of(program)}API_KEY", ""))
     return [key for text in found if (key := text.removeprefix("Basic ").strip())]

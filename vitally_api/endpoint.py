@@ -1,4 +1,4 @@
-"""Which host is asked, with which key: what the operator wrote, made usable.
+"""The host that is asked, and the key: what the operator wrote, made usable.
 
 Source: API notes, "Hosts, auth, identifiers".
 """
@@ -33,7 +33,7 @@ class Endpoint:
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], user_agent: str) -> Endpoint:
-        """Read the connection settings; `SettingsError` is raised with every problem, not only one.
+        """Read the connection settings; raise a `SettingsError` with all their problems.
 
         ``user_agent`` is used where the setting of that name is empty.
         """
@@ -60,14 +60,14 @@ class Endpoint:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """Every way in which the key may be spelled, by us or by a server that sends it back."""
+        """All spellings of the key, ours and those in which a server may send it back."""
         encoded = self.authorization.removeprefix("Basic ")
         plain = (encoded, encoded.rstrip("="), self.api_key)
         return (*plain, *(quote(secret, safe="") for secret in plain))
 
 
 def read_api_key(value: Any) -> str:
-    """Find the bare key in what Vitally's settings page shows.
+    """Return the bare key, given it in any of the forms that Vitally's settings page shows.
 
     That page shows the secret itself and a ready-made header; people paste either. The message of
     the ``ValueError`` for anything else does not repeat the value.
@@ -96,7 +96,7 @@ def read_api_key(value: Any) -> str:
 
 
 def _decoded_key(encoded: str) -> str | None:
-    """Undo ``base64("<key>:")``; anything else, a bare key included, gives None."""
+    """Decode ``base64("<key>:")``; return None for anything else, a bare key included."""
     try:
         text = base64.b64decode(encoded, validate=True).decode("ascii")
     except (binascii.Error, UnicodeDecodeError, ValueError):
@@ -106,7 +106,7 @@ def _decoded_key(encoded: str) -> str | None:
 
 
 def read_base_url(config: Mapping[str, Any]) -> str:
-    """Decide which host to talk to, from ``api_url``, or from ``data_center`` and ``subdomain``.
+    """Return the address of the API, from ``api_url``, or from ``data_center`` and ``subdomain``.
 
     ``ValueError`` is raised if no host follows from them, or it would carry the key in the clear.
     """
@@ -119,7 +119,7 @@ def read_base_url(config: Mapping[str, Any]) -> str:
 
 
 def read_subdomain(value: str) -> str:
-    """Reduce what people paste for a subdomain to the subdomain, in lower case.
+    """Return the subdomain in lower case, out of whatever people paste for it.
 
     That is ``acme``, ``acme.vitally.io``, ``https://acme.rest.vitally.io/`` and the like;
     ``ValueError`` is raised for what is missing, or not made of letters, digits and hyphens.
@@ -168,7 +168,7 @@ def _read_api_url(value: str) -> str:
 
 
 def _parts(address: str) -> SplitResult:
-    """Take an address apart; what is none has no parts."""
+    """Split an address; text that is none has empty parts."""
     try:
         parts = urlsplit(address)
         _ = parts.port
@@ -178,7 +178,7 @@ def _parts(address: str) -> SplitResult:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host name or address is this machine."""
+    """Return whether a host name or address is that of this machine."""
     if host == "localhost":
         return True
     try:

@@ -1,15 +1,15 @@
-"""What can go wrong between this machine and Vitally, by kind.
+"""The errors that a request to Vitally may end in.
 
     VitallyError
-    ├── Refused             a final answer that is no data
-    │   └── CursorRefused   ... because of the place in a list that was asked for
-    ├── Unreadable          a 2xx that is not the data asked for
-    │   └── Odd             ... but JSON of another shape
-    ├── Unavailable         no answer within the time that was given
-    │   ├── RateLimited     ... because the budget of requests was used up
-    │   └── Uncertain       ... to a request that may or may not have been carried out
-    ├── Oversized           a body beyond all measure
-    └── Cancelled           the work was stopped while it waited
+    ├── Refused                   a final answer without data
+    │   └── CursorRefused         ... because of the cursor that was sent
+    ├── Unreadable                a 2xx without the data asked for
+    │   └── UnexpectedShape       ... but JSON of another shape
+    ├── Unavailable               no answer within the time allowed
+    │   ├── RateLimited           ... because the rate limit was used up
+    │   └── WriteOutcomeUnknown   ... to a request that may have been carried out
+    ├── Oversized                 a body larger than any that is expected
+    └── Cancelled                 the work was stopped while it waited
 
 Every message is one line for the person who runs the program: what happened, where, what to do.
 None holds the API key or a record's content.
@@ -33,12 +33,12 @@ class Refused(VitallyError):
 
     @property
     def key(self) -> bool:
-        """Whether it is the API key that was refused."""
+        """True if the API key was refused."""
         return classify(self.status) is StatusClass.KEY
 
     @property
     def missing(self) -> bool:
-        """Whether what was asked for is not there, or not in the plan."""
+        """True if the resource does not exist, or is not in the plan."""
         return classify(self.status) is StatusClass.MISSING
 
 

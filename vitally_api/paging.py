@@ -21,18 +21,18 @@ ENVELOPES = ("results", "data", "items", "records", "result", "record", "item")
 """Under what lists and single records have been seen, or are in other APIs."""
 CURSORS = ("next", "nextCursor", "next_cursor", "nextPageToken", "nextPage", "next_page")
 AROUND = ("pagination", "paging", "meta", "links", "page", *ENVELOPES)
-"""Where a cursor may stand that does not stand beside the list."""
+"""Objects in which a cursor may stand, if it does not stand beside the list."""
 NOT_BESIDE_LISTS = frozenset({"id", "error", "errors", "message", "statusCode"})
-"""What a list does not have beside it, but a record or a refusal has."""
+"""What stands in a record or a refusal, and never beside a list."""
 
 OF_RECORDS = frozenset({"id", "createdAt", "updatedAt", "meetingId"})
-"""What a record has, and an envelope of records has not."""
+"""What stands in a record, and never in an envelope of records."""
 
 Row = dict[str, Any]
 
 
 class Cursors:
-    """Walks one chain of pages from cursor to cursor.
+    """Follows the cursors of one list from page to page.
 
     A page without rows is not the end of a list: only a missing, null or empty ``next``, or
     ``atEnd``, is. ``current`` is the page to ask for, None for the first; ``finished`` says that
@@ -49,9 +49,9 @@ class Cursors:
         self._empty = 0
 
     def following(self, body: Any) -> str | None:
-        """Find where the page that answered ``current`` points to; None at the end of the list.
+        """Return the cursor in the page that answered ``current``; None at the end of the list.
 
-        `Unreadable` is raised for a page that points back into this chain, which would never end.
+        `Unreadable` is raised for a page that points back to an earlier one: it would never end.
         """
         following = next_cursor(body)
         if following is not None and (following == self._marker or following in self._recent):
@@ -60,7 +60,7 @@ class Cursors:
         return following
 
     def advance(self, following: str | None, rows: int) -> None:
-        """Go on to the next page, which `following` found, after one with so many rows."""
+        """Go on to the next page, whose cursor `following` returned, after a page of ``rows`` rows."""
         self._empty = 0 if rows else self._empty + 1
         self.endless = self._empty >= MOST_EMPTY_PAGES
         self.finished = following is None
@@ -72,10 +72,10 @@ class Cursors:
 
 
 def next_cursor(body: Any) -> str | None:
-    """Find the value of ``from`` for the page after this one; None at the end of the list.
+    """Return the value of ``from`` for the page after this one; None at the end of the list.
 
     Bare arrays and objects without ``next`` are lists of one page. `Unreadable` is raised if there
-    is a next page, but no telling where.
+    is a next page, but no cursor to it.
     """
     if not isinstance(body, dict):
         return None
@@ -99,7 +99,7 @@ def next_cursor(body: Any) -> str | None:
 
 
 def _cursor_in(address: str) -> str:
-    """Take only the cursor of an address, which one client has met as ``next``.
+    """Return only the cursor of an address, which one client has met as ``next``.
 
     The rest is not followed: an answer must not be able to send the key to another host.
     """
@@ -114,7 +114,7 @@ def _cursor_in(address: str) -> str:
 
 
 def rows_at(body: Any, path: str) -> list[Any]:
-    """Find the list at a path such as ``$.results[*]``, or in another envelope that lists come in.
+    """Return the list at a path such as ``$.results[*]``, or in another envelope that lists come in.
 
     That is one of a known name, or the only list of objects in a body that is no record: such as
     ``accounts``. The items are as they came, whatever they are. `Unreadable` is raised where there
@@ -148,7 +148,7 @@ def _in_envelope(body: Any, depth: int = 2) -> list[Any] | None:
 
 
 def objects_at(body: Any, path: str) -> list[Row]:
-    """Find the rows at a path; `Unreadable` is raised also where one of them is no object."""
+    """Return the rows at a path; raise `Unreadable` also where one of them is not an object."""
     found = rows_at(body, path)
     if not all(isinstance(row, dict) for row in found):
         msg = f"the list at {path.removesuffix('[*]')} holds something else than records"
@@ -157,7 +157,7 @@ def objects_at(body: Any, path: str) -> list[Row]:
 
 
 def single(body: Any) -> list[Any]:
-    """Find the records in an answer that is one record or a few, in any of the shapes seen.
+    """Return the records in an answer that is one record or a few, in any of the shapes seen.
 
     That is an object, an array of objects, either of them in an envelope such as ``data`` or the
     name of the record, or null; there are none in null and in empty objects. What stands beside
@@ -180,7 +180,7 @@ def single(body: Any) -> list[Any]:
 
 
 def _enveloped(body: Row) -> Any:
-    """Find the record or records that an object is an envelope of; None where it is a record itself."""
+    """Return the record or records inside an envelope; None if the object is a record itself."""
     if body.keys() & OF_RECORDS:
         # A record may have a property of such a name, but what is in an envelope has an id.
         found = (body.get(name) for name in ("data", "results"))

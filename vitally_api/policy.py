@@ -1,4 +1,4 @@
-"""How long and how often a request is tried, as a value; what is counted meanwhile."""
+"""How long and how often a request is tried, and what is counted meanwhile."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ class Policy:
     """How patient a request is; ``dataclasses.replace`` makes another one for a single call.
 
     Times are in seconds. ``patience`` outlives a whole rate window and an outage of minutes. Until
-    the first answer has come, what does not mend by itself (an address, a name, a proxy) ends after
-    ``first_patience``. ``unreadable_tries`` are answers 2xx that are no JSON,
-    and ``odd_tries`` those of another shape, before they are taken for
-    an answer. ``repeats`` are the methods that may be sent again when nobody knows whether the
-    first was carried out.
+    the first answer has come, failures that time seldom ends (an address, a name, a proxy) end after
+    ``first_patience``. ``unreadable_tries`` are answers 2xx that are not JSON, and ``odd_tries``
+    those of another shape, until the request fails. ``repeats`` are the methods that may be sent
+    again when the first request may have been carried out.
     """
 
     patience: float = 300.0
@@ -40,4 +39,4 @@ class NoMetrics:
     """Counts nothing."""
 
     def add(self, **counts: float) -> None:
-        """Let the counts go."""
+        """Do nothing."""

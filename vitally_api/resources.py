@@ -69,7 +69,7 @@ class ApiList:
 
     ``path`` is below ``/resources`` and may hold ``{property}``. ``lookups`` says for ``id`` and for
     each key how one record is read; a key that is missing there is found in the list alone.
-    ``sortable`` says whether the API lets the order be chosen.
+    ``sortable`` is true where the API takes ``sortBy``.
     """
 
     path: str

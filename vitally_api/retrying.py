@@ -1,4 +1,4 @@
-"""Again until there is an answer: one policy, one loop."""
+"""Trying again until there is an answer: one policy, one loop."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from vitally_api.policy import RequestMetrics
 T = TypeVar("T")
 
 SHORTEST_PAUSE = 0.001
-"""Seconds of patience that are none: a rest that rounds to nothing would never come to its end."""
+"""Seconds of patience that count as none: a rest that rounds to 0 would never come to its end."""
 LONGEST_PAUSE = 30.0
 """Seconds between two tries, at most and on average half of it."""
-ALL_TOLD, SOME_TOLD = 10, 5
-"""Tries of one request that are told one by one; of those that follow, only every fifth is."""
+ALL_LOGGED, SOME_LOGGED = 10, 5
+"""Tries of one request that are all logged, and which of those that follow: every fifth."""
 
 logger = logging.getLogger("tap-vitally.api")
 
@@ -49,7 +49,7 @@ class TryAgain(Exception):
 
 
 def until_answered(attempt: Callable[[], T], budget: Budget, counts: RequestMetrics) -> T:
-    """Try until an attempt gives a result, or raise what its last failure says.
+    """Return the result of the first attempt that has one, or raise the error of the last.
 
     Waits can be ended by stopping the budget, and each is logged with its reason.
     """
@@ -81,7 +81,7 @@ def until_answered(attempt: Callable[[], T], budget: Budget, counts: RequestMetr
             again = failed
         counts.add(retries=1)
         reported += 1
-        if reported <= ALL_TOLD or reported % SOME_TOLD == 0:
+        if reported <= ALL_LOGGED or reported % SOME_LOGGED == 0:
             logger.warning("Trying again in %.1f s after %s.", wait, again.reason)
         if again.for_all:
             budget.pause(wait)

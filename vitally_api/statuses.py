@@ -46,7 +46,7 @@ NOT_OFFERED = INVALID | {each for each, what in _CLASSES.items() if what is Stat
 PARAMETER_REFUSED = UNKNOWN_ID | {HTTPStatus.UNPROCESSABLE_ENTITY}
 """It may be the value of a query parameter that is refused."""
 CURSOR_REFUSED = PARAMETER_REFUSED | GONE | {HTTPStatus.FORBIDDEN}
-"""It may be the cursor alone: nobody knows which status the API gives to an old one."""
+"""It may be the cursor alone: which status the API gives to an old one is documented nowhere."""
 EXISTS = frozenset({HTTPStatus.CONFLICT})
 MAY_EXIST = EXISTS | INVALID | {HTTPStatus.UNPROCESSABLE_ENTITY}
 """A create may be refused because the record exists already; the message then says so."""

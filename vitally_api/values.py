@@ -225,7 +225,7 @@ def parse_moment(value: Any) -> datetime | None:
 
 
 def moment_of(value: Any) -> datetime:
-    """Return a moment in UTC to the millisecond, which is all that Vitally keeps; an epoch is none."""
+    """Return a moment in UTC to the millisecond, which is all that Vitally keeps. An epoch is refused."""
     moment = _in_utc(_parse_iso(value))
     if moment is None:
         msg = "it takes a date and time, such as 2026-01-31T12:00:00Z"
@@ -244,7 +244,7 @@ def is_canonical(value: Any) -> bool:
 
 
 def _exists(day: str) -> bool:
-    """Look whether the day that text begins with exists: a month need not have a 29th, 30th or 31st."""
+    """Return whether the day at the beginning exists: a month need not have a 29th, 30th or 31st."""
     return day[8:10] <= EVERY_MONTH_HAS or _parse_iso(day[:10]) is not None
 
 

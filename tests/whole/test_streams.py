@@ -162,7 +162,10 @@ def test_run_without_changes_keeps_the_bookmarks(story: Story) -> None:
     def bookmarks(messages: list[Row]) -> Row:
         entries: Row = last_state(messages)["bookmarks"]
         # A run may say anew when all parents were read, and remember one more account.
-        return {n: {k: v for k, v in e.items() if k not in {"walk", "workspace"}} for n, e in entries.items()}
+        return {
+            n: {k: v for k, v in e.items() if k not in {"walk", "workspace"}}
+            for n, e in entries.items()
+        }
 
     assert bookmarks(story.third) == bookmarks(story.second)
 

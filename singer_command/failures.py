@@ -83,21 +83,20 @@ def _mistake(  # noqa: PLR0911 - a table of failures
     error: Exception, frames: traceback.StackSummary, log_level: str
 ) -> str:
     """Return what is wrong with a setting that the SDK fails on in the middle of a run, or nothing."""
-    names = {frame.name for frame in frames}
     paths = [Path(frame.filename) for frame in frames]
     # The program may have a file of the same name as the SDK: batch.py.
     theirs = {EXPRESSIONS, SCHEMAS}
     files = {path.name for path in paths if path.is_relative_to(SDK) or path.name in theirs}
-    if READS_CONFIG in names:
+    if any(frame.name == READS_CONFIG for frame in frames):
         return "The config file is not a JSON object: check the path given with --config."
-    if "setup_logging" in names or "Unknown level" in str(error):
+    if "Unknown level" in str(error):
         return (
             "The log level is none: write DEBUG, INFO, WARNING or ERROR into "
             f"{log_level} or LOGLEVEL, and check SINGER_SDK_LOG_CONFIG."
         )
     if isinstance(error, ImportError):
         return f"A setting needs a package that is not installed: {error.name or error}."
-    if "get_batch_config" in names or files & {"batch.py", "_batch.py"}:
+    if files & {"batch.py", "_batch.py"}:
         return "batch_config is not whole: it needs encoding.format and a storage.root of a known kind."
     if "_flattening.py" in files:
         return (

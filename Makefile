@@ -6,6 +6,7 @@
 #                              environment each, because their
 #                              requirements exclude each other's; for make bench alone also airbyte-cdk
 #                              and dlt
+#   .venvs/field/NAME/bin/     the loaders, extractors and schedulers of make field alone
 #
 # ARGS is passed on: make test ARGS='-k bookmark -x'
 
@@ -20,6 +21,7 @@ EXTRACTORS := tap-jsonl tap-postgres
 TOOLS := meltano singer-tools $(EXTRACTORS) $(LOADERS)
 BASELINES := airbyte-cdk dlt
 QUICK := tests/test_layers.py tests/test_streams.py tests/vitally_api tests/state tests/sync tests/target/test_planning.py
+FIELD := $(patsubst requirements/field/%.in,%,$(wildcard requirements/field/*.in))
 PAGES := zensical
 DBT := dbt
 
@@ -50,13 +52,14 @@ RUN_DBT := .venvs/dbt/bin/dbt
 INSTALLED := .venv/.installed
 TOOLS_INSTALLED := $(TOOLS:%=.venvs/%/.installed)
 BASELINES_INSTALLED := $(BASELINES:%=.venvs/%/.installed)
+FIELD_INSTALLED := $(FIELD:%=.venvs/field/%/.installed)
 PAGES_INSTALLED := $(PAGES:%=.venvs/%/.installed)
 DBT_INSTALLED := $(DBT:%=.venvs/%/.installed)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help install tools lint style types dependencies workflows spelling format test journeys quick demo dbt sql bench soak \
-	audit docs site build pin clean
+	field audit docs site build pin clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -116,6 +119,9 @@ bench: $(INSTALLED) $(BASELINES_INSTALLED) ## measure
 soak: $(INSTALLED) ## run for long under faults
 	$(PY) -m soak $(ARGS)
 
+field: $(INSTALLED) $(TOOLS_INSTALLED) $(FIELD_INSTALLED) ## run loaders, extractors and schedulers of others, and record what they do (network)
+	$(PY) -m field $(ARGS)
+
 audit: $(INSTALLED) ## look for known vulnerabilities in the pinned releases (network)
 	.venv/bin/pip-audit --disable-pip --no-deps --requirement $(PINS)
 
@@ -137,6 +143,11 @@ pin: .venv/.uv ## resolve requirements/*.txt anew
 	$(UV) pip compile $(PIN) --group dev pyproject.toml --output-file $(PINS)
 	for name in $(TOOLS) $(BASELINES) $(PAGES) $(DBT); do \
 		$(UV) pip compile $(PIN) requirements/$$name.in --output-file requirements/$$name.txt || exit 1; \
+	done
+	for name in $(FIELD); do \
+		instead=requirements/field/$$name.override; \
+		$(UV) pip compile $(PIN) requirements/field/$$name.in $$([ ! -e $$instead ] || echo --override $$instead) \
+			--output-file requirements/field/$$name.txt || exit 1; \
 	done
 
 PIN := --quiet --upgrade --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links \
@@ -163,4 +174,10 @@ $(INSTALLED): pyproject.toml $(PINS) | .venv/.uv
 $(TOOLS_INSTALLED) $(BASELINES_INSTALLED) $(PAGES_INSTALLED) $(DBT_INSTALLED): .venvs/%/.installed: requirements/%.txt | .venv/.uv
 	$(UV) venv --quiet --clear --python '$(LOADER_PYTHON)' .venvs/$*
 	$(UV) pip install --quiet --python .venvs/$*/bin/python --build-constraints $(PINS) --requirement $<
+	@touch $@
+
+# Without dependencies: the list is whole, and names other releases than some of the packages ask for.
+$(FIELD_INSTALLED): .venvs/field/%/.installed: requirements/field/%.txt | .venv/.uv
+	$(UV) venv --quiet --clear --python '$(LOADER_PYTHON)' .venvs/field/$*
+	$(UV) pip install --quiet --no-deps --python .venvs/field/$*/bin/python --build-constraints $(PINS) --requirement $<
 	@touch $@

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
+from field import pages
 from scripts.about import ROOT, TAP, TARGET, about, meltano_setting, types_of
 from scripts.hub import extractor, loader
 from scripts.stubs import BY_DEFAULT, stubs
@@ -140,8 +141,16 @@ PARTS: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
     "docs/examples/push.yml": {"target_declared": lambda: declared_settings(TARGET)},
     "docs/ci.md": {"workflow": file("examples/sync.yml", "yaml")},
     "docs/deletions.md": {"deleted": file("sql/deleted.sql", "sql")},
+    "docs/loaders.md": {
+        "loaders": pages.loaders,
+        "names": pages.names,
+        "examples": file("examples/loaders.yml", "yaml"),
+        "unfit": pages.unfit,
+    },
     "docs/masking.md": {"masking": file("examples/masking.yml", "yaml")},
+    "docs/names.md": {"columns": pages.columns},
     "docs/settings.md": {"settings": settings},
+    "docs/sources.md": {"sources": pages.sources, "written": pages.written},
     "docs/start.md": {"project": file("examples/meltano.yml", "yaml")},
     "docs/tables.md": {"diagram": diagram},
     "docs/writing.md": {"push": file("examples/push.yml", "yaml")},

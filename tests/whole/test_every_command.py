@@ -17,6 +17,7 @@ MENTIONED = {
     "make docs": "a mark that says where a part comes from",
     "make test": "is what runs this",
     "make demo": "in the first steps of the README",
+    "make field": "in a workflow of its own, which needs a network",
     ".venv/bin/python -m sandbox --help": "test_first_steps.py",
     "pip install .": "make build installs the wheel so",
     "pipx install .": "the same by another installer",

@@ -1,0 +1,8 @@
+#!/bin/sh
+# Syncs all workspaces, three at once: sh all.sh. One that fails does not keep the others from running.
+# The exit code is 0 if all have succeeded, 123 if any has failed, 75 if the last all.sh is still running.
+exec 9> all.lock
+flock --nonblock 9 || exit 75
+# This makes or migrates Meltano's database; left to the runs, several do it at once, and all but one fail.
+meltano state list > /dev/null 2>&1 || { echo "Meltano's database cannot be used: meltano state list"; exit 1; }
+xargs -P "${AT_ONCE:-3}" -n 1 sh one.sh < workspaces.txt

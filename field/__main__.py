@@ -1,0 +1,86 @@
+"""Run the programs of others: ``python -m field``, or ``python -m field loaders sources``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from field.feeding import feed_all
+from field.loading import load_all
+from field.programs import FieldError, Row
+from field.servers import Servers, servers
+
+RESULTS: Final = Path(__file__).parent / "results"
+ACCOUNTS: Final = 25
+PARTS: Final[Mapping[str, Callable[[Servers, Path, str], Row]]] = {
+    "loaders": load_all,
+    "sources": feed_all,
+}
+
+
+def main() -> int:
+    """Run what is asked for, and write what was found into the results."""
+    parser = argparse.ArgumentParser(prog="python -m field", description=__doc__)
+    parser.add_argument("parts", nargs="*", help=f"some of {', '.join(PARTS)}; all by default")
+    parser.add_argument(
+        "--only",
+        default="",
+        help="run only programs in whose name this stands, and print what they did",
+    )
+    args = parser.parse_args()
+    unknown = set(args.parts) - PARTS.keys()
+    if unknown:
+        parser.error(f"there is no {', '.join(sorted(unknown))}")
+    with tempfile.TemporaryDirectory(prefix="field-") as name:
+        changed = False
+        try:
+            for part in args.parts or PARTS:
+                changed |= _run(part, Path(name) / part, args.only)
+        except FieldError as error:
+            print(error, file=sys.stderr)
+            return 1
+    return int(changed)
+
+
+def _run(part: str, folder: Path, only: str) -> bool:
+    """Run a part in a folder of its own; say and return whether something is not as in the results.
+
+    The new results replace them.
+    """
+    print(f"{part}:", flush=True)
+    began = time.monotonic()
+    folder.mkdir()
+    with servers(folder, ACCOUNTS) as running:
+        found = PARTS[part](running, folder, only)
+    print(f"{part}: {time.monotonic() - began:.0f} s", flush=True)
+    if only:
+        print(json.dumps(found, indent=2, ensure_ascii=False))
+        return False
+    path = RESULTS / f"{part}.json"
+    known = json.loads(path.read_text(encoding="utf-8"))["programs"] if path.exists() else {}
+    data = {"date": datetime.now(UTC).date().isoformat(), "programs": found}
+    path.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    changes = list(differences(part, known, json.loads(json.dumps(found))))
+    for change in changes:
+        print(f"  not as before: {change}; now run make docs")
+    return bool(changes)
+
+
+def differences(name: str, before: Any, after: Any) -> Iterator[str]:
+    """Yield what is different in two results, a line each."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        for key in sorted(before.keys() | after.keys()):
+            yield from differences(f"{name} > {key}", before.get(key), after.get(key))
+    elif before != after:
+        yield f"{name} was {before}, is {after}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,78 @@
+"""The pages on loaders and sources agree with what is run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+import yaml
+
+from field import pages
+from field.__main__ import differences
+from field.loaders import LOADERS
+from field.programs import SHARED
+from field.sources import SOURCES
+from field.storage import Destination, collect
+from harness.support import ROOT
+
+EXAMPLES = yaml.safe_load((ROOT / "docs" / "examples" / "loaders.yml").read_text())["plugins"][
+    "loaders"
+]
+REQUIREMENTS = ROOT / "requirements"
+
+
+def requirements(name: str) -> str:
+    folder = REQUIREMENTS if name in SHARED else REQUIREMENTS / "field"
+    return (folder / f"{name}.txt").read_text()
+
+
+@pytest.mark.parametrize("program", [*LOADERS, *SOURCES], ids=lambda program: program.name)
+def test_each_program_has_an_environment_with_the_release_of_the_page(program: Any) -> None:
+    part = "loaders" if program in LOADERS else "sources"
+    _, found = pages.results(part)
+    assert f"{program.package}=={found[program.name]['version']}\n" in requirements(
+        program.environment
+    )
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example["name"])
+def test_each_loader_to_paste_is_the_one_that_was_run(
+    example: dict[str, Any], tmp_path: Path
+) -> None:
+    package, _, version = example["pip_url"].split()[0].partition("==")
+    servers = cast("Any", SimpleNamespace(postgres_port=1, s3="http://127.0.0.1:1"))
+    run = {loader.package: loader.settings(Destination(tmp_path, servers)) for loader in LOADERS}
+    declared = {setting["name"] for setting in example["settings"]}
+    assert example["config"].keys() <= declared
+    if package not in run:
+        assert package in {"meltanolabs-target-snowflake", "z3-target-bigquery"}  # named as not run
+        return
+    assert pages.results("loaders")[1][package]["version"] == version
+    assert example["config"].keys() <= run[package].keys()
+
+
+def test_a_loader_that_loses_rows_is_shown_as_that() -> None:
+    runs = json.loads(json.dumps(pages.results("loaders")[1]["target-jsonl"]["runs"]))
+    runs["first"]["keys"] = "some"
+    assert pages._loads(runs) == "**not all**"
+    runs["first"]["exit code"] = 1
+    assert pages._loads(runs) == "first: exit 1"
+
+
+def test_a_difference_is_named_to_its_place() -> None:
+    before = {"a": {"b": 1, "c": 2}}
+    assert list(differences("x", before, {"a": {"b": 1}})) == ["x > a > c was 2, is None"]
+    assert list(differences("x", before, before)) == []
+
+
+def test_columns_are_known_however_they_are_spelled() -> None:
+    schemas: dict[str, dict[str, Any]] = {"nps_responses": {"createdAt": {}, "id": {}}}
+    for column in ("createdAt", "createdat", "created_at", "CREATEDAT"):
+        rows = [("NPS_RESPONSES", [{column: 1, "_sdc_x": 2}])]
+        loaded = collect(schemas, rows, {"NPS_RESPONSES": {column: "INT"}})
+        assert loaded.rows == {"nps_responses": [{"createdAt": 1}]}
+        assert loaded.columns == {"createdAt": column}
+        assert loaded.types == {"nps_responses": {"createdAt": "INT"}}

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 
 from tap_vitally.sdk_stream import VitallyStream
 from tap_vitally.state.instants import format_instant
+from tap_vitally.sync.estimates import RequestEstimate
 from tap_vitally.sync.run import Run
-from tap_vitally.sync.stream_reader import RequestEstimate
 from vitally_api import Refused
 
 
@@ -32,7 +32,7 @@ def connection_report(run: Run, streams: Sequence[VitallyStream]) -> Iterator[st
     yield f"The connection to {run.api.endpoint.base_url} works, and the key is accepted."
     yield f"Server's clock: {format_instant(clock) if clock else 'not told'}"
     yield ""
-    workspace.readers = {stream.name: stream.engine for stream in streams}
+    workspace.readers = {stream.name: stream.reader.stream for stream in streams}
     width = max(len(stream.name) for stream in streams)
     for stream in streams:
         yield f"{stream.name.ljust(width)}  {_found(stream)}"
@@ -40,9 +40,9 @@ def connection_report(run: Run, streams: Sequence[VitallyStream]) -> Iterator[st
 
 def _found(stream: VitallyStream) -> str:
     """Try a stream, unless it costs a request for each parent and nobody has asked for it."""
-    reader = stream.engine
-    if reader.scans_parents and not stream.selected_by_default:
-        return f"not tried: read for each of the {reader.resource.parents}"
+    reader = stream.reader
+    if reader.contexts.by_parent and not stream.selected_by_default:
+        return f"not tried: read for each of the {stream.resource.parents}"
     return reader.check()
 
 
@@ -57,12 +57,12 @@ def estimate_report(run: Run, streams: Sequence[VitallyStream]) -> Iterator[str]
     yield f"Requests of the next run{reported}:"
     selected = [stream for stream in streams if stream.selected]
     for stream in selected:
-        stream.engine.prepare(stream.entry, run.workspace.signpost)
+        stream.reader.prepare(stream.entry, run.workspace.signpost)
     width = max((len(stream.name) for stream in selected), default=0)
     least = 0
     for stream in selected:
         try:
-            estimate = stream.engine.estimate()
+            estimate = stream.reader.contexts.estimate()
         except Refused as refusal:
             yield f"{stream.name.ljust(width)}  nothing: {refusal}"
             continue

@@ -82,4 +82,4 @@ def _fields(tap: Tap, list_client: ListClient, context: ListRequest) -> list[Any
 
 
 def _listing(tap: Tap, stream: type[VitallyStream]) -> ListClient:
-    return stream(tap).engine.list_client
+    return stream(tap).reader.stream.list_client

@@ -24,11 +24,15 @@ from typing_extensions import override
 
 from tap_vitally.sync.batches import ListRequest
 from tap_vitally.sync.coerce import COLUMN
+from tap_vitally.sync.contexts import PerParent, TopLevel
 from tap_vitally.sync.effective_schema import effective_keys, effective_schema, masked, to_fill
 from tap_vitally.sync.linked_ids import COPIES
-from tap_vitally.sync.resource import Parse, Record, Resource, Shape
+from tap_vitally.sync.nested import NestedLists
+from tap_vitally.sync.resource import Linked, Parse, Record, Resource, Shape
 from tap_vitally.sync.run import Run
-from tap_vitally.sync.stream_reader import Reader
+from tap_vitally.sync.sources import Source, read_list
+from tap_vitally.sync.stream_reader import MakeContexts, StreamReader
+from tap_vitally.sync.stream_run import StreamRun
 from vitally_api import Refused, safe_name
 from vitally_api.resources import ONE, ApiList, Variants
 
@@ -71,7 +75,8 @@ class TapServices(Protocol):
 class VitallyStream(Stream):
     """A resource of the workspace. Subclasses declare, see `Resource`; they hold no behaviour.
 
-    ``parse`` and ``shape`` are pure functions, and ``reader`` is what reads the resource.
+    ``contexts`` is where its lists are, by default as ``parent`` and ``of`` say, and ``source`` how the
+    records of one list are got.
     """
 
     name: str = ""
@@ -95,7 +100,11 @@ class VitallyStream(Stream):
     parent_ids: ClassVar[tuple[str, ...]] = ("id",)
     parse: ClassVar[Parse | None] = None
     shape: ClassVar[Shape | None] = None
-    reader: ClassVar[type[Reader]] = Reader
+    keeps_parents: ClassVar[bool] = False
+    snapshot: ClassVar[bool] = False
+    linked: ClassVar[Linked | None] = None
+    contexts: ClassVar[MakeContexts | None] = None
+    source: ClassVar[Source] = read_list
     resource: ClassVar[Resource]
 
     # Records are decoded from JSON and fitted to the schema when they are read.
@@ -172,10 +181,11 @@ class VitallyStream(Stream):
         return cast("TapServices", self._tap)
 
     @cached_property
-    def engine(self) -> Reader:
+    def reader(self) -> StreamReader:
         """What reads this stream in this run."""
         incremental = self.replication_method == "INCREMENTAL" and self.replication_key is not None
-        return self.reader(
+        below = NestedLists if self.of else PerParent
+        stream = StreamRun(
             replace(self.resource, primary_keys=tuple(self.primary_keys)),
             self.services.run.workspace,
             self.name,
@@ -185,6 +195,9 @@ class VitallyStream(Stream):
             self._fixed,
             masked(self.name, self.config.get("stream_maps") or {}, self.mask),
         )
+        declared = type(self)
+        contexts = declared.contexts or (below if self.parent else TopLevel)
+        return StreamReader(stream, contexts, declared.source)
 
     @property
     def entry(self) -> Mapping[str, Any]:
@@ -220,7 +233,8 @@ class VitallyStream(Stream):
     @override
     def get_records(self, context: SdkContext | None) -> Generator[Record, None, None]:
         """Hand the stream's records to the SDK, and keep its place."""
-        reader, run = self.engine, self.services.run
+        reader, run = self.reader, self.services.run
+        stream = reader.stream
         deselected = [w[1] for w, on in self.mask.items() if len(w) == COLUMN_DEPTH and not on]
         # A run that takes only the first records of each stream must not fetch all of them.
         try:
@@ -238,11 +252,11 @@ class VitallyStream(Stream):
         except Refused as refusal:
             reader.give_up(refusal)
         else:
-            reader.metrics.ended = True
-        reader.mapper.tell_narrow_columns()
+            stream.metrics.ended = True
+        stream.mapper.tell_narrow_columns()
         self.services.writer.flush()
-        for record in reader.mapper.records(reader.records_at_the_end(), NO_LIST):
-            reader.metrics.add(records=1)
+        for record in stream.mapper.records(reader.records_at_the_end(), NO_LIST):
+            stream.metrics.add(records=1)
             yield record
         if not self._in_batches:
             self._commit()
@@ -266,22 +280,22 @@ class VitallyStream(Stream):
         A full refresh may be killed before it comes to this stream, whose old bookmark would hide that
         what lies before it is still to be delivered. An entry that is not used is emptied.
         """
-        if self.engine.distrusted:
+        if self.reader.discarded:
             self.tap_state["bookmarks"][self._state_name] = {}
-        if changes := self.engine.beginning():
+        if changes := self.reader.beginning():
             self._set_state(changes)
 
     def _remember(self, changes: Mapping[str, Any]) -> None:
         """Put the place in STATE, and write it now and then."""
         if changes and not self._in_batches:
             self._set_state(changes)
-            if changes.get("resume") and self.engine.is_due():
+            if changes.get("resume") and self.reader.is_due():
                 self._tap.state_writer.write_state(self.tap_state)
 
     def _commit(self) -> None:
         """Put what a complete run may remember in STATE; the SDK writes it at the end of the stream."""
-        if self.engine.complete and not self.services.run.settings.lookups:
-            self._set_state(self.engine.finish())
+        if self.reader.stream.complete and not self.services.run.settings.lookups:
+            self._set_state(self.reader.finish())
 
     def _set_state(self, changes: Mapping[str, Any]) -> None:
         """Replace the stream's entry in one step: a signal may come at any moment."""

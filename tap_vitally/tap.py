@@ -34,7 +34,7 @@ from tap_vitally.streams.metadata_streams import SyncRunsStream
 from tap_vitally.sync.lookups import problems_with, streams_of
 from tap_vitally.sync.run import Run
 from tap_vitally.sync.settings import Settings
-from tap_vitally.sync.stream_reader import Reader
+from tap_vitally.sync.stream_reader import StreamReader
 from tap_vitally.unmatched_selections import nothing_selected, unmatched_selections, unset_in_maps
 from tap_vitally.writer import MessageWriter, check_reader
 from vitally_api import Endpoint, Policy, SettingsError, VitallyError
@@ -102,7 +102,7 @@ class TapVitally(Tap):
             replace(self.policy, request_timeout=self.settings.request_timeout),
             self.settings.max_requests_per_minute,
             self._readers,
-            lambda: [(stream.engine, stream.entry) for stream in self._all() if stream.selected],
+            lambda: [(stream.reader, stream.entry) for stream in self._all() if stream.selected],
             self._wait,
             self._mark_beginning,
         )
@@ -120,8 +120,8 @@ class TapVitally(Tap):
     def _all(self) -> list[VitallyStream]:
         return [cast("VitallyStream", stream) for stream in self.streams.values()]
 
-    def _readers(self) -> Mapping[str, Reader]:
-        return {stream.name: stream.engine for stream in self._all()}
+    def _readers(self) -> Mapping[str, StreamReader]:
+        return {stream.name: stream.reader for stream in self._all()}
 
     def _mark_beginning(self) -> None:
         """Tell the target which passes begin, before anything else can happen."""

@@ -6,10 +6,11 @@ from typing import Any
 
 from tap_vitally.sdk_stream import VitallyStream
 from tap_vitally.streams import fields as f
-from tap_vitally.sync.children import MessageReader, conversation_in
+from tap_vitally.sync.answers import conversation_in
 from tap_vitally.sync.coerce import identity_of
 from tap_vitally.sync.linked_ids import ids_of_kind
 from tap_vitally.sync.resource import Record
+from tap_vitally.sync.sources import read_detail
 from vitally_api import Unreadable, rows_at
 from vitally_api.resources import LISTS
 
@@ -78,7 +79,8 @@ class MessagesStream(VitallyStream):
     only_changed = True
     sortable = False
     paginated = False
-    reader = MessageReader
+    source = read_detail
+    linked = conversation_in
     path = "/conversations/{conversationId}"
     records_jsonpath = MESSAGES
     parse = _messages_in

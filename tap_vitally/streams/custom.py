@@ -11,8 +11,7 @@ from singer_sdk import Tap
 
 from tap_vitally.sdk_stream import VitallyStream
 from tap_vitally.streams import fields as f
-from tap_vitally.sync.children import ChildReader
-from tap_vitally.sync.inventory import DefinitionsReader
+from tap_vitally.sync.sources import read_parents
 from vitally_api.resources import LISTS
 
 CUSTOM_FIELD = (
@@ -55,7 +54,8 @@ class CustomObjectsStream(VitallyStream):
     name = "custom_objects"
     api = LISTS["custom_objects"]
     replication_key = None
-    reader = DefinitionsReader
+    source = read_parents
+    keeps_parents = True
     schema = f.record(
         f.ID,
         f.CREATED_AT,
@@ -78,7 +78,6 @@ class CustomObjectFieldsStream(VitallyStream):
 
     name = "custom_object_fields"
     parent = CustomObjectsStream
-    reader = ChildReader
     parent_key = "customObjectId"
     path = "/customFields"
     query = MappingProxyType({"model": "customObjects", "customObjectId": "{customObjectId}"})
@@ -104,7 +103,6 @@ class CustomObjectInstancesStream(VitallyStream):
 
     name = "custom_object_instances"
     parent = CustomObjectsStream
-    reader = ChildReader
     parent_key = "customObjectId"
     api = LISTS["custom_object_instances"]
     schema = f.record(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from tap_vitally.sdk_stream import VitallyStream
 from tap_vitally.streams import fields as f
-from tap_vitally.sync.children import SnapshotReader, breakdown_in
+from tap_vitally.sync.answers import breakdown_in
+from tap_vitally.sync.sources import read_detail
 from vitally_api import single
 from vitally_api.resources import LISTS
 
@@ -177,7 +178,8 @@ class AccountHealthScoresStream(VitallyStream):
     sortable = False
     paginated = False
     parse = breakdown_in
-    reader = SnapshotReader
+    source = read_detail
+    snapshot = True
     primary_keys = ("accountId", "observedOn")
     replication_key = None
     selected_by_default = False

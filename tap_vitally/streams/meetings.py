@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from tap_vitally.sdk_stream import VitallyStream
 from tap_vitally.streams import fields as f
+from tap_vitally.sync.answers import with_turns
 from tap_vitally.sync.coerce import identity_of
 from tap_vitally.sync.resource import Record
-from tap_vitally.sync.transcripts import TranscriptReader, with_turns
+from tap_vitally.sync.transcripts import Transcripts, read_transcript
 from vitally_api.resources import LISTS
 
 
@@ -96,7 +97,9 @@ class MeetingTranscriptsStream(VitallyStream):
     selected_by_default = False
     parent_ids = ("id", "meetingId")
     shape = _identified
-    reader = TranscriptReader
+    contexts = Transcripts
+    source = read_transcript
+    keeps_parents = True
     schema = f.record(
         f.ID,
         f.CREATED_AT,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from tap_vitally.sdk_stream import VitallyStream
 from tap_vitally.streams import fields as f
-from tap_vitally.sync.inventory import InventoryReader, InventoryRunsReader, SyncRunsReader
+from tap_vitally.sync.inventory import INVENTORY_RUNS, SYNC_RUNS, Inventory, read_ids
 
 
 class OwnStream(VitallyStream):
     """Records that the tap makes itself."""
 
     replication_key = None
+    sortable = False
     selected_by_default = False
 
 
@@ -22,7 +23,8 @@ class InventoryStream(OwnStream):
     """
 
     name = "inventory"
-    reader = InventoryReader
+    contexts = Inventory
+    source = read_ids
     primary_keys = ("resource", "id")
     schema = f.record(
         f.key("resource", "Stream whose record it is, such as accounts."),
@@ -35,7 +37,7 @@ class InventoryRunsStream(OwnStream):
     """The lists in `inventory` that were read to their end: only they prove that an id is gone."""
 
     name = "inventory_runs"
-    reader = InventoryRunsReader
+    contexts = INVENTORY_RUNS
     primary_keys = ("resource", "startedAt")
     schema = f.record(
         f.key("resource", "Stream whose ids were listed."),
@@ -61,7 +63,7 @@ class SyncRunsStream(OwnStream):
     """
 
     name = "vitally_sync_runs"
-    reader = SyncRunsReader
+    contexts = SYNC_RUNS
     primary_keys = ("startedAt", "stream")
     schema = f.record(
         f.moment("startedAt", "Start of the run, by the server's clock.", required=True),

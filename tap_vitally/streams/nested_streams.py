@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping
 
 from tap_vitally.sdk_stream import VitallyStream
 from tap_vitally.streams import fields as f
-from tap_vitally.sync.nested import NestedReader
 from vitally_api.resources import NESTED, Variants, nested_name
 
 MORE: Mapping[str, str] = {
@@ -54,7 +53,6 @@ def _nested(
         "parent_key": parent_key,
         "of": of,
         "selected_by_default": False,
-        "reader": NestedReader,
     }
     return type(f"{kind.capitalize()}{of.__name__}", (VitallyStream,), declared)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from tap_vitally.sdk_stream import VitallyStream
 from tap_vitally.streams import fields as f
 from tap_vitally.sync.resource import Record
-from tap_vitally.sync.surveys import QuestionReader, SurveyReader
+from tap_vitally.sync.sources import read_detail
+from tap_vitally.sync.surveys import QUESTIONS, SURVEYS
 from vitally_api import single
 
 SURVEY_ID = f.text(
@@ -32,7 +33,7 @@ class SurveyResponsesStream(VitallyStream):
     name = "survey_responses"
     parents = "surveys"
     shape = _with_one_user
-    reader = SurveyReader
+    contexts = SURVEYS
     parent_key = "surveyId"
     path = "/surveys/{surveyId}/responses"
     records_jsonpath = "$.data[*]"
@@ -74,7 +75,8 @@ class SurveyQuestionsStream(VitallyStream):
     sortable = False
     paginated = False
     parse = single
-    reader = QuestionReader
+    contexts = QUESTIONS
+    source = read_detail
     path = "/surveyQuestions/{questionId}"
     replication_key = None
     schema = f.record(

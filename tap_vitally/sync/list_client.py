@@ -35,8 +35,6 @@ as much again after that, so that an outage of two minutes costs no parent."""
 
 EMPTY = "ok, but empty"
 """What `check` finds where lists are given and hold nothing."""
-MOST_COUNTED = 10
-"""Pages of a list that are read to say what it will cost: a thousand records, which is most lists."""
 MAY_BE_THE_SPELLING = (400, 404, 422)
 """Refusals after which a filter is asked for in its other spelling."""
 
@@ -47,7 +45,7 @@ MOST_SECOND_LOOKS = 5
 class ListClient:
     """Reads the lists of a resource, and counts what that costs."""
 
-    def __init__(  # noqa: PLR0913 - what is read, how, and whom to tell
+    def __init__(
         self,
         resource: Resource,
         api: Vitally,
@@ -55,13 +53,11 @@ class ListClient:
         *,
         skip: Callable[[str, ListRequest | None], None],
         fixed: Mapping[str, str] | None = None,
-        whole_parents: bool = False,
     ) -> None:
         """Prepare to read.
 
-        ``skip`` is told what is left out; ``fixed`` is injected into every record and path; with
-        ``whole_parents`` a row that becomes a parent keeps all that is in it. ``reads_records``
-        says that the stream reads its records from its lists itself.
+        ``skip`` is called for what is left out; ``fixed`` is injected into every record and path.
+        ``reads_records`` says that the stream reads its records from its lists itself.
         """
         self.reads_records = False
         self.resource = resource
@@ -70,7 +66,6 @@ class ListClient:
         self._settings = settings
         self._skip = skip
         self._fixed = fixed or {}
-        self._whole_parents = whole_parents
         self._spelled: dict[str, str | None] = {}
         own = api.policy
         self._parent_policy = replace(own, patience=min(own.patience, PARENT_PATIENCE))
@@ -233,7 +228,7 @@ class ListClient:
             return None
         updated = as_moment(row.get("updatedAt"))
         created = parse_instant(as_moment(row.get("createdAt")))
-        record = row if self._whole_parents else {}
+        record = row if self.resource.keeps_parents else {}
         if not whose:
             return Parent(identity, created, updated, record=record)
         return Parent(identity, created, updated, organizations_of(row), digest(row), record)
@@ -267,10 +262,10 @@ class ListClient:
                     lacking()
                 yield label, [identity for identity in found if identity]
 
-    def check(self, contexts: Iterable[ListRequest] | None = None) -> str:
+    def check(self, contexts: Iterable[ListRequest]) -> str:
         """Find out whether the workspace gives this resource, in a few words for a person."""
         found = 0
-        for context in self.contexts() if contexts is None else contexts:
+        for context in contexts:
             one = replace(context, params={**context.params, "limit": "1"})
             try:
                 found += len(next(self.scan(one, None)).rows)
@@ -280,23 +275,6 @@ class ListClient:
                 where = f" ({context.label})" if context.label else ""
                 return f"NOT GIVEN{where}: {failure}"
         return "ok" if found else EMPTY
-
-
-def count_pages(client: ListClient, plan: Pass, *, every: bool = False) -> tuple[int, int, bool]:
-    """Return how many pages and records a pass over the lists takes, and if that is all of them.
-
-    At most `MOST_COUNTED` pages of each list are read.
-    """
-    pages = records = 0
-    whole = True
-    for context in client.contexts(every=every):
-        for number, raw_page in enumerate(client.scan(context, plan.sort_by, plan.start), 1):
-            pages += 1
-            records += len(raw_page.rows)
-            if number == MOST_COUNTED and not raw_page.ends:
-                whole = False
-                break
-    return pages, records, whole
 
 
 def _ids_of_before(

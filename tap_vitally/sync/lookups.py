@@ -6,18 +6,16 @@ Bookmarks stay where they are. Source: API notes, the single-record and search e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 from urllib.parse import quote
 
 from tap_vitally.state.parent_scan import Parent
-from tap_vitally.sync.batches import MEMORY_FACTOR, ListRequest, RecordBatch
-from tap_vitally.sync.children import breakdown_in
+from tap_vitally.sync.answers import breakdown_in, transcript_in
+from tap_vitally.sync.batches import ListRequest, RecordBatch
 from tap_vitally.sync.resource import Parse
-from tap_vitally.sync.stream_reader import Reader
-from tap_vitally.sync.transcripts import transcript_in
+from tap_vitally.sync.stream_run import StreamRun
 from vitally_api import Refused, single
 
 CRITERIA = (
@@ -82,6 +80,7 @@ LOOKUPS: Mapping[str, Lookup] = {
     ),
 }
 INSTANCES = "custom_object_instances"
+INSTANCES_PATH = "/customObjects/{}/instances/search"
 
 
 def problems_with(lookups: Mapping[str, Any]) -> list[str]:
@@ -112,58 +111,50 @@ def streams_of(lookups: Mapping[str, Any]) -> set[str]:
     return {LOOKUPS[name].stream if name in LOOKUPS else name for name in lookups}
 
 
-def page_tasks(
-    reader: Reader, lookups: Mapping[str, Any]
-) -> Iterator[Callable[[], Iterator[RecordBatch]]]:
-    """Find what is to be looked up for a stream: one chain per value."""
+def requests(stream: StreamRun) -> Iterator[ListRequest]:
+    """Find what is to be looked up for a stream: one request per value, labelled ``users[2]``.
+
+    The path still has ``{}`` for the value, which stands as the parent's id: messages name the
+    look-up and not its value, which may be an e-mail address.
+    """
+    given = stream.settings.lookups
     for name, lookup in LOOKUPS.items():
-        if lookup.stream == reader.resource.name:
-            for position, value in enumerate(lookups.get(name) or []):
-                yield partial(_look_up, reader, lookup, f"{name}[{position}]", str(value))
-    if reader.resource.name == INSTANCES:
-        for position, search in enumerate(lookups.get(INSTANCES) or []):
-            yield partial(_search_instances, reader, f"{INSTANCES}[{position}]", search)
+        if lookup.stream == stream.resource.name:
+            for position, each in enumerate(given.get(name) or []):
+                value = str(each)
+                query = {lookup.parameter: value} if lookup.parameter else {}
+                inject = {lookup.inject: value} if lookup.inject and not lookup.otherwise else {}
+                label = f"{name}[{position}]"
+                yield ListRequest(lookup.path, query, label, inject, Parent(value))
+    if stream.resource.name == INSTANCES:
+        for position, search in enumerate(given.get(INSTANCES) or []):
+            query = {name: str(value) for name, value in search.items() if name in CRITERIA}
+            inject = {"customObjectId": search["customObjectId"]}
+            label, parent = f"{INSTANCES}[{position}]", Parent(search["customObjectId"])
+            yield ListRequest(INSTANCES_PATH, query, label, inject, parent)
 
 
-def _look_up(reader: Reader, lookup: Lookup, label: str, value: str) -> Iterator[RecordBatch]:
-    query = {lookup.parameter: value} if lookup.parameter else {}
-    inject = {lookup.inject: value} if lookup.inject else {}
-    first = {} if lookup.otherwise else inject
-    page = _asked(reader, lookup, label, value, ListRequest(lookup.path, query, label, first))
-    if not page.records and lookup.otherwise:
-        other = ListRequest(lookup.otherwise, query, label, inject)
-        page = _asked(reader, lookup, label, value, other)
-    yield _found(reader, page)
+def look_up(stream: StreamRun, request: ListRequest) -> Iterator[RecordBatch]:
+    """Read one record that the setting names; say so if it is not there."""
+    lookup = LOOKUPS.get(request.label.partition("[")[0], Lookup(INSTANCES, INSTANCES_PATH))
+    batch = _ask(stream, lookup, request)
+    if not batch.records and lookup.otherwise and request.parent:
+        inject = {lookup.inject: request.parent.id}
+        batch = _ask(stream, lookup, replace(request, path=lookup.otherwise, inject=inject))
+    if not batch.records:
+        stream.skip(f"lookups.{request.label} was not found")
+    yield batch
 
 
-def _search_instances(
-    reader: Reader, label: str, search: Mapping[str, str]
-) -> Iterator[RecordBatch]:
-    query = {name: str(value) for name, value in search.items() if name != "customObjectId"}
-    identity = search["customObjectId"]
-    lookup = Lookup(INSTANCES, "/customObjects/{}/instances/search")
-    context = ListRequest(lookup.path, query, label, {"customObjectId": identity})
-    yield _found(reader, _asked(reader, lookup, label, identity, context))
-
-
-def _found(reader: Reader, page: RecordBatch) -> RecordBatch:
-    if not page.records:
-        reader.skip(f"lookups.{page.context.label} was not found")
-    return page
-
-
-def _asked(
-    reader: Reader, lookup: Lookup, label: str, value: str, where: ListRequest
-) -> RecordBatch:
-    """Ask in one place. Messages name the look-up, not its value, which may be an e-mail."""
-    called = f"/resources{where.path} (lookups.{label})"
-    path = where.path.format(quote(value, safe=""))
-    context = replace(where, path=path, parent=Parent(value))
+def _ask(stream: StreamRun, lookup: Lookup, request: ListRequest) -> RecordBatch:
+    """Ask in one place."""
+    called = f"/resources{request.path} (lookups.{request.label})"
+    value = request.parent.id if request.parent else ""
+    request = replace(request, path=request.path.format(quote(value, safe="")))
     try:
-        answer = reader.list_client.look_up(context, lookup.parse, called)
+        answer = stream.list_client.look_up(request, lookup.parse, called)
     except Refused as refusal:
         if refusal.status not in NOT_FOUND:
             raise
-        return RecordBatch(context, ends=True)
-    records = reader.mapper.records(reader.dated(answer.data, answer.date), context)
-    return RecordBatch(context, records, MEMORY_FACTOR * answer.size, ends=True)
+        return RecordBatch(request, ends=True)
+    return stream.batch(request, stream.dated(answer), answer.size)

@@ -13,6 +13,7 @@ from vitally_api.resources import ACCOUNT_STATUS, ARCHIVED, Variants
 Record = dict[str, Any]
 Parse = Callable[[Any], list[Record]]
 Shape = Callable[[Record], Record]
+Linked = Callable[[Any], Any]
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,10 @@ class Resource:
     whose records the lists are below, ``parent_ids`` where a row that becomes a parent has its id,
     ``parent_key`` the property that receives a parent's id, ``parents`` what they are called;
     ``only_changed`` says that a record changes only when its parent does. ``of`` is the resource of
-    the whole workspace that holds the same records. ``parse`` finds the rows in a body and
+    the whole workspace that holds the same records. ``keeps_parents`` says that a row that becomes a
+    parent keeps all that is in it, ``snapshot`` that the API keeps no history, so that records are
+    dated by when they were read; ``linked`` finds in an answer a record whose links the streams below
+    parents may ask for. ``parse`` finds the rows in a body and
     ``shape`` makes a record of a row: pure functions beside the declaration that needs them.
     """
 
@@ -58,6 +62,9 @@ class Resource:
     only_changed: bool
     of: Resource | None
     parent_ids: tuple[str, ...]
+    keeps_parents: bool
+    snapshot: bool
+    linked: Linked | None
     parse: Parse | None
     shape: Shape | None
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import logging
 import textwrap
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from typing import Any
 
 from tap_vitally.state.instants import format_instant
 from tap_vitally.sync import lookups
 from tap_vitally.sync.batches import RecordBatch
-from tap_vitally.sync.prefetch import PageTask, Prefetcher, run_sequentially
+from tap_vitally.sync.prefetch import Prefetcher, run_sequentially
 from tap_vitally.sync.settings import Settings
-from tap_vitally.sync.stream_reader import Reader
+from tap_vitally.sync.stream_reader import StreamReader
+from tap_vitally.sync.stream_run import StreamRun
 from tap_vitally.sync.summary import StreamMetrics
 from tap_vitally.sync.workspace import Workspace
 from vitally_api import Budget, Endpoint, Policy, Vitally
@@ -32,8 +33,8 @@ class Run:
         endpoint: Endpoint,
         policy: Policy,
         ceiling: int | None,
-        readers: Callable[[], Mapping[str, Reader]],
-        entries: Callable[[], Iterable[tuple[Reader, Mapping[str, Any]]]],
+        readers: Callable[[], Mapping[str, StreamReader]],
+        entries: Callable[[], Iterable[tuple[StreamReader, Mapping[str, Any]]]],
         waiting: Callable[[], None] = lambda: None,
         begun: Callable[[], None] = lambda: None,
     ) -> None:
@@ -56,17 +57,19 @@ class Run:
         self._begun = False
         self._ahead: Prefetcher[RecordBatch] | None = None
 
-    def pages(self, reader: Reader, *, ahead: bool = True) -> Generator[RecordBatch, None, None]:
+    def pages(
+        self, reader: StreamReader, *, ahead: bool = True
+    ) -> Generator[RecordBatch, None, None]:
         """Read a stream's pages in order; the selected streams are asked for in their order.
 
         Not ``ahead`` reads only what is asked for, one request after the other.
         """
         self._begin(ahead=ahead)
-        self.current = reader.name
+        self.current = reader.stream.name
         return (
-            self._ahead.items(reader.name)
+            self._ahead.items(self.current)
             if self._ahead
-            else run_sequentially(self._page_tasks(reader))
+            else run_sequentially(reader.page_tasks())
         )
 
     def _begin(self, *, ahead: bool) -> None:
@@ -74,7 +77,7 @@ class Run:
             return
         self._begun = True
         workspace = self.workspace
-        workspace.readers = self._readers()
+        workspace.readers = {name: each.stream for name, each in self._readers().items()}
         workspace.begin()
         if workspace.signpost is None:
             logger.warning(
@@ -86,9 +89,12 @@ class Run:
         for reader, entry in self._entries():
             reader.prepare(entry, workspace.signpost)
             selected.append(reader)
-        workspace.selected.extend(selected)
+        workspace.selected.extend(reader.stream for reader in selected)
         if not self.settings.lookups:
-            logger.info("%s", start_message(self.api.endpoint.base_url, selected))
+            logger.info(
+                "%s",
+                start_message(self.api.endpoint.base_url, [reader.stream for reader in selected]),
+            )
         start = self.settings.start_date
         if start and start > workspace.started_at:
             logger.warning(
@@ -96,27 +102,19 @@ class Run:
                 "change.",
                 format_instant(start),
             )
-        for name in lookups.streams_of(self.settings.lookups) - {r.name for r in selected}:
+        for name in lookups.streams_of(self.settings.lookups) - {r.stream.name for r in selected}:
             logger.warning("lookups names records of '%s', which is not selected.", name)
         self._on_begun()
         if self.settings.concurrency > 1 and ahead:
-            plan = {reader.name: self._page_tasks(reader) for reader in selected}
-            waits = {reader.name: reader.waits_for() for reader in selected}
+            plan = {reader.stream.name: reader.page_tasks() for reader in selected}
+            waits = {reader.stream.name: reader.contexts.waits_for for reader in selected}
             self._ahead = Prefetcher(plan, self.settings.concurrency, self._waiting, waits=waits)
-
-    def _page_tasks(self, reader: Reader) -> Iterator[PageTask[RecordBatch]]:
-        if self.settings.lookups:
-            return lookups.page_tasks(reader, self.settings.lookups)
-        return reader.page_tasks()
 
     def metrics_by_stream(self) -> dict[str, StreamMetrics]:
         """Collect the counts by stream, of all that were selected or asked for."""
-        selected = {reader.name for reader, _ in self._entries()}
-        return {
-            name: reader.metrics
-            for name, reader in self._readers().items()
-            if name in selected or reader.metrics.requests
-        }
+        selected = {reader.stream.name for reader, _ in self._entries()}
+        counts = {name: reader.stream.metrics for name, reader in self._readers().items()}
+        return {name: each for name, each in counts.items() if name in selected or each.requests}
 
     def stop(self) -> None:
         """Send nothing more, and let the workers end."""
@@ -126,18 +124,18 @@ class Run:
             self._ahead.join()
 
 
-def start_message(address: str, readers: Iterable[Reader]) -> str:
+def start_message(address: str, streams: Iterable[StreamRun]) -> str:
     """Return what a run is about to read, in lines of at most 100 columns: where, what, since when."""
-    whole: list[Reader] = []
-    later: list[Reader] = []
-    for reader in readers:
-        (later if reader.plan.start else whole).append(reader)
+    whole: list[StreamRun] = []
+    later: list[StreamRun] = []
+    for stream in streams:
+        (later if stream.plan.start else whole).append(stream)
     lines = [f"Reading {address}:"]
     if whole:
-        lines += _wrapped("in full: " + ", ".join(reader.name for reader in whole))
+        lines += _wrapped("in full: " + ", ".join(stream.name for stream in whole))
     if later:
         earliest = format_instant(min(r.plan.start for r in later if r.plan.start))
-        names = ", ".join(reader.name for reader in later)
+        names = ", ".join(stream.name for stream in later)
         lines += _wrapped(f"changed since {earliest[:16].replace('T', ' ')} or later: {names}")
     return "\n".join(lines)
 

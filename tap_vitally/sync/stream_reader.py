@@ -1,264 +1,285 @@
-"""One stream in one run: what is decided before it is fetched, and what STATE may remember of it.
+"""Reads one stream: decides how, hands out its lists, and says what STATE may remember of it.
 
-All of this happens on the main thread: `prepare` before anything is read, `taken` and what follows
-it when the records of a page have been written.
+``page_tasks`` and what they call run on any thread; all else runs on the main thread: `prepare`
+before anything is read, `taken` and what follows when the records of a batch have been written.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
-from functools import cached_property
-from typing import Any, ClassVar
+from functools import partial
+from itertools import islice
+from typing import Any, Protocol
 
 from tap_vitally.state.instants import format_instant, latest
 from tap_vitally.state.passes import FIRST_PASS, Pass, is_due, plan_pass
 from tap_vitally.state.stream_state import Resume, StreamState, accounts_in, reason_to_discard
+from tap_vitally.sync import lookups
 from tap_vitally.sync.batches import ListRequest, RecordBatch
-from tap_vitally.sync.fetcher import BAD_REQUEST, Fetcher
-from tap_vitally.sync.list_client import count_pages
+from tap_vitally.sync.contexts import BAD_REQUEST, PerParent, TopLevel
+from tap_vitally.sync.list_client import EMPTY
+from tap_vitally.sync.prefetch import Last
 from tap_vitally.sync.repeats import Repeats
 from tap_vitally.sync.resource import Record
-from vitally_api import CursorRefused, Refused, Unreadable, VitallyError
+from tap_vitally.sync.sources import Source, look_again
+from tap_vitally.sync.stream_run import StreamRun
+from vitally_api import CursorRefused, Refused, Unavailable, Unreadable
+
+Contexts = TopLevel | PerParent
+
+
+class MakeContexts(Protocol):
+    """A class of contexts, or one with some arguments given."""
+
+    def __call__(self, stream: StreamRun, /) -> Contexts:
+        """Find the lists of a stream."""
+
 
 ACCOUNTS = "accounts"
 FEWEST_PAGES_REPORTED = 4
 """Pages after which STATE is written for the first time; later it is whenever a pass has grown by an
 eighth, so that a long one writes it some thirty times."""
+MOST_TRIED = 10
+"""Parents tried by `--test`: the first custom object of a workspace may well be the empty one."""
 
 
-@dataclass(frozen=True)
-class RequestEstimate:
-    """What a stream costs in a run: ``least`` requests, ``most`` if that is known, and for what."""
+class StreamReader:
+    """Reads a stream, given where its lists are and how the records of one list are got.
 
-    least: int
-    most: int | None
-    what: str
-
-
-class Reader(Fetcher):
-    """Reads a stream: ``complete`` says whether everything was read, as far as it has come.
-
-    ``distrusted`` is why the stream's entry in STATE is not used, empty if it is.
+    ``discarded`` is why the stream's entry in STATE is not used, empty if it is.
     """
 
-    scans_parents: ClassVar[bool] = False
-    complete = True
-    distrusted = ""
-    _pages_read = _pages_reported = 0
+    def __init__(self, stream: StreamRun, contexts: MakeContexts, source: Source) -> None:
+        self.stream = stream
+        self.contexts = contexts(stream)
+        self.discarded = ""
+        self.repeats = Repeats(stream.list_client, self._remark)
+        self._source = source
+        self._remembered: list[str] | None = None
+        self._long: list[ListRequest] = []
+        self._pages_read = self._pages_reported = 0
 
-    @property
-    def key(self) -> str | None:
-        """The replication key, if the stream keeps a bookmark."""
-        return self.resource.replication_key if self.incremental else None
+    def _remark(self, message: str) -> None:
+        self.stream.logger.warning("'%s': %s.", self.stream.name, message)
+        self.stream.metrics.remarks.append(message)
 
-    def check(self) -> str:
-        """Say in a few words for a person whether the workspace gives this stream."""
-        return self.list_client.check()
-
-    def estimate(self) -> RequestEstimate:
-        """Say what the next run will ask for, once the stream is prepared."""
-        pages, records, whole = count_pages(self.list_client, self.plan)
-        return RequestEstimate(
-            pages, pages if whole else None, counted(records, whole, "records", self.plan)
-        )
-
-    # The plan, made on the main thread before anything is read
+    # The plan
 
     def prepare(self, entry: Mapping[str, Any], signpost: datetime | None) -> None:
-        """Decide how to read, from the stream's entry in STATE."""
-        services, identity = self.workspace.fingerprint, self.workspace.identity
-        self.distrusted = reason_to_discard(entry, signpost, services, identity.recognizes)
-        if self.distrusted:
-            self.logger.warning(
+        """Decide how to read, from the stream's entry in STATE and the server's clock."""
+        stream, workspace = self.stream, self.stream.workspace
+        services, identity = workspace.fingerprint, workspace.identity
+        self.discarded = reason_to_discard(entry, signpost, services, identity.recognizes)
+        if self.discarded:
+            stream.logger.warning(
                 "STATE of '%s' is not used, because %s: everything is read.",
-                self.name,
-                self.distrusted,
+                stream.name,
+                self.discarded,
             )
             entry = {}
-        self.stream_state = stream_state = StreamState.from_state(
-            entry, self.key, signpost, services
-        )
+        state = StreamState.from_state(entry, stream.key, signpost, services)
+        stream.stream_state = state
         self._remembered = accounts_in(entry)
-        stream_state.workspace = identity.to_remember(self._remembered)
-        self.plan = self.planned(stream_state)
+        state.workspace = identity.to_remember(self._remembered)
+        stream.plan = self.contexts.plan(self._plan(state))
         # What reads its records as parents of others counts there those that cannot be any.
-        self.list_client.reads_records = not self.whole_parents
-        if stream_state.resume and not self.can_go_on(stream_state.resume):
-            stream_state.resume = None
-        if stream_state.resume:
-            if stream_state.resume.has_begun:
-                reported = "Going on where an earlier run of '%s' was interrupted."
-                self.logger.info(reported, self.name)
-            self.go_on(stream_state)
-        if stream_state.bookmark:
-            self.metrics.bookmark_before = format_instant(stream_state.bookmark)
-        if self.reads_whole and stream_state.whole_read_at:
-            self.metrics.whole_read_at = format_instant(stream_state.whole_read_at)
+        stream.list_client.reads_records = not stream.resource.keeps_parents
+        if state.resume and not self._can_resume(state.resume):
+            state.resume = None
+        if state.resume:
+            if state.resume.has_begun:
+                line = "Going on where an earlier run of '%s' was interrupted."
+                stream.logger.info(line, stream.name)
+            labels = stream.list_client.labels
+            state.go_on(labels)
+            if self.contexts.by_parent:
+                state.finished.update(labels, self.contexts.parent_filter)
+        if state.bookmark:
+            stream.metrics.bookmark_before = format_instant(state.bookmark)
+        if self._reads_whole and state.whole_read_at:
+            stream.metrics.whole_read_at = format_instant(state.whole_read_at)
 
-    def planned(self, stream_state: StreamState) -> Pass:
+    def _plan(self, state: StreamState) -> Pass:
         """Decide in which order the lists are read, and from when on."""
-        settings = self.workspace.settings
-        if not self.incremental:
-            return self._whole_table()
-        bookmark = None if self._is_whole_read_due(stream_state) else stream_state.bookmark
+        stream, resource, settings = self.stream, self.stream.resource, self.stream.settings
+        if not stream.incremental:
+            # Without a moment of change, what the operator does not want cannot be told apart.
+            if settings.start_date and resource.replication_key:
+                return Pass("updatedAt", settings.start_date)
+            return Pass(FIRST_PASS.sort_by if resource.sortable else None)
+        hours = timedelta(hours=settings.full_read_hours)
+        whole = self._reads_whole and is_due(state.whole_read_at, state.signpost, hours)
+        bookmark = None if whole else state.bookmark
         plan = plan_pass(bookmark, settings.start_date, settings.lookback)
-        if stream_state.resume:
-            by_parent = self.scans_parents and not self.resource.only_changed
-            plan = stream_state.resume.finishing(plan, settings.start_date, by_parent=by_parent)
+        if state.resume:
+            by_parent = self.contexts.by_parent and not resource.only_changed
+            plan = state.resume.finishing(plan, settings.start_date, by_parent=by_parent)
         return plan
 
     @property
-    def reads_whole(self) -> bool:
-        """Whether the stream is read whole from time to time, beside what has changed."""
-        hours = self.workspace.settings.full_read_hours
-        return self.incremental and self.resource.changes_unseen and hours > 0
+    def _reads_whole(self) -> bool:
+        """Return True if the stream is read whole from time to time, beside what has changed."""
+        hours = self.stream.settings.full_read_hours
+        return self.stream.incremental and self.stream.resource.changes_unseen and hours > 0
 
-    def _is_whole_read_due(self, stream_state: StreamState) -> bool:
-        hours = timedelta(hours=self.workspace.settings.full_read_hours)
-        return self.reads_whole and is_due(stream_state.whole_read_at, stream_state.signpost, hours)
-
-    def _whole_table(self) -> Pass:
-        """Read all, but for what the operator does not want; without a moment of change, really all."""
-        start = self.workspace.settings.start_date
-        if start and self.resource.replication_key:
-            return Pass("updatedAt", start)
-        return Pass(FIRST_PASS.sort_by if self.resource.sortable else None)
-
-    def go_on(self, stream_state: StreamState) -> None:
-        """Take up an interrupted pass."""
-        stream_state.go_on(self.list_client.labels)
-
-    def can_go_on(self, resume: Resume) -> bool:
-        """Whether an interrupted pass is one that this run would make too."""
-        return (
-            self.resource.sortable
-            and resume.context in self.list_client.labels
-            and (resume.cursor is None or resume.sort_by == self.plan.sort_by)
-            and not (resume.has_begun and self.repeats.prevent_resuming(self.plan.sort_by))
+    def _can_resume(self, resume: Resume) -> bool:
+        return self.contexts.can_resume(resume) and not (
+            resume.has_begun and self.repeats.prevent_resuming(self.stream.plan.sort_by)
         )
 
     def beginning(self) -> dict[str, Any]:
         """Say that a pass begins which no bookmark stands for: what changes in the entry."""
-        stream_state = self.stream_state
-        if (
-            not self.incremental
-            or stream_state.bookmark
-            or stream_state.resume
-            or stream_state.signpost is None
-        ):
+        stream, state = self.stream, self.stream.stream_state
+        known = not stream.incremental or state.bookmark or state.resume
+        if known or state.signpost is None or not self.contexts.resumable:
             return {}
-        label = "" if self.scans_parents else self.list_client.labels[0]
-        resume = Resume(
-            stream_state.signpost, context=label, sort_by=self.plan.sort_by, start=self.plan.start
-        )
-        return stream_state.unfinished(resume)
+        label = "" if self.contexts.by_parent else stream.list_client.labels[0]
+        sort_by, start = stream.plan.sort_by, stream.plan.start
+        return state.unfinished(Resume(state.signpost, None, label, sort_by=sort_by, start=start))
 
-    def waits_for(self) -> Collection[str]:
-        """Name the streams that have to be read before it is known what to read."""
-        return ()
+    def check(self) -> str:
+        """Say in a few words for a person whether the workspace gives this stream.
+
+        Of a stream with lists for each parent, one after the other is tried until one holds something.
+        """
+        contexts, client = self.contexts, self.stream.list_client
+        found: list[str] = []
+        try:
+            for lists in islice(contexts.samples(), MOST_TRIED):
+                found.append(client.check(lists))
+                if found[-1] == "ok":
+                    return "ok"
+        except (Refused, Unreadable) as failure:
+            if isinstance(failure, Refused) and failure.key:
+                raise
+            return f"NOT GIVEN, as its {self.stream.resource.parents} are not: {failure}"
+        refused = next((each for each in found if each != EMPTY), "")
+        if not isinstance(contexts, PerParent):
+            return refused or (EMPTY if found else "ok: made by the tap")
+        if refused:
+            return refused
+        if not found:
+            return f"not tried: {contexts.without_parents}"
+        return f"{EMPTY} in {len(found):,} of the {contexts.called}"
+
+    # Reading, on any thread
+
+    def page_tasks(self) -> Iterator[Callable[[], Iterator[RecordBatch]]]:
+        """Find the lists that make up this stream, in the order of their records."""
+        stream = self.stream
+        if stream.settings.lookups:
+            for request in lookups.requests(stream):
+                yield partial(lookups.look_up, stream, request)
+            return
+        for request in self.contexts.requests():
+            yield partial(self._read, request)
+        if stream.stream_state.signpost and self._may_miss_changes:
+            yield Last(partial(self._second_look, stream.stream_state.signpost))
+
+    @property
+    def _may_miss_changes(self) -> bool:
+        """Return True if a record that changes during the pass may slip through it.
+
+        Not in a first pass of one list: it goes by ``createdAt``, which no change can move. A whole
+        read looks again, so that it brings what a later pass would have brought.
+        """
+        stream = self.stream
+        if stream.stream_state.resume:
+            return stream.resource.sortable
+        return stream.incremental and (
+            stream.plan.sort_by == "updatedAt"
+            or stream.stream_state.bookmark is not None
+            or len(stream.list_client.labels) > 1
+        )
+
+    def _read(self, request: ListRequest) -> Iterator[RecordBatch]:
+        """Read one list; a failure becomes a batch, to be judged in the place of its records."""
+        began, patient = False, self.contexts.by_parent
+        while True:
+            pages = 0
+            try:
+                for batch in self._source(self.stream, request, self._start_for(request)):
+                    began, pages = True, pages + 1
+                    if batch.ends and pages > 1:
+                        self._long.append(request)
+                    yield batch
+            except (Refused, Unreadable, Unavailable) as failure:
+                if not self.contexts.allows(failure, request, began=began):
+                    raise
+                if isinstance(failure, Unavailable) and patient:
+                    patient = False
+                    continue
+                yield RecordBatch(request, failure=failure, ends=True)
+            return
+
+    def _start_for(self, request: ListRequest) -> datetime | None:
+        """Decide from when on a list's records are wanted; None for all of them.
+
+        A list that this stream has not read before may hold records older than the bookmark.
+        """
+        if request.since:
+            return request.since
+        state, start = self.stream.stream_state, self.stream.plan.start
+        known = not request.label or state.contexts is None or request.label in state.contexts
+        if start and state.bookmark and not known:
+            start = self.stream.settings.start_date
+        return self.contexts.start_for(request, start)
+
+    def _second_look(self, signpost: datetime) -> Iterator[RecordBatch]:
+        """Read the front of every list that took several pages once more, when all have been read."""
+        for request in self.contexts.lists_to_look_at(self._long):
+            try:
+                yield from look_again(self.stream, request, signpost)
+            except Refused as refusal:
+                # It was so before, and said; or what the list is of has gone since.
+                passes = refusal.missing or refusal.status == BAD_REQUEST
+                if isinstance(refusal, CursorRefused) or not passes:
+                    raise
 
     # Writing, on the main thread
 
-    @cached_property
-    def repeats(self) -> Repeats:
-        """What leaves a record to the first of the stream's lists that has brought it."""
-
-        def warn(message: str) -> None:
-            self.logger.warning("'%s': %s.", self.name, message)
-            self.metrics.remarks.append(message)
-
-        return Repeats(self.list_client, warn)
-
-    def taken(self, page: RecordBatch) -> dict[str, Any]:
-        """Account for a page whose records have been written; return what changes in the entry."""
-        if page.failure:
-            return self.left_out(page, page.failure)
-        self.metrics.add(pages=1, records=len(page.records))
-        if self.name == ACCOUNTS and page.records:
-            self.workspace.identity.note(str(page.records[-1]["id"]))
-        self.stream_state.take(page.newest)
-        self.workspace.newest = latest((self.workspace.newest, page.newest))
-        if page.ends:
-            self.stream_state.finished.update(self.covers(page.context))
-        if page.again or self.workspace.settings.lookups:
+    def taken(self, batch: RecordBatch) -> dict[str, Any]:
+        """Account for a batch whose records have been written; return what changes in the entry."""
+        if batch.failure:
+            return self.contexts.leave_out(batch, batch.failure)
+        stream, workspace = self.stream, self.stream.workspace
+        stream.metrics.add(pages=1, records=len(batch.records))
+        if stream.name == ACCOUNTS and batch.records:
+            workspace.identity.note(str(batch.records[-1]["id"]))
+        stream.stream_state.take(batch.newest)
+        workspace.newest = latest((workspace.newest, batch.newest))
+        if batch.ends:
+            stream.stream_state.finished.update([batch.context.label, *self.contexts.parent_filter])
+        if batch.again or stream.settings.lookups:
             return {}
         self._pages_read += 1
-        return self.unfinished(page)
-
-    def covers(self, context: ListRequest) -> list[str]:
-        """Say what a bookmark stands for when this list has been read."""
-        return [context.label]
-
-    def unfinished(self, page: RecordBatch) -> dict[str, Any]:
-        """Say where a run goes on that has everything up to this page."""
-        resume = self.resume_after(page)
-        return self.stream_state.unfinished(resume) if resume else {}
-
-    def resume_after(self, page: RecordBatch) -> Resume | None:
-        """Find where a run goes on that has everything up to this page; None if nowhere yet."""
-        stream_state, label, cursor = self.stream_state, page.context.label, page.cursor
-        if page.ends:
-            labels = self.list_client.labels
-            following = labels[labels.index(label) + 1 :]
-            if not following:
-                return None
-            label, cursor = following[0], None
-        if stream_state.signpost is None:
-            return None
-        return Resume(
-            stream_state.signpost,
-            stream_state.newest,
-            label,
-            cursor,
-            self.plan.sort_by,
-            start=self.plan.start,
-        )
+        return self.contexts.place(batch)
 
     def is_due(self) -> bool:
-        """Whether the place has moved far enough since STATE was written for it."""
-        if self._pages_read < self._pages_reported + max(
-            FEWEST_PAGES_REPORTED, self._pages_reported // 8
-        ):
+        """Return True if the place has moved far enough since STATE was written for it."""
+        grown = max(FEWEST_PAGES_REPORTED, self._pages_reported // 8)
+        if self._pages_read < self._pages_reported + grown:
             return False
         self._pages_reported = self._pages_read
         return True
 
-    def dated(self, rows: list[Record], moment: datetime | None) -> list[Record]:  # noqa: ARG002
-        """Add to rows the moment at which they were read, where the stream has a column for it."""
-        return rows
-
-    def records_at_the_end(self) -> Iterator[Record]:
+    def records_at_the_end(self) -> Iterable[Record]:
         """Make records of the run itself, when all pages have been written."""
-        return iter(())
+        return self.contexts.records_at_the_end()
 
     def finish(self) -> dict[str, Any]:
-        """Say what a complete run may remember: what changes in the entry."""
-        stream_state = self.stream_state
-        stream_state.workspace = self.workspace.identity.to_remember(self._remembered)
-        entry = stream_state.complete(self.key)
-        self.metrics.bookmark_after = entry.get("replication_key_value")
-        if self.reads_whole and stream_state.signpost:
-            if self.plan.start is None or self.plan.start == self.workspace.settings.start_date:
-                self.metrics.whole_read_at = format_instant(stream_state.signpost)
-            entry["wholeReadAt"] = self.metrics.whole_read_at
+        """Return what a complete run may remember: what changes in the entry."""
+        stream, state = self.stream, self.stream.stream_state
+        state.workspace = stream.workspace.identity.to_remember(self._remembered)
+        more = self.contexts.finish()
+        entry = {**state.complete(stream.key), **more}
+        stream.metrics.bookmark_after = entry.get("replication_key_value")
+        if self._reads_whole and state.signpost:
+            if stream.plan.start in {None, stream.settings.start_date}:
+                stream.metrics.whole_read_at = format_instant(state.signpost)
+            entry["wholeReadAt"] = stream.metrics.whole_read_at
         return entry
-
-    # What is left out
-
-    def left_out(self, page: RecordBatch, failure: VitallyError) -> dict[str, Any]:
-        """Do without a list that could not be read, if the rest makes sense, or raise its failure."""
-        several = len(self.list_client.labels) > 1
-        if self.resource.optional:
-            several = False
-            if isinstance(failure, Refused) and failure.key:
-                raise failure
-        elif not _can_be_missing(failure, several=several):
-            raise failure
-        self.skip(str(failure), page.context)
-        self.complete = self.complete and several
-        return {}
 
     def give_up(self, refusal: Refused) -> None:
         """Do without the whole stream, if it is missing, or raise the refusal.
@@ -267,18 +288,5 @@ class Reader(Fetcher):
         """
         if isinstance(refusal, CursorRefused) or not refusal.missing:
             raise refusal
-        self.skip(str(refusal))
-        self.complete = False
-
-
-def counted(records: int, whole: bool, called: str, plan: Pass) -> str:  # noqa: FBT001
-    """Return how many records a pass was found to read, for a person."""
-    since = f" changed since {format_instant(plan.start)}" if plan.start else ""
-    return f"{'' if whole else 'more than '}{records:,} {called}{since}"
-
-
-def _can_be_missing(failure: VitallyError, *, several: bool) -> bool:
-    """Whether a list is not there; one of several may also be unknown to the API, or odd."""
-    if isinstance(failure, CursorRefused) or not isinstance(failure, Refused):
-        return several and isinstance(failure, Unreadable)
-    return failure.missing or (failure.status == BAD_REQUEST and several)
+        self.stream.skip(str(refusal))
+        self.stream.complete = False

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from tap_vitally.state.instants import moment_of
 from tap_vitally.state.parent_scan import Parent
+from tap_vitally.state.stream_state import StreamState
 from tap_vitally.sync.changed_rows import Changes
 from tap_vitally.sync.coerce import identity_of
 from tap_vitally.sync.identity import Identity
@@ -29,6 +30,7 @@ class Counted(Protocol):
 
     name: str
     list_client: ListClient
+    stream_state: StreamState
 
     @property
     def metrics(self) -> StreamMetrics:

@@ -157,7 +157,7 @@ def test_a_key_that_a_catalog_names(
 
     stream, _ = users_of(change)
     assert stream.primary_keys == used
-    assert stream.engine.resource.primary_keys == used
+    assert stream.reader.stream.resource.primary_keys == used
     assert reported in caplog.text
     assert bool(reported) == ("names a key" in caplog.text)
 

@@ -279,7 +279,7 @@ def all_children_refused(stage: Stage) -> list[str]:
 def many_children_refused(stage: Stage) -> list[str]:
     with stage.patch.context() as patch:
         patch.setattr("tap_vitally.state.parent_scan.MOST_SKIPPED", 3)
-        patch.setattr("tap_vitally.sync.children.MOST_SKIPPED", 3)
+        patch.setattr("tap_vitally.sync.contexts.MOST_SKIPPED", 3)
         many = Fault("status", "accounts/*/notes", status=403, after=1)
         return stage.answered(many, select=("account_notes",))[:1]
 

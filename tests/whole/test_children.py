@@ -13,7 +13,6 @@ from harness.support import config_for, run_in_process, run_tap
 from sandbox import STREAMS, Entry, Fault, Sandbox
 from sandbox.faults import Odd
 from tap_vitally.state import parent_scan
-from tap_vitally.sync import children
 from tap_vitally.tap import TapVitally
 from tests.whole.lists import SORTED
 from vitally_api import Policy, VitallyError
@@ -248,7 +247,7 @@ def test_too_many_bad_parents_are_no_accident(
     start_sandbox: StartSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(parent_scan, "MOST_SKIPPED", 3)
-    monkeypatch.setattr(children, "MOST_SKIPPED", 3)
+    monkeypatch.setattr("tap_vitally.sync.contexts.MOST_SKIPPED", 3)
     sandbox = start_sandbox(accounts=10)
     sandbox.odd("accounts/*/notes", "error_body")
     with pytest.raises(VitallyError, match="More than 3 accounts could not be read"):

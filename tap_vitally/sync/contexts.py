@@ -1,0 +1,368 @@
+"""Where the lists of a stream are: those of the whole workspace, or those below each parent.
+
+Both classes answer the same questions of `StreamReader`. ``by_parent`` says that there are lists for
+each parent, ``parent_filter`` by which labels the settings choose parents, ``resumable`` that an
+interrupted pass may be gone on with, ``waits_for`` which streams have to be read before it is known
+what to read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from tap_vitally.state.parent_scan import (
+    MOST_SKIPPED,
+    OrderCheck,
+    Parent,
+    ParentScan,
+    to_remember,
+)
+from tap_vitally.state.passes import Pass, SortKey
+from tap_vitally.state.stream_state import Resume
+from tap_vitally.sync.batches import ListRequest, RecordBatch
+from tap_vitally.sync.estimates import RequestEstimate, estimate_lists
+from tap_vitally.sync.list_client import ListClient
+from tap_vitally.sync.resource import Record
+from tap_vitally.sync.stream_run import StreamRun
+from vitally_api import (
+    CursorRefused,
+    Refused,
+    Unavailable,
+    UnexpectedShape,
+    Unreadable,
+    VitallyError,
+    safe_name,
+)
+
+BAD_REQUEST, NOT_FOUND = 400, 404
+REFUSED_IN_A_ROW = 10
+"""Parents refused, with none that was not, before the whole resource is taken to be missing."""
+
+
+class TopLevel:
+    """The lists of the whole workspace, one for each variant."""
+
+    by_parent = False
+    resumable = True
+    parent_filter: tuple[str, ...] = ()
+    waits_for: Collection[str] = ()
+
+    def __init__(self, stream: StreamRun) -> None:
+        self.stream = stream
+        self._unusable: set[str] = set()
+
+    @property
+    def labels(self) -> list[str]:
+        """The labels of the lists, in their order."""
+        return self.stream.list_client.labels
+
+    def plan(self, plan: Pass) -> Pass:
+        """Read as planned."""
+        return plan
+
+    def can_resume(self, resume: Resume) -> bool:
+        """Return True if an interrupted pass is one that this run would make, too."""
+        same_order = not resume.cursor or resume.sort_by == self.stream.plan.sort_by
+        return self.stream.resource.sortable and resume.context in self.labels and same_order
+
+    def requests(self) -> Iterator[ListRequest]:
+        """Find each list, from where an interrupted pass was."""
+        resume, lists = self.stream.stream_state.resume, list(self.stream.list_client.contexts())
+        for request in lists[self.labels.index(resume.context) if resume else 0 :]:
+            here = resume and resume.context == request.label
+            yield replace(request, cursor=resume.cursor) if resume and here else request
+
+    def start_for(self, _request: ListRequest, start: datetime | None) -> datetime | None:
+        """Start where the pass does."""
+        return start
+
+    def allows(self, failure: VitallyError, request: ListRequest, *, began: bool) -> bool:
+        """Allow a list to be refused, and one of several to be odd, unless it broke off."""
+        if isinstance(failure, Refused):
+            return True
+        odd = isinstance(failure, UnexpectedShape) and len(self.labels) > 1 and not began
+        allowed = isinstance(failure, Unreadable) and (odd or self.stream.resource.optional)
+        if allowed:
+            self._unusable.add(request.label)
+        return allowed
+
+    def lists_to_look_at(self, long: list[ListRequest]) -> Iterator[ListRequest]:
+        """Look at all, if one took long enough to change or the pass was interrupted."""
+        if long or self.stream.stream_state.resume:
+            lists = self.stream.list_client.contexts()
+            yield from (each for each in lists if each.label not in self._unusable)
+
+    def place(self, batch: RecordBatch) -> dict[str, Any]:
+        """Say where a run goes on that has everything up to this page."""
+        stream, label, cursor = self.stream, batch.context.label, batch.cursor
+        state = stream.stream_state
+        if batch.ends:
+            following = self.labels[self.labels.index(label) + 1 :]
+            if not following:
+                return {}
+            label, cursor = following[0], None
+        if state.signpost is None:
+            return {}
+        sort_by, start = stream.plan.sort_by, stream.plan.start
+        return state.unfinished(
+            Resume(state.signpost, state.newest, label, cursor, sort_by, start=start)
+        )
+
+    def leave_out(self, batch: RecordBatch, failure: VitallyError) -> dict[str, Any]:
+        """Do without a list that is not there, or one of several that is unknown or odd."""
+        stream, several = self.stream, len(self.labels) > 1
+        refusal = failure if isinstance(failure, Refused) else None
+        if stream.resource.optional:
+            several = False
+            allowed = not (refusal and refusal.key)
+        elif refusal and not isinstance(refusal, CursorRefused):
+            allowed = refusal.missing or (refusal.status == BAD_REQUEST and several)
+        else:
+            allowed = several and isinstance(failure, Unreadable)
+        if not allowed:
+            raise failure
+        stream.skip(str(failure), batch.context)
+        stream.complete = stream.complete and several
+        return {}
+
+    def records_at_the_end(self) -> Iterable[Record]:
+        """Add nothing."""
+        return ()
+
+    def finish(self) -> dict[str, Any]:
+        """Add nothing."""
+        return {}
+
+    def samples(self) -> Iterator[Iterable[ListRequest]]:
+        """Find all lists, to see whether they are given."""
+        yield self.stream.list_client.contexts()
+
+    def estimate(self) -> RequestEstimate:
+        """Count the pages, or the first of them."""
+        return estimate_lists(self.stream.list_client, self.stream.plan)
+
+
+Find = Callable[[StreamRun], Iterable[Parent]]
+ListsOf = Callable[[StreamRun, Parent], Iterable[ListRequest]]
+
+
+class PerParent:
+    """The lists of each parent, newest parent first.
+
+    ``find`` finds the parents and ``lists`` those of one parent, where that is not as the resource
+    declares; ``setting`` is the one without which there are none.
+    """
+
+    by_parent = True
+    resumable = True
+
+    def __init__(
+        self,
+        stream: StreamRun,
+        find: Find | None = None,
+        lists: ListsOf | None = None,
+        setting: str = "",
+    ) -> None:
+        self.stream = stream
+        self._find, self._lists, self._setting = find, lists, setting
+        self._written = OrderCheck()
+        self._refused = 0
+        self.scan = ParentScan(None, ())
+
+    @property
+    def called(self) -> str:
+        """What the parents are called in messages."""
+        return self.stream.resource.parents
+
+    @property
+    def parent_filter(self) -> tuple[str, ...]:
+        """Which parents there are, where the settings choose."""
+        return self.scan.parent_filter
+
+    @property
+    def waits_for(self) -> Collection[str]:
+        """The streams that have to be read first: none."""
+        return ()
+
+    # The plan
+
+    def plan(self, plan: Pass) -> Pass:
+        """Decide how the parents are scanned."""
+        resource, settings = self.stream.resource, self.stream.settings
+        parent = resource.parent
+        order: SortKey | None = None
+        if resource.only_changed:
+            order = plan.sort_by
+        elif parent and parent.sortable:
+            order = "createdAt"
+        self.scan = ParentScan(
+            order,
+            tuple(self.stream.list_client.labels),
+            tuple(v.label for v in parent.lists(settings) if v.label) if parent else (),
+            resource.only_changed,
+            plan.start,
+            settings.start_date,
+        )
+        return plan
+
+    def can_resume(self, resume: Resume) -> bool:
+        """Return True if an interrupted scan is one that this run would make; snapshots, today."""
+        same = self.stream.incremental
+        if self.stream.resource.snapshot:
+            same = resume.signpost.date() == self.stream.workspace.started_at.date()
+        return same and self.scan.can_go_on(resume)
+
+    def samples(self) -> Iterator[Iterable[ListRequest]]:
+        """Find the lists of one parent after the other, to see whether they are given."""
+        return map(self.lists_of, self.parents())
+
+    def estimate(self) -> RequestEstimate:
+        """Count the lists of all parents, or the parents that changed."""
+        stream, parent = self.stream, self.stream.resource.parent
+        if stream.resource.only_changed and parent:
+            client = stream.workspace.list_client(parent.name)
+            what = f"{self.called}, one for each"
+            return estimate_lists(client, stream.plan, what, least=1, most=1)
+        parents = sum(1 for _ in self.parents())
+        asked = parents * len(stream.list_client.labels)
+        what = f"the lists of all {parents:,} {self.called}" if parents else self.without_parents
+        return RequestEstimate(asked, asked, what)
+
+    @property
+    def without_parents(self) -> str:
+        """Why there is nothing to read, where there are no parents."""
+        if self._setting and not getattr(self.stream.settings, self._setting):
+            return f"{self._setting} is not set"
+        return f"there are no {self.called}"
+
+    # The parents, on one of the threads that find lists
+
+    def parents(self) -> Iterable[Parent]:
+        """Find the parents: all, from a list read once for all streams, or those that changed."""
+        if self._find:
+            return self._find(self.stream)
+        workspace, parent = self.stream.workspace, self.stream.resource.parent
+        assert parent  # noqa: S101 - a stream without parent says how to find some
+        if self.stream.resource.only_changed:
+            return self.changed_parents(workspace.list_client(parent.name))
+        return workspace.parents(parent.name)
+
+    def changed_parents(self, client: ListClient) -> Iterator[Parent]:
+        """Find the parents at or after this stream's own start, and those an earlier run did not read."""
+        state = self.stream.stream_state
+        waiting = set(state.to_retry)
+        for parent in client.parents_changed_since(self.stream.plan, state.signpost):
+            waiting.discard(parent.id)
+            yield parent
+        for identity in sorted(waiting):
+            yield Parent(identity)
+
+    def requests(self) -> Iterator[ListRequest]:
+        """Find each variant of each parent's list.
+
+        Last come those of parents that an interrupted run had done, where something may have
+        changed.
+        """
+        done: list[Parent] = []
+        state = self.stream.stream_state
+        for parent in self.scan.remaining(self.parents(), state, done):
+            yield from self.lists_of(parent)
+        for parent in self.changed_meanwhile(done) if done else ():
+            for request in self.lists_of(parent):
+                yield replace(request, since=state.signpost)
+
+    def lists_of(self, parent: Parent) -> Iterator[ListRequest]:
+        """Find the lists of one parent, if its id can be part of an address."""
+        if parent.id in {".", ".."}:
+            reason = f"{self.called} {parent.id}: that id cannot be part of an address"
+            self.stream.skip(reason)
+        elif self._lists:
+            yield from self._lists(self.stream, parent)
+        else:
+            yield from self.stream.list_client.contexts(parent)
+
+    def changed_meanwhile(self, done: list[Parent]) -> Iterable[Parent]:
+        """Find the parents, of those done, whose lists may hold changes since the interrupted run began."""
+        return done if self.stream.incremental and not self.stream.resource.only_changed else ()
+
+    def start_for(self, request: ListRequest, start: datetime | None) -> datetime | None:
+        """Start further back where the parent may have records older than the bookmark."""
+        if request.parent is None:
+            return start
+        return self.scan.start_for(request.parent, self.stream.stream_state, start)
+
+    def allows(self, failure: VitallyError, request: ListRequest, *, began: bool) -> bool:  # noqa: ARG002
+        """Allow one parent to fail; if that took long, see first that not everything does."""
+        if isinstance(failure, Unavailable):
+            self.stream.workspace.probe()
+        return isinstance(failure, Refused | Unreadable | Unavailable)
+
+    def lists_to_look_at(self, long: list[ListRequest]) -> Iterator[ListRequest]:
+        """Look at the lists of several pages: to look at every parent again would be another pass."""
+        for parent in {each.parent.id: each.parent for each in long if each.parent}.values():
+            yield from self.lists_of(parent)
+
+    # Writing, on the main thread
+
+    def place(self, batch: RecordBatch) -> dict[str, Any]:
+        """Say up to which parent everything is done, as long as their order holds."""
+        request, state = batch.context, self.stream.stream_state
+        resume = None if request.since else self.scan.resume_after(request.parent, state)
+        if resume is None:
+            return {}
+        if self._written.check(resume.parents_after):
+            return {"resume": None}
+        whole = batch.ends and request.label == self.stream.list_client.labels[-1]
+        return state.unfinished(resume) if whole and self._written.in_order else {}
+
+    def leave_out(self, batch: RecordBatch, failure: VitallyError) -> dict[str, Any]:
+        """Do without one parent; what may come back is tried again by the next run."""
+        stream, parent = self.stream, batch.context.parent
+        refusal = failure if isinstance(failure, Refused) else None
+        gone = refusal is not None and refusal.status == NOT_FOUND
+        if gone and stream.resource.snapshot:
+            # This run has seen the parent, so it is there and has none.
+            stream.metrics.add(have_none=1)
+            return self.place(batch)
+        if parent is None or (refusal and refusal.key):
+            raise failure
+        self._refused += bool(isinstance(failure, Unreadable) or (refusal and refusal.missing))
+        if self._refused == REFUSED_IN_A_ROW and not stream.metrics.pages:
+            msg = (
+                f"The first {REFUSED_IN_A_ROW} {self.called} were all refused, the last so: "
+                f"{failure}"
+            )
+            raise Refused(msg, 403)
+        stream.skip(f"{self.called} {safe_name(parent.id)}: {failure}", batch.context)
+        if stream.incremental:
+            self._retry_later(parent, failure, gone=gone)
+        return self.place(batch) if stream.metrics.pages else {}
+
+    def _retry_later(self, parent: Parent, failure: VitallyError, *, gone: bool) -> None:
+        """Have the next run read a parent in full, unless it is gone for good."""
+        state = self.stream.stream_state
+        retried = parent.id in state.to_retry
+        skipped = to_remember(state.skipped, parent.id, gone=gone, retried=retried)
+        if skipped is None:
+            msg = (
+                f"More than {MOST_SKIPPED} {self.called} could not be read for "
+                f"'{self.stream.name}', which is no accident: {failure}"
+            )
+            raise VitallyError(msg)
+        state.skipped = skipped
+
+    def records_at_the_end(self) -> Iterable[Record]:
+        """Add nothing, but say so if no parent has a record: the plan may not include them."""
+        metrics = self.stream.metrics
+        if metrics.have_none >= REFUSED_IN_A_ROW and not metrics.pages:
+            self.stream.skip(
+                f"404 Not Found for all of {metrics.have_none:,} {self.called}: see the plan"
+            )
+        return ()
+
+    def finish(self) -> dict[str, Any]:
+        """Add nothing."""
+        return {}

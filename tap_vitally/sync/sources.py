@@ -1,0 +1,142 @@
+"""How the records of one list request are got: page by page, or as one answer.
+
+A source is a function that runs on any thread. It is given the stream, the request, and the moment
+from which on records are wanted, None for all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from tap_vitally.state.instants import parse_instant
+from tap_vitally.state.passes import Window
+from tap_vitally.sync.batches import ListRequest, RawPage, RecordBatch
+from tap_vitally.sync.list_client import MOST_SECOND_LOOKS
+from tap_vitally.sync.resource import Record
+from tap_vitally.sync.stream_run import StreamRun
+from vitally_api import CursorRefused, Unavailable, Unreadable
+
+Source = Callable[[StreamRun, ListRequest, datetime | None], Iterator[RecordBatch]]
+
+
+def read_list(
+    stream: StreamRun, request: ListRequest, start: datetime | None
+) -> Iterator[RecordBatch]:
+    """Read a list, from its start again if the cursor of an earlier run is not taken."""
+    began = False
+    try:
+        for batch in _batches(stream, request, start):
+            began = True
+            yield batch
+    except (CursorRefused, Unavailable, Unreadable) as failure:
+        if not isinstance(failure, CursorRefused) and (began or not request.cursor):
+            raise
+        stream.logger.warning(
+            "%s is read again from its start: Vitally no longer takes the cursor.", request.path
+        )
+        yield from _batches(stream, replace(request, cursor=None), start)
+
+
+def _batches(
+    stream: StreamRun, request: ListRequest, start: datetime | None
+) -> Iterator[RecordBatch]:
+    for page in _raw_pages(stream, request, start):
+        _count(stream, request, page)
+        yield _batch(stream, request, page)
+
+
+def _batch(
+    stream: StreamRun, request: ListRequest, page: RawPage, *, again: bool = False
+) -> RecordBatch:
+    stream.note_rows(request, page.rows)
+    return stream.batch(
+        request,
+        page.rows,
+        page.size,
+        cursor=page.cursor,
+        newest=page.newest,
+        ends=page.ends and not again,
+        again=again,
+    )
+
+
+def _raw_pages(
+    stream: StreamRun, request: ListRequest, start: datetime | None
+) -> Iterator[RawPage]:
+    """Follow a list; streams below others may want to know, from further back, what has changed."""
+    scan = stream.list_client.scan
+    sort_by = "updatedAt" if request.since else stream.plan.sort_by
+    changes = None
+    if not (request.parent or request.cursor):
+        changes = stream.workspace.changes.get(stream.name)
+    if changes is None:
+        yield from scan(request, sort_by, start)
+        return
+    own = Window(start, stream.resource.replication_key or "updatedAt")
+    reach = changes.reach(start)
+    for page in scan(request, sort_by, reach):
+        changes.note(request.label, page)
+        yield page if reach == start else replace(page, rows=own.keep(page.rows))
+
+
+def _count(stream: StreamRun, request: ListRequest, page: RawPage) -> None:
+    """Count how a list was read, and warn once if its order did not hold."""
+    if not page.ordered and stream.plan.sort_by == "updatedAt":
+        if stream.is_first("order", request.label):
+            stream.logger.warning(
+                "%s is not in the order of updatedAt: it is read to its end, so that no change is "
+                "missed.",
+                request.path,
+            )
+        stream.metrics.add(out_of_order=page.ends)
+    stream.metrics.add(stopped_early=page.ends and page.cursor is not None)
+
+
+def look_again(
+    stream: StreamRun, request: ListRequest, start: datetime | None
+) -> Iterator[RecordBatch]:
+    """Read the front of a list until one page shows all that has changed since ``start``.
+
+    A record that changes while its list is paged moves to the front, and one that is archived moves
+    to another list. Either way it now stands before everything changed earlier.
+    """
+    for _ in range(MOST_SECOND_LOOKS):
+        newest = []
+        for page in stream.list_client.scan(request, "updatedAt", start):
+            newest.append(page.newest)
+            yield _batch(stream, request, page, again=True)
+        if len(newest) == 1:
+            break
+        # What changes from now on comes before the first row of this look.
+        start = newest[0] or start
+
+
+def read_detail(
+    stream: StreamRun,
+    request: ListRequest,
+    start: datetime | None,  # noqa: ARG001 - all that the answer holds is kept
+) -> Iterator[RecordBatch]:
+    """Read the records of one parent, which are one answer, and as new as their parent."""
+    resource = stream.resource
+
+    def rows_in(body: Any) -> list[Record]:
+        rows = resource.rows(body)
+        if resource.linked:
+            stream.workspace.remember_linked_ids(request.path, resource.linked(body))
+        return rows
+
+    answer = stream.list_client.ask(request, rows_in)
+    newest = parse_instant(request.parent.updated_at) if request.parent else None
+    yield stream.batch(request, stream.dated(answer), answer.size, newest=newest)
+
+
+def read_parents(
+    stream: StreamRun,
+    request: ListRequest,
+    start: datetime | None,  # noqa: ARG001 - definitions have no moment of change
+) -> Iterator[RecordBatch]:
+    """Take the records from the list of parents, which is read once for all streams below them."""
+    yield stream.batch(request, [parent.record for parent in stream.workspace.parents(stream.name)])

@@ -7,15 +7,7 @@ from tap_vitally.streams import fields as f
 from tap_vitally.sync.inventory import INVENTORY_RUNS, SYNC_RUNS, Inventory, read_ids
 
 
-class OwnStream(VitallyStream):
-    """Records that the tap makes itself."""
-
-    replication_key = None
-    sortable = False
-    selected_by_default = False
-
-
-class InventoryStream(OwnStream):
+class InventoryStream(VitallyStream):
     """The ids that exist, of the resources named by the setting inventory_resources.
 
     The API leaves no trace of a record that was deleted for good. This lists every id, and
@@ -26,6 +18,9 @@ class InventoryStream(OwnStream):
     contexts = Inventory
     source = read_ids
     primary_keys = ("resource", "id")
+    replication_key = None
+    sortable = False
+    selected_by_default = False
     schema = f.record(
         f.key("resource", "Stream whose record it is, such as accounts."),
         f.key("id", "Id of a record that existed."),
@@ -33,12 +28,15 @@ class InventoryStream(OwnStream):
     )
 
 
-class InventoryRunsStream(OwnStream):
+class InventoryRunsStream(VitallyStream):
     """The lists in `inventory` that were read to their end: only they prove that an id is gone."""
 
     name = "inventory_runs"
     contexts = INVENTORY_RUNS
     primary_keys = ("resource", "startedAt")
+    replication_key = None
+    sortable = False
+    selected_by_default = False
     schema = f.record(
         f.key("resource", "Stream whose ids were listed."),
         f.moment(
@@ -56,7 +54,7 @@ class InventoryRunsStream(OwnStream):
     )
 
 
-class SyncRunsStream(OwnStream):
+class SyncRunsStream(VitallyStream):
     """What each run did for each stream: the summary of the run, as rows.
 
     A table that has stopped moving shows here, as does everything that was left out.
@@ -65,6 +63,9 @@ class SyncRunsStream(OwnStream):
     name = "vitally_sync_runs"
     contexts = SYNC_RUNS
     primary_keys = ("startedAt", "stream")
+    replication_key = None
+    sortable = False
+    selected_by_default = False
     schema = f.record(
         f.moment("startedAt", "Start of the run, by the server's clock.", required=True),
         f.key("stream", "The stream."),

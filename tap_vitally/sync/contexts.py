@@ -338,21 +338,17 @@ class PerParent:
             raise Refused(msg, 403)
         stream.skip(f"{self.called} {safe_name(parent.id)}: {failure}", batch.context)
         if stream.incremental:
-            self._retry_later(parent, failure, gone=gone)
+            state = stream.stream_state
+            retried = parent.id in state.to_retry
+            skipped = to_remember(state.skipped, parent.id, gone=gone, retried=retried)
+            if skipped is None:
+                msg = (
+                    f"More than {MOST_SKIPPED} {self.called} could not be read for "
+                    f"'{stream.name}', which is no accident: {failure}"
+                )
+                raise VitallyError(msg)
+            state.skipped = skipped
         return self.place(batch) if stream.metrics.pages else {}
-
-    def _retry_later(self, parent: Parent, failure: VitallyError, *, gone: bool) -> None:
-        """Have the next run read a parent in full, unless it is gone for good."""
-        state = self.stream.stream_state
-        retried = parent.id in state.to_retry
-        skipped = to_remember(state.skipped, parent.id, gone=gone, retried=retried)
-        if skipped is None:
-            msg = (
-                f"More than {MOST_SKIPPED} {self.called} could not be read for "
-                f"'{self.stream.name}', which is no accident: {failure}"
-            )
-            raise VitallyError(msg)
-        state.skipped = skipped
 
     def records_at_the_end(self) -> Iterable[Record]:
         """Add nothing, but say so if no parent has a record: the plan may not include them."""

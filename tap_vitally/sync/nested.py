@@ -7,8 +7,9 @@ the whole workspace says in a request or two what has changed, and of which pare
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from typing_extensions import override
@@ -34,6 +35,57 @@ from tap_vitally.sync.stream_run import StreamRun
 from vitally_api import Refused, Unavailable, Unreadable
 
 
+class ScanNotes:
+    """What a scan has seen of rows and parents, for the watermarks that it leaves."""
+
+    def __init__(self, before: ScanHistory, lookback: timedelta) -> None:
+        self.before = before
+        self.rows = ChangeFilter(before.rows, lookback)
+        self.parents = ChangeFilter(before.parents, lookback)
+        self._undated: dict[tuple[str, str], tuple[Record, set[str]]] = {}
+        self._noting = threading.Lock()
+
+    def note(self, rows: Sequence[Record], parent: str, signpost: datetime) -> None:
+        """Take in the rows of one parent, on any thread."""
+        with self._noting:
+            for row in rows:
+                identity, moment = identity_of(row.get("id")), moment_of(row.get("updatedAt"))
+                if identity and moment is None and len(self._undated) <= MOST_SEEN:
+                    key = identity, digest(row)
+                    self._undated.setdefault(key, (row, set()))[1].add(parent)
+                # What changed later may have come too late for another parent of the same row.
+                elif identity and moment and moment < signpost:
+                    self.rows.has_changed(identity, moment)
+
+    def after_some(self, signpost: datetime) -> ScanHistory:
+        """Return what a scan of the changed parents leaves."""
+        rows, parents = self.rows.watermark(signpost), self.parents.watermark(signpost)
+        return ScanHistory(self.before.full, rows, parents)
+
+    def after_all(
+        self,
+        signpost: datetime,
+        newest: datetime | None,
+        parents_of: Callable[[Record], set[str] | None],
+        *,
+        has_parents: bool,
+    ) -> ScanHistory:
+        """Return what a scan of all parents leaves; ``newest`` is the latest change of the run.
+
+        The list of the whole workspace was not read: what else was seen tells how late it was. A row
+        without a moment is remembered if it was found below all parents that it names.
+        """
+        reached = min(latest((newest, self.parents.newest)) or signpost, signpost)
+        for (identity, content), (row, found_below) in self._undated.items():
+            named = parents_of(row)
+            if named and named <= found_below:
+                self.rows.has_changed(identity, None, content)
+        parents = self.parents.watermark(signpost)
+        if has_parents and not parents.moment:
+            parents = self.parents.watermark_at(reached, signpost)
+        return ScanHistory(signpost, self.rows.watermark_at(reached, signpost), parents)
+
+
 class NestedLists(PerParent):
     """Lists below each parent of what a list of the whole workspace holds, too.
 
@@ -43,8 +95,6 @@ class NestedLists(PerParent):
     def __init__(self, stream: StreamRun) -> None:
         super().__init__(stream)
         self._reasons: dict[str, tuple[Reason, str]] = {}
-        self._undated: dict[tuple[str, str], tuple[Record, set[str]]] = {}
-        self._noting = threading.Lock()
         stream.note_rows = self._note_rows
 
     @property
@@ -61,10 +111,10 @@ class NestedLists(PerParent):
         plan = super().plan(plan)
         stream, state = self.stream, self.stream.stream_state
         workspace, settings = stream.workspace, stream.settings
-        scanned = state.scanned
-        rows = self._rows = ChangeFilter(scanned.rows, settings.lookback)
-        self._parents = ChangeFilter(scanned.parents, settings.lookback)
-        stream.metrics.full_walk_at = format_instant(scanned.full) if scanned.full else None
+        full = state.scanned.full
+        self._notes = ScanNotes(state.scanned, settings.lookback)
+        rows = self._notes.rows
+        stream.metrics.full_walk_at = format_instant(full) if full else None
         self.resumable = self._scans_all()
         since = rows.since
         if self.resumable:
@@ -142,7 +192,7 @@ class NestedLists(PerParent):
         self, parents: Iterable[Parent], changed_ids: ChangedParentIds
     ) -> Iterator[tuple[Parent, Reason, set[str]]]:
         state = self.stream.stream_state
-        return parents_to_read(parents, self._parents, changed_ids, self.scan, state)
+        return parents_to_read(parents, self._notes.parents, changed_ids, self.scan, state)
 
     def _requests_for(self, parents: list[Parent]) -> Iterator[ListRequest]:
         for parent, reason, labels in self._to_read(parents, self._changed.changed_ids):
@@ -156,7 +206,9 @@ class NestedLists(PerParent):
     def parents(self) -> Iterator[Parent]:
         """Find all parents, and note which of them changed."""
         for known, parent in enumerate(super().parents(), 1):
-            self._parents.has_changed(parent.id, parse_instant(parent.updated_at), parent.content)
+            self._notes.parents.has_changed(
+                parent.id, parse_instant(parent.updated_at), parent.content
+            )
             self.stream.metrics.parents_known = known
             yield parent
 
@@ -187,17 +239,8 @@ class NestedLists(PerParent):
     def _note_rows(self, request: ListRequest, rows: Sequence[Record]) -> None:
         """Remember of a scan of all which rows it brought, for the run after it."""
         signpost, parent = self.stream.stream_state.signpost, request.parent
-        if not (self.resumable and parent and signpost):
-            return
-        with self._noting:
-            for row in rows:
-                identity, moment = identity_of(row.get("id")), moment_of(row.get("updatedAt"))
-                if identity and moment is None and len(self._undated) <= MOST_SEEN:
-                    key = identity, digest(row)
-                    self._undated.setdefault(key, (row, set()))[1].add(parent.id)
-                # What changed later may have come too late for another parent of the same row.
-                elif identity and moment and moment < signpost:
-                    self._rows.has_changed(identity, moment)
+        if self.resumable and parent and signpost:
+            self._notes.note(rows, parent.id, signpost)
 
     # Writing, on the main thread
 
@@ -217,23 +260,16 @@ class NestedLists(PerParent):
         stream, state = self.stream, self.stream.stream_state
         if not self.resumable:
             state.finished.update(stream.list_client.labels, self.parent_filter)
-        signpost, full = state.signpost, state.scanned.full
-        if not stream.incremental or signpost is None:
+        if not stream.incremental or state.signpost is None:
             return {}
-        parents = self._parents.watermark(signpost)
         if self.resumable:
-            full = signpost
-            newest = latest((stream.workspace.newest, self._parents.newest))
-            for (identity, content), (row, found_below) in self._undated.items():
-                named = self._changed.parents_of(row)
-                if named and named <= found_below:
-                    self._rows.has_changed(identity, None, content)
-            # The list of the whole workspace was not read: what else was seen tells how late it was.
-            reached = min(newest or signpost, signpost)
-            if stream.metrics.parents_known and not parents.moment:
-                parents = self._parents.watermark_at(reached, signpost)
-            rows = self._rows.watermark_at(reached, signpost)
+            history = self._notes.after_all(
+                state.signpost,
+                stream.workspace.newest,
+                self._changed.parents_of,
+                has_parents=bool(stream.metrics.parents_known),
+            )
         else:
-            rows = self._rows.watermark(signpost)
-        stream.metrics.full_walk_at = format_instant(full) if full else None
-        return {"walk": ScanHistory(full, rows, parents).to_state()}
+            history = self._notes.after_some(state.signpost)
+        stream.metrics.full_walk_at = format_instant(history.full) if history.full else None
+        return {"walk": history.to_state()}

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 import textwrap
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from itertools import chain
 
 from tap_vitally.sync.summary import StreamMetrics
 from vitally_api import safe_name
 
 PROGRESS_SECONDS = 10.0
 
+NUMBERS = {1, 2, 3}
+"""Columns of the summary that are set to the right."""
 WIDTH = 100
 LONGEST_NAME = 28
 
@@ -48,23 +50,17 @@ def table(
         [name[:LONGEST_NAME], *(show(metrics) for show in COLUMNS.values())]
         for name, metrics in metrics_by_stream.items()
     ]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
     lines = [
         "  ".join(
-            cell.rjust(width) if i in {1, 2, 3} else cell.ljust(width)
+            cell.rjust(width) if i in NUMBERS else cell.ljust(width)
             for i, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in rows
     ]
-    lines += [
-        line
-        for name, metrics in metrics_by_stream.items()
-        if metrics.parents_known is not None
-        for line in textwrap.wrap(_walked(name, metrics), WIDTH)
-    ]
-    for name, metrics in metrics_by_stream.items():
-        said = [*_remarks(name, metrics), *_left_out(name, metrics)]
-        lines += [line for reported in said for line in textwrap.wrap(reported, WIDTH)]
+    below: list[Iterable[str]] = [_scanned(*each) for each in metrics_by_stream.items()]
+    below += [chain(_remarks(*each), _left_out(*each)) for each in metrics_by_stream.items()]
+    lines += [line for said in below for each in said for line in textwrap.wrap(each, WIDTH)]
     every = [*metrics_by_stream.values(), *([probe] if probe else [])]
     lines.append(
         f"In all {sum(t.requests for t in every):,} requests, {sum(t.retries for t in every):,} of "
@@ -74,22 +70,22 @@ def table(
     return "\n".join(lines)
 
 
-def _walked(name: str, metrics: StreamMetrics) -> str:
-    """Say which parents of a stream were walked, and why."""
-    reasons = ", ".join(f"{count:,} {reason}" for reason, count in metrics.scanned.most_common())
-    why = f" ({reasons})" if reasons else ""
-    last = metrics.full_walk_at
-    return (
-        f"parents walked in {name}: {metrics.scanned.total():,} of "
-        f"{metrics.parents_known or 0:,}{why}, all of them last {f'on {last[:10]}' if last else 'never'}"
-    )
+def _scanned(name: str, metrics: StreamMetrics) -> Iterator[str]:
+    """Say which parents of a stream were read, and why."""
+    if metrics.parents_known is not None:
+        reasons = ", ".join(f"{count:,} {why}" for why, count in metrics.scanned.most_common())
+        last = f"on {metrics.full_walk_at[:10]}" if metrics.full_walk_at else "never"
+        yield (
+            f"parents walked in {name}: {metrics.scanned.total():,} of {metrics.parents_known:,}"
+            f"{f' ({reasons})' if reasons else ''}, all of them last {last}"
+        )
 
 
-def _remarks(name: str, metrics: StreamMetrics) -> list[str]:
-    """Return what is to be said of a stream that is no loss."""
-    last = metrics.whole_read_at
-    whole = [f"read whole: {name} last on {last[:16].replace('T', ' ')}"] if last else []
-    return [*whole, *(f"{name}: {remark}" for remark in metrics.remarks)]
+def _remarks(name: str, metrics: StreamMetrics) -> Iterator[str]:
+    """Say what is no loss."""
+    if last := metrics.whole_read_at:
+        yield f"read whole: {name} last on {last[:16].replace('T', ' ')}"
+    yield from (f"{name}: {remark}" for remark in metrics.remarks)
 
 
 def left_out(metrics_by_stream: Collection[StreamMetrics]) -> str:
@@ -101,33 +97,28 @@ def left_out(metrics_by_stream: Collection[StreamMetrics]) -> str:
     return " and ".join(f"{count:,} {what}" for what, count in counts.items() if count)
 
 
-def _left_out(name: str, metrics: StreamMetrics) -> list[str]:
-    lines = [f"skipped in {name}: {reason}" for reason in metrics.reasons]
+def _left_out(name: str, metrics: StreamMetrics) -> Iterator[str]:
+    yield from (f"skipped in {name}: {reason}" for reason in metrics.reasons)
     if metrics.skipped > len(metrics.reasons):
-        lines.append(f"skipped in {name}: and {metrics.skipped - len(metrics.reasons):,} more")
+        yield f"skipped in {name}: and {metrics.skipped - len(metrics.reasons):,} more"
     if metrics.have_none:
-        lines.append(f"have none in {name}: {metrics.have_none:,}, which is no skip")
-    lines += [
-        f"made null in {name}: {safe_name(column)}, {count:,} values"
-        for column, count in metrics.made_null.items()
-    ]
-    lines += [
-        f"cut to the day in {name}: {safe_name(column)}, {count:,} of {metrics.days[column]:,} values"
-        f"{', so it is typed too narrowly' if column in metrics.too_narrow() else ''}"
-        for column, count in (+metrics.cut).items()
-    ]
-    return lines + [
-        f"made null in {name}: {safe_name(column)}, {count:,} values, which traits keeps"
-        for column, count in metrics.made_null_traits.items()
-    ]
+        yield f"have none in {name}: {metrics.have_none:,}, which is no skip"
+    for column, count in metrics.made_null.items():
+        yield f"made null in {name}: {safe_name(column)}, {count:,} values"
+    for column, count in (+metrics.cut).items():
+        narrow = ", so it is typed too narrowly" if column in metrics.too_narrow() else ""
+        of = f"{count:,} of {metrics.days[column]:,} values"
+        yield f"cut to the day in {name}: {safe_name(column)}, {of}{narrow}"
+    for column, count in metrics.made_null_traits.items():
+        yield f"made null in {name}: {safe_name(column)}, {count:,} values, which traits keeps"
 
 
-Told = tuple[str, int, int]
-"""A stream with its records and requests, as they were when they were last told."""
+Reported = tuple[str, int, int]
+"""A stream with its records and requests, as they were when they were logged last."""
 
 
 def progress_line(
-    current: str, metrics: StreamMetrics, *, rate: float, left: int | None, before: Told | None
+    current: str, metrics: StreamMetrics, *, rate: float, left: int | None, before: Reported | None
 ) -> str:
     """Say how far a stream has come, how fast the run asks, and whether it waits, and for what."""
     known = metrics.parents_known
@@ -144,46 +135,26 @@ def progress_line(
 
 
 class Progress:
-    """Says now and then how far a long run has come: a log line, or on a terminal a live one."""
+    """Logs now and then how far a long run has come.
 
-    def __init__(self, say: Callable[[str], None], left: Callable[[], int | None]) -> None:
-        """Start the clock.
+    ``log`` takes a line, ``left`` returns how many requests the budget has left, None without limit.
+    """
 
-        ``say`` logs a line, ``left`` tells how many requests the budget has left, None if nothing
-        limits them.
-        """
-        self._say = say
-        self._left = left
-        self._live = sys.stderr is not None and sys.stderr.isatty()
-        self._interval = 0.5 if self._live else PROGRESS_SECONDS
-        self._began = self._said = time.monotonic()
-        self._reported: Told | None = None
+    def __init__(self, log: Callable[[str], None], left: Callable[[], int | None]) -> None:
+        self._log, self._left = log, left
+        self._began = self._logged = time.monotonic()
+        self._before: Reported | None = None
 
     def update(self, current: str, counts: Callable[[], Mapping[str, StreamMetrics]]) -> None:
-        """Say where the run is, if it is time to; ``current`` is the stream being written."""
+        """Log where the run is, if it is time to; ``current`` is the stream being written."""
         now = time.monotonic()
-        if now - self._said < self._interval:
+        if now - self._logged < PROGRESS_SECONDS:
             return
-        self._said = now
+        self._logged = now
         metrics_by_stream = counts()
         metrics = metrics_by_stream.get(current) or StreamMetrics()
-        asked = sum(each.requests for each in metrics_by_stream.values())
-        line = progress_line(
-            current,
-            metrics,
-            rate=60 * asked / (now - self._began),
-            left=self._left(),
-            before=self._reported,
+        rate = 60 * sum(each.requests for each in metrics_by_stream.values()) / (now - self._began)
+        self._log(
+            progress_line(current, metrics, rate=rate, left=self._left(), before=self._before)
         )
-        self._reported = (current, metrics.records, metrics.requests)
-        if self._live:
-            sys.stderr.write(f"\r\x1b[K{line}")
-            sys.stderr.flush()
-        else:
-            self._say(line)
-
-    def clear(self) -> None:
-        """Take the live line away."""
-        if self._live:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
+        self._before = current, metrics.records, metrics.requests

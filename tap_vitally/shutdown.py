@@ -10,7 +10,6 @@ import threading
 from contextlib import suppress
 from typing import Protocol, Self
 
-from tap_vitally.report import Progress
 from tap_vitally.sync.run import Run
 from tap_vitally.writer import MessageWriter
 from vitally_api import VitallyError
@@ -29,10 +28,6 @@ class ShutdownTarget(Protocol):
     @property
     def run(self) -> Run:
         """What is stopped."""
-
-    @property
-    def progress(self) -> Progress:
-        """What may have to be cleared away."""
 
     @property
     def writer(self) -> MessageWriter:
@@ -97,7 +92,6 @@ class Shutdown:
                 # The summary counts what is held back as written, and so it is.
                 tap.writer.flush()
         finally:
-            tap.progress.clear()
             tap.run.stop()
             # A run that could not begin has its one line to say, and no table of zeros above it.
             if error is None or any(

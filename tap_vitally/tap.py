@@ -113,7 +113,7 @@ class TapVitally(Tap):
         return Progress(self.logger.info, self.run.budget.left)
 
     @cached_property
-    def ending(self) -> Shutdown:
+    def shutdown(self) -> Shutdown:
         """How the run ends."""
         return Shutdown(self)
 
@@ -230,7 +230,7 @@ class TapVitally(Tap):
 
     @override
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
-        self.ending.on_signal(signum)
+        self.shutdown.on_signal(signum)
 
     @override
     @classmethod
@@ -284,7 +284,7 @@ class TapVitally(Tap):
             tap._check_selection()
             if tap.config.get("batch_config"):
                 cls.logger.warning("%s", BATCHES)
-            with tap.ending:
+            with tap.shutdown:
                 tap.sync_all()
             tap.fail_if_skipped()
 

@@ -30,8 +30,7 @@ class Resume:
     whole; ``sort_by`` the order that it is bound to. For child streams, ``context`` is all lists of
     each parent and which parents are walked, and parents created (or changed, by ``sort_by``) after
     ``parents_after`` are done. ``start`` is from when on the pass wants records, null for all of
-    them: the next run must not want less, whatever bookmark a runner puts beside it;
-    ``tells_start`` is False for what an earlier version wrote, which did not say.
+    them: the next run must not want less, whatever bookmark a runner puts beside it.
     """
 
     signpost: datetime
@@ -41,7 +40,6 @@ class Resume:
     sort_by: SortKey | None = None
     parents_after: datetime | None = None
     start: datetime | None = None
-    knows_start: bool = True
 
     def to_state(self) -> dict[str, str | None]:
         """Write it as a small, readable object.
@@ -76,7 +74,6 @@ class Resume:
             sort_by=next((key for key in SORT_KEYS if key == sort_by), None),
             parents_after=parse_instant(state.get("parents_after")),
             start=parse_instant(state.get("start")),
-            knows_start="start" in state,
         )
 
     @property
@@ -84,21 +81,15 @@ class Resume:
         """Whether anything of the pass had been delivered."""
         return bool(self.newest or self.cursor or self.parents_after)
 
-    def finishing(self, plan: Pass, start_date: datetime | None, *, by_parent: bool) -> Pass:
+    def finishing(self, plan: Pass) -> Pass:
         """Make of a run's plan one that also finishes this pass.
 
         A runner may put the place of a pass from the beginning beside an old bookmark: then what
-        lies before the bookmark has not been delivered either. An earlier version of the tap did
-        not tell where the pass began. Of a list, the order does; a walk of parents has the same
-        order always.
+        lies before the bookmark has not been delivered either.
         """
-        start = self.start
-        if not self.knows_start:
-            later = self.sort_by == "updatedAt"
-            start = start_date or (plan.start if later and not by_parent else None)
-        if plan.start is None or start is None:
+        if plan.start is None or self.start is None:
             return FIRST_PASS
-        return replace(plan, start=min(plan.start, start))
+        return replace(plan, start=min(plan.start, self.start))
 
 
 def _written(moment: datetime | None) -> str | None:

@@ -112,10 +112,7 @@ class StreamReader:
         whole = self._reads_whole and is_due(state.whole_read_at, state.signpost, hours)
         bookmark = None if whole else state.bookmark
         plan = plan_pass(bookmark, settings.start_date, settings.lookback)
-        if state.resume:
-            by_parent = self.contexts.by_parent and not resource.only_changed
-            plan = state.resume.finishing(plan, settings.start_date, by_parent=by_parent)
-        return plan
+        return state.resume.finishing(plan) if state.resume else plan
 
     @property
     def _reads_whole(self) -> bool:

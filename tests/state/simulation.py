@@ -184,7 +184,7 @@ class Run:
         self.plan = plan_pass(bookmark, tap.start_date, tap.lookback)
         resume = self.stream_state.resume
         if resume and tap.full_read:
-            self.plan = resume.finishing(self.plan, tap.start_date, by_parent=False)
+            self.plan = resume.finishing(self.plan)
         if resume and resume.cursor and resume.sort_by != self.plan.sort_by:
             self.stream_state.resume = None
         self.stream_state.go_on(list(server.labels))

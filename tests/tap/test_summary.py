@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
 import subprocess
 import sys
 from collections import Counter
@@ -277,38 +275,6 @@ def test_a_line_of_progress_is_about_the_stream_and_says_when_it_waits(
     else:
         assert "waits" not in line
         assert again.endswith("waits for an answer")
-
-
-def test_a_terminal_gets_one_live_line(sandbox: Sandbox, tmp_path: Path) -> None:
-    """It is drawn over and over, and gone when the account comes."""
-    live = TALKATIVE.replace(
-        "report.PROGRESS_SECONDS = 0.0",
-        "import time; clock = iter(range(10**9)); "
-        "report.time = type('T', (), {'monotonic': staticmethod(lambda: next(clock))})",
-    )
-    files = command(tmp_path, config_for(sandbox.url, page_size=1), select=["notes"])[3:]
-    ours, theirs = pty.openpty()
-    try:
-        process = subprocess.Popen(
-            [sys.executable, "-c", live, *files], cwd=ROOT, stdout=subprocess.PIPE, stderr=theirs
-        )
-        os.close(theirs)
-        screen = b""
-        try:
-            while chunk := os.read(ours, 1 << 16):
-                screen += chunk
-        except OSError:  # how Linux tells that the other end was closed
-            pass
-        output, _ = process.communicate(timeout=60)
-    finally:
-        os.close(ours)
-    assert process.returncode == 0
-    assert screen.count(b"\r\x1b[Knotes: ") > 3
-    account = screen.index(b"The summary of this run")
-    assert b"\x1b[K" not in screen[account:]
-    assert screen.rindex(b"\r\x1b[K", 0, account) > screen.rindex(b"\r\x1b[Knotes: ")
-    for line in output.splitlines():
-        assert "type" in json.loads(line)
 
 
 def test_a_short_run_tells_no_progress(sandbox: Sandbox, tmp_path: Path) -> None:

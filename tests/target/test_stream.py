@@ -166,7 +166,7 @@ def test_a_workspace_is_copied_from_the_tap(
     source = start_sandbox(accounts=4)
     with redirect_stdout(io.TextIOWrapper(io.BytesIO(), "utf-8")) as said:
         tap = TapVitally(config={"api_key": source.key, "api_url": source.url})
-        with tap.ending:
+        with tap.shutdown:
             tap.sync_all()
     copied = said.buffer.getvalue().decode()
     tables = source.world.tables

@@ -202,7 +202,8 @@ class VitallyStream(Stream):
     @property
     def entry(self) -> Mapping[str, Any]:
         """What STATE says of the stream."""
-        return cast("Any", self.tap_state.get("bookmarks", {}).get(self._state_name, {}))
+        entries = self.tap_state.get("bookmarks", {})
+        return cast("Mapping[str, Any]", entries.get(self._state_name, {}))
 
     @property
     def _state_name(self) -> str:

@@ -183,21 +183,7 @@ class VitallyStream(Stream):
     @cached_property
     def reader(self) -> StreamReader:
         """What reads this stream in this run."""
-        incremental = self.replication_method == "INCREMENTAL" and self.replication_key is not None
-        below = NestedLists if self.of else PerParent
-        stream = StreamRun(
-            replace(self.resource, primary_keys=tuple(self.primary_keys)),
-            self.services.run.workspace,
-            self.name,
-            to_fill(self.schema_in_use or self.schema, self.mask),
-            self.logger,
-            incremental,
-            self._fixed,
-            masked(self.name, self.config.get("stream_maps") or {}, self.mask),
-        )
-        declared = type(self)
-        contexts = declared.contexts or (below if self.parent else TopLevel)
-        return StreamReader(stream, contexts, declared.source)
+        return _reader_of(self, self._fixed)
 
     @property
     def entry(self) -> Mapping[str, Any]:
@@ -333,6 +319,25 @@ class VitallyStream(Stream):
         if message.startswith("An unhandled error occurred"):
             level = logging.DEBUG
         super().log(message, *args, level=level, **kwargs)
+
+
+def _reader_of(stream: VitallyStream, fixed: Mapping[str, str]) -> StreamReader:
+    """Put together what reads a stream: it is all that is below the SDK."""
+    declared, mask = type(stream), stream.mask
+    known = stream.replication_key is not None
+    shared = StreamRun(
+        replace(stream.resource, primary_keys=tuple(stream.primary_keys)),
+        stream.services.run.workspace,
+        stream.name,
+        to_fill(stream.schema_in_use or stream.schema, mask),
+        stream.logger,
+        known and stream.replication_method == "INCREMENTAL",
+        fixed,
+        masked(stream.name, stream.config.get("stream_maps") or {}, mask),
+    )
+    below = NestedLists if declared.of else PerParent
+    contexts = declared.contexts or (below if declared.parent else TopLevel)
+    return StreamReader(shared, contexts, declared.source)
 
 
 DECLARED = {*VitallyStream.__annotations__, "selected_by_default"}

@@ -20,6 +20,8 @@ class Permit:
     waited: float
     before: int | None
     """What was left before it, if it goes out alone to show its cost."""
+    answered: int | None = None
+    """The units that had been answered before it."""
 
 
 class Budget:
@@ -47,17 +49,27 @@ class Budget:
                 if self._stopped:
                     raise Cancelled
                 now = self._clock()
-                units = self._estimator.of(method)
-                credit = self._rate.credit
-                shows = credit is not None and not self._estimator.known(method)
-                delay = self._rate.delay(now, units)
-                if delay == 0 and (self._alone or (shows and not self._rate.idle)):
-                    delay = None
-                if delay == 0:
-                    self._alone = shows
-                    self._rate.start(units)
-                    return Permit(method, units, now - began, credit if shows else None)
-                self._turn.wait(delay)
+                offered = self.offer(method, now, now - began)
+                if isinstance(offered, Permit):
+                    return offered
+                self._turn.wait(offered)
+
+    def offer(self, method: str, now: float, waited: float = 0.0) -> Permit | float | None:
+        """Let a request through, or return the seconds until asking again makes sense.
+
+        None is returned where only the answer to a request under way can change that.
+        """
+        units = self._estimator.of(method)
+        credit = self._rate.credit
+        shows = credit is not None and not self._estimator.known(method)
+        delay = self._rate.delay(now, units)
+        if delay:
+            return delay
+        if delay is None or self._alone or (shows and not self._rate.idle):
+            return None
+        self._alone = shows
+        answered = self._rate.start(units)
+        return Permit(method, units, waited, credit if shows else None, answered)
 
     def release(self, turn: Permit, quota: Quota, *, carried_out: bool = True) -> None:
         """Take in the end of a request; the quota is an empty one if there was no answer.
@@ -65,12 +77,13 @@ class Budget:
         One that was not let through shows no cost.
         """
         with self._turn:
-            cost = turn.units
+            cost, now = turn.units, self._clock()
             if turn.before is not None:
                 if carried_out:
-                    cost = self._estimator.learn(turn.method, turn.before, quota)
+                    before = turn.before + self._rate.refilled(now, turn.before, quota)
+                    cost = self._estimator.learn(turn.method, before, quota)
                 self._alone = False
-            self._rate.finish(self._clock(), quota, turn.units, cost)
+            self._rate.finish(now, quota, turn.units, cost, turn.answered)
             self._turn.notify_all()
 
     def pause(self, seconds: float) -> None:

@@ -2,12 +2,15 @@
 
 The API allows a number of units in any window of 60 s and says in each answer how many are left
 (API notes, "Rate limit"); a read costs one, a write may cost more. Sources disagree whether the
-server keeps a sliding window or a token bucket; staying inside a sliding window is right for both,
-because a bucket of the same size refills at least as fast.
+server keeps a sliding window or a token bucket. Staying inside a sliding window is right for both,
+because a bucket of the same size refills at least as fast, but leaves a bucket's refill unused:
+1,501 units took 121 s where a bucket of 600 a minute gives them in 90. So what the headers say is
+left may be used beyond the window.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections import deque
 from collections.abc import Mapping
@@ -95,7 +98,11 @@ class RateWindow:
         # What the server said is left, less what has been sent since: other tools may draw on the
         # same key, so their use shows only here.
         self._credit: int | None = None
-        self._credit_reset = 0.0
+        self._credit_reset = self._told_at = 0.0
+        # What is left even if all that was under way with that answer is yet to be counted, and
+        # nothing has left the window since.
+        self._certain = -math.inf
+        self._answered = 0
 
     @property
     def limit(self) -> int | None:
@@ -116,10 +123,10 @@ class RateWindow:
     def left(self, now: float) -> int | None:
         """Count the units that may be sent at once, or None while nothing limits them."""
         self._expire(now)
-        if self.limit is None:
-            return self._credit
-        own = max(0, self.limit - self._in_flight - len(self._leaving))
-        return own if self._credit is None else max(0, min(own, self._credit))
+        own = None if self.limit is None else self.limit - self._in_flight - len(self._leaving)
+        if self._credit is None:
+            return None if own is None else max(0, own)
+        return max(0, self._credit if own is None else min(own, self._credit))
 
     def delay(self, now: float, units: int = 1) -> float | None:
         """Decide whether a request of so many units may be sent.
@@ -132,27 +139,54 @@ class RateWindow:
             return self._paused_until - now
         if self._probing and self._in_flight:
             return None
-        used = self._in_flight + len(self._leaving)
-        if self.limit is not None and used and used + units > self.limit:
-            return self._leaving[0] - now if self._leaving else None
-        if self._credit is not None and self._credit < units:
-            if now >= self._credit_reset:
-                # One request goes out to see how much there is; the rest wait for its answer.
-                return None if self._in_flight else 0.0
-            ends = [self._credit_reset, *([self._leaving[0]] if self._leaving else [])]
-            return min(ends) - now
-        return 0.0
+        leaves = self._leaving[0] if self._leaving else math.inf
+        full = self._exceeds(self._advertised, units)
+        if self._exceeds(self._ceiling, units) or (full and self._credit is None):
+            return leaves - now if self._leaving else None
+        # Beyond the window one unit is kept back, since a server may round up what is left.
+        credit = math.inf if self._credit is None else self._credit
+        spare = self._certain - 1 if full else credit
+        if spare >= units:
+            return 0.0
+        # In a bucket there is one more unit at the reset, and others follow at the server's rate.
+        each = self._window / self._advertised if self._advertised else 0.0
+        more = self._credit_reset + (units - 1 - spare) * each
+        if full and not self._refills(now):
+            more = leaves
+        if more <= now:
+            # One request goes out to see how much there is; the rest wait for its answer.
+            return None if self._in_flight else 0.0
+        return min(more, leaves) - now
 
-    def start(self, units: int = 1) -> None:
-        """Count a request that is about to be sent."""
+    def _refills(self, now: float) -> bool:
+        """Tell a bucket from a full sliding window, if answers take less than a tenth of a window.
+
+        It has given more than a window holds, or has more long before our first unit leaves.
+        """
+        late, limit = self._window / 10, self._advertised or 0
+        if len(self._leaving) > limit and self._leaving[-limit - 1] > now + late:
+            return True
+        return not self._leaving or self._credit_reset < self._leaving[0] - late
+
+    def _exceeds(self, limit: int | None, units: int) -> bool:
+        used = self._in_flight + len(self._leaving)
+        return limit is not None and used > 0 and used + units > limit
+
+    def start(self, units: int = 1) -> int:
+        """Count a request that is about to be sent; return the units that were answered before."""
         self._in_flight += units
         if self._credit is not None:
             self._credit -= units
+        self._certain -= units
+        return self._answered
 
-    def finish(self, now: float, quota: Quota, units: int = 1, cost: int = 0) -> None:
+    def finish(
+        self, now: float, quota: Quota, units: int = 1, cost: int = 0, answered: int | None = None
+    ) -> None:
         """Take in the end of a request, when its answer came or it failed.
 
-        ``units`` is what it was taken to cost when it started, ``cost`` what it turned out to.
+        ``units`` is what it was taken to cost when it started, ``cost`` what it turned out to, and
+        ``answered`` what `start` returned.
         """
         self._in_flight -= units
         self._window = quota.window or self._window
@@ -161,10 +195,23 @@ class RateWindow:
         if now >= self._paused_until:
             self._probing = False
         if quota.remaining is None:
-            self._credit = None
+            self._credit, self._certain = None, -math.inf
         else:
             self._credit = quota.remaining - self._in_flight
-            self._credit_reset = now + min(quota.reset or 1.0, self._window)
+            overtaken = 0 if answered is None else self._answered - answered
+            self._certain = min(self._credit, max(self._certain, self._credit - overtaken))
+            # Resets only move on: an earlier one comes with an answer that was overtaken.
+            reset = now + min(quota.reset or 1.0, self._window)
+            self._credit_reset = max(self._credit_reset, reset)
+            self._told_at = now
+        self._answered += units
+
+    def refilled(self, now: float, before: int, quota: Quota) -> float:
+        """Estimate what a bucket, told by its early reset, gained since ``before`` were left."""
+        limit = quota.limit or self._advertised
+        if not limit or quota.reset is None or quota.reset > self._window / limit + 2:
+            return 0.0
+        return min(limit - before, (now - self._told_at) * limit / self._window)
 
     def pause(self, until: float) -> None:
         """Hold everybody back until a moment, from which on one request may try again."""
@@ -182,8 +229,8 @@ class CostEstimator:
     """What requests of each method cost, in units, as the headers show it.
 
     Only a request that was alone shows its own cost, as the difference of what was left before and
-    after. Another tool may have drawn on the same key meanwhile, or the budget been refilled, so
-    the median of three counts.
+    after. Another tool may have drawn on the same key meanwhile, so the median of three counts; it
+    is rounded up, because a unit too many is kept back once, one too few is refused again and again.
     """
 
     SAMPLES = 3
@@ -191,20 +238,20 @@ class CostEstimator:
     """A larger difference is not the cost of one request."""
 
     def __init__(self) -> None:
-        self._seen: dict[str, list[int]] = {}
+        self._seen: dict[str, list[float]] = {}
 
     def of(self, method: str) -> int:
         """Say what a method costs, as far as it is known; a read costs one."""
         seen = sorted(self._seen.get(method) or [1])
-        return seen[(len(seen) - 1) // 2]
+        return math.ceil(seen[(len(seen) - 1) // 2])
 
     def known(self, method: str) -> bool:
         """Whether enough of its requests have been alone."""
         return method == "GET" or len(self._seen.get(method, ())) >= self.SAMPLES
 
-    def learn(self, method: str, before: int, quota: Quota) -> int:
+    def learn(self, method: str, before: float, quota: Quota) -> int:
         """Take in what was left before and after a request that was alone; return what it cost."""
         cost = before - quota.remaining if quota.remaining is not None else 1
-        cost = cost if 1 <= cost <= self.MOST else 1
+        cost = cost if 1 <= cost <= self.MOST else self.of(method)
         self._seen.setdefault(method, []).append(cost)
-        return cost
+        return math.ceil(cost)

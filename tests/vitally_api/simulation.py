@@ -13,12 +13,14 @@ from email.utils import format_datetime
 from functools import partial
 from heapq import heappop, heappush
 from itertools import count
+from math import ceil
 from typing import Any, Literal
 
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from vitally_api.rate import Quota, RateWindow
+from vitally_api.budget import Budget, Permit
+from vitally_api.rate import Quota
 
 SECOND = 1024
 WINDOW = 60 * SECOND
@@ -47,11 +49,11 @@ class Sliding:
         while self.taken and self.taken[0] <= now - WINDOW:
             self.taken.popleft()
 
-    def take(self, now: int) -> bool:
+    def take(self, now: int, units: int = 1) -> bool:
         self.expire(now)
-        if len(self.taken) >= self.limit:
+        if len(self.taken) + units > self.limit:
             return False
-        self.taken.append(now)
+        self.taken.extend([now] * units)
         return True
 
     def remaining(self, now: int) -> tuple[int, int]:
@@ -81,11 +83,11 @@ class Bucket:
         self.level = min(self.limit * WINDOW, self.level + (now - self.filled_at) * self.limit)
         self.filled_at = now
 
-    def take(self, now: int) -> bool:
+    def take(self, now: int, units: int = 1) -> bool:
         self.fill(now)
-        if self.level < WINDOW:
+        if self.level < units * WINDOW:
             return False
-        self.level -= WINDOW
+        self.level -= units * WINDOW
         return True
 
     def remaining(self, now: int) -> tuple[int, int]:
@@ -144,6 +146,7 @@ class Sent:
     arrived: int = -1
     answered: int = -1
     allowed: bool = False
+    units: int = 1
 
 
 @dataclass(frozen=True)
@@ -158,6 +161,8 @@ class Setup:
     latencies: tuple[tuple[int, int], ...] = ((20, 20),)
     others: tuple[tuple[int, int], ...] = ()
     ceiling: int | None = None
+    methods: tuple[str, ...] = ("GET",)
+    cost: int = 1
 
     @property
     def round_trip(self) -> int:
@@ -171,8 +176,8 @@ class Simulation:
         self.setup = setup
         self.model = setup.model(setup.limit)
         self.limit = min(setup.limit, setup.ceiling or setup.limit)
-        self.rate = RateWindow(setup.ceiling)
         self.now = 0
+        self.budget = Budget(setup.ceiling, lambda: self.now / SECOND)
         self.jobs = setup.jobs
         self.free = 1  # the run proves the key with one request before it starts its workers
         self.sent: list[Sent] = []
@@ -203,45 +208,44 @@ class Simulation:
     def _send(self) -> None:
         """Start what may be started; come back when asking again makes sense."""
         while self.free and self.jobs:
-            delay = self.rate.delay(self.now / SECOND)
-            if delay is None:
+            method = self.setup.methods[self.jobs % len(self.setup.methods)]
+            permit = self.budget.offer(method, self.now / SECOND)
+            if permit is None:
                 break
-            if delay:
-                assert delay * SECOND % 1 == 0
-                self._at(self.now + int(delay * SECOND), self._send)
+            if not isinstance(permit, Permit):
+                self._at(self.now + ceil(permit * SECOND), self._send)
                 break
-            self.rate.start()
             self.free -= 1
             self.jobs -= 1
             self._coming += 1
             there, back = self.setup.latencies[len(self.sent) % len(self.setup.latencies)]
-            request = Sent(self.now)
+            request = Sent(self.now, units=1 if method == "GET" else self.setup.cost)
             self.sent.append(request)
-            self._at(self.now + there, partial(self._arrive, request, back))
+            self._at(self.now + there, partial(self._arrive, request, permit, back))
             self._note(fresh=True)
         self._note()
 
-    def _arrive(self, request: Sent, back: int) -> None:
+    def _arrive(self, request: Sent, permit: Permit, back: int) -> None:
         self._coming -= 1
         request.arrived = self.now
-        request.allowed = self.model.take(self.now)
+        request.allowed = self.model.take(self.now, request.units)
         self._ours.append(self.now)
         reported = self.setup.headers.tell(self.model, self.now, allowed=request.allowed)
         clock = EPOCH + timedelta(seconds=self.now // SECOND)
         quota = Quota.from_headers(reported, clock)
-        self._at(self.now + back, partial(self._answer, request, quota))
+        self._at(self.now + back, partial(self._answer, request, permit, quota))
         self._note()
 
-    def _answer(self, request: Sent, quota: Quota) -> None:
+    def _answer(self, request: Sent, permit: Permit, quota: Quota) -> None:
         request.answered = self.now
-        self.rate.finish(self.now / SECOND, quota)
+        self.budget.release(permit, quota, carried_out=request.allowed)
         self._note(fresh=not self.free)
         self.free = self.setup.workers if len(self.sent) == 1 else self.free + 1
         if not request.allowed:
             self.jobs += 1
             wait = next((w for w in (quota.retry_after, quota.reset) if w is not None), 1.0)
             until = self.now + int(max(wait, 1.0) * SECOND)
-            self.rate.pause(until / SECOND)
+            self.budget.pause((until - self.now) / SECOND)
             self.pauses.append((self.now, until))
         self._send()
 
@@ -264,6 +268,10 @@ class Simulation:
             self._possible_from = possible_from
 
     # What came of it
+
+    @property
+    def used(self) -> int:
+        return sum(request.units for request in self.sent if request.allowed)
 
     @property
     def refused(self) -> int:

@@ -6,10 +6,10 @@ import math
 from collections.abc import Iterator, Sequence
 
 from tap_vitally.sdk_stream import VitallyStream
-from tap_vitally.state.instants import format_instant
 from tap_vitally.sync.estimates import RequestEstimate
 from tap_vitally.sync.run import Run
 from vitally_api import Refused
+from vitally_api.values import format_moment
 
 
 def test_report(run: Run, streams: Sequence[VitallyStream]) -> Iterator[str]:
@@ -30,7 +30,7 @@ def connection_report(run: Run, streams: Sequence[VitallyStream]) -> Iterator[st
     workspace.begin()
     clock = workspace.signpost
     yield f"The connection to {run.api.endpoint.base_url} works, and the key is accepted."
-    yield f"Server's clock: {format_instant(clock) if clock else 'not told'}"
+    yield f"Server's clock: {format_moment(clock) if clock else 'not told'}"
     yield ""
     workspace.readers = {stream.name: stream.reader.stream for stream in streams}
     width = max(len(stream.name) for stream in streams)

@@ -20,9 +20,9 @@ from tap_vitally.streams.custom import (
 )
 from tap_vitally.streams.traits import columns_of
 from tap_vitally.sync.batches import ListRequest
-from tap_vitally.sync.coerce import identity_of
 from tap_vitally.sync.list_client import ListClient
 from vitally_api import Refused, Unreadable
+from vitally_api.values import identity_of
 
 Columns = Mapping[str, Mapping[str, Any]]
 WITHOUT_TRAITS = "team"

@@ -31,6 +31,8 @@ FIELD_KINDS: Mapping[FieldKind, str] = {
 _KINDS = {word: kind for kind, words in FIELD_KINDS.items() for word in words.split()}
 LONGEST_NUMBER = 40
 """Digits up to which a number is written without an exponent; 1E+400 would take 400."""
+SMALLEST, LARGEST = -(1 << 63), (1 << 63) - 1
+"""The integers that a database can hold."""
 EARLIEST = datetime.min.replace(tzinfo=UTC)
 LATEST = datetime.max.replace(tzinfo=UTC)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -125,6 +127,17 @@ def key_text(by: str, value: Any) -> str:
     if by.startswith("trait:") and isinstance(value, int | float | Decimal):
         value = as_double(number_of(value)) if not isinstance(value, bool) else value
     return text_of(value)
+
+
+def identity_of(value: Any) -> str | None:
+    """Return an id, out of text or a whole number; None for anything else."""
+    if isinstance(value, str):
+        return value if value.strip() else None
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if isinstance(value, Decimal) and SMALLEST <= value <= LARGEST and value == int(value):
+        return str(int(value))
+    return None
 
 
 def boolean_of(value: Any) -> bool:

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from tap_vitally.state.instants import LATEST, parse_instant
 from tap_vitally.state.passes import SortKey
 from tap_vitally.state.stream_state import Resume, StreamState
 from tap_vitally.state.watermarks import ChangeFilter
+from vitally_api.values import LATEST, parse_moment
 
 MOST_SKIPPED = 100
 """Parents that could not be read, and are remembered for the next run, before it is no accident."""
@@ -41,7 +41,7 @@ class Parent:
 
     def moment(self, order: SortKey | None) -> datetime | None:
         """Find what an order goes by."""
-        return parse_instant(self.updated_at) if order == "updatedAt" else self.created_at
+        return parse_moment(self.updated_at) if order == "updatedAt" else self.created_at
 
 
 def newest_first(parents: Iterable[Parent], order: SortKey | None) -> list[Parent]:
@@ -97,7 +97,7 @@ class ParentScan:
             or not resume.parents_after < moment < resume.signpost
         ):
             return False
-        changed = parse_instant(parent.updated_at)
+        changed = parse_moment(parent.updated_at)
         return not self.only_changed or (changed is not None and changed < resume.signpost)
 
     def remaining(
@@ -129,7 +129,7 @@ class ParentScan:
         """
         if start is None or stream_state.bookmark is None:
             return start
-        changed = parse_instant(parent.updated_at)
+        changed = parse_moment(parent.updated_at)
         appeared = parent.created_at is None or parent.created_at >= start
         returned = self.may_return and (changed is None or changed >= start)
         widened = not set(self.parent_filter).issubset(stream_state.contexts or self.parent_filter)
@@ -199,7 +199,7 @@ def parents_to_read(
     """
     since = change_filter.since
     for parent in parents:
-        changed_at = parse_instant(parent.updated_at)
+        changed_at = parse_moment(parent.updated_at)
         changed = change_filter.has_changed(parent.id, changed_at, parent.content)
         created = parent.created_at
         own: Reason | None = None

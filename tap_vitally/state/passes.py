@@ -32,7 +32,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, get_args
 
-from tap_vitally.state.instants import EARLIEST, moment_of
+from vitally_api.values import EARLIEST, parse_moment
 
 SortKey = Literal["createdAt", "updatedAt"]
 SORT_KEYS: tuple[SortKey, ...] = get_args(SortKey)
@@ -99,7 +99,7 @@ class Window:
         """Take in a page in the API's order; keep rows from the start on and those without a moment."""
         kept = []
         for row in rows:
-            moment = moment_of(row.get(self._key))
+            moment = parse_moment(row.get(self._key))
             if moment is None:
                 kept.append(row)
                 continue

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from tap_vitally.state.instants import format_instant, latest, moment_of, parse_instant
 from tap_vitally.state.passes import FIRST_PASS, SORT_KEYS, Pass, SortKey, next_bookmark
 from tap_vitally.state.watermarks import ScanHistory
+from vitally_api.values import format_moment, latest, parse_moment
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Resume:
         which nothing must be left.
         """
         return {
-            "signpost": format_instant(self.signpost),
+            "signpost": format_moment(self.signpost),
             "newest": _written(self.newest),
             "context": self.context,
             "cursor": self.cursor,
@@ -62,18 +62,18 @@ class Resume:
         """Read what any version of the tap wrote; None where it is missing or of no use."""
         if not isinstance(state, Mapping):
             return None
-        signpost = parse_instant(state.get("signpost"))
+        signpost = parse_moment(state.get("signpost"))
         if signpost is None:
             return None
         cursor, sort_by = state.get("cursor"), state.get("sort_by")
         return cls(
             signpost=signpost,
-            newest=parse_instant(state.get("newest")),
+            newest=parse_moment(state.get("newest")),
             context=str(state.get("context") or ""),
             cursor=cursor if isinstance(cursor, str) else None,
             sort_by=next((key for key in SORT_KEYS if key == sort_by), None),
-            parents_after=parse_instant(state.get("parents_after")),
-            start=parse_instant(state.get("start")),
+            parents_after=parse_moment(state.get("parents_after")),
+            start=parse_moment(state.get("start")),
         )
 
     @property
@@ -93,7 +93,7 @@ class Resume:
 
 
 def _written(moment: datetime | None) -> str | None:
-    return format_instant(moment) if moment else None
+    return format_moment(moment) if moment else None
 
 
 def accounts_in(state: Mapping[str, Any]) -> list[str] | None:
@@ -125,10 +125,10 @@ def reason_to_discard(
     resume = Resume.from_state(state.get("resume"))
     scanned = ScanHistory.from_state(state.get("walk"))
     reported = state.get("replication_key_value")
-    bookmark = moment_of(reported)
+    bookmark = parse_moment(reported)
     if reported is not None and bookmark is None:
         return "its bookmark is no moment"
-    whole = parse_instant(state.get("wholeReadAt"))
+    whole = parse_moment(state.get("wholeReadAt"))
     moments = (bookmark, resume and resume.signpost, whole, *scanned.moments)
     if signpost and any(moment > signpost for moment in moments if moment):
         return "it is ahead of the server's clock"
@@ -184,7 +184,7 @@ class StreamState:
         contexts, skipped = state.get("contexts"), state.get("skipped")
         return cls(
             signpost,
-            bookmark=moment_of(state.get("replication_key_value")) if known else None,
+            bookmark=parse_moment(state.get("replication_key_value")) if known else None,
             contexts=contexts if isinstance(contexts, list) else None,
             to_retry=frozenset(
                 identity
@@ -194,7 +194,7 @@ class StreamState:
             resume=Resume.from_state(state.get("resume")),
             services=services,
             scanned=ScanHistory.from_state(state.get("walk")),
-            whole_read_at=parse_instant(state.get("wholeReadAt")),
+            whole_read_at=parse_moment(state.get("wholeReadAt")),
             counts={
                 name: count
                 for name, count in (counts.items() if isinstance(counts, Mapping) else ())
@@ -232,7 +232,7 @@ class StreamState:
         entry: dict[str, Any] = {"resume": None, "skipped": self.skipped}
         bookmark = next_bookmark(self.bookmark, self.newest, self.signpost)
         if key and bookmark:
-            entry |= {"replication_key": key, "replication_key_value": format_instant(bookmark)}
+            entry |= {"replication_key": key, "replication_key_value": format_moment(bookmark)}
         if key:
             entry |= self.written_for
             # None finished: the bookmark has not moved, and stands for what it stood for.

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from tap_vitally.state.instants import format_instant, parse_instant
 from tap_vitally.state.passes import before, next_bookmark
+from vitally_api.values import format_moment, parse_moment
 
 MOST_SEEN = 200
 """Rows of a list that STATE remembers; if more have changed since the mark, all of them point. Rows
@@ -31,7 +31,7 @@ class Watermark:
 
     def to_state(self) -> dict[str, Any]:
         """Write it as a small, readable object, with no key left out: a runner may merge it."""
-        moment = format_instant(self.moment) if self.moment else None
+        moment = format_moment(self.moment) if self.moment else None
         return {"at": moment, "seen": [list(pair) for pair in sorted(self.seen)]}
 
     @classmethod
@@ -45,7 +45,7 @@ class Watermark:
             match pair:
                 case [str(identity), str(version)]:
                     seen.add((identity, version))
-        return cls(parse_instant(state.get("at")), frozenset(seen))
+        return cls(parse_moment(state.get("at")), frozenset(seen))
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class ScanHistory:
     def to_state(self) -> dict[str, Any]:
         """Write it as a small, readable object."""
         return {
-            "full": format_instant(self.full) if self.full else None,
+            "full": format_moment(self.full) if self.full else None,
             "rows": self.rows.to_state(),
             "parents": self.parents.to_state(),
         }
@@ -74,7 +74,7 @@ class ScanHistory:
         if not isinstance(state, Mapping):
             return cls()
         marks = [Watermark.from_state(state.get(name)) for name in ("rows", "parents")]
-        return cls(parse_instant(state.get("full")), *marks)
+        return cls(parse_moment(state.get("full")), *marks)
 
     @property
     def moments(self) -> tuple[datetime | None, ...]:
@@ -119,7 +119,7 @@ class ChangeFilter:
             self._remember((moment, identity, content))
             if self.since is not None and moment < self.since:
                 return False
-        version = format_instant(moment) if moment else ""
+        version = format_moment(moment) if moment else ""
         return self._mark.seen.isdisjoint({(identity, version), (identity, content)})
 
     def _remember(self, entry: tuple[datetime, str, str]) -> None:
@@ -147,7 +147,7 @@ class ChangeFilter:
         """
         since = before(moment, self._lookback)
         seen = {
-            (identity, content if at >= signpost else format_instant(at))
+            (identity, content if at >= signpost else format_moment(at))
             for at, identity, content in self._latest
             if since <= at and (content or at < signpost)
         }

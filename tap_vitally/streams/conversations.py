@@ -7,12 +7,12 @@ from typing import Any
 from tap_vitally.sdk_stream import VitallyStream
 from tap_vitally.streams import fields as f
 from tap_vitally.sync.answers import conversation_in
-from tap_vitally.sync.coerce import identity_of
 from tap_vitally.sync.linked_ids import ids_of_kind
 from tap_vitally.sync.resource import Record
 from tap_vitally.sync.sources import read_detail
 from vitally_api import Unreadable, rows_at
 from vitally_api.resources import LISTS
+from vitally_api.values import identity_of
 
 EXTERNAL_URL = f.text(
     "externalUrl", "Address of the record in the system it came from; rarely sent."

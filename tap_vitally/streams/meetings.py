@@ -5,10 +5,10 @@ from __future__ import annotations
 from tap_vitally.sdk_stream import VitallyStream
 from tap_vitally.streams import fields as f
 from tap_vitally.sync.answers import with_turns
-from tap_vitally.sync.coerce import identity_of
 from tap_vitally.sync.resource import Record
 from tap_vitally.sync.transcripts import Transcripts, read_transcript
 from vitally_api.resources import LISTS
+from vitally_api.values import identity_of
 
 
 class MeetingsStream(VitallyStream):

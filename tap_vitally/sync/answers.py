@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tap_vitally.sync.coerce import identity_of
 from tap_vitally.sync.resource import Record
 from vitally_api import ENVELOPES, Unreadable, single
+from vitally_api.values import identity_of
 
 TURN = {"speaker", "sentences"}
 """What a turn of a transcript has, any of which it may lack."""

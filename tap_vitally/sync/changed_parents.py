@@ -7,16 +7,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from urllib.parse import quote
 
-from tap_vitally.state.instants import moment_of
 from tap_vitally.state.parent_scan import ALL_LISTS, ChangedParentIds, Parent
 from tap_vitally.state.watermarks import ChangeFilter
 from tap_vitally.sync.batches import ListRequest
-from tap_vitally.sync.coerce import identity_of
 from tap_vitally.sync.linked_ids import LinkedIds, digest, ids_of_kind, linked_ids_of
 from tap_vitally.sync.list_client import ListClient
 from tap_vitally.sync.resource import Record
 from tap_vitally.sync.workspace import Workspace
 from vitally_api import Refused, single
+from vitally_api.values import identity_of, parse_moment
 
 LOOKED_UP: Mapping[str, tuple[str, str]] = {
     "conversations": ("/conversations", "conversation"),
@@ -55,7 +54,7 @@ class ChangedParents:
     def take(self, row: Record, label: str, content: str = "") -> None:
         """Take in a row of the list of the whole workspace; ``content`` is its digest, if known."""
         identity = identity_of(row.get("id"))
-        moment = moment_of(row.get("updatedAt"))
+        moment = parse_moment(row.get("updatedAt"))
         since = self._change_filter.since
         if moment is None or since is None or moment >= since:
             content = content or digest(row)
@@ -72,7 +71,7 @@ class ChangedParents:
         if not named and path and asked:
             stream_state = f"{path}/{quote(asked, safe='')}"
             if called == "conversation":
-                self._workspace.forget_older(stream_state, moment_of(row.get("updatedAt")))
+                self._workspace.forget_older(stream_state, parse_moment(row.get("updatedAt")))
             self._unsaid.setdefault(stream_state, set()).add(label)
         else:
             self._add(named, label)

@@ -13,6 +13,8 @@ from typing import Any
 
 from vitally_api import as_text
 from vitally_api.values import (
+    LARGEST,
+    SMALLEST,
     InvalidValue,
     as_day,
     as_moment,
@@ -32,9 +34,6 @@ FITTING: Mapping[str, tuple[type, ...]] = {
 """The types that are let through unseen; moments, whole numbers and lists are looked at.
 
 A float is the tap's own, in what it says of a run: numbers of the API keep their digits."""
-SMALLEST, LARGEST = -(1 << 63), (1 << 63) - 1
-"""What a database's integer may hold."""
-
 COLUMN = "additionalProperties"
 """The column that holds, by name, what the API sends and the schema does not declare."""
 MOST_SHAPES = 1_000
@@ -188,17 +187,6 @@ class Coercer:
             elif item is not None:
                 self._lost(name)
         return found
-
-
-def identity_of(value: Any) -> str | None:
-    """Make an id of what a raw row has in its place: text or a whole number; None for anything else."""
-    if isinstance(value, str):
-        return value if value.strip() else None
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    if isinstance(value, Decimal) and SMALLEST <= value <= LARGEST and value == int(value):
-        return str(int(value))
-    return None
 
 
 def _types(declared: Any) -> list[str]:

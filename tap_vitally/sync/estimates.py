@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tap_vitally.state.instants import format_instant
 from tap_vitally.state.passes import Pass
 from tap_vitally.sync.list_client import ListClient
+from vitally_api.values import format_moment
 
 MOST_COUNTED = 10
 """Pages of a list that are read to say what it will cost: a thousand records, which is most lists."""
@@ -49,5 +49,5 @@ def estimate_lists(
 
 def counted(records: int, whole: bool, called: str, plan: Pass) -> str:  # noqa: FBT001
     """Return how many records a pass was found to read, for a person."""
-    since = f" changed since {format_instant(plan.start)}" if plan.start else ""
+    since = f" changed since {format_moment(plan.start)}" if plan.start else ""
     return f"{'' if whole else 'more than '}{records:,} {called}{since}"

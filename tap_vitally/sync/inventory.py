@@ -11,13 +11,13 @@ from typing import Any
 
 from typing_extensions import override
 
-from tap_vitally.state.instants import format_instant
 from tap_vitally.state.passes import Pass
 from tap_vitally.sync.batches import ListRequest, RecordBatch
 from tap_vitally.sync.contexts import TopLevel
 from tap_vitally.sync.estimates import RequestEstimate, count_pages, counted
 from tap_vitally.sync.resource import Record
 from tap_vitally.sync.stream_run import StreamRun
+from vitally_api.values import format_moment
 
 ID_BYTES = 70
 """JSON that the record of an id is worth, about."""
@@ -62,8 +62,8 @@ class Inventory(TopLevel):
         workspace = self.stream.workspace
         if batch.ends and workspace.signpost:
             moments = {
-                "startedAt": format_instant(workspace.signpost),
-                "finishedAt": format_instant(workspace.clock()),
+                "startedAt": format_moment(workspace.signpost),
+                "finishedAt": format_moment(workspace.clock()),
             }
             workspace.inventoried.append({**batch.context.inject, **moments})
         return {}
@@ -99,7 +99,7 @@ def read_ids(
 def _ids(stream: StreamRun, request: ListRequest) -> Generator[RecordBatch, None, int]:
     """List the ids of a resource; return how many there are."""
     workspace, resource = stream.workspace, request.label
-    seen = format_instant(workspace.started_at)
+    seen = format_moment(workspace.started_at)
     sizes: Counter[str] = Counter()
     digests: Counter[str] = Counter()
 
@@ -171,7 +171,7 @@ def _counts(stream: StreamRun) -> dict[str, Any]:
 
 def _sync_runs(stream: StreamRun) -> Iterator[Record]:
     """Return what was done for each stream before this one, which is the last by its name."""
-    started = format_instant(stream.workspace.started_at)
+    started = format_moment(stream.workspace.started_at)
     for each in stream.workspace.selected:
         if each is not stream:
             yield {"startedAt": started, "stream": each.name, **each.metrics.as_record()}

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
-from tap_vitally.sync.coerce import identity_of
 from vitally_api import as_text
+from vitally_api.values import identity_of
 
 
 def ids_of_kind(record: Mapping[str, Any], kind: str) -> list[str]:

@@ -8,11 +8,9 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
-from tap_vitally.state.instants import as_moment, parse_instant
 from tap_vitally.state.parent_scan import Parent, newest_first
 from tap_vitally.state.passes import Pass, SortKey, Window
 from tap_vitally.sync.batches import ListRequest, RawPage
-from tap_vitally.sync.coerce import identity_of
 from tap_vitally.sync.linked_ids import digest, organizations_of
 from tap_vitally.sync.resource import Parse, Record, Resource, Variant
 from tap_vitally.sync.settings import Settings
@@ -28,6 +26,7 @@ from vitally_api import (
     Unreadable,
     Vitally,
 )
+from vitally_api.values import as_moment, identity_of, parse_moment
 
 PARENT_PATIENCE = 75.0
 """Seconds of failure for one parent before it is asked whether only this one fails; it is given
@@ -227,7 +226,7 @@ class ListClient:
                 self._skip("a record without its key", None)
             return None
         updated = as_moment(row.get("updatedAt"))
-        created = parse_instant(as_moment(row.get("createdAt")))
+        created = parse_moment(as_moment(row.get("createdAt")))
         record = row if self.resource.keeps_parents else {}
         if not whose:
             return Parent(identity, created, updated, record=record)
@@ -288,7 +287,7 @@ def _ids_of_before(
     latest = now + timedelta(minutes=1)
     found = []
     for row in rows:
-        created = parse_instant(as_moment(row.get("createdAt")))
+        created = parse_moment(as_moment(row.get("createdAt")))
         if not (created and start and start < created < latest):
             found.append(identity_of(row.get("id")))
     return found

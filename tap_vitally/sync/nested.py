@@ -14,7 +14,6 @@ from typing import Any
 
 from typing_extensions import override
 
-from tap_vitally.state.instants import EARLIEST, format_instant, latest, moment_of, parse_instant
 from tap_vitally.state.parent_scan import (
     ALL_LISTS,
     ChangedParentIds,
@@ -26,13 +25,13 @@ from tap_vitally.state.passes import Pass, before
 from tap_vitally.state.watermarks import MOST_SEEN, ChangeFilter, ScanHistory, Watermark
 from tap_vitally.sync.batches import ListRequest, RecordBatch
 from tap_vitally.sync.changed_parents import ChangedParents, CostLimitExceeded
-from tap_vitally.sync.coerce import identity_of
 from tap_vitally.sync.contexts import PerParent
 from tap_vitally.sync.estimates import RequestEstimate
 from tap_vitally.sync.linked_ids import digest
 from tap_vitally.sync.resource import Record
 from tap_vitally.sync.stream_run import StreamRun
 from vitally_api import Refused, Unavailable, Unreadable
+from vitally_api.values import EARLIEST, format_moment, identity_of, latest, parse_moment
 
 
 class ScanNotes:
@@ -49,7 +48,7 @@ class ScanNotes:
         """Take in the rows of one parent, on any thread."""
         with self._noting:
             for row in rows:
-                identity, moment = identity_of(row.get("id")), moment_of(row.get("updatedAt"))
+                identity, moment = identity_of(row.get("id")), parse_moment(row.get("updatedAt"))
                 if identity and moment is None and len(self._undated) <= MOST_SEEN:
                     key = identity, digest(row)
                     self._undated.setdefault(key, (row, set()))[1].add(parent)
@@ -114,7 +113,7 @@ class NestedLists(PerParent):
         full = state.scanned.full
         self._notes = ScanNotes(state.scanned, settings.lookback)
         rows = self._notes.rows
-        stream.metrics.full_walk_at = format_instant(full) if full else None
+        stream.metrics.full_walk_at = format_moment(full) if full else None
         self.resumable = self._scans_all()
         since = rows.since
         if self.resumable:
@@ -207,7 +206,7 @@ class NestedLists(PerParent):
         """Find all parents, and note which of them changed."""
         for known, parent in enumerate(super().parents(), 1):
             self._notes.parents.has_changed(
-                parent.id, parse_instant(parent.updated_at), parent.content
+                parent.id, parse_moment(parent.updated_at), parent.content
             )
             self.stream.metrics.parents_known = known
             yield parent
@@ -271,5 +270,5 @@ class NestedLists(PerParent):
             )
         else:
             history = self._notes.after_some(state.signpost)
-        stream.metrics.full_walk_at = format_instant(history.full) if history.full else None
+        stream.metrics.full_walk_at = format_moment(history.full) if history.full else None
         return {"walk": history.to_state()}

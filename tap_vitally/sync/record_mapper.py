@@ -7,12 +7,13 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from tap_vitally.sync.batches import ListRequest
-from tap_vitally.sync.coerce import Coercer, identity_of
+from tap_vitally.sync.coerce import Coercer
 from tap_vitally.sync.linked_ids import COPIES, links_in
 from tap_vitally.sync.resource import Record, Resource
 from tap_vitally.sync.summary import StreamMetrics
 from tap_vitally.sync.traits import fill_traits, trait_columns_in
 from vitally_api import safe_name
+from vitally_api.values import identity_of
 
 REFERENCE = ("id", "externalId", "name")
 

@@ -13,9 +13,9 @@ from typing import Any
 
 from tap_vitally.state.passes import SortKey
 from tap_vitally.sync.batches import RecordBatch
-from tap_vitally.sync.coerce import identity_of
 from tap_vitally.sync.list_client import ListClient
 from vitally_api import Refused, Unreadable
+from vitally_api.values import identity_of
 
 
 class Repeats:

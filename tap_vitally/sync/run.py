@@ -7,7 +7,6 @@ import textwrap
 from collections.abc import Callable, Generator, Iterable, Mapping
 from typing import Any
 
-from tap_vitally.state.instants import format_instant
 from tap_vitally.sync import lookups
 from tap_vitally.sync.batches import RecordBatch
 from tap_vitally.sync.prefetch import Prefetcher, run_sequentially
@@ -17,6 +16,7 @@ from tap_vitally.sync.stream_run import StreamRun
 from tap_vitally.sync.summary import StreamMetrics
 from tap_vitally.sync.workspace import Workspace
 from vitally_api import Budget, Endpoint, Policy, Vitally
+from vitally_api.values import format_moment
 
 logger = logging.getLogger("tap-vitally")
 
@@ -100,7 +100,7 @@ class Run:
             logger.warning(
                 "start_date is %s, which has not come yet: nothing is read that has a moment of "
                 "change.",
-                format_instant(start),
+                format_moment(start),
             )
         for name in lookups.streams_of(self.settings.lookups) - {r.stream.name for r in selected}:
             logger.warning("lookups names records of '%s', which is not selected.", name)
@@ -134,7 +134,7 @@ def start_message(address: str, streams: Iterable[StreamRun]) -> str:
     if whole:
         lines += _wrapped("in full: " + ", ".join(stream.name for stream in whole))
     if later:
-        earliest = format_instant(min(r.plan.start for r in later if r.plan.start))
+        earliest = format_moment(min(r.plan.start for r in later if r.plan.start))
         names = ", ".join(stream.name for stream in later)
         lines += _wrapped(f"changed since {earliest[:16].replace('T', ' ')} or later: {names}")
     return "\n".join(lines)

@@ -11,13 +11,13 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from tap_vitally.state.instants import parse_instant
 from tap_vitally.state.passes import Window
 from tap_vitally.sync.batches import ListRequest, RawPage, RecordBatch
 from tap_vitally.sync.list_client import MOST_SECOND_LOOKS
 from tap_vitally.sync.resource import Record
 from tap_vitally.sync.stream_run import StreamRun
 from vitally_api import CursorRefused, Unavailable, Unreadable
+from vitally_api.values import parse_moment
 
 Source = Callable[[StreamRun, ListRequest, datetime | None], Iterator[RecordBatch]]
 
@@ -129,7 +129,7 @@ def read_detail(
         return rows
 
     answer = stream.list_client.ask(request, rows_in)
-    newest = parse_instant(request.parent.updated_at) if request.parent else None
+    newest = parse_moment(request.parent.updated_at) if request.parent else None
     yield stream.batch(request, stream.dated(answer), answer.size, newest=newest)
 
 

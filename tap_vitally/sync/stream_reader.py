@@ -12,7 +12,6 @@ from functools import partial
 from itertools import islice
 from typing import Any, Protocol
 
-from tap_vitally.state.instants import format_instant, latest
 from tap_vitally.state.passes import FIRST_PASS, Pass, is_due, plan_pass
 from tap_vitally.state.stream_state import Resume, StreamState, accounts_in, reason_to_discard
 from tap_vitally.sync import lookups
@@ -25,6 +24,7 @@ from tap_vitally.sync.resource import Record
 from tap_vitally.sync.sources import Source, look_again
 from tap_vitally.sync.stream_run import StreamRun
 from vitally_api import CursorRefused, Refused, Unavailable, Unreadable
+from vitally_api.values import format_moment, latest
 
 Contexts = TopLevel | PerParent
 
@@ -96,9 +96,9 @@ class StreamReader:
             if self.contexts.by_parent:
                 state.finished.update(labels, self.contexts.parent_filter)
         if state.bookmark:
-            stream.metrics.bookmark_before = format_instant(state.bookmark)
+            stream.metrics.bookmark_before = format_moment(state.bookmark)
         if self._reads_whole and state.whole_read_at:
-            stream.metrics.whole_read_at = format_instant(state.whole_read_at)
+            stream.metrics.whole_read_at = format_moment(state.whole_read_at)
 
     def _plan(self, state: StreamState) -> Pass:
         """Decide in which order the lists are read, and from when on."""
@@ -274,7 +274,7 @@ class StreamReader:
         stream.metrics.bookmark_after = entry.get("replication_key_value")
         if self._reads_whole and state.signpost:
             if stream.plan.start in {None, stream.settings.start_date}:
-                stream.metrics.whole_read_at = format_instant(state.signpost)
+                stream.metrics.whole_read_at = format_moment(state.signpost)
             entry["wholeReadAt"] = stream.metrics.whole_read_at
         return entry
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from tap_vitally.state.instants import format_instant
 from tap_vitally.state.passes import FIRST_PASS
 from tap_vitally.state.stream_state import StreamState
 from tap_vitally.sync.batches import MEMORY_FACTOR, ListRequest, RecordBatch
@@ -18,6 +17,7 @@ from tap_vitally.sync.settings import Settings
 from tap_vitally.sync.summary import StreamMetrics
 from tap_vitally.sync.workspace import Workspace
 from vitally_api import Answer
+from vitally_api.values import format_moment
 
 
 class StreamRun:
@@ -98,7 +98,7 @@ class StreamRun:
         """Return the rows of an answer, those of a snapshot with the moment at which it was taken."""
         if not self.resource.snapshot:
             return answer.data
-        moment = format_instant(answer.date or self.workspace.clock())
+        moment = format_moment(answer.date or self.workspace.clock())
         return [{"observedOn": moment[:10], "observedAt": moment, **row} for row in answer.data]
 
     def skip(self, reason: str, request: ListRequest | None = None) -> None:

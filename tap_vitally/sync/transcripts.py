@@ -11,15 +11,14 @@ from urllib.parse import quote
 
 from typing_extensions import override
 
-from tap_vitally.state.instants import parse_instant
 from tap_vitally.state.parent_scan import Parent
 from tap_vitally.sync.answers import completed, transcript_in
 from tap_vitally.sync.batches import ListRequest, RecordBatch
-from tap_vitally.sync.coerce import identity_of
 from tap_vitally.sync.contexts import NOT_FOUND, PerParent
 from tap_vitally.sync.estimates import RequestEstimate, estimate_lists
 from tap_vitally.sync.stream_run import StreamRun
 from vitally_api import Refused
+from vitally_api.values import identity_of, parse_moment
 
 
 class Transcripts(PerParent):
@@ -76,7 +75,7 @@ def read_transcript(
 ) -> Iterator[RecordBatch]:
     """Read one transcript, unless the list held all of it; a meeting may have none."""
     parent = request.parent or Parent("")
-    newest = parse_instant(parent.updated_at)
+    newest = parse_moment(parent.updated_at)
     if parent.record.get("transcript") is not None:
         yield stream.batch(request, [parent.record], newest=newest)
         return

@@ -10,17 +10,16 @@ from hashlib import sha256
 from typing import Any, Generic, Protocol, TypeVar
 from urllib.parse import quote
 
-from tap_vitally.state.instants import moment_of
 from tap_vitally.state.parent_scan import Parent
 from tap_vitally.state.stream_state import StreamState
 from tap_vitally.sync.changed_rows import Changes
-from tap_vitally.sync.coerce import identity_of
 from tap_vitally.sync.identity import Identity
 from tap_vitally.sync.linked_ids import LinkedIds, linked_ids_of
 from tap_vitally.sync.list_client import ListClient
 from tap_vitally.sync.settings import Settings
 from tap_vitally.sync.summary import StreamMetrics
 from vitally_api import Answer, Refused, Unreadable, Vitally, VitallyError, rows_at, single
+from vitally_api.values import identity_of, parse_moment
 
 T = TypeVar("T")
 
@@ -146,7 +145,7 @@ class Workspace:
         if self.changes:
             reported = isinstance(record, dict)
             found = (
-                (linked_ids_of(record), moment_of(record.get("updatedAt")))
+                (linked_ids_of(record), parse_moment(record.get("updatedAt")))
                 if reported
                 else (None, None)
             )

@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tap_vitally.state import passes as replication
-from tap_vitally.state.instants import parse_instant
 from tap_vitally.state.passes import FIRST_PASS, plan_pass
 from tap_vitally.state.stream_state import Resume, StreamState, reason_to_discard
 from tests.state.simulation import (
@@ -35,6 +34,7 @@ from tests.state.simulation import (
     several_lists,
     sometimes,
 )
+from vitally_api.values import parse_moment
 
 
 @often
@@ -196,9 +196,9 @@ states = st.fixed_dictionaries(
 def test_a_place_of_no_use_is_none_and_one_of_use_is_sound(state: Any) -> None:
     resume = Resume.from_state(state)
     if resume is None:
-        assert not isinstance(state, dict) or parse_instant(state.get("signpost")) is None
+        assert not isinstance(state, dict) or parse_moment(state.get("signpost")) is None
         return
-    assert resume.signpost == parse_instant(state["signpost"])
+    assert resume.signpost == parse_moment(state["signpost"])
     assert isinstance(resume.context, str)
     assert resume.cursor is None or isinstance(resume.cursor, str)
     assert resume.sort_by in {None, "createdAt", "updatedAt"}
@@ -211,7 +211,7 @@ def test_state_of_any_version_loads(state: Row, rows: Burst) -> None:
     stream_state = StreamState.from_state(state, "updatedAt", BEGINNING)
     plan = plan_pass(stream_state.bookmark, None, timedelta(minutes=5))
     known = state.get("replication_key") == "updatedAt"
-    bookmark = parse_instant(state.get("replication_key_value")) if known else None
+    bookmark = parse_moment(state.get("replication_key_value")) if known else None
     if reason_to_discard(state, BEGINNING, None):
         bookmark = None
     assert (plan == FIRST_PASS) == (bookmark is None)

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tap_vitally.state.instants import format_instant
 from tap_vitally.state.passes import before
 from tap_vitally.state.watermarks import MOST_SEEN, ChangeFilter, ScanHistory, Watermark
+from vitally_api.values import format_moment
 
 BEGINNING = datetime(2026, 3, 4, tzinfo=UTC)
 often = settings(max_examples=200, deadline=None)
@@ -102,7 +102,7 @@ def test_state_does_not_grow_with_the_list() -> None:
 def test_what_walks_left_survives_a_trip_through_state(
     full: datetime | None, at: datetime | None, found: dict[str, datetime]
 ) -> None:
-    seen = frozenset((identity, format_instant(moment)) for identity, moment in found.items())
+    seen = frozenset((identity, format_moment(moment)) for identity, moment in found.items())
     scanned = ScanHistory(full, Watermark(at, seen), Watermark(at))
     assert ScanHistory.from_state(scanned.to_state()) == scanned
 

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tap_vitally.state.instants import format_instant
 from tap_vitally.state.parent_scan import (
     MOST_SKIPPED,
     OrderCheck,
@@ -17,6 +16,7 @@ from tap_vitally.state.parent_scan import (
     to_remember,
 )
 from tap_vitally.state.stream_state import Resume, StreamState
+from vitally_api.values import format_moment
 
 BEGINNING = datetime(2026, 3, 4, tzinfo=UTC)
 often = settings(max_examples=200, deadline=None)
@@ -26,7 +26,7 @@ parents = st.builds(
     Parent,
     st.integers(0, 20).map(str),
     st.none() | moments,
-    st.none() | moments.map(format_instant),
+    st.none() | moments.map(format_moment),
 )
 some_parents = st.lists(parents, max_size=12, unique_by=lambda parent: parent.id)
 orders = st.sampled_from(["createdAt", "updatedAt", None])

@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tap_vitally.state import passes as replication
-from tap_vitally.state.instants import latest
 from tap_vitally.state.passes import (
     FIRST_PASS,
     Pass,
@@ -39,6 +38,7 @@ from tests.state.simulation import (
     taken,
     zulu,
 )
+from vitally_api.values import latest
 
 # Nothing is lost between runs
 

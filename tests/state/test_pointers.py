@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tap_vitally.state.instants import format_instant, parse_instant
 from tap_vitally.state.parent_scan import (
     ALL_LISTS,
     ChangedParentIds,
@@ -17,6 +16,7 @@ from tap_vitally.state.parent_scan import (
 )
 from tap_vitally.state.stream_state import StreamState
 from tap_vitally.state.watermarks import ChangeFilter, Watermark
+from vitally_api.values import format_moment, parse_moment
 
 BEGINNING = datetime(2026, 3, 4, tzinfo=UTC)
 MARK = BEGINNING + timedelta(minutes=10)
@@ -28,7 +28,7 @@ parents = st.builds(
     Parent,
     st.integers(0, 15).map(str),
     st.none() | moments,
-    st.none() | moments.map(format_instant),
+    st.none() | moments.map(format_moment),
     st.none() | st.lists(organizations, max_size=2, unique=True).map(tuple),
 )
 some_parents = st.lists(parents, max_size=10, unique_by=lambda parent: parent.id)
@@ -59,7 +59,7 @@ def test_who_is_pointed_at_is_walked_and_nobody_else(
     for parent in found:
         why, lists = scanned.get(parent.id, (None, frozenset[str]()))
         labels_of = set(lists)
-        updated = parse_instant(parent.updated_at)
+        updated = parse_moment(parent.updated_at)
         by_id = {label for label, ids, _ in rows if parent.id in ids}
         by_organization = {
             label

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tap_vitally.state.instants import CANONICAL
 from tap_vitally.streams import STREAMS
-from tap_vitally.sync.coerce import COLUMN, Coercer, identity_of
+from tap_vitally.sync.coerce import COLUMN, Coercer
+from vitally_api.values import CANONICAL, identity_of
 
 Record = dict[str, Any]
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from harness.support import ROOT, Row, Warehouse, catalog, config_for, run_in_process
 from sandbox import Sandbox, World
-from tap_vitally.state.instants import parse_instant
 from tap_vitally.sync.lookups import INSTANCES, LOOKUPS
 from tap_vitally.tap import TapVitally
+from vitally_api.values import parse_moment
 
 PAGE = (ROOT / "docs" / "coverage.md").read_text(encoding="utf-8")
 SETTINGS: Row = TapVitally.config_jsonschema["properties"]
@@ -164,7 +164,7 @@ def test_every_trigger_is_seen_by_its_rule(start_sandbox: Callable[..., Sandbox]
     warehouse = Warehouse()
     warehouse.load(first)
     account = next(iter(warehouse.tables["vitally_sync_runs"].values()))
-    last_run = parse_instant(account["startedAt"])
+    last_run = parse_moment(account["startedAt"])
 
     provoked: dict[str, set[str]] = {}
     for line in TRIGGERS:
@@ -196,7 +196,7 @@ def obeys(record: Row, rule: str, last_run: Any) -> bool:
     """Apply a rule as the page writes it: `property` since, `property` before."""
     conditions = re.findall(r"`(\w+)` (since|before)", rule)
     assert conditions
-    moments = {name: parse_instant(record[name]) for name, _ in conditions}
+    moments = {name: parse_moment(record[name]) for name, _ in conditions}
     return all(
         (moment := moments[name]) is not None and (moment >= last_run) == (when == "since")
         for name, when in conditions

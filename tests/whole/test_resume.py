@@ -17,8 +17,8 @@ import pytest
 from harness.run_attempts import Attempt, Killed, Pipe
 from harness.support import Row, Warehouse, config_for, read, waits_pass_in_no_time, with_moments
 from sandbox import Clock, Fault, Sandbox, World, serve
-from tap_vitally.state.instants import format_instant, parse_instant
 from tap_vitally.state.stream_state import Resume
+from vitally_api.values import format_moment, parse_moment
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -131,7 +131,7 @@ def test_killed_at_any_page_a_pass_goes_on(
         repeated = set(before[1:]) & set(after)
         assert len(repeated) <= GRAIN + ties
         assert resume or len(before) <= GRAIN + ties
-        assert killed.entry["replication_key_value"] <= format_instant(NOON)
+        assert killed.entry["replication_key_value"] <= format_moment(NOON)
         if resume and resume.get("cursor"):
             assert quote(resume["cursor"], safe="") in after[0]
 
@@ -162,7 +162,7 @@ def test_an_interrupted_pass_keeps_its_signpost(scene: Open, stream: str) -> Non
     began = scene(stream, **LONG_PASSES.get(stream, {"page_size": 1}))
     world = began.world
     began.run(ending="kill", after="requests", at=14)
-    assert began.entry["resume"]["signpost"] == format_instant(NOON)
+    assert began.entry["resume"]["signpost"] == format_moment(NOON)
     began.clock.advance(3600)
     # What changes between the runs may be in the part that is not read again.
     for resource in ("accounts", "users", "notes", "projects"):
@@ -173,7 +173,7 @@ def test_an_interrupted_pass_keeps_its_signpost(scene: Open, stream: str) -> Non
     began.clock.advance(3600)
     began.run()
     assert not under_way(began.entry)
-    bookmark = parse_instant(began.entry["replication_key_value"])
+    bookmark = parse_moment(began.entry["replication_key_value"])
     assert bookmark
     assert bookmark <= NOON
     assert began.differences() == {}
@@ -214,7 +214,7 @@ def test_a_cursor_that_is_refused_in_any_way_is_dropped(
     scene: Open, status: int, concurrency: int
 ) -> None:
     """It was kept for ever: the stream was skipped, or every run failed."""
-    stream_state = {"signpost": format_instant(NOON), "cursor": "OLD", "sort_by": "createdAt"}
+    stream_state = {"signpost": format_moment(NOON), "cursor": "OLD", "sort_by": "createdAt"}
     state = {"bookmarks": {"users": {"resume": stream_state}}}
     resumed = scene("users")
     resumed.sandbox.faults.append(Fault("status", "users?from=OLD", status=status))

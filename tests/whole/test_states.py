@@ -12,7 +12,7 @@ import pytest
 
 from harness.support import config_for, read
 from sandbox import Clock, World, serve
-from tap_vitally.state.instants import parse_instant
+from vitally_api.values import parse_moment
 
 A_DAY_LATER = datetime(2026, 11, 26, 18, tzinfo=UTC)
 STATES = Path(__file__).parent / "states"
@@ -36,7 +36,7 @@ def run(state: Any, stream: str, caplog: pytest.LogCaptureFixture) -> tuple[list
 @pytest.mark.parametrize("stream", ["accounts", "notes", "account_notes"])
 def test_a_bookmark_is_taken(stream: str, caplog: pytest.LogCaptureFixture) -> None:
     state = state_of("complete")
-    bookmark = parse_instant(state["bookmarks"][stream]["replication_key_value"])
+    bookmark = parse_moment(state["bookmarks"][stream]["replication_key_value"])
     assert bookmark
     _, asked = run(state, stream, caplog)
     lists = [query for query in asked if "sortBy=updatedAt" in query]

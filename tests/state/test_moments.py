@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_vitally.state.instants import format_instant, latest, moment_of, parse_instant
 from tap_vitally.state.passes import Window
 from tests.state.simulation import SPELLINGS, json_values, maybe, moments, sometimes
+from vitally_api.values import format_moment, latest, parse_moment
 
 
 @sometimes
@@ -21,11 +21,11 @@ from tests.state.simulation import SPELLINGS, json_values, maybe, moments, somet
 def test_a_moment_is_the_same_however_it_is_spelt(
     moment: datetime, spell: Callable[[datetime], str]
 ) -> None:
-    assert parse_instant(spell(moment)) == moment
+    assert parse_moment(spell(moment)) == moment
 
 
 def test_spellings_are_compared_as_instants() -> None:
-    window = Window(parse_instant("2026-03-04T05:06:07Z"))
+    window = Window(parse_moment("2026-03-04T05:06:07Z"))
     falling = [
         "2026-03-04T10:36:07.002+05:30",
         "2026-03-04T05:06:07.001Z",
@@ -40,20 +40,20 @@ def test_spellings_are_compared_as_instants() -> None:
 
 @pytest.mark.parametrize("value", [None, "", "soon", 5, 1.5, True, {}, [], "2026-13-01", "24:00"])
 def test_what_is_no_moment_is_none(value: Any) -> None:
-    assert parse_instant(value) is None
+    assert parse_moment(value) is None
 
 
 @sometimes
 @given(json_values)
 def test_no_value_breaks_the_reading_of_moments(value: Any) -> None:
-    moment = parse_instant(value)
+    moment = parse_moment(value)
     assert moment is None or moment.utcoffset() == timedelta(0)
 
 
 @sometimes
 @given(st.datetimes(timezones=st.just(UTC)))
 def test_a_moment_is_never_written_later_than_it_is(moment: datetime) -> None:
-    written = parse_instant(format_instant(moment))
+    written = parse_moment(format_moment(moment))
     assert written is not None
     assert moment - timedelta(milliseconds=1) < written <= moment
 
@@ -80,8 +80,8 @@ def test_the_latest_of_moments_some_of_which_are_missing(moments: list[datetime 
     ids=repr,
 )
 def test_an_epoch_in_a_list_is_the_moment_that_it_means(value: Any) -> None:
-    moment = parse_instant("2024-04-01T22:21:52.345Z")
-    assert moment_of(value) == moment
+    moment = parse_moment("2024-04-01T22:21:52.345Z")
+    assert parse_moment(value) == moment
     window = Window(moment)
     assert window.keep([{"updatedAt": value}]) == [{"updatedAt": value}]
     assert (window.newest, window.finished) == (moment, False)

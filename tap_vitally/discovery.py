@@ -22,12 +22,12 @@ from tap_vitally.streams.traits import columns_of
 from tap_vitally.sync.batches import ListRequest
 from tap_vitally.sync.list_client import ListClient
 from vitally_api import Refused, Unreadable
+from vitally_api.statuses import NOT_OFFERED
 from vitally_api.values import identity_of
 
 Columns = Mapping[str, Mapping[str, Any]]
 WITHOUT_TRAITS = "team"
 """The one model of which no stream has traits."""
-BAD_REQUEST = 400
 
 
 def streams_of_workspace(tap: Tap, *, objects: bool, traits: bool) -> list[VitallyStream]:
@@ -74,7 +74,7 @@ def _fields(tap: Tap, list_client: ListClient, context: ListRequest) -> list[Any
         return list_client.ask(context).data
     except (Refused, Unreadable) as failure:
         refusal = failure if isinstance(failure, Refused) else None
-        if refusal and not (refusal.missing or refusal.status == BAD_REQUEST):
+        if refusal and refusal.status not in NOT_OFFERED:
             raise
         what = ", ".join(context.inject.values())
         tap.logger.warning("No trait columns for %s: %s", what, failure)

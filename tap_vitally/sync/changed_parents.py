@@ -15,6 +15,7 @@ from tap_vitally.sync.list_client import ListClient
 from tap_vitally.sync.resource import Record
 from tap_vitally.sync.workspace import Workspace
 from vitally_api import Refused, single
+from vitally_api.statuses import GONE
 from vitally_api.values import identity_of, parse_moment
 
 LOOKED_UP: Mapping[str, tuple[str, str]] = {
@@ -22,7 +23,6 @@ LOOKED_UP: Mapping[str, tuple[str, str]] = {
     "nps_responses": ("/users", "user"),
 }
 """Where to ask whom a row names that does not say so itself, and by the id of what."""
-GONE = (404, 410)
 ACCOUNTS = "accounts"
 
 

@@ -36,8 +36,8 @@ from vitally_api import (
     VitallyError,
     safe_name,
 )
+from vitally_api.statuses import INVALID, NOT_FOUND
 
-BAD_REQUEST, NOT_FOUND = 400, 404
 REFUSED_IN_A_ROW = 10
 """Parents refused, with none that was not, before the whole resource is taken to be missing."""
 
@@ -119,7 +119,7 @@ class TopLevel:
             several = False
             allowed = not (refusal and refusal.key)
         elif refusal and not isinstance(refusal, CursorRefused):
-            allowed = refusal.missing or (refusal.status == BAD_REQUEST and several)
+            allowed = refusal.missing or (several and refusal.status in INVALID)
         else:
             allowed = several and isinstance(failure, Unreadable)
         if not allowed:
@@ -322,7 +322,7 @@ class PerParent:
         """Do without one parent; what may come back is tried again by the next run."""
         stream, parent = self.stream, batch.context.parent
         refusal = failure if isinstance(failure, Refused) else None
-        gone = refusal is not None and refusal.status == NOT_FOUND
+        gone = refusal is not None and refusal.status in NOT_FOUND
         if gone and stream.resource.snapshot:
             # This run has seen the parent, so it is there and has none.
             stream.metrics.add(have_none=1)

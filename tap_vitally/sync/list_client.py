@@ -16,7 +16,6 @@ from tap_vitally.sync.resource import Parse, Record, Resource, Variant
 from tap_vitally.sync.settings import Settings
 from tap_vitally.sync.summary import StreamMetrics
 from vitally_api import (
-    CURSOR_REFUSED,
     MOST_EMPTY_PAGES,
     Answer,
     CursorRefused,
@@ -26,6 +25,7 @@ from vitally_api import (
     Unreadable,
     Vitally,
 )
+from vitally_api.statuses import CURSOR_REFUSED, PARAMETER_REFUSED
 from vitally_api.values import as_moment, identity_of, parse_moment
 
 PARENT_PATIENCE = 75.0
@@ -34,7 +34,6 @@ as much again after that, so that an outage of two minutes costs no parent."""
 
 EMPTY = "ok, but empty"
 """What `check` finds where lists are given and hold nothing."""
-MAY_BE_THE_SPELLING = (400, 404, 422)
 """Refusals after which a filter is asked for in its other spelling."""
 
 MOST_SECOND_LOOKS = 5
@@ -171,7 +170,7 @@ class ListClient:
             variants = self.resource.variants
             value = context.params.get(variants.parameter, "")
             new = value in variants.spellings and value not in self._spelled
-            if not new or refusal.status not in MAY_BE_THE_SPELLING:
+            if not new or refusal.status not in PARAMETER_REFUSED:
                 raise
             rest = {name: each for name, each in query.items() if name != variants.parameter}
             other = variants.spellings[value]

@@ -17,6 +17,7 @@ from tap_vitally.sync.batches import ListRequest, RecordBatch
 from tap_vitally.sync.resource import Parse
 from tap_vitally.sync.stream_run import StreamRun
 from vitally_api import Refused, single
+from vitally_api.statuses import UNKNOWN_ID
 
 CRITERIA = (
     "id",
@@ -26,7 +27,6 @@ CRITERIA = (
     "customFieldId",
     "customFieldValue",
 )
-NOT_FOUND = (400, 404)
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ def _ask(stream: StreamRun, lookup: Lookup, request: ListRequest) -> RecordBatch
     try:
         answer = stream.list_client.look_up(request, lookup.parse, called)
     except Refused as refusal:
-        if refusal.status not in NOT_FOUND:
+        if refusal.status not in UNKNOWN_ID:
             raise
         return RecordBatch(request, ends=True)
     return stream.batch(request, stream.dated(answer), answer.size)

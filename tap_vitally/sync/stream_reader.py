@@ -16,7 +16,7 @@ from tap_vitally.state.passes import FIRST_PASS, Pass, is_due, plan_pass
 from tap_vitally.state.stream_state import Resume, StreamState, accounts_in, reason_to_discard
 from tap_vitally.sync import lookups
 from tap_vitally.sync.batches import ListRequest, RecordBatch
-from tap_vitally.sync.contexts import BAD_REQUEST, PerParent, TopLevel
+from tap_vitally.sync.contexts import PerParent, TopLevel
 from tap_vitally.sync.list_client import EMPTY
 from tap_vitally.sync.prefetch import Last
 from tap_vitally.sync.repeats import Repeats
@@ -24,6 +24,7 @@ from tap_vitally.sync.resource import Record
 from tap_vitally.sync.sources import Source, look_again
 from tap_vitally.sync.stream_run import StreamRun
 from vitally_api import CursorRefused, Refused, Unavailable, Unreadable
+from vitally_api.statuses import NOT_OFFERED
 from vitally_api.values import format_moment, latest
 
 Contexts = TopLevel | PerParent
@@ -230,8 +231,7 @@ class StreamReader:
                 yield from look_again(self.stream, request, signpost)
             except Refused as refusal:
                 # It was so before, and said; or what the list is of has gone since.
-                passes = refusal.missing or refusal.status == BAD_REQUEST
-                if isinstance(refusal, CursorRefused) or not passes:
+                if isinstance(refusal, CursorRefused) or refusal.status not in NOT_OFFERED:
                     raise
 
     # Writing, on the main thread

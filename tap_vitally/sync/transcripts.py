@@ -14,10 +14,11 @@ from typing_extensions import override
 from tap_vitally.state.parent_scan import Parent
 from tap_vitally.sync.answers import completed, transcript_in
 from tap_vitally.sync.batches import ListRequest, RecordBatch
-from tap_vitally.sync.contexts import NOT_FOUND, PerParent
+from tap_vitally.sync.contexts import PerParent
 from tap_vitally.sync.estimates import RequestEstimate, estimate_lists
 from tap_vitally.sync.stream_run import StreamRun
 from vitally_api import Refused
+from vitally_api.statuses import NOT_FOUND
 from vitally_api.values import identity_of, parse_moment
 
 
@@ -84,7 +85,7 @@ def read_transcript(
     try:
         answer = stream.list_client.ask(request, transcript_in)
     except Refused as refusal:
-        if not by_meeting or refusal.status != NOT_FOUND:
+        if not by_meeting or refusal.status not in NOT_FOUND:
             raise
         yield stream.batch(request, [], newest=newest)
         return

@@ -19,6 +19,7 @@ from tap_vitally.sync.list_client import ListClient
 from tap_vitally.sync.settings import Settings
 from tap_vitally.sync.summary import StreamMetrics
 from vitally_api import Answer, Refused, Unreadable, Vitally, VitallyError, rows_at, single
+from vitally_api.statuses import NOT_FOUND
 from vitally_api.values import identity_of, parse_moment
 
 T = TypeVar("T")
@@ -91,7 +92,7 @@ class Workspace:
         try:
             return self.api.get("/accounts", query, _ids_in_page, self.metrics)
         except Refused as refusal:
-            if refusal.status != 404:  # noqa: PLR2004 - nothing is found at all
+            if refusal.status not in NOT_FOUND:  # nothing is found at all
                 asked = self.api.endpoint.base_url
                 where = "" if asked in str(refusal) else f" It was asked at {asked}."
                 msg = f"{refusal}{where}"

@@ -34,7 +34,7 @@ from tap_vitally.sync.sources import Source, read_list
 from tap_vitally.sync.stream_reader import MakeContexts, StreamReader
 from tap_vitally.sync.stream_run import StreamRun
 from vitally_api import Refused, safe_name
-from vitally_api.resources import ONE, ApiList, Variants
+from vitally_api.resources import LISTS, ONE, Variants
 
 if TYPE_CHECKING:
     from singer_sdk.helpers._batch import BatchConfig
@@ -81,7 +81,6 @@ class VitallyStream(Stream):
 
     name: str = ""
     schema: dict[str, Any]
-    api: ClassVar[ApiList | None] = None
     path: ClassVar[str] = ""
     records_jsonpath: ClassVar[str] = "$.results[*]"
     primary_keys: ClassVar[tuple[str, ...]] = ("id",)
@@ -119,8 +118,8 @@ class VitallyStream(Stream):
         if unknown:
             msg = f"{cls.__name__} declares {', '.join(sorted(unknown))}, which no stream has"
             raise TypeError(msg)
-        if cls.api and "api" in vars(cls):
-            cls.path, cls.variants, cls.sortable = cls.api.path, cls.api.variants, cls.api.sortable
+        if "name" in vars(cls) and (api := LISTS.get(cls.name)):
+            cls.path, cls.variants, cls.sortable = api.path, api.variants, api.sortable
         declared = {each.name: getattr(cls, each.name) for each in fields(Resource)}
         declared["parent"] = cls.parent.resource if cls.parent else None
         declared["parents"] = cls.parents or (cls.parent.name if cls.parent else "")

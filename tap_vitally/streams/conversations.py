@@ -11,7 +11,6 @@ from tap_vitally.sync.linked_ids import ids_of_kind
 from tap_vitally.sync.resource import Record
 from tap_vitally.sync.sources import read_detail
 from vitally_api import Unreadable, rows_at
-from vitally_api.resources import LISTS
 from vitally_api.values import identity_of
 
 EXTERNAL_URL = f.text(
@@ -29,7 +28,6 @@ class ConversationsStream(VitallyStream):
     """
 
     name = "conversations"
-    api = LISTS["conversations"]
     schema = f.record(
         f.ID,
         f.CREATED_AT,
@@ -77,11 +75,9 @@ class MessagesStream(VitallyStream):
     parent = ConversationsStream
     parent_key = "conversationId"
     only_changed = True
-    sortable = False
     paginated = False
     source = read_detail
     linked = conversation_in
-    path = "/conversations/{conversationId}"
     records_jsonpath = MESSAGES
     parse = _messages_in
     replication_key = "conversationUpdatedAt"

@@ -12,7 +12,6 @@ from singer_sdk import Tap
 from tap_vitally.sdk_stream import VitallyStream
 from tap_vitally.streams import fields as f
 from tap_vitally.sync.sources import read_parents
-from vitally_api.resources import LISTS
 
 CUSTOM_FIELD = (
     f.key("path", "Key under which records hold the value in their traits."),
@@ -34,7 +33,6 @@ class CustomFieldsStream(VitallyStream):
     """
 
     name = "custom_fields"
-    api = LISTS["custom_fields"]
     records_jsonpath = "$[*]"
     primary_keys = ("model", "path")
     replication_key = None
@@ -52,7 +50,6 @@ class CustomObjectsStream(VitallyStream):
     """
 
     name = "custom_objects"
-    api = LISTS["custom_objects"]
     replication_key = None
     source = read_parents
     keeps_parents = True
@@ -79,12 +76,10 @@ class CustomObjectFieldsStream(VitallyStream):
     name = "custom_object_fields"
     parent = CustomObjectsStream
     parent_key = "customObjectId"
-    path = "/customFields"
     query = MappingProxyType({"model": "customObjects", "customObjectId": "{customObjectId}"})
     records_jsonpath = "$[*]"
     primary_keys = ("customObjectId", "path")
     replication_key = None
-    sortable = False
     paginated = False
     schema = f.record(
         f.key("customObjectId", "Custom object the field belongs to (custom_objects.id)."),
@@ -104,7 +99,6 @@ class CustomObjectInstancesStream(VitallyStream):
     name = "custom_object_instances"
     parent = CustomObjectsStream
     parent_key = "customObjectId"
-    api = LISTS["custom_object_instances"]
     schema = f.record(
         f.ID,
         f.CREATED_AT,
@@ -136,7 +130,8 @@ class CustomObjectStream(VitallyStream):
     API: GET /customObjects/:id/instances
     """
 
-    api = CustomObjectInstancesStream.api
+    path = CustomObjectInstancesStream.path
+    variants = CustomObjectInstancesStream.variants
     schema = CustomObjectInstancesStream.schema
 
 

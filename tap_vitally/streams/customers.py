@@ -7,7 +7,6 @@ from tap_vitally.streams import fields as f
 from tap_vitally.sync.answers import breakdown_in
 from tap_vitally.sync.sources import read_detail
 from vitally_api import single
-from vitally_api.resources import LISTS
 
 FIRST_PAID_DATE = f.moment(
     "firstPaidDate", "When the customer first paid; null when not set, and not always sent."
@@ -30,7 +29,6 @@ class AccountsStream(VitallyStream):
     """
 
     name = "accounts"
-    api = LISTS["accounts"]
     changes_unseen = True
     schema = f.record(
         f.ID,
@@ -54,7 +52,6 @@ class OrganizationsStream(VitallyStream):
     """
 
     name = "organizations"
-    api = LISTS["organizations"]
     changes_unseen = True
     schema = f.record(
         f.ID,
@@ -88,7 +85,6 @@ class UsersStream(VitallyStream):
     """
 
     name = "users"
-    api = LISTS["users"]
     schema = f.record(
         f.ID,
         f.CREATED_AT,
@@ -150,7 +146,6 @@ class AdminsStream(VitallyStream):
     """
 
     name = "admins"
-    api = LISTS["admins"]
     optional = True
     parse = single
     replication_key = None
@@ -174,8 +169,6 @@ class AccountHealthScoresStream(VitallyStream):
     name = "account_health_scores"
     parent = AccountsStream
     parent_key = "accountId"
-    path = "/accounts/{accountId}/healthScores"
-    sortable = False
     paginated = False
     parse = breakdown_in
     source = read_detail

@@ -7,7 +7,6 @@ from tap_vitally.streams import fields as f
 from tap_vitally.sync.answers import with_turns
 from tap_vitally.sync.resource import Record
 from tap_vitally.sync.transcripts import Transcripts, read_transcript
-from vitally_api.resources import LISTS
 from vitally_api.values import identity_of
 
 
@@ -21,7 +20,6 @@ class MeetingsStream(VitallyStream):
     """
 
     name = "meetings"
-    api = LISTS["meetings"]
     schema = f.record(
         f.ID,
         f.CREATED_AT,
@@ -93,7 +91,6 @@ class MeetingTranscriptsStream(VitallyStream):
     parent = MeetingsStream
     parent_key = "meetingId"
     only_changed = True
-    api = LISTS["meeting_transcripts"]
     selected_by_default = False
     parent_ids = ("id", "meetingId")
     shape = _identified

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from tap_vitally.sdk_stream import VitallyStream
 from tap_vitally.streams import fields as f
-from vitally_api.resources import LISTS
 
 
 class NotesStream(VitallyStream):
@@ -16,7 +15,6 @@ class NotesStream(VitallyStream):
     """
 
     name = "notes"
-    api = LISTS["notes"]
     schema = f.record(
         f.ID,
         f.CREATED_AT,
@@ -55,6 +53,5 @@ class NoteCategoriesStream(VitallyStream):
     """
 
     name = "note_categories"
-    api = LISTS["note_categories"]
     replication_key = None
     schema = f.CATEGORY_SCHEMA

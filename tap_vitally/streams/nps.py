@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from tap_vitally.sdk_stream import VitallyStream
 from tap_vitally.streams import fields as f
-from vitally_api.resources import LISTS
 
 
 class NpsResponsesStream(VitallyStream):
@@ -17,7 +16,6 @@ class NpsResponsesStream(VitallyStream):
     """
 
     name = "nps_responses"
-    api = LISTS["nps_responses"]
     schema = f.record(
         f.ID,
         f.CREATED_AT,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from tap_vitally.sdk_stream import VitallyStream
 from tap_vitally.streams import fields as f
-from vitally_api.resources import LISTS
 
 PROJECT_CATEGORY_ID = f.text(
     "projectCategoryId", "Category (project_categories.id); null when uncategorised."
@@ -20,7 +19,6 @@ class ProjectsStream(VitallyStream):
     """
 
     name = "projects"
-    api = LISTS["projects"]
     schema = f.record(
         f.ID,
         f.CREATED_AT,
@@ -63,7 +61,6 @@ class ProjectTemplatesStream(VitallyStream):
     """
 
     name = "project_templates"
-    api = LISTS["project_templates"]
     replication_key = None
     schema = f.record(
         f.ID,
@@ -84,6 +81,5 @@ class ProjectCategoriesStream(VitallyStream):
     """
 
     name = "project_categories"
-    api = LISTS["project_categories"]
     replication_key = None
     schema = f.CATEGORY_SCHEMA

@@ -35,10 +35,8 @@ class SurveyResponsesStream(VitallyStream):
     shape = _with_one_user
     contexts = SURVEYS
     parent_key = "surveyId"
-    path = "/surveys/{surveyId}/responses"
     records_jsonpath = "$.data[*]"
     replication_key = None
-    sortable = False
     schema = f.record(
         f.ID,
         SURVEY_ID,
@@ -72,12 +70,10 @@ class SurveyQuestionsStream(VitallyStream):
     name = "survey_questions"
     parents = "questions"
     of = SurveyResponsesStream
-    sortable = False
     paginated = False
     parse = single
     contexts = QUESTIONS
     source = read_detail
-    path = "/surveyQuestions/{questionId}"
     replication_key = None
     schema = f.record(
         f.ID,

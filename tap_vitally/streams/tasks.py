@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from tap_vitally.sdk_stream import VitallyStream
 from tap_vitally.streams import fields as f
-from vitally_api.resources import LISTS
 
 
 class TasksStream(VitallyStream):
@@ -16,7 +15,6 @@ class TasksStream(VitallyStream):
     """
 
     name = "tasks"
-    api = LISTS["tasks"]
     schema = f.record(
         f.ID,
         f.CREATED_AT,
@@ -56,6 +54,5 @@ class TaskCategoriesStream(VitallyStream):
     """
 
     name = "task_categories"
-    api = LISTS["task_categories"]
     replication_key = None
     schema = f.CATEGORY_SCHEMA

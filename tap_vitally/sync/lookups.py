@@ -17,6 +17,7 @@ from tap_vitally.sync.batches import ListRequest, RecordBatch
 from tap_vitally.sync.resource import Parse
 from tap_vitally.sync.stream_run import StreamRun
 from vitally_api import Refused, single
+from vitally_api.resources import LISTS, ApiList
 from vitally_api.statuses import UNKNOWN_ID
 
 CRITERIA = (
@@ -48,20 +49,17 @@ class Lookup:
     parse: Parse = single
 
 
+def _by_id(stream: str, api: ApiList) -> Lookup:
+    takes = "Ids or external ids" if "externalId" in api.lookups else "Ids"
+    return Lookup(stream, f"{api.path}/{{}}", takes=takes)
+
+
 LOOKUPS: Mapping[str, Lookup] = {
-    "accounts": Lookup("accounts", "/accounts/{}", takes="Ids or external ids"),
-    "organizations": Lookup("organizations", "/organizations/{}", takes="Ids or external ids"),
-    "users": Lookup("users", "/users/{}", takes="Ids or external ids"),
+    **{name: _by_id(name, api) for name, api in LISTS.items() if api.lookups.get("id") == "path"},
     "user_emails": Lookup("users", "/users/search", "email", takes="E-mail addresses"),
     "user_external_ids": Lookup("users", "/users/search", "externalId", takes="External ids"),
     "admin_emails": Lookup("admins", "/admins/search", "email", takes="E-mail addresses"),
-    "conversations": Lookup("conversations", "/conversations/{}"),
     "messages": Lookup("messages", "/messages/{}"),
-    "notes": Lookup("notes", "/notes/{}"),
-    "tasks": Lookup("tasks", "/tasks/{}"),
-    "projects": Lookup("projects", "/projects/{}"),
-    "nps_responses": Lookup("nps_responses", "/npsResponses/{}"),
-    "meetings": Lookup("meetings", "/meetings/{}", takes="Ids or external ids"),
     "meeting_transcripts": Lookup(
         "meeting_transcripts",
         "/meetingTranscripts/{}",
@@ -70,7 +68,6 @@ LOOKUPS: Mapping[str, Lookup] = {
         takes="Ids, or ids of their meetings,",
         parse=transcript_in,
     ),
-    "custom_objects": Lookup("custom_objects", "/customObjects/{}"),
     "account_health_scores": Lookup(
         "account_health_scores",
         "/accounts/{}/healthScores",

@@ -142,13 +142,11 @@ def identity_of(value: Any) -> str | None:
 
 def boolean_of(value: Any) -> bool:
     """Return true or false, also out of ``1``, ``"Yes"``, ``"t"`` or ``"0.0"``."""
+    text = ""
     if isinstance(value, str):
-        text = value.strip().lower()
-        text = re.sub(r"\A([01])\.0+\Z", r"\1", text)
-    else:
-        text = "" if value is None or isinstance(value, list | dict) else str(value).lower()
-        if isinstance(value, float | Decimal) and value in {0, 1}:
-            text = str(int(value))
+        text = re.sub(r"\A([01])\.0+\Z", r"\1", value.strip().lower())
+    elif isinstance(value, int | float | Decimal) and value in {0, 1}:
+        text = str(int(value))
     if text in TRUE | FALSE:
         return text in TRUE
     msg = "it takes true or false"

@@ -16,6 +16,7 @@ from vitally_api.values import (
     InvalidValue,
     as_day,
     as_moment,
+    boolean_of,
     day_of,
     email_text,
     format_moment,
@@ -145,3 +146,20 @@ def test_a_whole_number_is_one_in_any_spelling(number: int) -> None:
 def test_what_is_no_whole_number_is_refused(value: Any) -> None:
     with pytest.raises(InvalidValue):
         whole_number_of(value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [2, 10**5000, -1, 0.5, Decimal("0.1"), float("nan"), "", "perhaps", "2", "1.01", None, [], {}],
+    ids=["two", "huge", *map(str, range(11))],
+)
+def test_what_is_neither_true_nor_false_is_refused(value: Any) -> None:
+    with pytest.raises(InvalidValue):
+        boolean_of(value)
+
+
+def test_true_and_false_have_many_spellings() -> None:
+    true = [True, 1, 1.0, Decimal("1.00"), "true", " Yes ", "t", "ON", "1", "1.000"]
+    false = [False, 0, 0.0, Decimal("0E+3"), "false", "no", "F", "off", "0", "0.0"]
+    assert [boolean_of(value) for value in true] == [True] * len(true)
+    assert [boolean_of(value) for value in false] == [False] * len(false)

@@ -1,4 +1,4 @@
-"""Airflow: one run at a time; a retry after six minutes, since Meltano refuses to start for five after a kill."""
+"""Airflow: one run at a time; a retry after six minutes, since Meltano refuses to start for five."""
 
 import datetime as dt
 

@@ -227,9 +227,10 @@ class VitallyStream(Stream):
             with closing(run.pages(reader, ahead=self.ABORT_AT_RECORD_COUNT is None)) as pages:
                 for page in map(reader.repeats.left_out, pages):
                     if self._writes_pages:
-                        for record, name in product(page.records, deselected):
+                        records = list(page.records) if deselected else page.records
+                        for record, name in product(records, deselected):
                             record.pop(name, None)
-                        self.services.writer.write_records(self.name, page.records)
+                        self.services.writer.write_records(self.name, records)
                         self._counter.increment(len(page.records))
                     else:
                         yield from page.records

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from singer_sdk.contrib.msgspec import MsgSpecWriter, encoder
 from singer_sdk.singerlib.encoding.base import SingerMessageType
-from singer_sdk.singerlib.encoding.simple import SchemaMessage
+from singer_sdk.singerlib.encoding.simple import RecordMessage, SchemaMessage
 
 from singer_command.output import write_whole
+from tap_vitally.sync.batches import CompressedRecords
 
 if TYPE_CHECKING:
     from singer_sdk.singerlib.encoding.simple import Message
@@ -48,13 +49,14 @@ class MessageWriter(MsgSpecWriter):
 
     def write_records(self, stream: str, records: Iterable[Mapping[str, Any]]) -> None:
         """Write a RECORD message for each record, the same lines as `write_message` would."""
-        now = datetime.now(UTC)
-        self._lines += encoder.encode_lines(
-            [
-                {"type": "RECORD", "stream": stream, "record": record, "time_extracted": now}
-                for record in records
-            ]
+        message = RecordMessage(stream, {}, time_extracted=datetime.now(UTC))
+        start, _, end = bytes(self.format_message(message)).rpartition(b"{}")
+        lines = (
+            records.lines
+            if isinstance(records, CompressedRecords)
+            else map(encoder.encode, records)
         )
+        self._lines += b"".join([part for line in lines for part in (start, line, end)])
         if len(self._lines) >= BUFFER:
             self.flush()
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import pickle
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Self, overload
+
+from typing_extensions import override
 
 from tap_vitally.state.parent_scan import Parent
 from tap_vitally.sync.resource import Record
 from vitally_api import VitallyError
+from vitally_api.decoding import decoded_or_none, encoded
 
 MEMORY_FACTOR = 3
 """Bytes of memory that a byte of JSON takes once decoded, as measured on real-sized pages."""
@@ -37,47 +39,65 @@ class ListRequest:
     since: datetime | None = None
 
 
+class CompressedRecords(Sequence[Record]):
+    """Records that wait for their turn, as lines of JSON: 314 kB become 23 kB.
+
+    They are decoded only for whoever looks into one; most are written as they are.
+    """
+
+    def __init__(self, records: Sequence[Record]) -> None:
+        """Compress records, in a third of the time that pickling them would take as well."""
+        self._count = len(records)
+        self._compressed = zlib.compress(b"\n".join(map(encoded, records)), level=1)
+        self.size_bytes = len(self._compressed)
+
+    @property
+    def lines(self) -> list[bytes]:
+        """The JSON of each record."""
+        return zlib.decompress(self._compressed).split(b"\n") if self._count else []
+
+    @override
+    def __len__(self) -> int:
+        return self._count
+
+    @override
+    def __iter__(self) -> Iterator[Record]:
+        return map(decoded_or_none, self.lines)
+
+    @overload
+    def __getitem__(self, index: int) -> Record: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Record]: ...
+    @override
+    def __getitem__(self, index: int | slice) -> Record | list[Record]:
+        return list(self)[index]
+
+
 @dataclass(frozen=True)
 class RecordBatch:
-    """What a chain hands to the main thread.
+    """What a page task hands to the main thread.
 
-    ``records`` are ready to be written; ``parcel`` is they, while they wait for their turn.
-    ``weight`` is the bytes of memory it holds, about. ``cursor`` is where the list goes on after
-    it, ``newest`` the latest change in the list so far; ``ends`` says that the list was read to its
-    end, or to where the rest is known, ``again`` that it comes from a second look. ``failure`` is
-    why the list could not be read.
+    ``records`` are ready to be written, ``size_bytes`` is the memory they take, about. ``cursor`` is
+    where the list goes on after them, ``newest`` the latest change in the list so far; ``ends`` says
+    that the list was read to its end, or to where the rest is known, ``again`` that it comes from a
+    second look. ``failure`` is why the list could not be read.
     """
 
     context: ListRequest
-    records: list[Record] = field(default_factory=list)
+    records: Sequence[Record] = ()
     size_bytes: int = 0
     cursor: str | None = None
     newest: datetime | None = None
     ends: bool = False
     again: bool = False
     failure: VitallyError | None = None
-    compressed_records: bytes | None = field(default=None, repr=False)
 
     def compressed(self) -> Self:
-        """Make it small for as long as it waits: 314 kB of JSON become 23 kB in 2.9 ms."""
+        """Return the same in less memory, for as long as it waits."""
         if self.size_bytes < SMALLEST_COMPRESSED:
             return self
-        compressed_records = zlib.compress(
-            pickle.dumps(self.records, pickle.HIGHEST_PROTOCOL), level=1
-        )
-        return replace(
-            self,
-            records=[],
-            size_bytes=len(compressed_records),
-            compressed_records=compressed_records,
-        )
-
-    def decompressed(self) -> Self:
-        """Bring the records back, exactly as they were."""
-        if self.compressed_records is None:
-            return self
-        records = pickle.loads(zlib.decompress(self.compressed_records))  # noqa: S301 - packed right here
-        return replace(self, records=records, compressed_records=None)
+        records = CompressedRecords(self.records)
+        return replace(self, records=records, size_bytes=records.size_bytes)
 
 
 @dataclass(frozen=True)

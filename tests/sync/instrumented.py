@@ -1,10 +1,10 @@
-"""A read-ahead that is watched, and streams of any shape for it to read."""
+"""A prefetcher that is watched, and streams of any shape for it to read."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -22,15 +22,11 @@ often = settings(max_examples=100, deadline=None)
 @dataclass(frozen=True)
 class Item:
     name: str
-    size_bytes: int
-    unpacked_weight: int | None = None
+    size_bytes: int = field(compare=False)
 
     def compressed(self) -> Item:
-        """Packed, ten weigh as much as one."""
-        return Item(self.name, -(-self.size_bytes // 10), self.size_bytes)
-
-    def decompressed(self) -> Item:
-        return self if self.unpacked_weight is None else Item(self.name, self.unpacked_weight)
+        """Ten take as much as one did."""
+        return Item(self.name, -(-self.size_bytes // 10))
 
 
 Plan = Sequence[tuple[str, Iterable[PageTask[Item]]]]
@@ -49,15 +45,12 @@ class Watched(Prefetcher[Item]):
         plan: Plan,
         workers: int,
         max_bytes: int,
-        max_waiting: int,
         on_wait: Callable[[], object] = lambda: None,
     ) -> None:
         self.most = self._now = 0
         self._on_wait = on_wait
         self._seconds_of_silence = 0
-        super().__init__(
-            dict(plan), workers, self._silence, max_bytes=max_bytes, max_waiting=max_waiting
-        )
+        super().__init__(dict(plan), workers, self._silence, max_bytes=max_bytes)
 
     def _silence(self) -> None:
         self._seconds_of_silence += 1
@@ -93,10 +86,9 @@ def reading(
     plan: Plan,
     workers: int,
     max_bytes: int = 1 << 30,
-    max_waiting: int = 1 << 30,
     **more: Any,
 ) -> Iterator[Watched]:
-    ahead = Watched(plan, workers, max_bytes, max_waiting, **more)
+    ahead = Watched(plan, workers, max_bytes, **more)
     try:
         yield ahead
     finally:

@@ -36,7 +36,8 @@ def _whole(text: str) -> int | str:
         return text
 
 
-_decoder = msgspec.json.Decoder(float_hook=_number)
+_decoder = msgspec.json.Decoder(float_hook=Decimal)
+_patient_decoder = msgspec.json.Decoder(float_hook=_number)
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -62,7 +63,7 @@ def decoded(raw: bytes, label: str, reported: set[str] | None = None) -> Any:
     if not raw.strip():
         return None
     try:
-        data = _decoder.decode(raw)
+        data = _strictly(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         data = sanitized(_leniently(raw))
         logger.warning("JSON that is not quite JSON was mended, at %s.", label)
@@ -77,6 +78,13 @@ def decoded(raw: bytes, label: str, reported: set[str] | None = None) -> Any:
         if reported is not None:
             reported.add(name)
     return clean
+
+
+def _strictly(raw: bytes) -> Any:
+    try:
+        return _decoder.decode(raw)
+    except InvalidOperation:
+        return _patient_decoder.decode(raw)
 
 
 def _leniently(raw: bytes) -> Any:
@@ -97,7 +105,7 @@ def _leniently(raw: bytes) -> Any:
 def decoded_or_none(raw: bytes) -> Any:
     """Read a body of which nothing is expected; None where it is not JSON."""
     try:
-        return _decoder.decode(raw)
+        return _strictly(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 

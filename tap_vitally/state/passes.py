@@ -32,7 +32,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, get_args
 
-from vitally_api.values import EARLIEST, parse_moment
+from vitally_api.values import EARLIEST, parse_moments
 
 SortKey = Literal["createdAt", "updatedAt"]
 SORT_KEYS: tuple[SortKey, ...] = get_args(SortKey)
@@ -98,8 +98,8 @@ class Window:
     def keep(self, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         """Take in a page in the API's order; keep rows from the start on and those without a moment."""
         kept = []
-        for row in rows:
-            moment = parse_moment(row.get(self._key))
+        moments = parse_moments([row.get(self._key) for row in rows])
+        for row, moment in zip(rows, moments, strict=True):
             if moment is None:
                 kept.append(row)
                 continue

@@ -59,7 +59,7 @@ class RecordMapper:
 
     def records(self, rows: Iterable[Any], context: ListRequest) -> list[Record]:
         """Make records of rows as the API sent them, without those that are none or lack their key."""
-        shape, keys, inject = self._resource.shape, self._resource.primary_keys, context.inject
+        shape, inject = self._resource.shape, context.inject
         blank = self._coercer.blank
         records = []
         for row in rows:
@@ -76,15 +76,18 @@ class RecordMapper:
             fill_traits(record, self._traits)
             for key in self._ids:
                 record[key] = identity_of(record.get(key))
-            if None in map(record.get, keys):
-                self._skip("a record without its key", context)
-                continue
-            self._coercer.coerce(record)
-            if None in map(record.get, keys):
-                self._skip("a record whose key does not fit the catalog", context)
-                continue
             records.append(record)
-        return records
+        records = self._with_key(records, "a record without its key", context)
+        self._coercer.coerce(records)
+        return self._with_key(records, "a record whose key does not fit the catalog", context)
+
+    def _with_key(self, records: list[Record], reason: str, context: ListRequest) -> list[Record]:
+        """Return the records that have their key, and skip the others."""
+        keys = self._resource.primary_keys
+        kept = [record for record in records if None not in map(record.get, keys)]
+        for _ in range(len(records) - len(kept)):
+            self._skip(reason, context)
+        return kept
 
     def _link(self, record: Record) -> None:
         """Keep the ids of what is linked, and of the copies as much as is wanted."""

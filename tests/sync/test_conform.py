@@ -49,7 +49,7 @@ def fitted(name: str, value: Any) -> tuple[Any, list[str]]:
     lost: list[str] = []
     conformer = Coercer(SCHEMA, lambda about, what: reported.append(f"{about} {what}"), lost.append)
     record = {**conformer.blank, name: value}
-    conformer.coerce(record)
+    conformer.coerce([record])
     assert (lost == [name]) == (value is not None and record[name] is None)
     assert list(record) == list(SCHEMA["properties"])
     return record[name], reported
@@ -231,7 +231,7 @@ def test_a_record_of_any_values_fits_the_schema_of_its_stream(stream: Any) -> No
         before = exactly(record)
         conformer = Coercer(schema, lambda name, _: reported.append(name), lost.append)
         record = {**conformer.blank, **record}
-        conformer.coerce(record)
+        conformer.coerce([record])
         assert [error.message for error in validator.iter_errors(record)] == []
         assert list(record) == list(schema["properties"])
         undeclared = {n: v for n, v in unknown.items() if n not in known and v is not None}
@@ -271,7 +271,7 @@ def test_declared_twice_is_no_question_of_order() -> None:
     kinds = {"type": ["null", "integer"]}, {"type": ["integer", "null"]}, {"type": "integer"}
     for declared in kinds:
         record: Record = {"n": "5"}
-        Coercer({"properties": {"n": declared}}, lambda *_: None, lambda _: None).coerce(record)
+        Coercer({"properties": {"n": declared}}, lambda *_: None, lambda _: None).coerce([record])
         assert record == {"n": 5}
 
 
@@ -351,6 +351,6 @@ def test_a_type_that_only_a_catalog_gives_is_kept_to(how: Any, value: Any, becom
     record = {"it": value}
     lost: list[str] = []
     schema = {"properties": {"it": how}}
-    Coercer(schema, lambda *_: None, lost.append).coerce(record)
+    Coercer(schema, lambda *_: None, lost.append).coerce([record])
     assert exactly(record["it"]) == exactly(becomes)
     assert bool(lost) == (becomes is None or (value == ["1", 2, "x", None]))

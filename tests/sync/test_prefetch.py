@@ -7,12 +7,19 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from functools import partial
 from itertools import islice, zip_longest
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tap_vitally.sync import prefetch
+from tap_vitally.sync.batches import (
+    SMALLEST_COMPRESSED,
+    CompressedRecords,
+    ListRequest,
+    RecordBatch,
+)
 from tap_vitally.sync.prefetch import DEPTH, Last, PageTask, Prefetcher, run_sequentially
 from tests.sync.instrumented import (
     PATIENCE,
@@ -27,6 +34,7 @@ from tests.sync.instrumented import (
     shapes,
 )
 from vitally_api import Cancelled
+from vitally_api.decoding import decoded, encoded
 
 # The same items in the same order
 
@@ -178,6 +186,7 @@ def test_no_long_list_is_left_for_the_end() -> None:
     names = ["first", "second", "third"]
     with reading([(name, [partial(chain, name)]) for name in names], 1) as ahead:
         try:
+            ahead.until(lambda: all(stream.ended for stream in ahead._streams.values()))
             for number in range(1, 10):
                 wanted.release()
                 ahead.until(partial(done, number))
@@ -351,3 +360,33 @@ def test_who_waits_for_long_looks_whether_anybody_still_reads() -> None:
     ahead.stop()
     ahead.join()
     assert not any(thread.is_alive() for thread in ahead._threads)
+
+
+# Pages that wait
+
+values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.decimals(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+)
+
+
+@often
+@given(st.lists(st.dictionaries(st.text(), values, max_size=4), max_size=4))
+def test_records_that_waited_are_what_they_were(written: list[dict[str, Any]]) -> None:
+    records = [decoded(encoded(record), "a test") for record in written]
+    page = RecordBatch(ListRequest("/users"), records, SMALLEST_COMPRESSED).compressed()
+    assert isinstance(page.records, CompressedRecords)
+    assert repr(list(page.records)) == repr(records)
+    assert page.records.lines == list(map(encoded, records))
+    assert len(page.records) == len(records)
+    assert page.records[-1:] == records[-1:]
+    assert page.size_bytes == page.records.size_bytes
+
+
+def test_what_is_small_is_left_as_it_is() -> None:
+    page = RecordBatch(ListRequest("/users"), [{"id": "1"}], 100)
+    assert page.compressed() is page

@@ -16,7 +16,7 @@ def gathered(row: Record, schema: Record = SCHEMA, **how: Any) -> tuple[Record |
     reported: list[str] = []
     conformer = Coercer(schema, lambda name, what: reported.append(f"{name} {what}"), print, **how)
     record = {**conformer.blank, **row}
-    conformer.coerce(record)
+    conformer.coerce([record])
     assert list(record) == list(schema["properties"])
     return record.get(COLUMN), reported
 
@@ -80,7 +80,7 @@ def test_a_day_is_the_one_that_stands_in_the_text_and_a_cut_is_told(
         day=lambda name, how: counts.append((name, how)),
     )
     record = {**conformer.blank, "day": value}
-    conformer.coerce(record)
+    conformer.coerce([record])
     assert record["day"] == day
     assert counts == [("day", cut)]
     assert any("cut to the day" in what for what in reported) == cut

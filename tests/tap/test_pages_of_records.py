@@ -15,6 +15,7 @@ from singer_sdk.singerlib.messages import RecordMessage
 from harness.support import Row, catalog, config_for, run_in_process
 from sandbox import Sandbox
 from tap_vitally.sdk_stream import VitallyStream
+from tap_vitally.sync.batches import CompressedRecords
 from tap_vitally.tap import TapVitally
 from tap_vitally.writer import MessageWriter
 
@@ -41,13 +42,16 @@ class Kept(MessageWriter):
 
 @given(st.lists(st.dictionaries(st.text(), values, max_size=4), max_size=4))
 def test_a_page_becomes_the_lines_of_its_records(records: list[Row]) -> None:
-    at_once, one_by_one = Kept(), Kept()
+    at_once, after_a_wait, one_by_one = Kept(), Kept(), Kept()
     at_once.write_records("users", records)
     at_once.flush()
+    after_a_wait.write_records("users", CompressedRecords(records))
+    after_a_wait.flush()
     for record in records:
         one_by_one.write_message(RecordMessage("users", record))
     one_by_one.flush()
     assert EXTRACTED.sub(b"", at_once.output) == one_by_one.output
+    assert EXTRACTED.sub(b"", after_a_wait.output) == one_by_one.output
     assert len(EXTRACTED.findall(at_once.output)) == len(records)
 
 

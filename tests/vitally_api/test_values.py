@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from vitally_api.values import (
     InvalidValue,
+    all_canonical,
     as_day,
     as_moment,
     boolean_of,
@@ -21,9 +22,11 @@ from vitally_api.values import (
     email_text,
     format_moment,
     has_time_of_day,
+    is_canonical,
     key_text,
     moment_of,
     parse_moment,
+    parse_moments,
     whole_number_of,
 )
 
@@ -163,3 +166,40 @@ def test_true_and_false_have_many_spellings() -> None:
     false = [False, 0, 0.0, Decimal("0E+3"), "false", "no", "F", "off", "0", "0.0"]
     assert [boolean_of(value) for value in true] == [True] * len(true)
     assert [boolean_of(value) for value in false] == [False] * len(false)
+
+
+moments = st.sampled_from(
+    [
+        "2026-01-31T00:00:00.000Z",
+        "2024-02-29T12:00:00.123Z",
+        "2023-02-29T12:00:00.123Z",
+        "2026-02-28T23:59:59.999Z",
+        "2026-04-30T00:00:00.000Z",
+        "2026-04-31T00:00:00.000Z",
+        "0000-01-01T00:00:00.000Z",
+        "2026-01-31T24:00:00.000Z",
+        "2026-01-31",
+        "2026-01-31T00:00:00Z",
+        "\u0662026-01-31T00:00:00.000Z",
+        "",
+        "\n",
+        None,
+        1714979289,
+    ]
+)
+
+
+@given(st.lists(moments | st.tuples(moments, moments).map(lambda two: "\n".join(map(str, two)))))
+def test_a_column_of_moments_is_read_as_each_of_them_would_be(values: list[Any]) -> None:
+    assert all_canonical(values) == all(map(is_canonical, values))
+    assert list(parse_moments(values)) == list(map(parse_moment, values))
+
+
+@given(
+    st.datetimes().map(lambda moment: format_moment(moment.replace(tzinfo=UTC))), st.integers(0, 9)
+)
+def test_what_is_written_as_a_moment_is_canonical_in_any_number(text: str, count: int) -> None:
+    assert all_canonical([text] * count)
+    assert not all_canonical([text + text, *[text] * count, ""])
+    assert not all_canonical([f"{text}\n{text}", *[text] * count])
+    assert not all_canonical([*[text] * count, f"{text}\n"])

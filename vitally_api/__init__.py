@@ -5,7 +5,7 @@
 
 from vitally_api.budget import Budget
 from vitally_api.client import Answer, Vitally
-from vitally_api.decoding import as_text, encoded, sanitized
+from vitally_api.decoding import as_text, decoded_or_none, encoded, sanitized
 from vitally_api.endpoint import API_KEY_MISSING, Endpoint
 from vitally_api.errors import (
     Cancelled,
@@ -53,6 +53,7 @@ __all__ = [
     "VitallyError",
     "WriteOutcomeUnknown",
     "as_text",
+    "decoded_or_none",
     "encoded",
     "error_text",
     "objects_at",

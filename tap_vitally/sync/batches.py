@@ -12,8 +12,7 @@ from typing_extensions import override
 
 from tap_vitally.state.parent_scan import Parent
 from tap_vitally.sync.resource import Record
-from vitally_api import VitallyError
-from vitally_api.decoding import decoded_or_none, encoded
+from vitally_api import VitallyError, decoded_or_none, encoded
 
 MEMORY_FACTOR = 3
 """Bytes of memory that a byte of JSON takes once decoded, as measured on real-sized pages."""

@@ -20,7 +20,7 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 from vitally_api import Cancelled
 
 
-class Page(Protocol):
+class Compressible(Protocol):
     """What a list is made of."""
 
     @property
@@ -32,7 +32,7 @@ class Page(Protocol):
 
 
 Value = TypeVar("Value")
-Item = TypeVar("Item", bound=Page)
+Item = TypeVar("Item", bound=Compressible)
 PageTask = Callable[[], Iterator[Item]]
 """Starts to fetch one list; what it returns is run on one thread at a time."""
 Plan = Mapping[str, Iterable[PageTask[Item]]]

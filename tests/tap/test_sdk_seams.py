@@ -108,8 +108,6 @@ def test_the_tap_overrides_what_it_means_to_and_nothing_by_accident() -> None:
         ),
         ("MessageWriter", "write_message"),
         ("CustomObjectStream", "schema"),
-        ("OwnStream", "replication_key"),
-        ("OwnStream", "selected_by_default"),
     }
 
 

@@ -1,8 +1,8 @@
-"""A walk over parents: which are done, whether their order holds, from when to read each, where to go on.
+"""A scan of parents: which are done, in which order they come, from when to read each, where to go on.
 
-A stream below others reads the lists of one parent after the other, newest parent first. How far it
-has come is told by one moment: every parent after it, up to the signpost, is done. That stays true
-only as long as the parents come in that order, which is checked from one to the next.
+A stream below others reads the lists of one parent after the other, newest parent first. One moment
+is how far it has come: every parent after it, up to the signpost, is done. That is true only as long
+as the parents come in that order, which is checked from one to the next.
 """
 
 from __future__ import annotations
@@ -25,11 +25,10 @@ MAY_RETURN = ("status=active", "status=churned")
 
 @dataclass(frozen=True)
 class Parent:
-    """A record whose own records a child stream reads.
+    """A record with lists below it.
 
-    ``updated_at`` is spelled as the API does; ``organizations`` are those it names, None if
-    it does not say; ``content`` is a digest of it; ``record`` is the record itself, where it is to be
-    completed.
+    ``updated_at`` is spelled as the API does; ``organizations`` are those it links to, None if it
+    does not say; ``content`` is a digest of it, ``record`` the record, where it is to be completed.
     """
 
     id: str
@@ -40,12 +39,12 @@ class Parent:
     record: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def moment(self, order: SortKey | None) -> datetime | None:
-        """Find what an order goes by."""
+        """Return what an order goes by."""
         return parse_moment(self.updated_at) if order == "updatedAt" else self.created_at
 
 
 def newest_first(parents: Iterable[Parent], order: SortKey | None) -> list[Parent]:
-    """Mend the order of a page: how far a walk has come is told by the last parent done."""
+    """Sort a page: how far a scan has come is said by the last parent done."""
     if order is None:
         return list(parents)
     return sorted(parents, key=lambda parent: parent.moment(order) or LATEST, reverse=True)
@@ -53,12 +52,12 @@ def newest_first(parents: Iterable[Parent], order: SortKey | None) -> list[Paren
 
 @dataclass(frozen=True)
 class ParentScan:
-    """How the parents of a stream are walked in one run.
+    """How the parents of a stream are scanned in one run.
 
-    ``order`` is the order in which they come, None if there is none to rely on. ``labels`` are the
-    lists of each parent, ``parent_filter`` says which parents there are, where the settings choose:
-    ``("status=active",)``. ``only_changed`` is for a stream whose records change only when their
-    parent does. ``start`` is where the pass starts, ``start_date`` the operator's limit.
+    ``order`` is the order in which they come, None if none is certain; ``labels`` are the lists of
+    each parent, ``parent_filter`` is how the settings choose parents: ``("status=active",)``;
+    ``only_changed`` says that records change only when their parent does; ``start`` is where the pass
+    starts, ``start_date`` the operator's limit.
     """
 
     order: SortKey | None
@@ -70,16 +69,16 @@ class ParentScan:
 
     @property
     def fingerprint(self) -> str:
-        """What is read of which parents: the settings may change it from run to run."""
+        """What is read of which parents, as the settings choose."""
         return ",".join(filter(None, [*self.labels, *self.parent_filter]))
 
     @property
     def may_return(self) -> bool:
-        """Whether a parent may have been left out before, and be back now that it changed."""
+        """Return True if a parent may have been left out before, and be back now that it changed."""
         return len(self.parent_filter) == 1 and self.parent_filter[0] in MAY_RETURN
 
     def can_go_on(self, resume: Resume) -> bool:
-        """Whether an interrupted walk went the way this one would."""
+        """Return True if an interrupted scan read what this one would, in the same order."""
         return (
             resume.parents_after is not None
             and resume.sort_by == self.order
@@ -88,14 +87,12 @@ class ParentScan:
         )
 
     def is_done(self, parent: Parent, stream_state: StreamState) -> bool:
-        """Whether an interrupted run had read all of a parent, and nothing it had not seen is there."""
+        """Return True if an interrupted run had read all that a parent has now."""
         resume, moment = stream_state.resume, parent.moment(self.order)
         if resume is None or resume.parents_after is None or moment is None:
             return False
-        if (
-            parent.id in stream_state.to_retry
-            or not resume.parents_after < moment < resume.signpost
-        ):
+        passed = resume.parents_after < moment < resume.signpost
+        if parent.id in stream_state.to_retry or not passed:
             return False
         changed = parse_moment(parent.updated_at)
         return not self.only_changed or (changed is not None and changed < resume.signpost)
@@ -105,7 +102,7 @@ class ParentScan:
     ) -> Iterator[Parent]:
         """Leave out the parents that an interrupted run had done, and add them to ``done``.
 
-        All are yielded if they turn out not to be in order.
+        If they turn out not to be in order, all are yielded.
         """
         order_check = OrderCheck()
         for parent in parents:
@@ -121,11 +118,10 @@ class ParentScan:
     def start_for(
         self, parent: Parent, stream_state: StreamState, start: datetime | None
     ) -> datetime | None:
-        """Decide from which moment on the records of a parent are wanted; None for all of them.
+        """Return from when on the records of a parent are wanted, None for all; ``start`` is the pass's.
 
-        ``start`` is where its list would start anyway. A parent that this stream has not read
-        before may have records older than the bookmark: one that is new, could not be read, or was
-        left out by the settings until now.
+        A parent that this stream has not read before may have records older than the bookmark: one
+        that is new, could not be read, or was left out by the settings until now.
         """
         if start is None or stream_state.bookmark is None:
             return start
@@ -138,7 +134,7 @@ class ParentScan:
         return start
 
     def resume_after(self, parent: Parent | None, stream_state: StreamState) -> Resume | None:
-        """Say where a run goes on that has everything up to and with this parent; None if nowhere."""
+        """Return where a run goes on that has everything up to this parent; None if nowhere."""
         moment = parent.moment(self.order) if parent and self.order else None
         if moment is None or stream_state.signpost is None:
             return None
@@ -153,17 +149,17 @@ class ParentScan:
 
 
 Reason = Literal["new", "named", "organization named", "changed", "retry", "returned", "full walk"]
-"""Why a parent is walked; the same words stand in the summary."""
+"""Why a parent is read, as the summary says it."""
 ALL_LISTS = ""
 """The label that stands for all lists of a parent."""
 
 
 @dataclass
 class ChangedParentIds:
-    """Whom the changed rows of a list point at: parents, and organizations for the parents of theirs.
+    """The parents of changed rows, and organizations whose accounts are parents of some.
 
-    Each is told with the lists that the row may be in, by their labels. ``everybody`` says that
-    nobody can be left out.
+    Each has the labels of the lists that the row may be in. ``everybody`` says that no parent can be
+    left out.
     """
 
     parents: dict[str, set[str]] = field(default_factory=dict)
@@ -171,13 +167,13 @@ class ChangedParentIds:
     everybody: bool = False
 
     def to(self, label: str, parents: Iterable[str], organizations: Iterable[str] = ()) -> None:
-        """Point at those that a row of a list names."""
+        """Add those that a row of a list links to."""
         for named, ids in ((self.parents, parents), (self.organizations, organizations)):
             for identity in ids:
                 named.setdefault(identity, set()).add(label)
 
     def lists_of(self, parent: Parent) -> tuple[Reason, set[str]] | None:
-        """Find which lists of a parent are pointed at, and why; None if nothing points at it."""
+        """Return why a parent is to be read, and which of its lists; None if nothing changed below it."""
         labels = set(self.parents.get(parent.id, ()))
         reason: Reason = "named" if labels else "organization named"
         own = self.organizations if parent.organizations is None else parent.organizations
@@ -193,10 +189,7 @@ def parents_to_read(
     scan: ParentScan,
     stream_state: StreamState,
 ) -> Iterator[tuple[Parent, Reason, set[str]]]:
-    """Find the parents to walk between two walks of all, why, and which of their lists.
-
-    All parents pass by; ``watch`` tells which of them changed.
-    """
+    """Find the parents to read between two scans of all, why, and which of their lists."""
     since = change_filter.since
     for parent in parents:
         changed_at = parse_moment(parent.updated_at)
@@ -216,14 +209,14 @@ def parents_to_read(
 
 
 class OrderCheck:
-    """Watches whether moments come newest first; those that are missing prove nothing."""
+    """Checks that moments come newest first; those that are missing prove nothing."""
 
     def __init__(self) -> None:
         self.in_order = True
         self._last: datetime | None = None
 
     def check(self, moment: datetime | None) -> bool:
-        """Take in the next moment; return whether it is the first that breaks the order."""
+        """Take in the next moment; return True if it is the first that breaks the order."""
         breaks = bool(self._last and moment and moment > self._last)
         self._last = moment or self._last
         first = breaks and self.in_order
@@ -234,11 +227,10 @@ class OrderCheck:
 def to_remember(
     skipped: Sequence[str], identity: str, *, gone: bool, retried: bool
 ) -> list[str] | None:
-    """Decide which unread parents the next run reads in full, now that one more was not read.
+    """Return which unread parents the next run reads in full, now that one more was not read.
 
-    A parent that is ``gone`` and was so when it was ``retried`` is given up. None is returned where
-    there are too many to remember, which is no accident; of those that are gone, the rest is given
-    up.
+    A parent that is ``gone`` and was so when it was ``retried`` is given up. None means that there are
+    too many to remember; of those that are gone, the rest is given up.
     """
     if identity in skipped or (gone and retried):
         return list(skipped)

@@ -1,9 +1,9 @@
-"""A stream's place in STATE: where this run starts from, and what it may remember.
+"""A stream's entry in STATE: where this run starts from, and what it may remember.
 
 An entry under ``bookmarks`` holds ``replication_key`` and ``replication_key_value``, the bookmark;
 ``host`` and ``workspace``, what it was written for; ``contexts``, the lists it stands for, where a
 stream has several; ``wholeReadAt``, when the last read of all its records began; ``skipped``, the
-parents that could not be read and are tried again; ``walk``, what the walks of parents left;
+parents that could not be read and are tried again; ``walk``, what the scans of parents left;
 ``counts``, how many ids the lists of an inventory had; and, only while a pass is unfinished,
 ``resume``.
 """
@@ -22,13 +22,13 @@ from vitally_api.values import format_moment, latest, parse_moment
 
 @dataclass(frozen=True)
 class Resume:
-    """Where an interrupted pass goes on, as STATE carries it under ``resume``.
+    """Where an interrupted pass goes on, as STATE has it under ``resume``.
 
     ``signpost`` is the server's clock when the pass began, in the run that began it; ``newest`` the
     latest change delivered in it. ``context`` is the list it was in, a label such as
     ``archived=true``, empty for a single list; ``cursor`` the one after the last page delivered
-    whole; ``sort_by`` the order that it is bound to. For child streams, ``context`` is all lists of
-    each parent and which parents are walked, and parents created (or changed, by ``sort_by``) after
+    whole; ``sort_by`` the order that it is bound to. Below parents, ``context`` is all lists of
+    each parent and which parents are scanned, and parents created (or changed, by ``sort_by``) after
     ``parents_after`` are done. ``start`` is from when on the pass wants records, null for all of
     them: the next run must not want less, whatever bookmark a runner puts beside it.
     """
@@ -42,10 +42,10 @@ class Resume:
     start: datetime | None = None
 
     def to_state(self) -> dict[str, str | None]:
-        """Write it as a small, readable object.
+        """Return it as STATE has it.
 
-        What is not set is null and not left out: a runner may merge this into an older one, of
-        which nothing must be left.
+        What is not set is null and not left out: a runner may merge this into an older one, and
+        nothing of that may stay.
         """
         return {
             "signpost": format_moment(self.signpost),
@@ -59,7 +59,7 @@ class Resume:
 
     @classmethod
     def from_state(cls, state: Any) -> Resume | None:
-        """Read what any version of the tap wrote; None where it is missing or of no use."""
+        """Read what `to_state` wrote; None where it is missing or of no use."""
         if not isinstance(state, Mapping):
             return None
         signpost = parse_moment(state.get("signpost"))
@@ -78,7 +78,7 @@ class Resume:
 
     @property
     def has_begun(self) -> bool:
-        """Whether anything of the pass had been delivered."""
+        """Return True if anything of the pass had been delivered."""
         return bool(self.newest or self.cursor or self.parents_after)
 
     def finishing(self, plan: Pass) -> Pass:
@@ -113,10 +113,9 @@ def reason_to_discard(
 ) -> str:
     """Return why nothing can be built on an entry; empty if something can.
 
-    ``recognized`` tells whether the accounts that it was written for are those of this workspace.
+    ``recognized`` returns True if the accounts that it was written for are those of this workspace.
     A bookmark is never later than the server's clock was. One that is later now would keep back
-    every change until that moment has come: it was written by hand, or by a server whose clock was
-    wrong, and then nobody knows what else it left out.
+    every change until then: it was written by hand, or by a server whose clock was wrong.
     """
     written_for = state.get("host")
     other_host = services and isinstance(written_for, str) and written_for != services
@@ -140,13 +139,12 @@ class StreamState:
     """What a stream knows of its own past, and learns in this run.
 
     From STATE come ``bookmark``, where the last complete run left off; ``contexts``, the lists it
-    stands for, None if the state does not say; ``to_retry``, the ids of parents that an earlier run
-    could not read; ``resume``, where an interrupted run left off. This run learns ``newest``, the
-    latest change delivered; ``finished``, the lists read to their end; ``skipped``, the parents it
-    could not read. ``host`` is the fingerprint of the host that the entry is written for,
-    ``workspace`` the ids of accounts by which it is known again. ``walked`` is what complete runs
-    left of the walks of its parents, ``whole_read_at`` when the last read of all records began,
-    ``counts`` how many ids each list of an inventory had.
+    stands for, None if STATE does not say; ``to_retry``, the ids of parents that an earlier run
+    could not read; ``resume``, where an interrupted run left off; ``scanned``, what complete runs
+    left of the scans of parents; ``whole_read_at``, when the last read of all records began;
+    ``counts``, how many ids each list of an inventory had. This run adds ``newest``, the latest change
+    delivered; ``finished``, the lists read to their end; ``skipped``, the parents it could not read;
+    ``services``, a fingerprint of the host; ``workspace``, ids of accounts that no other has.
     """
 
     signpost: datetime | None
@@ -171,11 +169,9 @@ class StreamState:
         signpost: datetime | None,
         services: str | None = None,
     ) -> StreamState:
-        """Read the stream's entry, empty if there is none, as any version of the tap left it.
+        """Read the stream's entry, empty if there is none; ``key`` is None for a full table.
 
-        ``key`` is the stream's replication key, None for a full table. An entry that was written
-        for another host, or from a clock that is ahead of the server's, is of no use: see
-        `distrust`.
+        An entry that nothing can be built on is not read: see `reason_to_discard`.
         """
         if reason_to_discard(state, signpost, services):
             return cls(signpost, services=services)
@@ -204,14 +200,11 @@ class StreamState:
 
     @property
     def written_for(self) -> dict[str, Any]:
-        """What an entry says of the workspace that it is written for."""
+        """What an entry keeps of the workspace that it is written for."""
         return {"host": self.services, "workspace": {"accounts": self.workspace}}
 
     def go_on(self, labels: list[str]) -> None:
-        """Take up the interrupted pass: it keeps its signpost, so its bookmark comes no later.
-
-        ``labels`` are the stream's lists in their order.
-        """
+        """Take up the interrupted pass with its signpost; ``labels`` are the stream's lists in order."""
         if self.resume:
             self.signpost = self.resume.signpost
             self.newest = self.resume.newest
@@ -223,12 +216,12 @@ class StreamState:
         self.newest = latest((self.newest, newest))
 
     def unfinished(self, resume: Resume) -> dict[str, Any]:
-        """Say where the pass is: the parts of the entry that change."""
+        """Return where the pass is: the parts of the entry that change."""
         skipped = sorted(self.to_retry.union(self.skipped))
         return {"resume": resume.to_state(), "skipped": skipped, **self.written_for}
 
     def complete(self, key: str | None) -> dict[str, Any]:
-        """Say what a complete pass may remember: the parts of the entry that change."""
+        """Return what a complete pass remembers: the parts of the entry that change."""
         entry: dict[str, Any] = {"resume": None, "skipped": self.skipped}
         bookmark = next_bookmark(self.bookmark, self.newest, self.signpost)
         if key and bookmark:

@@ -1,9 +1,9 @@
-"""How far a list was read that points at parents: what has changed since, and what was told before.
+"""How far a list was read whose rows name parents: what has changed in it since the last run.
 
-A stream below others reads, between two walks of all parents, only those that something points at.
-A list points by what changed in it since the *mark* that the last complete run left for it. The
-mark is a bookmark as `replication.passes` has it, and reading starts ``lookback`` before it, so the
-rows in between come again: those that were seen in that very version point at nobody.
+Between two scans of all parents, a nested stream reads only those of which the list of the whole
+workspace has a row that changed since the *watermark* that the last complete run left. It is a
+bookmark as `state.passes` has it, and reading starts ``lookback`` before it, so the rows in between
+come again: those that were seen in that very version have not changed.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ from tap_vitally.state.passes import before, next_bookmark
 from vitally_api.values import format_moment, parse_moment
 
 MOST_SEEN = 200
-"""Rows of a list that STATE remembers; if more have changed since the mark, all of them point. Rows
-without a moment of change are as many again."""
+"""Rows of a list that STATE remembers; if more have changed since the watermark, all count as changed.
+Rows without a moment of change are as many again."""
 
 
 @dataclass(frozen=True)
 class Watermark:
-    """Where a list was left: ``seen`` holds the id and version of rows at or after the mark's lookback."""
+    """Where a list was left: ``seen`` has the id and version of the rows since ``lookback`` before it."""
 
     moment: datetime | None = None
     seen: frozenset[tuple[str, str]] = frozenset()
 
     def to_state(self) -> dict[str, Any]:
-        """Write it as a small, readable object, with no key left out: a runner may merge it."""
+        """Return it as STATE has it, with no key left out: a runner may merge it."""
         moment = format_moment(self.moment) if self.moment else None
         return {"at": moment, "seen": [list(pair) for pair in sorted(self.seen)]}
 
     @classmethod
     def from_state(cls, state: Any) -> Watermark:
-        """Read what `to_state` wrote; an empty mark if it is of no use."""
+        """Read what `to_state` wrote; an empty watermark if it is of no use."""
         if not isinstance(state, Mapping):
             return cls()
         pairs = state.get("seen")
@@ -50,9 +50,9 @@ class Watermark:
 
 @dataclass(frozen=True)
 class ScanHistory:
-    """What complete runs left of a stream's walks, as STATE carries it under ``walk``.
+    """What complete runs left of a stream's scans, as STATE has it under ``walk``.
 
-    ``full`` is when the last walk of all parents began, None if there was none; ``rows`` the mark
+    ``full`` is when the last scan of all parents began, None if there was none; ``rows`` the watermark
     in the list of the whole workspace, ``parents`` that in the list of the parents.
     """
 
@@ -61,7 +61,7 @@ class ScanHistory:
     parents: Watermark = field(default_factory=Watermark)
 
     def to_state(self) -> dict[str, Any]:
-        """Write it as a small, readable object."""
+        """Return it as STATE has it."""
         return {
             "full": format_moment(self.full) if self.full else None,
             "rows": self.rows.to_state(),
@@ -70,29 +70,26 @@ class ScanHistory:
 
     @classmethod
     def from_state(cls, state: Any) -> ScanHistory:
-        """Read what any version of the tap wrote; nothing known where it is missing."""
+        """Read what `to_state` wrote; nothing is known where it is missing."""
         if not isinstance(state, Mapping):
             return cls()
-        marks = [Watermark.from_state(state.get(name)) for name in ("rows", "parents")]
-        return cls(parse_moment(state.get("full")), *marks)
+        rows, parents = (Watermark.from_state(state.get(name)) for name in ("rows", "parents"))
+        return cls(parse_moment(state.get("full")), rows, parents)
 
     @property
     def moments(self) -> tuple[datetime | None, ...]:
-        """All moments in it, none of which can be ahead of the server's clock."""
+        """All moments in it: none can be ahead of the server's clock."""
         return (self.full, self.rows.moment, self.parents.moment)
 
     def is_due(self, now: datetime, days: int) -> bool:
-        """Whether all parents are to be walked again; 0 ``days`` is in every run."""
+        """Return True if all parents are to be scanned again; 0 ``days`` is in every run."""
         if self.full is None or None in self.moments:
             return True
         return now - self.full >= timedelta(days=days)
 
 
 class ChangeFilter:
-    """Sees the rows of a list pass by, and tells which of them the last complete run did not see.
-
-    ``newest`` is the latest change among them.
-    """
+    """Says which rows of a list the last complete run did not see; ``newest`` is the latest change."""
 
     def __init__(self, watermark: Watermark, lookback: timedelta) -> None:
         self._mark = watermark
@@ -103,14 +100,14 @@ class ChangeFilter:
 
     @property
     def since(self) -> datetime | None:
-        """From when on rows are of interest; None for all."""
+        """From when on rows may have changed; None for all."""
         return before(self._mark.moment, self._lookback) if self._mark.moment else None
 
     def has_changed(self, identity: str, moment: datetime | None, content: str = "") -> bool:
-        """Take in a row: whether it changed since the mark.
+        """Take in a row, and return True if it changed since the watermark.
 
-        ``content`` is a digest of it, which tells what no moment tells: that a row without one
-        changed, or one that had changed in the same moment before.
+        By its digest, ``content``, a row shows a change that its moment does not: without a moment, or
+        twice in the same.
         """
         if moment is None:
             if content and len(self._undated) <= MOST_SEEN:
@@ -123,7 +120,7 @@ class ChangeFilter:
         return self._mark.seen.isdisjoint({(identity, version), (identity, content)})
 
     def _remember(self, entry: tuple[datetime, str, str]) -> None:
-        """Keep the latest rows, one more than STATE has room for."""
+        """Keep the latest rows, one more than STATE remembers."""
         moment, latest = entry[0], self._latest
         if self.newest is None or moment > self.newest:
             self.newest = moment
@@ -135,15 +132,15 @@ class ChangeFilter:
                 heapq.heappop(latest)
 
     def watermark(self, signpost: datetime) -> Watermark:
-        """Say what a complete run may remember of the list, all of which has passed by."""
+        """Return what a complete run remembers of a list, all rows of which were taken in."""
         moment = next_bookmark(self._mark.moment, self.newest, signpost)
         return self.watermark_at(moment, signpost) if moment else Watermark()
 
     def watermark_at(self, moment: datetime, signpost: datetime) -> Watermark:
-        """Say the same for a mark that is found otherwise.
+        """Return the same for a moment that is found otherwise.
 
-        A row that changed at or after the signpost may change once more and keep its moment, so
-        only its content is remembered, if it is known.
+        A row that changed at or after the signpost may change once more in the same moment, so only
+        its content is remembered, if it is known.
         """
         since = before(moment, self._lookback)
         seen = {

@@ -1,4 +1,4 @@
-"""Which parents the changed rows of a list are of: what they say themselves, or what is looked up."""
+"""Finds the parents of the changed rows of a list: the rows name them, or they are looked up."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ LOOKED_UP: Mapping[str, tuple[str, str]] = {
     "conversations": ("/conversations", "conversation"),
     "nps_responses": ("/users", "user"),
 }
-"""Where to ask whom a row names that does not say so itself, and by the id of what."""
+"""Where to look up the links of a row that has none itself, and by the id of what."""
+GONE = (404, 410)
 ACCOUNTS = "accounts"
 
 
 class CostLimitExceeded(Exception):
-    """To find out who is pointed at would cost more than to read all."""
+    """To find the changed parents would cost more than to read all."""
 
 
 class ChangedParents:
-    """Finds whom the changed rows of a list point at; `take` is called on any thread.
+    """Finds the parents of the changed rows of a list.
 
-    ``whole`` is the stream of that list, ``listing`` the lists below each parent. ``watch`` tells
-    what has changed.
+    ``whole`` is the stream of that list, ``list_client`` reads the lists below each parent.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class ChangedParents:
         self._beside: list[tuple[LinkedIds, str]] = []
 
     def take(self, row: Record, label: str, content: str = "") -> None:
-        """Take in a row of the list of the whole workspace; ``content`` is its digest, if known."""
+        """Take in a row of the whole workspace, on any thread; ``content`` is its digest, if known."""
         identity = identity_of(row.get("id"))
         moment = parse_moment(row.get("updatedAt"))
         since = self._change_filter.since
@@ -63,21 +63,20 @@ class ChangedParents:
         self._add_linked(row, label if label in self._listing.labels else ALL_LISTS)
 
     def _add_linked(self, row: Record, label: str) -> None:
-        """Point at whom a changed row names; an account names itself."""
         named = linked_by(row, self._whole)
         path, called = LOOKED_UP.get(self._whole, ("", ""))
         ids = [row.get("id")] if called == "conversation" else ids_of_kind(row, called)
         asked = next(filter(None, map(identity_of, ids)), None)
         if not named and path and asked:
-            stream_state = f"{path}/{quote(asked, safe='')}"
+            address = f"{path}/{quote(asked, safe='')}"
             if called == "conversation":
-                self._workspace.forget_older(stream_state, parse_moment(row.get("updatedAt")))
-            self._unsaid.setdefault(stream_state, set()).add(label)
+                self._workspace.forget_older(address, parse_moment(row.get("updatedAt")))
+            self._unsaid.setdefault(address, set()).add(label)
         else:
             self._add(named, label)
 
     def _add(self, named: LinkedIds, label: str) -> None:
-        """Point at all that are named; the organizations of some accounts may have to be found."""
+        """Add what a row names; the organizations of some accounts may have to be found."""
         if not named:
             self.changed_ids.everybody = True
         parents, organizations, unknown = self._owners(named)
@@ -89,7 +88,7 @@ class ChangedParents:
             self._accounts.setdefault(account, set()).add(label)
 
     def _owners(self, named: LinkedIds) -> tuple[set[str], Sequence[str], Sequence[str]]:
-        """Tell apart the parents, the organizations of further ones, and accounts that may have any."""
+        """Return the parents, organizations of further parents, and accounts that may have some."""
         if self._of_accounts:
             return set(named.accounts), named.organizations_alone, ()
         reported = {each for ids in named.accounts.values() for each in ids or ()}
@@ -97,10 +96,10 @@ class ChangedParents:
         return reported.union(named.organizations), (), unknown
 
     def settle(self, estimate: int) -> bool:
-        """Find whom all changed rows point at; False if nobody can be left out.
+        """Find the parents of all changed rows; return False if no parent can be left out.
 
-        ``price`` is how many requests it takes to read all instead; `CostLimitExceeded` is raised if this
-        would take more.
+        ``estimate`` is how many requests it takes to read all instead; `CostLimitExceeded` is raised
+        if this would take more.
         """
         workspace = self._workspace
         if workspace.lists_parents(self._whole):
@@ -116,10 +115,8 @@ class ChangedParents:
             named = workspace.linked_ids_of(path)
             for label in labels if named is not None else ():
                 self._add(named or LinkedIds(), label)
-        if self._accounts:
+        if self._accounts or self._beside:
             self._settle_organizations(estimate)
-        if self._beside:
-            self._settle_beside()
         return not self.changed_ids.everybody
 
     def _take_parent(self, parent: Parent) -> None:
@@ -129,9 +126,12 @@ class ChangedParents:
         self.take(row, ALL_LISTS, parent.content)
 
     def _settle_organizations(self, estimate: int) -> None:
-        """Find the organizations of the accounts that are named."""
+        """Find the organizations of the accounts that are named, in the list of all accounts first.
+
+        Organizations that stand beside accounts count unless they are just those of the accounts.
+        """
         workspace = self._workspace
-        known = self._organizations_of_accounts()
+        known = {account.id: account.organizations for account in workspace.parents(ACCOUNTS)}
         paths = {
             account: f"/accounts/{quote(account, safe='')}"
             for account in self._accounts
@@ -145,10 +145,6 @@ class ChangedParents:
                 own = found.organizations if found else ()
             for label in labels:
                 self.changed_ids.to(label, own)
-
-    def _settle_beside(self) -> None:
-        """Point at organizations that stand beside accounts, unless they are just those of the accounts."""
-        known = self._organizations_of_accounts()
         for named, label in self._beside:
             reported = {
                 account: known.get(account) if own is None else own
@@ -156,12 +152,8 @@ class ChangedParents:
             }
             self.changed_ids.to(label, (), replace(named, accounts=reported).organizations_alone)
 
-    def _organizations_of_accounts(self) -> Mapping[str, tuple[str, ...] | None]:
-        """Find what the list of all accounts tells, which is read once a run."""
-        return {account.id: account.organizations for account in self._workspace.parents(ACCOUNTS)}
-
     def _look_up(self, paths: Iterable[str], estimate: int) -> None:
-        """Look up whom records name, each once a run."""
+        """Look records up for their links, each once a run."""
         workspace = self._workspace
         with workspace.looking_up:
             unknown = workspace.unknown(paths)
@@ -175,7 +167,6 @@ class ChangedParents:
                 pool.shutdown(cancel_futures=True)
 
     def _ask(self, path: str) -> None:
-        """Find whom one record names; one that is gone names nobody."""
         try:
             found = self._listing.ask(ListRequest(path, parent=Parent(path)), single).data
         except Refused as refusal:
@@ -185,13 +176,13 @@ class ChangedParents:
         self._workspace.remember_linked_ids(path, found[0] if found else None)
 
     def parents_of(self, row: Record) -> set[str] | None:
-        """Find all parents that a row is below, by its own words; None if it does not tell."""
+        """Return all parents that a row is below, None if it does not say."""
         parents, organizations, unknown = self._owners(linked_by(row, self._whole))
         return None if organizations or unknown else parents or None
 
 
 def linked_by(row: Record, whole: str) -> LinkedIds:
-    """Find whom a row of a stream names; an account names itself, and a response may hold its user."""
+    """Return what a row links to; an account links to itself, and a response may hold its user."""
     if whole == ACCOUNTS:
         return linked_ids_of({"account": row})
     user = row.get("user")

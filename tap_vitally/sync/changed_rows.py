@@ -1,7 +1,6 @@
-"""What the list of the whole workspace says has changed, for the streams below each parent.
+"""The changed rows of the list of the whole workspace, for the streams below each parent.
 
-It is read once a run for all that want it. Where its own stream is read too, they listen to that;
-else the first of them reads it, and no record of it is written.
+The list is read once a run: by its own stream, if that is selected, else by the first that needs it.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ Take = Callable[[Record, str], None]
 
 
 class Changes:
-    """The changed rows of one resource, as they pass by."""
+    """The changed rows of one resource, which are handed to all that ask for them."""
 
     def __init__(self, list_client: ListClient) -> None:
         self._listing = list_client
@@ -31,16 +30,13 @@ class Changes:
         self._taking = threading.Lock()
 
     def ask_for(self, since: datetime, take: Take, *, every: bool) -> None:
-        """Want all rows that changed since a moment, before anything is read.
-
-        ``every`` is also of the lists that the settings leave out.
-        """
+        """Ask for all rows that changed since a moment; ``every`` also of lists that settings leave out."""
         self._start = min(since, self._start or since)
         self._every = self._every or every
         self._takers.append(take)
 
     def reach(self, start: datetime | None) -> datetime | None:
-        """Decide from when on the resource's own stream reads, which itself would from ``start`` on."""
+        """Return from when on the resource's own stream reads, which would from ``start`` on."""
         return min(start, self._start or start) if start else None
 
     def note(self, label: str, raw_page: RawPage) -> None:
@@ -53,7 +49,7 @@ class Changes:
             self._read.add(label)
 
     def read(self, most: int) -> bool:
-        """Read the lists that nobody has read, unless that takes more requests; return whether it did."""
+        """Read the lists not read yet; return False if that takes more than so many requests."""
         with self._reading:
             for context in self._listing.contexts(every=self._every):
                 if context.label in self._read:
@@ -64,6 +60,6 @@ class Changes:
                     if most < 0 and not raw_page.ends:
                         return False
         with self._taking:
-            # All is known: what its own stream may still be reading comes while it is made use of.
+            # All is known; what its own stream may still read would come while it is used.
             self._takers.clear()
         return True

@@ -1,4 +1,4 @@
-"""What all readers of a run share: the connection, the server's clock, the parents, the other readers."""
+"""What all streams of a run share: the connection, the server's clock, lists of parents, links."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from vitally_api.values import identity_of, parse_moment
 T = TypeVar("T")
 
 
-class Counted(Protocol):
-    """What the workspace knows of a reader."""
+class Readable(Protocol):
+    """What the workspace knows of a stream."""
 
     name: str
     list_client: ListClient
@@ -40,21 +40,21 @@ class Counted(Protocol):
 class Workspace:
     """The workspace that a run reads.
 
-    ``signpost`` is the server's clock before the first record was asked for, None if it told none;
-    ``started_at`` the same, or this machine's clock; ``inventoried`` the lists of ids that came to
-    their end, as records of `inventory_runs`; ``changes`` the lists whose changed rows streams
-    below others ask for; ``newest`` the latest change that was seen in anything; ``tally`` what was
-    asked for no stream; ``identity`` tells STATE of this workspace from that of another.
+    ``signpost`` is the server's clock before the first record was asked for, None without a Date
+    header; ``started_at`` the same, or this machine's clock; ``inventoried`` the lists of ids that
+    came to their end, as records of `inventory_runs`; ``changes`` the lists whose changed rows nested
+    streams ask for; ``newest`` the latest change seen in anything; ``metrics`` counts what was asked
+    for no stream.
     """
 
     def __init__(self, settings: Settings, api: Vitally) -> None:
         self.settings = settings
         self.api = api
-        self.readers: Mapping[str, Counted] = {}
+        self.readers: Mapping[str, Readable] = {}
         self.signpost: datetime | None = None
         self.started_at = datetime.now(UTC)
         self.inventoried: list[dict[str, Any]] = []
-        self.selected: list[Counted] = []
+        self.selected: list[Readable] = []
         self.changes: dict[str, Changes] = {}
         self.newest: datetime | None = None
         self.metrics = StreamMetrics()
@@ -79,9 +79,8 @@ class Workspace:
         self._began = time.monotonic()
 
     def probe(self) -> datetime | None:
-        """Send the cheapest request there is, to prove the key and to read the server's clock.
+        """Prove the key with the cheapest request there is, and return the server's clock.
 
-        It comes before all others: whatever changes after it carries a later ``updatedAt``.
         `VitallyError` is raised if the key does not give access.
         """
         return self._first_answer().date
@@ -115,55 +114,51 @@ class Workspace:
         return any(identity_of(row.get("id")) == identity for row in found)
 
     def clock(self) -> datetime:
-        """Tell the time by the server's clock, as precisely as the server tells it."""
+        """Return the time by the server's clock."""
         return self.started_at + timedelta(seconds=time.monotonic() - self._began)
 
     def list_client(self, name: str) -> ListClient:
-        """Find the lists of a stream, selected or not."""
+        """Return what reads the lists of a stream, selected or not."""
         return self.readers[name].list_client
 
     def parents(self, name: str) -> Iterable[Parent]:
-        """List the parents of child streams, newest first, found as they are needed, once per run."""
+        """Return the parents of nested streams, newest first; they are listed once per run, as needed."""
         with self._sharing:
             if name not in self._parents:
                 self._parents[name] = SharedList(self.list_client(name).parents())
             return self._parents[name]
 
     def lists_parents(self, name: str) -> bool:
-        """Whether all records of a stream are listed anyway, as parents of others."""
+        """Return True if all records of a stream are listed anyway, as parents of others."""
         resources = [reader.list_client.resource for reader in self.selected]
         return any(r.parent and r.parent.name == name and not r.only_changed for r in resources)
 
     def changed(self, name: str) -> Changes:
-        """Find the changes in the list of a stream, which from now on are listened to."""
+        """Return the changes in the list of a stream, which is noted from now on."""
         return self.changes.setdefault(name, Changes(self.list_client(name)))
 
     def remember_linked_ids(self, path: str, record: Any) -> None:
-        """Remember whom a record names that has been looked up; None is one that there is not.
+        """Remember the links of a record that was looked up, None of one that there is not.
 
-        Only if anybody is to ask: a first pass would fill the memory.
+        Only if a stream may need them: a first pass would fill the memory.
         """
-        if self.changes:
-            reported = isinstance(record, dict)
-            found = (
-                (linked_ids_of(record), parse_moment(record.get("updatedAt")))
-                if reported
-                else (None, None)
-            )
-            self._linked_ids[path] = found
+        if self.changes and isinstance(record, dict):
+            self._linked_ids[path] = linked_ids_of(record), parse_moment(record.get("updatedAt"))
+        elif self.changes:
+            self._linked_ids[path] = None, None
 
     def forget_older(self, path: str, moment: datetime | None) -> None:
-        """Forget whom a record named, if it changed after that, at the ``moment`` that is told."""
+        """Forget the links of a record that has changed since, at a ``moment``."""
         _, noted = self._linked_ids.get(path, (None, None))
         if noted and moment and noted < moment:
             self._linked_ids.pop(path, None)
 
     def unknown(self, paths: Iterable[str]) -> list[str]:
-        """Find which records would have to be looked up to know whom they name."""
+        """Return the records that would have to be looked up for their links."""
         return sorted(set(paths) - self._linked_ids.keys())
 
     def linked_ids_of(self, path: str) -> LinkedIds | None:
-        """Say whom a record names that was looked up; None if there is none."""
+        """Return the links of a record that was looked up; None if there is no record."""
         return self._linked_ids[path][0]
 
 
@@ -177,7 +172,7 @@ def _ids_in_page(body: Any) -> list[str | None]:
 
 
 class SharedList(Generic[T]):
-    """A list that is found out as it is walked, and walked more than once."""
+    """A list that is read as far as one of its iterators needs it, each item once."""
 
     def __init__(self, source: Iterator[T]) -> None:
         self._source = source
@@ -186,14 +181,13 @@ class SharedList(Generic[T]):
         self._finding = threading.Lock()
 
     def __iter__(self) -> Iterator[T]:
-        """Walk the list; an error of the source is raised at the same place on every walk."""
+        """Yield the items; an error of the source is raised at the same place every time."""
         position = 0
         while position < len(self._found) or self._find_more(position):
             yield self._found[position]
             position += 1
 
     def _find_more(self, position: int) -> bool:
-        """Find the item at a position, unless another thread does meanwhile."""
         with self._finding:
             if self._error:
                 raise self._error

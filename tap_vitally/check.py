@@ -1,4 +1,4 @@
-"""What `--test` tells: whether the connection works, and which streams the workspace gives."""
+"""What `--test` prints: if the connection works, what the workspace gives, what a run will cost."""
 
 from __future__ import annotations
 
@@ -13,19 +13,13 @@ from vitally_api.values import format_moment
 
 
 def test_report(run: Run, streams: Sequence[VitallyStream]) -> Iterator[str]:
-    """Tell line by line what the workspace gives, and what the next run will cost.
-
-    `VitallyError` is raised if the connection does not work.
-    """
+    """Yield all lines; raise a `VitallyError` if the connection does not work."""
     yield from connection_report(run, streams)
     yield from estimate_report(run, streams)
 
 
 def connection_report(run: Run, streams: Sequence[VitallyStream]) -> Iterator[str]:
-    """Try the connection and then each stream, and tell line by line what is found.
-
-    `VitallyError` is raised if the connection does not work.
-    """
+    """Try the connection and then each stream."""
     workspace = run.workspace
     workspace.begin()
     clock = workspace.signpost
@@ -47,9 +41,9 @@ def _found(stream: VitallyStream) -> str:
 
 
 def estimate_report(run: Run, streams: Sequence[VitallyStream]) -> Iterator[str]:
-    """Tell line by line what each selected stream will cost in the next run, by its STATE.
+    """Say what each selected stream will cost in the next run, by its STATE.
 
-    It takes a listing of the parents of those below others: a request for each hundred.
+    It lists the parents of those below others: a request for each hundred.
     """
     limit = run.budget.limit
     reported = f" at {limit:,} a minute" if limit else ""

@@ -1,4 +1,4 @@
-"""How a run ends: signals, STATE last, and what it does with memory until then."""
+"""How a run ends: signals, STATE last; and how it uses memory until then."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LARGE_BLOCK = 1 << 16
 
 
 class ShutdownTarget(Protocol):
-    """What there is to end."""
+    """What is to be ended."""
 
     @property
     def run(self) -> Run:
@@ -35,13 +35,13 @@ class ShutdownTarget(Protocol):
 
     @property
     def logger(self) -> logging.Logger:
-        """Where the ending is told."""
+        """Where a line is logged."""
 
     def write_last_state(self) -> None:
         """Write what is known to be done."""
 
     def log_summary(self) -> None:
-        """Tell what the run did."""
+        """Log what the run did."""
 
 
 class Shutdown:

@@ -1,6 +1,6 @@
-"""What a catalog or a stream map says of streams and properties that there are not.
+"""What a catalog or a stream map says of streams and properties that do not exist.
 
-The SDK takes it without a word, and a mask that hits nothing masks nothing.
+The SDK takes it silently, and a mask that hits nothing masks nothing.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 import os
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -18,11 +19,10 @@ from tap_vitally.sync.traits import trait_columns_in
 from vitally_api import safe_name
 
 UNSET = re.compile(r"|\$\{?\w+\}?")
-"""How a value is spelt that was to come from the environment and did not."""
+"""A value that was to come from the environment and did not."""
 REMOVED = (None, "__NULL__")
 SELECT = ("MELTANO_EXTRACT__SELECT", "MELTANO_EXTRACT__SELECT_FILTER")
-"""Where Meltano 4.4.1 leaves the patterns that were asked for: the catalog it makes of them only has what
-they hit."""
+"""Where Meltano 4.4.1 leaves the patterns asked for: the catalog it makes only has what they hit."""
 UNESCAPED_DOT = re.compile(r"(?<!\\)\.")
 MOST_NAMED = 10
 """Custom fields named in one line; more are counted."""
@@ -59,10 +59,7 @@ def unmatched_in_catalog(catalog: Mapping[str, Any], streams: Container[str]) ->
 
 
 def unmatched_patterns(streams: Sequence[VitallyStream]) -> Iterator[str]:
-    """Name the patterns of Meltano's ``select`` that match nothing, each once.
-
-    One that excludes counts as well: a property left in by a slip may be personal data.
-    """
+    """Name the patterns of Meltano's ``select`` that match nothing, also those that exclude."""
     for pattern in selection_asked_for():
         stream_pattern, *rest = UNESCAPED_DOT.split(pattern.removeprefix("!"), maxsplit=1)
         column = rest[0] if rest else "*"
@@ -76,16 +73,13 @@ def unmatched_patterns(streams: Sequence[VitallyStream]) -> Iterator[str]:
 
 
 def selection_asked_for() -> list[str]:
-    """Return the patterns by which Meltano was told to select, in their order; none elsewhere."""
-    patterns: dict[str, None] = {}
+    """Return the patterns by which Meltano was told to select, each once; none elsewhere."""
+    patterns: list[Any] = []
     for variable in SELECT:
-        try:
+        with suppress(ValueError):
             asked = json.loads(os.environ.get(variable) or "[]")
-        except ValueError:
-            continue
-        if isinstance(asked, list):
-            patterns |= dict.fromkeys(p for p in asked if isinstance(p, str))
-    return list(patterns)
+            patterns += asked if isinstance(asked, list) else []
+    return list(dict.fromkeys(each for each in patterns if isinstance(each, str)))
 
 
 def nothing_selected() -> str:
@@ -99,7 +93,7 @@ def nothing_selected() -> str:
 
 
 def unmatched_in_maps(maps: Mapping[str, Any], streams: Sequence[VitallyStream]) -> Iterator[str]:
-    """Name what stream maps are about and do not hit."""
+    """Name what stream maps are for and do not hit."""
     for pattern, mapped in maps.items():
         source = mapped.get("__source__") if isinstance(mapped, Mapping) else None
         name = pattern if source is None else str(source)
@@ -113,7 +107,7 @@ def unmatched_in_maps(maps: Mapping[str, Any], streams: Sequence[VitallyStream])
 def _unmatched_properties(
     pattern: str, hit: Sequence[VitallyStream], mapped: Mapping[str, Any]
 ) -> Iterator[str]:
-    """Name the properties that none of the streams has which a pattern hits."""
+    """Name the properties that none of the streams has that a pattern hits."""
     columns = {column for stream in hit for column in stream.schema["properties"]}
     alike = {column.lower() for column in columns}
     for column, how in mapped.items():
@@ -149,10 +143,7 @@ def unmatched_traits(streams: Iterable[VitallyStream]) -> Iterator[str]:
 
 
 def unset_in_maps(config: Mapping[str, Any]) -> list[str]:
-    """Name the values that stream maps need and stream_map_config does not have, and what needs them.
-
-    A salt that is empty would hash without a word, and everybody could do the same.
-    """
+    """Name the values that stream maps need and stream_map_config lacks: an empty salt would hash."""
     given = config.get("stream_map_config") or {}
     needed: dict[str, list[str]] = {}
     for stream, mapped in (config.get("stream_maps") or {}).items():
@@ -169,7 +160,7 @@ def unset_in_maps(config: Mapping[str, Any]) -> list[str]:
 
 
 def _values_in(expression: Any) -> Iterator[str]:
-    """Find the names that an expression looks up in the config of the stream maps."""
+    """Yield the names that an expression looks up in the config of the stream maps."""
     try:
         tree = ast.parse(expression.strip(), mode="eval") if isinstance(expression, str) else None
     except SyntaxError:

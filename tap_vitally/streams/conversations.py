@@ -97,10 +97,8 @@ class MessagesStream(VitallyStream):
         f.texts("conversationAdminIds", "Team members of the conversation (admins.id)."),
         f.text(
             "type",
-            (
-                "inbound from a user or outbound from a team member; not reliable for Slack and "
-                "Zapier threads, where all may be inbound."
-            ),
+            "inbound from a user or outbound from a team member; not reliable for Slack and "
+            "Zapier threads, where all may be inbound.",
         ),
         f.text("message", "Body in HTML; may be very large."),
         f.moment("timestamp", "When the message was sent."),

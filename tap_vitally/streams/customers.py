@@ -61,10 +61,8 @@ class OrganizationsStream(VitallyStream):
         f.text("name", "Name of the organization."),
         f.text(
             "organizationOwnerId",
-            (
-                "Team member who owns the organization (admins.id); when null, look at "
-                "accountOwnerId, the name some workspaces get instead."
-            ),
+            "Team member who owns the organization (admins.id); when null, look at "
+            "accountOwnerId, the name some workspaces get instead.",
         ),
         f.ACCOUNT_OWNER_ID,
         *f.CUSTOMER,
@@ -95,10 +93,8 @@ class UsersStream(VitallyStream):
         f.text("avatar", "Picture, usually a URL, but any text is possible."),
         f.objects(
             "accounts",
-            (
-                "Accounts of the user, without key roles; their ids are the link to accounts, but the"
-                " copies age, so take facts on an account from accounts."
-            ),
+            "Accounts of the user, without key roles; their ids are the link to accounts, but the"
+            " copies age, so take facts on an account from accounts.",
         ),
         f.texts(
             "accountIds",

@@ -128,10 +128,8 @@ EXTERNAL_ID = text(
 )
 TRAITS = free_form(
     "traits",
-    (
-        "Traits by their full path, which may hold dots (see the path in custom_fields); a "
-        "missing key means not set, and the type of a value may differ between records."
-    ),
+    "Traits by their full path, which may hold dots (see the path in custom_fields); a "
+    "missing key means not set, and the type of a value may differ between records.",
 )
 SOURCE = text(
     "source", "Integration the record came from, such as zendesk or hubspot; may be null."
@@ -142,17 +140,13 @@ SOURCE = text(
 ACCOUNT_ID = text("accountId", "Account the record belongs to (accounts.id); null if it has none.")
 ACCOUNT = free_form(
     "account",
-    (
-        "The account as it was when Vitally sent the record, without key roles and segments; "
-        "accounts is the table to trust."
-    ),
+    "The account as it was when Vitally sent the record, without key roles and segments; "
+    "accounts is the table to trust.",
 )
 ORGANIZATION_ID = text(
     "organizationId",
-    (
-        "Organization the record belongs to (organizations.id); null in workspaces that do "
-        "not use organizations."
-    ),
+    "Organization the record belongs to (organizations.id); null in workspaces that do "
+    "not use organizations.",
 )
 ORGANIZATION = free_form(
     "organization",
@@ -199,19 +193,15 @@ CUSTOMER = (
     number("npsScore", "Net promoter score, -100 to 100; null, not 0, when nobody answered."),
     number(
         "healthScore",
-        (
-            "Overall health score, 0 to 10; Vitally recomputes it all the time, possibly without "
-            "touching updatedAt, so an incrementally read value may lag behind."
-        ),
+        "Overall health score, 0 to 10; Vitally recomputes it all the time, possibly without "
+        "touching updatedAt, so an incrementally read value may lag behind.",
     ),
     text("csmId", "Customer success manager (admins.id); null when unassigned."),
     text("accountExecutiveId", "Account executive (admins.id); null when unassigned."),
     objects(
         "keyRoles",
-        (
-            "Key roles, each with keyRole (its label) and vitallyUser (the admin who fills it); "
-            "vitallyUser is null for a role nobody fills."
-        ),
+        "Key roles, each with keyRole (its label) and vitallyUser (the admin who fills it); "
+        "vitallyUser is null for a role nobody fills.",
     ),
     SEGMENTS,
 )

@@ -54,10 +54,8 @@ class MeetingsStream(VitallyStream):
         f.SOURCE,
         f.objects(
             "participants",
-            (
-                "Participants, each a user (userId, users.id), a team member (vitallyUserId, "
-                "admins.id) or an email, with type and responseStatus."
-            ),
+            "Participants, each a user (userId, users.id), a team member (vitallyUserId, "
+            "admins.id) or an email, with type and responseStatus.",
         ),
         f.objects("accounts", "Accounts of the participants (accounts.id), as copies."),
         f.objects(
@@ -104,9 +102,7 @@ class MeetingTranscriptsStream(VitallyStream):
         f.text("meetingId", "Meeting that was recorded (meetings.id)."),
         f.objects(
             "transcript",
-            (
-                "Turns in order, each with a speaker and sentences; every sentence has text, "
-                "startTime and endTime, in a unit that Vitally does not document."
-            ),
+            "Turns in order, each with a speaker and sentences; every sentence has text, "
+            "startTime and endTime, in a unit that Vitally does not document.",
         ),
     )

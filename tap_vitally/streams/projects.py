@@ -36,10 +36,8 @@ class ProjectsStream(VitallyStream):
         f.text("ownedByVitallyUserId", "Team member who owns the project (admins.id)."),
         f.number(
             "durationInDays",
-            (
-                "Days from start to completion, or to now while unfinished, so it grows without "
-                "updatedAt changing."
-            ),
+            "Days from start to completion, or to now while unfinished, so it grows without "
+            "updatedAt changing.",
         ),
         f.day("targetStartDate", "Planned first day."),
         f.day("targetCompletionDate", "Planned last day."),

@@ -51,10 +51,8 @@ class SurveyResponsesStream(VitallyStream):
         f.text("body", "Documented for responses, though it seems to describe the survey."),
         f.objects(
             "questionResponses",
-            (
-                "Answers, each with questionId (survey_questions.id) and data; data.type says whether"
-                " data.value is a string, a number, a date or an array."
-            ),
+            "Answers, each with questionId (survey_questions.id) and data; data.type says whether"
+            " data.value is a string, a number, a date or an array.",
         ),
     )
 

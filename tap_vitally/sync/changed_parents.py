@@ -43,7 +43,7 @@ class ChangedParents:
         self.changed_ids = ChangedParentIds()
         self._workspace = workspace
         self._whole = whole
-        self._listing = list_client
+        self._client = list_client
         self._change_filter = change_filter
         parent = list_client.resource.parent
         self._of_accounts = parent is not None and parent.name == ACCOUNTS
@@ -60,7 +60,7 @@ class ChangedParents:
             content = content or digest(row)
         if identity and not self._change_filter.has_changed(identity, moment, content):
             return
-        self._add_linked(row, label if label in self._listing.labels else ALL_LISTS)
+        self._add_linked(row, label if label in self._client.labels else ALL_LISTS)
 
     def _add_linked(self, row: Record, label: str) -> None:
         named = linked_by(row, self._whole)
@@ -168,7 +168,7 @@ class ChangedParents:
 
     def _ask(self, path: str) -> None:
         try:
-            found = self._listing.ask(ListRequest(path, parent=Parent(path)), single).data
+            found = self._client.ask(ListRequest(path, parent=Parent(path)), single).data
         except Refused as refusal:
             if refusal.status not in GONE:
                 raise

@@ -21,7 +21,7 @@ class Changes:
     """The changed rows of one resource, which are handed to all that ask for them."""
 
     def __init__(self, list_client: ListClient) -> None:
-        self._listing = list_client
+        self._client = list_client
         self._start: datetime | None = None
         self._takers: list[Take] = []
         self._every = False
@@ -51,10 +51,10 @@ class Changes:
     def read(self, most: int) -> bool:
         """Read the lists not read yet; return False if that takes more than so many requests."""
         with self._reading:
-            for context in self._listing.contexts(every=self._every):
+            for context in self._client.contexts(every=self._every):
                 if context.label in self._read:
                     continue
-                for raw_page in self._listing.scan(context, "updatedAt", self._start):
+                for raw_page in self._client.scan(context, "updatedAt", self._start):
                     self.note(context.label, raw_page)
                     most -= 1
                     if most < 0 and not raw_page.ends:

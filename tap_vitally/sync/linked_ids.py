@@ -1,4 +1,4 @@
-"""Which accounts, organizations, users and admins a record names, in all ways that have been seen."""
+"""Links of a record to accounts, organizations, users and admins, in all ways that have been seen."""
 
 from __future__ import annotations
 
@@ -12,18 +12,17 @@ from vitally_api.values import identity_of
 
 
 def ids_of_kind(record: Mapping[str, Any], kind: str) -> list[str]:
-    """Find the ids of one kind, such as ``account``, each once and in their order.
+    """Return the ids of one kind, such as ``account``, each once and in their order.
 
     They stand as ``accountIds`` and ``accountId``, and in ``accounts`` and ``account``, which hold
     copies of records or ids alone.
     """
     places = (f"{kind}Ids", f"{kind}s", f"{kind}Id", kind)
-    found = (identity for stream_state in places for identity in _ids_in(record.get(stream_state)))
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(each for place in places for each in _ids_in(record.get(place))))
 
 
 def _ids_in(value: Any) -> list[str]:
-    """Find the ids in a record, an id, or a list of either: for each user, so no generator (2 µs less)."""
+    """Return the ids in a record, an id, or a list of either; no generator, which takes 2 µs more."""
     found = []
     for item in value if isinstance(value, list) else [value]:
         if isinstance(item, dict) and "id" not in item:
@@ -35,33 +34,33 @@ def _ids_in(value: Any) -> list[str]:
 
 
 def digest(row: Mapping[str, Any]) -> str:
-    """Make a few characters of a row, which differ if anything in it does."""
+    """Return a few characters that differ if anything in a row does."""
     return sha256(as_text(row).encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True)
 class LinkedIds:
-    """Whom a record names: accounts, each with its organizations where they are told, else None."""
+    """What a record links to: accounts, each with its organizations or None if it has none said."""
 
     accounts: Mapping[str, tuple[str, ...] | None] = field(default_factory=dict)
     organizations: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        """Whether it names anybody."""
+        """Return True if there is any."""
         return bool(self.accounts or self.organizations)
 
     @property
     def organizations_alone(self) -> list[str]:
-        """The organizations that it names for their own sake, and not as those of its accounts."""
+        """The organizations that are not just those of its accounts."""
         own = {identity for reported in self.accounts.values() for identity in reported or ()}
         return [identity for identity in self.organizations if identity not in own]
 
 
 def linked_ids_of(record: Mapping[str, Any]) -> LinkedIds:
-    """Find the accounts and organizations that a record names, in whatever shape."""
+    """Return the accounts and organizations that a record links to."""
     accounts: dict[str, tuple[str, ...] | None] = dict.fromkeys(ids_of_kind(record, "account"))
-    for stream_state in ("account", "accounts"):
-        copies = record.get(stream_state)
+    for place in ("account", "accounts"):
+        copies = record.get(place)
         for copy in copies if isinstance(copies, list) else [copies]:
             if isinstance(copy, dict) and (identity := identity_of(copy.get("id"))):
                 accounts[identity] = organizations_of(copy)
@@ -69,14 +68,14 @@ def linked_ids_of(record: Mapping[str, Any]) -> LinkedIds:
 
 
 def organizations_of(account: Mapping[str, Any]) -> tuple[str, ...] | None:
-    """Find the organizations of an account; None if it does not say whether it has any."""
+    """Return the organizations of an account; None if it does not say."""
     found = tuple(ids_of_kind(account, "organization"))
     reported = found or account.keys() & {f"organization{end}" for end in ("", "s", "Id", "Ids")}
     return found if reported else None
 
 
 class Link:
-    """How records name one kind of others: in an array of ids, in a single id, in copies of them.
+    """How records link to one kind of others: in an array of ids, in a single id, in copies of them.
 
     ``copies`` are where several stand, ``one`` maps each single id to where its copy stands. Bound
     to the columns of a stream, it fills those of ids that the API did not send.
@@ -98,7 +97,7 @@ class Link:
         self._singles = {
             name: tuple(dict.fromkeys((name, one[name], *several))) for name in self._reported
         }
-        # One id that has a column of its own is not told twice, where that is how a record is linked.
+        # One id that has a column of its own stands there alone, where that is how a record is linked.
         twice = self._reported and not any(name in columns for name in copies)
         self._alone = () if twice else (*one.values(), *one)
         self.has_array = array in columns
@@ -109,7 +108,7 @@ class Link:
 
     @property
     def is_bound(self) -> bool:
-        """Return whether the stream has a column for it."""
+        """True if the stream has a column for it."""
         return self.has_array or bool(self._reported)
 
     def fill(self, record: dict[str, Any]) -> None:
@@ -119,23 +118,17 @@ class Link:
             value = get(name)
             if type(value) is str and value:
                 continue
-            for stream_state in places:
-                if (value := get(stream_state)) is not None and (ids := _ids_in(value)):
+            for place in places:
+                if (value := get(place)) is not None and (ids := _ids_in(value)):
                     if len(ids) == 1:
                         record[name] = ids[0]
                     elif self.has_array and not get(self.array):
                         record[self.array] = ids
                     break
         if self.has_array:
-            found = [
-                value for stream_state in self._copies if (value := get(stream_state)) is not None
-            ]
+            found = [value for place in self._copies if (value := get(place)) is not None]
             if not any(found):
-                found += [
-                    value
-                    for stream_state in self._alone
-                    if (value := get(stream_state)) is not None
-                ]
+                found += [value for place in self._alone if (value := get(place)) is not None]
             sent = get(self.array)
             if found or sent:
                 self._fill_array(record, sent, found)
@@ -153,7 +146,7 @@ class Link:
             record[self.array] = list(ids)
 
     def ids_left(self, record: Mapping[str, Any]) -> list[str]:
-        """Find the ids that stand in copies alone, for which the stream has no column."""
+        """Return the ids that stand in copies alone, for which the stream has no column."""
         if self.has_array:
             return []
         sent = map(record.get, (*self._copies, *self._one.values()))

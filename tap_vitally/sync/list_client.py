@@ -1,4 +1,4 @@
-"""One resource's lists, page after page, for whoever asks: on any thread."""
+"""Reads one resource's lists, page after page, on any thread."""
 
 from __future__ import annotations
 
@@ -76,13 +76,9 @@ class ListClient:
     def contexts(
         self, parent: Parent | None = None, *, every: bool = False
     ) -> Iterator[ListRequest]:
-        """Find the lists of a parent, or those of the whole workspace: one for each variant.
-
-        With ``every`` there are also those that the settings leave out.
-        """
+        """Find the lists of a parent, or of the whole workspace; ``every`` has those left out, too."""
         lists = self.resource.all_lists if every else self.resource.lists
-        for variant in lists(self._settings):
-            yield self._context(variant, parent)
+        return (self._context(variant, parent) for variant in lists(self._settings))
 
     def _context(
         self,
@@ -145,11 +141,11 @@ class ListClient:
             yield RawPage(kept, answer.size, following, window.newest, window.ordered, ends)
 
     def ask(self, context: ListRequest, parse: Parse | None = None) -> Answer[list[Record]]:
-        """Read a resource that is one answer, and the rows in it."""
+        """Return the rows of a resource that is one answer."""
         return self._get(context, context.params, parse or self.resource.rows)
 
     def look_up(self, context: ListRequest, parse: Parse, label: str) -> Answer[list[Record]]:
-        """Read one record that the operator named; messages call the request by its label."""
+        """Return a record that the operator named; messages call the request by its label."""
         return self._api.get(context.path, context.params, parse, self.metrics, label=label)
 
     def _in_its_spelling(self, context: ListRequest) -> dict[str, str]:
@@ -201,8 +197,8 @@ class ListClient:
         """List the records that a pass of a stream below them wants, newest first.
 
         ``signpost`` is from where to look again when the list took several pages, in which a record
-        that changes meanwhile moves to the front; None not to. ``whose`` has each tell its
-        organizations and its content: 18 µs for each.
+        that changes meanwhile moves to the front; None not to. With ``whose``, which takes 18 µs for
+        each, parents have their organizations and their content.
         """
         variants = self.resource.lists(self._settings)
         for _ in range(1 + MOST_SECOND_LOOKS):
@@ -217,7 +213,7 @@ class ListClient:
             plan = Pass("updatedAt", signpost)
 
     def _as_parent(self, row: Record, whose: bool) -> Parent | None:  # noqa: FBT001
-        """Keep of a row what its children need; without an id it is counted here, if nowhere else."""
+        """Keep of a row what lists below it need; without an id it is counted here, if nowhere else."""
         found = map(identity_of, map(row.get, self.resource.parent_ids))
         identity = next(filter(None, found), None)
         if identity is None:
@@ -232,28 +228,28 @@ class ListClient:
         return Parent(identity, created, updated, organizations_of(row), digest(row), record)
 
     def rows_of(self, inject: Mapping[str, str]) -> Iterator[Record]:
-        """List the rows of one list as they are; ``inject`` is what stands in its path."""
+        """Yield the rows of one list as they are; ``inject`` is what stands in its path."""
         for raw_page in self.scan(self._context(Variant(), more=inject), None):
             yield from raw_page.rows
 
     def ids(
         self, signpost: datetime | None, clock: Callable[[], datetime], lacking: Callable[[], None]
     ) -> Iterator[tuple[str | None, list[str]]]:
-        """List the ids of all records there are, page by page, each page with the label of its list.
+        """List the ids of all records, page by page, each page with the label of its list.
 
-        What was created since ``signpost``, the start of the run, is left to the next list. A second
-        look at a list has no label: one id may come twice. ``lacking`` is called for each row without one.
+        What was created since ``signpost``, the start of the run, is left to the next run. A second
+        look at a list has no label: an id may come twice. ``lacking`` is called for a row without one.
         """
         lists = [
             ListRequest(self.resource.path, variant.query, variant.label)
             for variant in self.resource.all_lists(self._settings)
         ]
-        walks: list[tuple[str | None, Iterator[RawPage]]]
-        walks = [(each.label, self.scan(each, "createdAt")) for each in lists]
+        scans: list[tuple[str | None, Iterator[RawPage]]]
+        scans = [(each.label, self.scan(each, "createdAt")) for each in lists]
         if len(lists) > 1:
             # What moved from a list not yet read to one already read is at the front of that one.
-            walks += [(None, self.scan(each, "updatedAt", signpost)) for each in lists]
-        for label, raw_pages in walks:
+            scans += [(None, self.scan(each, "updatedAt", signpost)) for each in lists]
+        for label, raw_pages in scans:
             for raw_page in raw_pages:
                 found = _ids_of_before(raw_page.rows, signpost, clock())
                 for _ in range(found.count(None)):
@@ -261,7 +257,7 @@ class ListClient:
                 yield label, [identity for identity in found if identity]
 
     def check(self, contexts: Iterable[ListRequest]) -> str:
-        """Find out whether the workspace gives this resource, in a few words for a person."""
+        """Say in a few words for a person whether the workspace gives these lists."""
         found = 0
         for context in contexts:
             one = replace(context, params={**context.params, "limit": "1"})

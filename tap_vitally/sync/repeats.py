@@ -1,7 +1,7 @@
 """Records that come in several lists of a stream, because the API does not know what parts them.
 
 ``target`` of the NPS responses is missing in older documents. Where it is ignored, both lists hold
-the same records, and each would be told the target of the last list.
+the same records, and each would get the target of the last list.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from vitally_api.values import identity_of
 
 
 class Repeats:
-    """Leaves a record to the first list that has brought it; ``warn`` is told of it, once."""
+    """Leaves a record to the first list that has brought it; ``warn`` is called once."""
 
     def __init__(self, list_client: ListClient, warn: Callable[[str], None]) -> None:
-        self._listing = list_client
+        self._client = list_client
         self._warn = warn
         self._keys = list_client.resource.primary_keys
         inject = list_client.resource.variants.inject
@@ -39,7 +39,7 @@ class Repeats:
         if not self._matter or not page.records:
             return page
         keys = [hash(tuple(map(record.get, self._keys))) for record in page.records]
-        first, label = self._listing.labels[0], page.context.label
+        first, label = self._client.labels[0], page.context.label
         if label == first:
             self._in_first.update(keys)
             return page
@@ -57,8 +57,8 @@ class Repeats:
         """
         seen: set[Any] = set()
         try:
-            for context in self._listing.contexts() if self._matter else ():
-                rows = next(self._listing.scan(context, sort_by)).rows
+            for context in self._client.contexts() if self._matter else ():
+                rows = next(self._client.scan(context, sort_by)).rows
                 ids = {identity_of(row.get("id")) for row in rows}
                 if seen & ids:
                     return True

@@ -18,7 +18,7 @@ Linked = Callable[[Any], Any]
 
 @dataclass(frozen=True)
 class Variant:
-    """One of a stream's lists: its label in STATE and messages, its query, what records are told."""
+    """One of a stream's lists: its label in STATE and messages, its query, what records get of it."""
 
     label: str = ""
     query: Mapping[str, str] = field(default_factory=dict)
@@ -69,14 +69,11 @@ class Resource:
     shape: Shape | None
 
     def rows(self, body: Any) -> list[Record]:
-        """Find the rows of a page, any of which may be no record.
-
-        `Unreadable` is raised if it is not a page of this resource.
-        """
+        """Return the rows of a page, even those that are no record; else raise `Unreadable`."""
         return self.parse(body) if self.parse else rows_at(body, self.records_jsonpath)
 
     def lists(self, settings: Settings) -> list[Variant]:
-        """Find the lists that the settings ask for, in their order."""
+        """Return the lists that the settings ask for, in their order."""
         variants = self.variants
         if not variants.parameter:
             return [Variant()]
@@ -90,7 +87,7 @@ class Resource:
         ]
 
     def all_lists(self, settings: Settings) -> list[Variant]:
-        """Find the lists that hold everything there is, whatever the settings leave out."""
+        """Return the lists that hold everything there is, whatever the settings leave out."""
         return self.lists(
             replace(settings, account_status="activeOrChurned", include_archived=True)
         )

@@ -15,16 +15,13 @@ MOST_REASONS = 20
 class StreamMetrics:
     """One stream's counts; worker threads and the main thread add to it.
 
-    ``records`` written, ``pages`` taken in, ``requests`` sent with the repeated ones, ``retries``;
-    ``waited`` seconds for the budget and between tries. ``stopped_early`` counts lists left before
-    their end because the rest was older than the start, ``out_of_order`` lists whose order did not
-    hold; ``have_none`` parents that are there and have no record; ``skipped`` is how much was left
-    out and ``reasons`` what and why, the first of them. ``days`` counts the values of each property
-    that holds days, and ``cut`` those that lost their time of day. The bookmarks are those that the run
-    started from and left. Of a stream below others, ``walked`` counts the parents read, by the
-    reason, of ``parents_known``; ``full_walk_at`` is when the last walk of all began. Of a stream
-    that is read whole from time to time, ``whole_read_at`` is when the last of these reads began.
-    ``remarks`` are lines for the summary that tell of nothing left out.
+    ``requests`` are with the repeated ones, ``retries``; ``waited`` is in seconds, for the budget and
+    between tries. ``stopped_early`` counts lists left where the rest was older than the start,
+    ``out_of_order`` lists whose order did not hold, ``have_none`` parents that are there and have no
+    record, ``skipped`` what was left out, with the first ``reasons``; ``days`` the values of each
+    property that holds days, ``cut`` those that lost their time of day. ``scanned`` counts the
+    parents read of ``parents_known``, by the reason; ``full_walk_at`` is when the last scan of all
+    began, ``whole_read_at`` the last read of all records. ``remarks`` are lines about no loss.
     """
 
     records: int = 0
@@ -58,7 +55,7 @@ class StreamMetrics:
                 setattr(self, name, getattr(self, name) + amount)
 
     def leave_out(self, reason: str) -> bool:
-        """Count something left out; return whether it is among those named one by one."""
+        """Count something left out; return True if it is among those named one by one."""
         self.add(skipped=1)
         with self._lock:
             named = len(self.reasons) < MOST_REASONS
@@ -82,7 +79,7 @@ class StreamMetrics:
         return [name for name, count in self.cut.items() if 2 * count > self.days[name]]
 
     def as_record(self) -> dict[str, Any]:
-        """Give the counts the names they have in the warehouse, as a record without its key."""
+        """Return the counts as a record without its key."""
         return {
             "records": self.records,
             "pages": self.pages,

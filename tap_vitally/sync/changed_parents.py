@@ -23,7 +23,6 @@ LOOKED_UP: Mapping[str, tuple[str, str]] = {
     "nps_responses": ("/users", "user"),
 }
 """Where to look up the links of a row that has none itself, and by the id of what."""
-GONE = (404, 410)
 ACCOUNTS = "accounts"
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import chain
 
+from singer_command.tables import drawn
 from tap_vitally.sync.summary import StreamMetrics
 from vitally_api import safe_name
 
@@ -50,14 +51,7 @@ def table(
         [name[:LONGEST_NAME], *(show(metrics) for show in COLUMNS.values())]
         for name, metrics in metrics_by_stream.items()
     ]
-    widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
-    lines = [
-        "  ".join(
-            cell.rjust(width) if i in NUMBERS else cell.ljust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
+    lines = drawn(rows, NUMBERS)
     below: list[Iterable[str]] = [_scanned(*each) for each in metrics_by_stream.items()]
     below += [chain(_remarks(*each), _left_out(*each)) for each in metrics_by_stream.items()]
     lines += [line for said in below for each in said for line in textwrap.wrap(each, WIDTH)]

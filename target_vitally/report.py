@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+from singer_command.tables import drawn
 from target_vitally.mapping.plan import OUTCOMES
 from target_vitally.pipeline.outcomes import Counts, Outcomes
 from vitally_api import safe_name
@@ -21,14 +22,7 @@ def table(streams: Mapping[str, Counts], *, limit: int, dry_run: bool) -> str:
     for name, counts in streams.items():
         numbers = [counts.read, *(counts.words[outcome] for outcome in words), counts.requests]
         rows.append([safe_name(name), *(f"{number:,}" for number in numbers)])
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines = [
-        "  ".join(
-            cell.rjust(width) if i else cell.ljust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
+    lines = drawn(rows, range(1, len(rows[0])))
     for name, counts in streams.items():
         for reason, n in counts.reasons.most_common():
             more = ", ..." if n > len(counts.examples[reason]) else ""

@@ -32,6 +32,16 @@ class PlainStream(RESTStream[str]):
     replication_key = "updatedAt"
     schema = StreamSchema(SCHEMAS)
     sort_by: ClassVar[str | None] = "createdAt"
+    archives: ClassVar[bool] = False
+    """A list that is asked for twice: for what is archived and for what is not."""
+
+    @property
+    def partitions(self) -> list[dict[str, Any]] | None:
+        """The variants of the list."""
+        if not self.archives:
+            return super().partitions
+        wanted = ("false", "true") if self.config["include_archived"] else ("false",)
+        return [{"archived": archived} for archived in wanted]
 
     @property
     def url_base(self) -> str:
@@ -97,44 +107,40 @@ class ConversationsStream(PlainStream):
         return {"conversationId": record["id"], "conversationUpdatedAt": record["updatedAt"]}
 
 
-class ArchivingStream(PlainStream):
-    """A list that is asked for twice: for what is archived and for what is not."""
-
-    state_partitioning_keys: ClassVar[list[str]] = []
-
-    @property
-    def partitions(self) -> list[dict[str, Any]]:
-        """The variants of the list."""
-        wanted = ("false", "true") if self.config["include_archived"] else ("false",)
-        return [{"archived": archived} for archived in wanted]
-
-
-class NotesStream(ArchivingStream):
+class NotesStream(PlainStream):
     """Notes."""
 
     name = "notes"
     path = "/notes"
+    archives = True
+    state_partitioning_keys: ClassVar[list[str]] = []
 
 
-class TasksStream(ArchivingStream):
+class TasksStream(PlainStream):
     """Tasks."""
 
     name = "tasks"
     path = "/tasks"
+    archives = True
+    state_partitioning_keys: ClassVar[list[str]] = []
 
 
-class ProjectsStream(ArchivingStream):
+class ProjectsStream(PlainStream):
     """Projects."""
 
     name = "projects"
     path = "/projects"
+    archives = True
+    state_partitioning_keys: ClassVar[list[str]] = []
 
 
-class MeetingsStream(ArchivingStream):
+class MeetingsStream(PlainStream):
     """Meetings."""
 
     name = "meetings"
     path = "/meetings"
+    archives = True
+    state_partitioning_keys: ClassVar[list[str]] = []
 
 
 class NpsResponsesStream(PlainStream):

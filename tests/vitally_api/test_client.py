@@ -27,7 +27,6 @@ from vitally_api import (
     WriteOutcomeUnknown,
     connection,
 )
-from vitally_api.budget import Permit
 from vitally_api.endpoint import WHERE_THE_KEY_IS
 from vitally_api.policy import NoMetrics
 
@@ -259,15 +258,14 @@ def test_waiting_for_the_budget_is_no_failure(
 ) -> None:
     now = time.monotonic()
 
-    class Slow(Hasty):
-        def acquire(self, method: str = "GET") -> Permit:
-            nonlocal now
-            now += 400 if not self.slept else 0
-            return super().acquire(method)
+    def pass_time() -> None:
+        nonlocal now
+        now += 400 if not budget.slept else 0
 
+    budget = Hasty(on_acquire=pass_time)
     monkeypatch.setattr(time, "monotonic", lambda: now)
     server = serve(Reply(503), Reply(body=b"[]"))
-    assert Client(server.url, patience=300, budget=Slow()).get().data == []
+    assert Client(server.url, patience=300, budget=budget).get().data == []
 
 
 class Stopping(Budget):

@@ -183,14 +183,14 @@ def test_a_write_that_nobody_took_is_sent_again(
 
 
 def test_a_write_waits_for_a_server_that_is_not_up_yet(serve: Callable[..., Server]) -> None:
-    class Late(Hasty):
-        def sleep(self, seconds: float) -> None:
-            super().sleep(seconds)
-            if len(self.slept) == 3:
-                started.append(serve(Reply(body=b'{"id": "1"}'), port=port))
+    def start_at_the_third(sleep: int) -> None:
+        if sleep == 3:
+            started.append(serve(Reply(body=b'{"id": "1"}'), port=port))
 
     port, started = free_port(), list[Server]()
-    client = Client(f"http://127.0.0.1:{port}", patience=60, budget=Late())
+    client = Client(
+        f"http://127.0.0.1:{port}", patience=60, budget=Hasty(on_sleep=start_at_the_third)
+    )
     assert client.api.send("POST", "/notes", body={}).data == {"id": "1"}
     assert len(started[0].asked) == 1
 

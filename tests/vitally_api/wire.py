@@ -12,6 +12,7 @@ import pytest
 
 from tap_vitally.sync.summary import StreamMetrics
 from vitally_api import Answer, Budget, Endpoint, Policy, Vitally, VitallyError
+from vitally_api.budget import Permit
 
 KEY = "sandbox"
 ENCODED = "c2FuZGJveDo="  # sandbox:
@@ -64,15 +65,25 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class Hasty(Budget):
-    """A budget that notes every wait, and waits for none."""
+    """A budget that notes every wait, and waits for none; the callbacks are called in their place."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        on_acquire: Callable[[], object] = lambda: None,
+        on_sleep: Callable[[int], object] = lambda _: None,
+    ) -> None:
         super().__init__()
+        self._on_acquire, self._on_sleep = on_acquire, on_sleep
         self.slept: list[float] = []
         self.paused: list[float] = []
 
+    def acquire(self, method: str = "GET") -> Permit:
+        self._on_acquire()
+        return super().acquire(method)
+
     def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
+        self._on_sleep(len(self.slept))
 
     def pause(self, seconds: float) -> None:
         self.paused.append(seconds)

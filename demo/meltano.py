@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -31,7 +31,6 @@ class Report:
     rows: Mapping[str, int]
     records: Mapping[str, int]
     requests: Mapping[str, int]
-    seconds: Mapping[str, float]
     total_requests: int
     total_seconds: float
 
@@ -80,10 +79,9 @@ class Meltano:
                 print(line.get("event", line), file=sys.stderr)
             msg = f"meltano ended with exit code {code}; all it said is in {short(self.log)}"
             raise DemoError(msg)
-        return self._report(lines, seconds)
+        return self._report(seconds)
 
-    def _report(self, lines: Iterable[Row], seconds: float) -> Report:
-        metrics = [line["metric_info"] for line in lines if "metric_info" in line]
+    def _report(self, seconds: float) -> Report:
         with duckdb.connect(str(self.database), read_only=True) as database:
             account = database.execute(
                 f"SELECT stream, records, requests FROM {SYNC_RUNS} WHERE startedat = "  # noqa: S608
@@ -93,11 +91,6 @@ class Meltano:
                 rows={name: count(database, name) for name in SHOWN},
                 records={stream: records for stream, records, _ in account},
                 requests={stream: requests for stream, _, requests in account},
-                seconds={
-                    metric["tags"]["stream"]: metric["value"]
-                    for metric in metrics
-                    if metric["metric"] == "sync_duration"
-                },
                 total_requests=self._vitally.requests_made(),
                 total_seconds=seconds,
             )

@@ -26,7 +26,7 @@ def first_report(report: Report) -> str:
             name,
             f"{report.rows[name]:,}",
             str(report.requests.get(name, 0)),
-            f"{report.seconds.get(name, 0):.2f}",
+            "",
         )
         for name in SHOWN
     ]
@@ -53,8 +53,7 @@ def second_report(report: Report, now: Path, before: Path) -> str:
                 "requests": report.requests.get(name, 0),
             }
             sums.update(figures)
-            seconds = f"{report.seconds.get(name, 0):.2f}"
-            rows.append((name, *(f"{figure:,}" for figure in figures.values()), seconds))
+            rows.append((name, *(f"{figure:,}" for figure in figures.values()), ""))
     head = ("stream", "rows in DuckDB", "records read", "rows new", "rows changed", "requests")
     all_figures = [f"{sums[name]:,}" for name in ("rows", "read", "new", "changed")]
     return table((*head, "seconds"), rows, ("all", *all_figures, *totals(report)))

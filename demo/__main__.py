@@ -67,9 +67,9 @@ def load_twice(meltano: Meltano, vitally: Vitally, folder: Path) -> None:
     print(first_report(meltano.run()))
 
     changes = vitally.post("day")
-    told = ", ".join(f"{count} {what}" for what, count in sorted(changes.items()))
+    text = ", ".join(f"{count} {what}" for what, count in sorted(changes.items()))
     print(f"\nA day goes by in the sandbox, with {sum(changes.values())} changes:\n")
-    print(textwrap.fill(told, width=96, initial_indent="  ", subsequent_indent="  "))
+    print(textwrap.fill(text, width=96, initial_indent="  ", subsequent_indent="  "))
 
     before = folder / "before.duckdb"
     shutil.copyfile(meltano.database, before)
@@ -95,8 +95,8 @@ def write_back(meltano: Meltano, vitally: Vitally, folder: Path) -> Path:
     print(f"\nBack into Vitally: the trait {TRAIT} of {len(wanted)} accounts, by this query:")
     print(textwrap.indent(QUERY, "  "))
 
-    def run(told: str, *, dry_run: bool = False) -> Written:
-        print(f"{told}: target-vitally < {short(file)}\n")
+    def run(text: str, *, dry_run: bool = False) -> Written:
+        print(f"{text}: target-vitally < {short(file)}\n")
         written = write(vitally, file, folder, meltano.log, dry_run=dry_run)
         print(f"{written.summary}\n")
         return written

@@ -16,7 +16,7 @@ import duckdb
 
 from demo.processes import ROOT, DemoError, Row, logged, program, short
 
-Truth = Mapping[str, Sequence[Row]]
+RowsByStream = Mapping[str, Sequence[Row]]
 Rows = list[tuple[Any, ...]]
 Figures = dict[Any, tuple[Any, ...]]
 
@@ -31,7 +31,7 @@ class Question:
     title: str
     head: tuple[str, ...]
     sql: str
-    expected: Callable[[Truth, datetime], Figures]
+    expected: Callable[[RowsByStream, datetime], Figures]
     checked: tuple[int, ...]
     """The columns that are worked out from what the sandbox holds, too."""
 
@@ -65,7 +65,7 @@ def build(database: Path, log: Path, as_of: datetime) -> str:
 
 
 def answers(
-    database: Path, expected_rows: Truth, as_of: datetime
+    database: Path, expected_rows: RowsByStream, as_of: datetime
 ) -> Iterator[tuple[Question, Rows]]:
     """Put the questions; an answer that the sandbox's own rows contradict ends the demo."""
     with duckdb.connect(str(database), read_only=True) as connection:
@@ -81,7 +81,7 @@ def answers(
             yield question, [row[1:] for row in rows]
 
 
-def _at_risk(expected_rows: Truth, _now: datetime) -> Figures:
+def _at_risk(expected_rows: RowsByStream, _now: datetime) -> Figures:
     return {
         row["id"]: (row["name"],)
         for row in expected_rows["accounts"]
@@ -94,7 +94,7 @@ def _poor(account: Row) -> bool:
     return health is not None and health < AT_RISK_BELOW
 
 
-def _nps(expected_rows: Truth, _now: datetime) -> Figures:
+def _nps(expected_rows: RowsByStream, _now: datetime) -> Figures:
     accounts = {row["id"]: [a["id"] for a in row["accounts"]] for row in expected_rows["users"]}
     votes = defaultdict(list)
     for row in expected_rows["nps_responses"]:
@@ -110,7 +110,7 @@ def _rounded(dividend: int, divisor: int) -> Decimal:
     return (Decimal(dividend) / divisor).quantize(Decimal("0.1"), ROUND_HALF_UP)
 
 
-def _workload(expected_rows: Truth, now: datetime) -> Figures:
+def _workload(expected_rows: RowsByStream, now: datetime) -> Figures:
     accounts = Counter(row["csmId"] for row in expected_rows["accounts"] if not row["churnedAt"])
     still = [
         row for row in expected_rows["tasks"] if not row["archivedAt"] and not row["completedAt"]

@@ -96,9 +96,9 @@ def write(vitally: Vitally, file: Path, folder: Path, log: Path, *, dry_run: boo
         msg = f"target-vitally ended with exit code {code}; all it said is in {short(log)}"
         raise DemoError(msg)
     lines = [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines()]
-    told = [line for line in said.splitlines() if not re.match(r"\d{4}-|\{", line)]
+    printed = [line for line in said.splitlines() if not re.match(r"\d{4}-|\{", line)]
     outcomes = {line["key"]: line["outcome"] for line in lines}
-    return Written("\n".join(f"  {line}" for line in told), outcomes, vitally.writes_made())
+    return Written("\n".join(f"  {line}" for line in printed), outcomes, vitally.writes_made())
 
 
 def check(plan: Written, first: Written, again: Written, wanted: Mapping[str, int]) -> None:

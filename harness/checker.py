@@ -10,7 +10,7 @@ from typing import Any
 from harness.support import Row, Warehouse, plain, with_moments
 from sandbox import World
 
-Truth = dict[str, dict[Any, Row]]
+RowsByStream = dict[str, dict[Any, Row]]
 
 
 class Loss(AssertionError):
@@ -32,12 +32,12 @@ class Checker:
     moved: set[str] = field(default_factory=set)
     """Rows that went from one list to another: between two requests they were in neither."""
 
-    def expected_rows(self) -> Truth:
+    def expected_rows(self) -> RowsByStream:
         """What each table should hold at this moment."""
         with self.world.lock:
             return {name: self.world.expected_rows(name) for name in self.streams}
 
-    def promise_kept(self, before: Truth, excused: Collection[str]) -> None:
+    def promise_kept(self, before: RowsByStream, excused: Collection[str]) -> None:
         """See that a complete run brought all that was there when it started, or newer."""
         now = self.expected_rows()
         for name in self.streams:

@@ -303,16 +303,16 @@ class Fuzzer:
         for number, seed in attempt.changes:
             changes.setdefault(number, []).append(seed)
         accounts = self.world.ids("accounts")
-        for trouble in attempt.troubles:
-            account = accounts[trouble.account % len(accounts)] if accounts else "none"
-            path = trouble.path.replace("{account}", account)
+        for planned_fault in attempt.planned_faults:
+            account = accounts[planned_fault.account % len(accounts)] if accounts else "none"
+            path = planned_fault.path.replace("{account}", account)
             self.sandbox.faults.append(
                 Fault(
-                    trouble.kind,
+                    planned_fault.kind,
                     path,
-                    times=trouble.times,
-                    after=trouble.after,
-                    status=trouble.status,
+                    times=planned_fault.times,
+                    after=planned_fault.after,
+                    status=planned_fault.status,
                 )
             )
         self.sandbox.requests.clear()

@@ -44,13 +44,13 @@ def over_tcp(address: str) -> Iterator[int]:
     """Let programs that know a host and a port reach such a server; yield the port."""
     folder = parse_qs(urlsplit(address).query)["host"][0]
     handler = type("Handler", (_Door,), {"path": f"{folder}/.s.PGSQL.5432"})
-    with ThreadingTCPServer(("127.0.0.1", 0), handler) as door:
-        thread = threading.Thread(target=door.serve_forever, args=(0.05,), daemon=True)
+    with ThreadingTCPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
         thread.start()
         try:
-            yield door.server_address[1]
+            yield server.server_address[1]
         finally:
-            door.shutdown()
+            server.shutdown()
             thread.join()
 
 

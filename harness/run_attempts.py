@@ -10,7 +10,7 @@ from singer_sdk.singerlib.encoding.simple import Message
 from harness.support import Collector
 from sandbox.faults import Kind
 
-Ending = Literal["peace", "kill", "term"]
+EndsBy = Literal["peace", "kill", "term"]
 
 
 class Killed(BaseException):
@@ -18,7 +18,7 @@ class Killed(BaseException):
 
 
 @dataclass(frozen=True)
-class Trouble:
+class PlannedFault:
     """A `sandbox.Fault` in terms that hold in any workspace.
 
     ``{account}`` in its path stands for the account of that number.
@@ -41,8 +41,8 @@ class Attempt:
     """Seconds that the server's clock moves with each request."""
     changes: tuple[tuple[int, int], ...] = ()
     """At which requests the workspace changes, and seeds of how."""
-    troubles: tuple[Trouble, ...] = ()
-    ending: Ending = "peace"
+    planned_faults: tuple[PlannedFault, ...] = ()
+    ends_by: EndsBy = "peace"
     after: Literal["requests", "lines"] = "lines"
     """What ``at`` counts."""
     at: int = 0
@@ -70,6 +70,6 @@ class Pipe(Collector):
         attempt = self._attempt
         if attempt.after == "lines" and len(self.messages) >= attempt.at:
             self.doomed = True
-        if self.doomed and not self.ended and attempt.ending != "peace":
-            raise Killed if attempt.ending == "kill" else SystemExit(143)
+        if self.doomed and not self.ended and attempt.ends_by != "peace":
+            raise Killed if attempt.ends_by == "kill" else SystemExit(143)
         super().write_message(message)

@@ -19,7 +19,7 @@ Row = dict[str, Any]
 PATIENCE = 2.0
 
 
-class Host(Protocol):
+class WithSandbox(Protocol):
     """Where there is something to write to."""
 
     url: str
@@ -72,7 +72,7 @@ def messages(**streams: list[Row]) -> list[Row]:
     return [*found, {"type": "STATE", "value": {"end": True}}]
 
 
-def write(here: Host, said: list[Row] | str, **settings: Any) -> Outcome:
+def write(here: WithSandbox, said: list[Row] | str, **settings: Any) -> Outcome:
     """Run the target over messages."""
     text = said if isinstance(said, str) else "\n".join(map(json.dumps, said)) + "\n"
     with TemporaryDirectory() as folder, redirect_stdout(io.StringIO()) as printed:

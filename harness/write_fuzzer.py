@@ -34,7 +34,7 @@ from target_vitally.resources import NAMED, RESOURCES
 from vitally_api import VitallyError, encoded
 
 ENDS_WITHIN = 240.0
-Ending = Literal["peace", "kill", "term"]
+EndsBy = Literal["peace", "kill", "term"]
 COMMAND = [sys.executable, "-m", "target_vitally"]
 
 
@@ -62,7 +62,7 @@ class Attempt:
     """One run of the target, and what befalls it."""
 
     spoiled: tuple[Spoiled, ...] = ()
-    ending: Ending = "peace"
+    ends_by: EndsBy = "peace"
     at: int = 0
     """The request at which it ends, unless it has come to its end before."""
     process: bool = False
@@ -225,8 +225,8 @@ class WriteFuzzer:
         printed = io.StringIO()
 
         def end(entry: Entry) -> None:
-            if entry.number == attempt.at and attempt.ending != "peace":
-                if attempt.ending == "kill":
+            if entry.number == attempt.at and attempt.ends_by != "peace":
+                if attempt.ends_by == "kill":
                     heard.append(len(printed.getvalue()))
                 target.engine.interrupt(signal.SIGTERM)
 
@@ -249,8 +249,8 @@ class WriteFuzzer:
         hit: list[int] = []
 
         def end(entry: Entry) -> None:
-            if entry.number == attempt.at and attempt.ending != "peace":
-                number = signal.SIGKILL if attempt.ending == "kill" else signal.SIGTERM
+            if entry.number == attempt.at and attempt.ends_by != "peace":
+                number = signal.SIGKILL if attempt.ends_by == "kill" else signal.SIGTERM
                 hit.append(number)
                 started[0].send_signal(number)
 
@@ -261,11 +261,11 @@ class WriteFuzzer:
             command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, cwd=ROOT
         ) as process:
             started.append(process)
-            printed, told = process.communicate(text, timeout=ENDS_WITHIN)
-        assert "Traceback" not in told, told
+            printed, log = process.communicate(text, timeout=ENDS_WITHIN)
+        assert "Traceback" not in log, log
         if hit:
-            assert process.returncode in {-signal.SIGKILL, 128 + signal.SIGTERM, 0, 1}, told
-        failure = (told.splitlines() or [""])[-1] if process.returncode else ""
+            assert process.returncode in {-signal.SIGKILL, 128 + signal.SIGTERM, 0, 1}, log
+        failure = (log.splitlines() or [""])[-1] if process.returncode else ""
         states = [json.loads(line) for line in printed.splitlines()]
         return Came(states, self._read(), failure, signal.SIGKILL in hit)
 
@@ -298,7 +298,7 @@ def _expected(failure: str) -> bool:
     return not failure or any(part in failure for part in fine)
 
 
-def quiet() -> None:
+def silence_logs() -> None:
     """Keep what runs tell out of the way."""
     logging.disable(logging.CRITICAL)
 

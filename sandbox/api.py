@@ -14,7 +14,7 @@ from sandbox.pages import (
     NOT_FOUND,
     AtEnd,
     Cursor,
-    Page,
+    ListPage,
     Params,
     Plain,
     RefusedError,
@@ -41,7 +41,7 @@ class Api:
     switches: Writing = field(default_factory=Writing)
     """What searches find, where nobody knows."""
 
-    def get(self, path: Sequence[str], params: Params) -> Plain | Page:
+    def get(self, path: Sequence[str], params: Params) -> Plain | ListPage:
         """Answer a request for decoded segments below ``/resources``; unknown params are ignored."""
         try:
             with self.world.lock:
@@ -49,18 +49,18 @@ class Api:
         except RefusedError as refused:
             return refused.answer
 
-    def envelope(self, page: Page) -> Row:
+    def envelope(self, page: ListPage) -> Row:
         """Wrap a page's rows; surveys do it differently (API notes: custom surveys)."""
         envelope: Row = {page.key: page.rows, "next": page.next}
         if page.key == "results" and self.at_end != "omitted":
             envelope["atEnd"] = page.at_end
         return envelope
 
-    def _route(self, path: Sequence[str], params: Params) -> Plain | Page:
+    def _route(self, path: Sequence[str], params: Params) -> Plain | ListPage:
         answer = self._listed(path, params) or self._found(path, params) or self._read(path)
         return answer or NOT_FOUND
 
-    def _listed(self, path: Sequence[str], params: Params) -> Page | None:
+    def _listed(self, path: Sequence[str], params: Params) -> ListPage | None:
         """Answer a path that stands for a paginated list."""
         match path:
             case ["customObjects", parent, "instances"]:
@@ -243,7 +243,7 @@ class Api:
 
     # Lists.
 
-    def _page(self, resource: str, params: Params, parent: str | None = None) -> Page:
+    def _page(self, resource: str, params: Params, parent: str | None = None) -> ListPage:
         """Read one page, newest first (API notes: pagination)."""
         view = view_of(resource, params, parent)
         listing = f"{resource}:{':'.join(str(part) for part in view)}"
@@ -256,7 +256,7 @@ class Api:
         keys, more = table.page(view, after, int(limit))
         following = bool(keys) and (more or self.at_end == "early")
         rows = [table.rows[key.id] for key in keys]
-        return Page(
+        return ListPage(
             rows=[as_listed(row) for row in rows] if resource == "meetingTranscripts" else rows,
             next=Cursor(keys[-1], listing).encode() if following else None,
             at_end=not more,

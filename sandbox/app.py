@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from sandbox.control import control_routes
 from sandbox.faults import Fault, Reply, misread, respond, tamper
-from sandbox.pages import NOT_FOUND, Page, Plain
+from sandbox.pages import NOT_FOUND, ListPage, Plain
 from sandbox.sandbox import Sandbox
 from sandbox.wire import Delivery, compressed
 
@@ -86,7 +86,7 @@ class _Application:
         if fault:
             misread(fault, params)
         self._sandbox.writer.catch_up()
-        answer: Plain | Page
+        answer: Plain | ListPage
         if request.method == "GET":
             answer = self._sandbox.api.get(segments, params)
         elif fault and not fault.done:
@@ -113,8 +113,8 @@ class _Application:
         token = base64.b64encode(f"{self._sandbox.key}:".encode()).decode()
         return None if header == f"Basic {token}" else Plain({"error": "Invalid API key."}, 401)
 
-    def _written(self, answer: Plain | Page, headers: dict[str, str]) -> Reply:
-        if isinstance(answer, Page):
+    def _written(self, answer: Plain | ListPage, headers: dict[str, str]) -> Reply:
+        if isinstance(answer, ListPage):
             return Reply(200, self._sandbox.encode(self._sandbox.api.envelope(answer)), headers)
         body = self._sandbox.encode(answer.payload) if answer.body is None else answer.body
         return Reply(answer.status, body, headers)

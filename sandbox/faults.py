@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from sandbox.pages import Page, Params, Plain, invalid
+from sandbox.pages import ListPage, Params, Plain, invalid
 from sandbox.shapes import RESHAPED, reshaped
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ Kind: TypeAlias = Literal[
     "wrong_content_type",
 ]
 
-Odd: TypeAlias = Literal["html", "broken_json", "error_body", "null", "empty", "404", "500"]
+OddAnswer: TypeAlias = Literal["html", "broken_json", "error_body", "null", "empty", "404", "500"]
 
 NEEDS_CURSOR: Final = frozenset({"cursor_refused", "duplicate_rows", "repeat_cursor"})
 """Kinds that only make sense for a page after the first."""
@@ -202,7 +202,7 @@ ODDITIES: Final[Mapping[str, Callable[..., Fault]]] = {
 """Odd answers by name, each a fault that wants a path."""
 
 
-def odd(path: str, kind: Odd) -> Fault:
+def odd(path: str, kind: OddAnswer) -> Fault:
     """Return the fault that makes a path give a lastingly odd answer."""
     return ODDITIES[kind](path=path)
 
@@ -215,7 +215,7 @@ def misread(fault: Fault, params: dict[str, str]) -> None:
         params[fault.param] = fault.spelling.get(params[fault.param], "")
 
 
-def tamper(fault: Fault, answer: Plain | Page) -> Plain | Page:
+def tamper(fault: Fault, answer: Plain | ListPage) -> Plain | ListPage:
     """Spoil the contents of an answer, if that is what the fault is about."""
     if fault.kind in ODD_VALUES:
         return _with_odd_value(answer, ODD_VALUES[fault.kind](fault))
@@ -223,10 +223,10 @@ def tamper(fault: Fault, answer: Plain | Page) -> Plain | Page:
         return reshaped(fault.kind, fault.name, answer)
     if fault.kind == "cursor_refused":
         return invalid("from", "must be a cursor")
-    return _misled(fault, answer) if isinstance(answer, Page) else answer
+    return _misled(fault, answer) if isinstance(answer, ListPage) else answer
 
 
-def _misled(fault: Fault, page: Page) -> Page:
+def _misled(fault: Fault, page: ListPage) -> ListPage:
     """Spoil the order or the end of a page."""
     sent = page.sent or page.first
     match fault.kind:
@@ -255,7 +255,7 @@ ODD_VALUES: Final[Mapping[str, Callable[[Fault], bytes]]] = {
 """The JSON of the trait that a fault smuggles in."""
 
 
-def _with_odd_value(answer: Plain | Page, raw: bytes) -> Plain | Page:
+def _with_odd_value(answer: Plain | ListPage, raw: bytes) -> Plain | ListPage:
     """Add a trait to the first row, or to the object itself if it is not a list."""
 
     def marked(row: Row) -> Row:
@@ -263,7 +263,7 @@ def _with_odd_value(answer: Plain | Page, raw: bytes) -> Plain | Page:
             return {**row, "odd": msgspec.Raw(raw)}
         return {**row, "traits": {**row["traits"], "odd": msgspec.Raw(raw)}}
 
-    if isinstance(answer, Page):
+    if isinstance(answer, ListPage):
         return replace(answer, rows=[marked(row) for row in answer.rows[:1]] + answer.rows[1:])
     if isinstance(answer.payload, dict):
         return replace(answer, payload=marked(answer.payload))

@@ -95,7 +95,7 @@ class Generator:
             if resource in SIZED_PER_PARENT:
                 continue
             self._values.random = Random(f"{self._seed}:{resource}")
-            for moments in self._spread(resource, size):
+            for moments in self._over_time(resource, size):
                 yield resource, self.make(resource, moments, {})
                 yield from self._parts(resource, moments, sizes)
         for model in DATA_MODELS:
@@ -114,14 +114,14 @@ class Generator:
             case "customObjects":
                 link = {"customObjectId": self._rows.tables[resource].ids[-1]}
                 yield from self._fields_of(link)
-                for each in self._spread("instances", sizes["instances"]):
+                for each in self._over_time("instances", sizes["instances"]):
                     yield "instances", self.make("instances", each, link)
             case "surveys":
                 link = {"surveyId": self._rows.tables[resource].ids[-1]}
                 for title, kind, required in QUESTIONS:
                     given = {**link, "title": title, "type": kind, "isRequired": required}
                     yield "surveyQuestions", self.make("surveyQuestions", moments, given)
-                for each in self._spread("surveyResponses", sizes["surveyResponses"]):
+                for each in self._over_time("surveyResponses", sizes["surveyResponses"]):
                     yield "surveyResponses", self.make("surveyResponses", each, link)
 
     def _fields_of(self, owner: Row) -> Iterator[tuple[str, NewRow]]:
@@ -134,7 +134,7 @@ class Generator:
                 ]
             yield "customFields", self.make("customFields", Moments(created, None), given)
 
-    def _spread(self, resource: str, size: int) -> Iterator[Moments]:
+    def _over_time(self, resource: str, size: int) -> Iterator[Moments]:
         """Spread rows over the history in equal steps, with one bulk import in the middle."""
         latest = int(self._rows.clock.now().timestamp()) * 1000 - 3_600_000
         span = int(HISTORY.total_seconds()) * 1000

@@ -35,7 +35,7 @@ NOT_FOUND: Final = Plain({"error": "Not found"}, 404)
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class ListPage:
     """An answer that is one page of a list."""
 
     rows: list[Row]

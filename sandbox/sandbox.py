@@ -11,7 +11,7 @@ from typing import Any, Literal
 import msgspec
 
 from sandbox.api import Api
-from sandbox.faults import Fault, Faults, Odd, odd
+from sandbox.faults import Fault, Faults, OddAnswer, odd
 from sandbox.pages import AtEnd
 from sandbox.rate import Limiter, Rate
 from sandbox.world import World
@@ -103,7 +103,7 @@ class Sandbox:
         glob, mark, query = path.partition("?")
         self.faults.insert(0, Fault("status", f"{glob}*{mark}{query}", status=status))
 
-    def odd(self, path: str, kind: Odd) -> None:
+    def odd(self, path: str, kind: OddAnswer) -> None:
         """Make paths that match a glob give an odd answer from now on."""
         self.faults.insert(0, odd(path, kind))
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from sandbox.pages import Page, Plain
+from sandbox.pages import ListPage, Plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -38,10 +38,10 @@ RESHAPED: Final[Mapping[str, Callable[[Row, str], Row]]] = {
 """What becomes of a row, by the kind of fault."""
 
 
-def reshaped(kind: str, name: str, answer: Plain | Page) -> Plain | Page:
+def reshaped(kind: str, name: str, answer: Plain | ListPage) -> Plain | ListPage:
     """Bring the rows of an answer into another shape, or the answer into another envelope."""
     row = RESHAPED[kind]
-    if isinstance(answer, Page):
+    if isinstance(answer, ListPage):
         if kind == "envelope":
             return replace(answer, key=name) if name else Plain(answer.rows)
         return replace(answer, rows=[row(each, name) for each in answer.rows])

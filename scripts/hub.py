@@ -44,13 +44,13 @@ def loader() -> str:
 
 
 def _common(program: str, kind: str, left_out: set[str]) -> dict[str, Any]:
-    told = json.loads(about("json", program))
+    declared_by_program = json.loads(about("json", program))
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     repository = project["urls"]["Repository"]
-    name = told["name"]
-    settings = told["settings"]["properties"]
+    name = declared_by_program["name"]
+    settings = declared_by_program["settings"]["properties"]
     return {
-        "capabilities": sorted(set(told["capabilities"]) - left_out),
+        "capabilities": sorted(set(declared_by_program["capabilities"]) - left_out),
         "docs": project["urls"]["Documentation"],
         "domain_url": "https://www.vitally.io",
         "executable": name,

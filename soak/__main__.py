@@ -62,7 +62,7 @@ def shortest(side: Side, history: Any) -> Any:
 def hunted(name: str, runs: int, seed: int) -> bool:
     """Hunt on one side; tell whether nothing was lost."""
     side, counter = SIDES[name]
-    began = told = time.monotonic()
+    began = reported_at = time.monotonic()
     number = seed
     while counter.runs < runs:
         history = side.invented(Random(number))
@@ -75,9 +75,9 @@ def hunted(name: str, runs: int, seed: int) -> bool:
             print(f"\n{side.loss_in(least) or 'which does not lose it every time'}")
             return False
         number += 1
-        if time.monotonic() - told > TELL or counter.runs >= runs:
-            told = time.monotonic()
-            minutes = (told - began) / 60
+        if time.monotonic() - reported_at > TELL or counter.runs >= runs:
+            reported_at = time.monotonic()
+            minutes = (reported_at - began) / 60
             print(
                 f"{name}: up to seed {number}, {counter.runs:,} runs in {minutes:.1f} min",
                 flush=True,

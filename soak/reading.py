@@ -8,11 +8,11 @@ from random import Random
 from typing import Any
 
 from harness.fuzzer import INVENTORIED, LASTING, PASSING, PATHS, STREAMS, Fuzzer
-from harness.run_attempts import Attempt, Trouble
+from harness.run_attempts import Attempt, PlannedFault
 
 
 @dataclass(frozen=True)
-class Step:
+class HistoryStep:
     """Time passes, things happen, and the tap runs."""
 
     seconds: float
@@ -25,14 +25,14 @@ class History:
     """A workspace, and all that happens in it."""
 
     setup: dict[str, Any]
-    steps: tuple[Step, ...]
+    steps: tuple[HistoryStep, ...]
 
     def __str__(self) -> str:
         """Write it as the body of a test."""
-        lines = [f"hunt = Hunt(**{self.setup})"]
+        lines = [f"fuzzer = Fuzzer(**{self.setup})"]
         for step in self.steps:
-            lines += [f"hunt.live({step.seconds}, {step.seeds})", f"hunt.run({step.attempt})"]
-        return "\n".join([*lines, "hunt.finish()"])
+            lines += [f"fuzzer.live({step.seconds}, {step.seeds})", f"fuzzer.run({step.attempt})"]
+        return "\n".join([*lines, "fuzzer.finish()"])
 
 
 def invented(random: Random) -> History:
@@ -51,7 +51,7 @@ def invented(random: Random) -> History:
     return History(setup, tuple(step(random) for _ in range(random.randrange(2, 9))))
 
 
-def step(random: Random) -> Step:
+def step(random: Random) -> HistoryStep:
     """Think of one run and what comes before it."""
     seconds = random.choice((0.0, 0.5, 5.0, 3600.0, 3600.0, 100_000.0))
     changes = tuple(seed(random) for _ in range(random.choice((0, 1, 3, 6, 10))))
@@ -61,21 +61,21 @@ def step(random: Random) -> Step:
         changes=tuple(
             (random.randrange(1, 25), seed(random)) for _ in range(random.choice((0, 2, 6, 12)))
         ),
-        troubles=tuple(trouble(random) for _ in range(random.choice((0, 0, 0, 1, 2)))),
-        ending=random.choice(("peace", "peace", "kill", "term", "term")),
+        planned_faults=tuple(planned_fault(random) for _ in range(random.choice((0, 0, 0, 1, 2)))),
+        ends_by=random.choice(("peace", "peace", "kill", "term", "term")),
         after=random.choice(("lines", "requests")),
         at=random.randrange(1, random.choice((10, 20, 60))),
         flushed=random.choice((1.0, 1.0, 1.0, 0.9, 0.6, random.random())),
         strays=seed(random),
         narrow=random.random() < 0.2,
     )
-    return Step(seconds, changes, attempt)
+    return HistoryStep(seconds, changes, attempt)
 
 
-def trouble(random: Random) -> Trouble:
+def planned_fault(random: Random) -> PlannedFault:
     """Think of a fault."""
     lasting = random.choice((True, False, False))
-    return Trouble(
+    return PlannedFault(
         kind=random.choice(LASTING if lasting else PASSING),
         path=random.choice(PATHS),
         times=None if lasting else random.randrange(1, 7),
@@ -92,16 +92,16 @@ def seed(random: Random) -> int:
 
 def loss_in(history: History) -> Exception | None:
     """Play a history; return what went wrong, if anything."""
-    hunt = Fuzzer(**history.setup)
+    fuzzer = Fuzzer(**history.setup)
     try:
         for each in history.steps:
-            hunt.live(each.seconds, each.seeds)
-            hunt.run(each.attempt)
-        hunt.finish()
+            fuzzer.live(each.seconds, each.seeds)
+            fuzzer.run(each.attempt)
+        fuzzer.finish()
     except Exception as loss:  # noqa: BLE001 - whatever it is, it is what was looked for
         return loss
     finally:
-        hunt.close()
+        fuzzer.close()
     return None
 
 
@@ -121,18 +121,18 @@ def shorter(history: History) -> Iterator[History]:
             yield History({**setup, name: plain}, steps)
 
 
-def plainer(each: Step) -> Iterator[Step]:
+def plainer(each: HistoryStep) -> Iterator[HistoryStep]:
     """Think of steps in which less happens."""
     attempt = each.attempt
     for i in range(len(each.seeds)):
         yield replace(each, seeds=each.seeds[:i] + each.seeds[i + 1 :])
-    for name in ("changes", "troubles"):
+    for name in ("changes", "planned_faults"):
         parts = getattr(attempt, name)
         for i in range(len(parts)):
             fewer: dict[str, Any] = {name: parts[:i] + parts[i + 1 :]}
             yield replace(each, attempt=replace(attempt, **fewer))
     peace = Attempt()
-    for name in ("ending", "concurrency", "pace", "flushed", "narrow"):
+    for name in ("ends_by", "concurrency", "pace", "flushed", "narrow"):
         if getattr(attempt, name) != getattr(peace, name):
             one: dict[str, Any] = {name: getattr(peace, name)}
             yield replace(each, attempt=replace(attempt, **one))

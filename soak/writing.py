@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.tables import KEYLESS, REFERRED, STREAMS, Row, Team, a_table, parents
 from harness.target import schema
-from harness.write_fuzzer import Attempt, Ending, Spoiled, WriteFuzzer, copied
+from harness.write_fuzzer import Attempt, EndsBy, Spoiled, WriteFuzzer, copied
 from sandbox import World
 
 LOST = (
@@ -80,10 +80,10 @@ class History:
 
     def __str__(self) -> str:
         """Write it as the body of a test."""
-        lines = [f"hunt = WriteHunt(**{self.setup})"]
+        lines = [f"fuzzer = WriteFuzzer(**{self.setup})"]
         for night in self.nights:
-            lines += [f"hunt.night({night.said},", f"    {night.attempts})"]
-        return "\n".join([*lines, "hunt.again(...)"] if self.repeated else lines)
+            lines += [f"fuzzer.night({night.said},", f"    {night.attempts})"]
+        return "\n".join([*lines, "fuzzer.again(...)"] if self.repeated else lines)
 
 
 @dataclass(frozen=True)
@@ -191,11 +191,11 @@ def attempts(random: Random, *, planned: bool) -> tuple[Attempt, ...]:
     found = []
     for _ in range(random.choice((0, 1, 1, 2, 3))):
         spoiled = tuple(_spoiled(random) for _ in range(random.choice((0, 1, 1, 2, 4))))
-        endings: tuple[Ending, ...] = ("peace", "peace", "kill", "term")
-        ending = random.choice(endings)
+        endings: tuple[EndsBy, ...] = ("peace", "peace", "kill", "term")
+        ends_by = random.choice(endings)
         at = random.randrange(1, random.choice((4, 15, 60)))
         process = random.random() < 0.02
-        found.append(Attempt(spoiled, ending, at, process))
+        found.append(Attempt(spoiled, ends_by, at, process))
     if random.random() < 0.2 and planned:
         found.append(Attempt(dry=True))
     return tuple(found)
@@ -228,15 +228,15 @@ def _differs(history: Copied) -> Exception | None:
     said = copied(history.seed, history.accounts)
     copies = []
     for befalls in ((), history.attempts):
-        hunt = WriteFuzzer(**history.setup)
+        fuzzer = WriteFuzzer(**history.setup)
         try:
-            copies.append(hunt.copy(said, befalls))
+            copies.append(fuzzer.copy(said, befalls))
         except Exception as loss:  # noqa: BLE001 - whatever it is, it is what was looked for
             return loss
         finally:
-            hunt.close()
-    (quiet, _), (troubled, unlinked) = copies
-    wrong = (troubled - quiet) + (Counter() if unlinked else quiet - troubled)
+            fuzzer.close()
+    (silence_logs, _), (troubled, unlinked) = copies
+    wrong = (troubled - silence_logs) + (Counter() if unlinked else silence_logs - troubled)
     return AssertionError(f"one copy is not like the other: {wrong}") if wrong else None
 
 
@@ -244,16 +244,16 @@ def loss_in(history: History | Copied) -> Exception | None:
     """Play a history; return what went wrong, if anything."""
     if isinstance(history, Copied):
         return _differs(history)
-    hunt = WriteFuzzer(**history.setup)
+    fuzzer = WriteFuzzer(**history.setup)
     try:
         for night in history.nights:
-            hunt.night(night.said, night.attempts)
+            fuzzer.night(night.said, night.attempts)
         if history.repeated:
-            hunt.again(history.nights[-1].said)
+            fuzzer.again(history.nights[-1].said)
     except Exception as loss:  # noqa: BLE001 - whatever it is, it is what was looked for
         return loss
     finally:
-        hunt.close()
+        fuzzer.close()
     return None
 
 

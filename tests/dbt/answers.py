@@ -37,7 +37,7 @@ def rounded(value: Decimal, places: str) -> float:
     return float(value.quantize(Decimal(places), ROUND_HALF_UP))
 
 
-class Truth:
+class ExpectedData:
     """The rows of a world, and what follows from them."""
 
     def __init__(self, world: World) -> None:
@@ -107,7 +107,7 @@ class Truth:
         }
 
 
-def health_by_segment(expected_rows: Truth) -> Answer:
+def health_by_segment(expected_rows: ExpectedData) -> Answer:
     groups = defaultdict(list)
     for account in expected_rows.accounts.values():
         for segment in account["segments"]:
@@ -125,7 +125,7 @@ def mean(values: Iterable[float | None]) -> float | None:
     return rounded(sum(known) / Decimal(len(known)), "0.01") if known else None
 
 
-def renewals(expected_rows: Truth) -> Answer:
+def renewals(expected_rows: ExpectedData) -> Answer:
     groups = defaultdict(list)
     for account in expected_rows.accounts.values():
         if account["nextRenewalDate"] and not expected_rows.churned(account):
@@ -147,7 +147,7 @@ def arr(accounts: Iterable[Row]) -> float:
     return round(sum(12 * float(account["mrr"] or 0) for account in accounts), 4)
 
 
-def nps_per_account(expected_rows: Truth) -> Answer:
+def nps_per_account(expected_rows: ExpectedData) -> Answer:
     about = {row["id"]: row["target"] for row in expected_rows.rows("nps_responses")}
     groups = defaultdict(list)
     for response in expected_rows.rows("account_nps_responses"):
@@ -166,7 +166,7 @@ def nps_per_account(expected_rows: Truth) -> Answer:
     ]
 
 
-def last_touch(expected_rows: Truth) -> Answer:
+def last_touch(expected_rows: ExpectedData) -> Answer:
     touches = expected_rows.touches()
     return [
         (
@@ -181,7 +181,7 @@ def last_touch(expected_rows: Truth) -> Answer:
     ]
 
 
-def workload(expected_rows: Truth) -> Answer:
+def workload(expected_rows: ExpectedData) -> Answer:
     answer = []
     for key, name in expected_rows.names.items():
         accounts = [
@@ -204,7 +204,7 @@ def workload(expected_rows: Truth) -> Answer:
     return answer
 
 
-def overdue_tasks(expected_rows: Truth) -> Answer:
+def overdue_tasks(expected_rows: ExpectedData) -> Answer:
     return [
         (
             task["name"],
@@ -219,7 +219,7 @@ def overdue_tasks(expected_rows: Truth) -> Answer:
     ]
 
 
-def notes_per_month(expected_rows: Truth) -> Answer:
+def notes_per_month(expected_rows: ExpectedData) -> Answer:
     counts = Counter(
         (note["accountId"], month(note["noteDate"]))
         for note in expected_rows.live("notes")
@@ -230,12 +230,12 @@ def notes_per_month(expected_rows: Truth) -> Answer:
     ]
 
 
-def conversations_per_account(expected_rows: Truth) -> Answer:
+def conversations_per_account(expected_rows: ExpectedData) -> Answer:
     counts = Counter(row["parentAccountId"] for row in expected_rows.rows("account_conversations"))
     return [(expected_rows.accounts[key]["name"], count) for key, count in counts.items()]
 
 
-def message_volume(expected_rows: Truth) -> Answer:
+def message_volume(expected_rows: ExpectedData) -> Answer:
     counts = Counter((month(m["timestamp"]), m["type"]) for m in expected_rows.rows("messages"))
     return [
         (when, counts[when, "inbound"], counts[when, "outbound"])
@@ -243,7 +243,7 @@ def message_volume(expected_rows: Truth) -> Answer:
     ]
 
 
-def trait_as_column(expected_rows: Truth) -> Answer:
+def trait_as_column(expected_rows: ExpectedData) -> Answer:
     return [
         (
             account["name"],
@@ -254,7 +254,7 @@ def trait_as_column(expected_rows: Truth) -> Answer:
     ]
 
 
-def projects_by_status(expected_rows: Truth) -> Answer:
+def projects_by_status(expected_rows: ExpectedData) -> Answer:
     late = Counter(
         project["id"]
         for task in expected_rows.live("tasks")
@@ -276,7 +276,7 @@ def projects_by_status(expected_rows: Truth) -> Answer:
     return [(name, len(overdue), sum(overdue)) for name, overdue in groups.items()]
 
 
-def churned(expected_rows: Truth) -> Answer:
+def churned(expected_rows: ExpectedData) -> Answer:
     return [
         (
             account["name"],
@@ -289,7 +289,7 @@ def churned(expected_rows: Truth) -> Answer:
     ]
 
 
-ANSWERS: list[Callable[[Truth], Answer]] = [
+ANSWERS: list[Callable[[ExpectedData], Answer]] = [
     health_by_segment,
     renewals,
     nps_per_account,

@@ -16,7 +16,7 @@ from harness.postgres import postgres_in
 from harness.support import Result, Row, catalog, config_for, run_tap
 from sandbox import Clock, World, serve
 from tap_vitally.streams import INVENTORIED
-from tests.dbt.answers import Truth
+from tests.dbt.answers import ExpectedData
 from tests.dbt.warehouses import Warehouse, as_of, duckdb_warehouse, postgres_warehouse
 
 START = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
@@ -50,9 +50,9 @@ RESOURCES = {"nps_responses": "npsResponses"}
 class Built:
     """What there is to compare."""
 
-    first: Truth
+    first: ExpectedData
     """What was true on the first day, when the late scores were read."""
-    expected_rows: Truth
+    expected_rows: ExpectedData
     duckdb: Warehouse
     postgres: Warehouse
     gone: Mapping[str, str]
@@ -93,7 +93,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
         one = read(streams)
         _move_scores(world, 0)
         late = read(scores).stdout
-        first = Truth(world)
+        first = ExpectedData(world)
         world.clock.advance(DAY)
         gone = {stream: _delete(world, stream) for stream in INVENTORIED}
         late += read(lists).stdout
@@ -107,7 +107,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
     with postgres_in(tmp_path_factory.mktemp("postgres")) as address:
         built = Built(
             first,
-            Truth(world),
+            ExpectedData(world),
             duckdb_warehouse(folder),
             postgres_warehouse(folder, address),
             gone,
@@ -155,7 +155,7 @@ def _move_scores(world: World, turn: int) -> None:
 
 def _delete(world: World, stream: str) -> str:
     """Delete a record that counts: one that is open, overdue or at risk, where there is one."""
-    expected_rows = Truth(world)
+    expected_rows = ExpectedData(world)
     telling = {
         "tasks": [
             task["id"] for task in expected_rows.live("tasks") if expected_rows.is_overdue(task)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 
-from tests.dbt.answers import Answer, Truth, moment
+from tests.dbt.answers import Answer, ExpectedData, moment
 from tests.dbt.warehouses import even
 
 
-def of_the_team(expected_rows: Truth) -> Answer:
+def of_the_team(expected_rows: ExpectedData) -> Answer:
     """Each member's open, overdue and completed tasks, open projects and notes."""
     wanted = []
     for key in expected_rows.names:
@@ -29,7 +29,7 @@ def of_the_team(expected_rows: Truth) -> Answer:
     return wanted
 
 
-def of_users(expected_rows: Truth) -> Answer:
+def of_users(expected_rows: ExpectedData) -> Answer:
     """Each user's accounts, organizations, answers and meetings so far."""
     asked = Counter(
         row["userId"] for row in expected_rows.rows("nps_responses") if row["score"] is not None
@@ -51,7 +51,7 @@ def of_users(expected_rows: Truth) -> Answer:
     ]
 
 
-def of_days(*truths: Truth) -> Answer:
+def of_days(*truths: ExpectedData) -> Answer:
     """Each account's health on the days of these truths."""
     return [
         (

@@ -150,7 +150,7 @@ def fill(warehouse: Warehouse) -> None:
 
 
 @dataclass(frozen=True)
-class Odd:
+class OddTables:
     """The models of these tables in one database."""
 
     warehouse: Warehouse

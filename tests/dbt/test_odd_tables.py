@@ -24,7 +24,7 @@ from tests.dbt.odd_tables import (
     STEPS,
     TITLES,
     VERSIONS,
-    Odd,
+    OddTables,
     fill,
 )
 from tests.dbt.warehouses import (
@@ -37,12 +37,15 @@ from tests.dbt.warehouses import (
 
 
 @pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Odd]]:
+def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, OddTables]]:
     folder = tmp_path_factory.mktemp("odd")
     with postgres_in(tmp_path_factory.mktemp("postgres")) as address:
-        found = [Odd(duckdb_warehouse(folder)), Odd(postgres_warehouse(folder, address))]
+        found = [
+            OddTables(duckdb_warehouse(folder)),
+            OddTables(postgres_warehouse(folder, address)),
+        ]
 
-        def prepare(odd: Odd) -> None:
+        def prepare(odd: OddTables) -> None:
             fill(odd.warehouse)
             streams = " ".join(f"stg_vitally__{stream}" for stream in (*COLUMNS, *VERSIONS))
             odd.dbt(
@@ -60,15 +63,15 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Odd]]:
 
 
 @pytest.fixture(params=["duckdb", "postgres"])
-def odd(request: pytest.FixtureRequest, both: dict[str, Odd]) -> Odd:
-    found: Odd = both[request.param]
+def odd(request: pytest.FixtureRequest, both: dict[str, OddTables]) -> OddTables:
+    found: OddTables = both[request.param]
     return found
 
 
 # Values
 
 
-def test_a_text_is_brought_to_its_type_or_null(odd: Odd) -> None:
+def test_a_text_is_brought_to_its_type_or_null(odd: OddTables) -> None:
     found = odd.query(
         "SELECT account_id, mrr, users_count, churned_at FROM stg_vitally__accounts"
         " WHERE account_id LIKE 'text%'"
@@ -93,17 +96,17 @@ def whole(number: Any) -> int | None:
     return int(number.to_integral_value("ROUND_HALF_UP"))
 
 
-def test_a_text_is_a_day_or_null(odd: Odd) -> None:
+def test_a_text_is_a_day_or_null(odd: OddTables) -> None:
     found = odd.query("SELECT meeting_id, start_date FROM stg_vitally__meetings")
     assert by_sort(found) == by_sort([(str(i), day_of(text)) for i, text in ODD_TEXTS.items()])
 
 
-def test_a_text_is_a_boolean_or_null(odd: Odd) -> None:
+def test_a_text_is_a_boolean_or_null(odd: OddTables) -> None:
     found = odd.query("SELECT survey_question_id, is_required FROM stg_vitally__survey_questions")
     assert by_sort(found) == by_sort([(str(i), boolean_of(text)) for i, text in ODD_TEXTS.items()])
 
 
-def test_a_text_is_json_or_null(odd: Odd) -> None:
+def test_a_text_is_json_or_null(odd: OddTables) -> None:
     found = odd.query(
         "SELECT account_id FROM stg_vitally__accounts WHERE cast(key_roles AS text) IN ('[1]', '{}')"
     )
@@ -111,7 +114,7 @@ def test_a_text_is_json_or_null(odd: Odd) -> None:
     assert sorted(found) == sorted((f"text {i}",) for i in wanted)
 
 
-def test_a_number_that_a_type_does_not_hold_is_null(odd: Odd) -> None:
+def test_a_number_that_a_type_does_not_hold_is_null(odd: OddTables) -> None:
     found = odd.query("SELECT organization_id, mrr, users_count FROM stg_vitally__organizations")
     integers = {"5.5": 6}
     assert {key: mrr for key, mrr, _ in found} == pytest.approx(DOUBLES)
@@ -119,7 +122,7 @@ def test_a_number_that_a_type_does_not_hold_is_null(odd: Odd) -> None:
 
 
 @pytest.mark.parametrize("type_", ["number", "boolean", "date", "timestamp"])
-def test_a_trait_of_another_type_is_null(odd: Odd, type_: str) -> None:
+def test_a_trait_of_another_type_is_null(odd: OddTables, type_: str) -> None:
     found = odd.query(
         f"SELECT account_id, as_{type_} FROM vitally__account_enhanced WHERE account_id LIKE 'trait%'"
     )
@@ -128,7 +131,7 @@ def test_a_trait_of_another_type_is_null(odd: Odd, type_: str) -> None:
     assert by_sort(found) == by_sort([tuple(map(even, row)) for row in wanted])
 
 
-def test_a_trait_as_text_is_that_of_a_single_value(odd: Odd) -> None:
+def test_a_trait_as_text_is_that_of_a_single_value(odd: OddTables) -> None:
     found = dict(
         odd.query(
             "SELECT account_id, as_text FROM vitally__account_enhanced WHERE account_id LIKE 'trait%'"
@@ -147,7 +150,7 @@ def test_a_trait_as_text_is_that_of_a_single_value(odd: Odd) -> None:
                 assert found[f"trait {i}"]
 
 
-def test_every_trait_is_a_row(odd: Odd) -> None:
+def test_every_trait_is_a_row(odd: OddTables) -> None:
     found = odd.query(
         "SELECT account_id, value_number FROM stg_vitally__account_traits WHERE path = 'value'"
     )
@@ -158,7 +161,7 @@ def test_every_trait_is_a_row(odd: Odd) -> None:
     assert numbers[f"trait {list(ODD_TRAITS.values()).index('1e30')}"] == 1e30
 
 
-def test_an_odd_score_is_not_one(odd: Odd) -> None:
+def test_an_odd_score_is_not_one(odd: OddTables) -> None:
     found = odd.query(
         "SELECT account_id, health_score FROM vitally__account_enhanced"
         " WHERE account_id LIKE 'trait%'"
@@ -174,7 +177,7 @@ def test_an_odd_score_is_not_one(odd: Odd) -> None:
 # Names
 
 
-def test_traits_that_are_spelled_alike_have_names_of_their_own(both: dict[str, Odd]) -> None:
+def test_traits_that_are_spelled_alike_have_names_of_their_own(both: dict[str, OddTables]) -> None:
     names = {}
     for name, odd in both.items():
         columns = odd.query(
@@ -204,12 +207,12 @@ def test_traits_that_are_spelled_alike_have_names_of_their_own(both: dict[str, O
 
 
 @pytest.mark.parametrize("table", VERSIONS)
-def test_the_newest_version_counts(odd: Odd, table: str) -> None:
+def test_the_newest_version_counts(odd: OddTables, table: str) -> None:
     found = odd.query(f"SELECT {TITLES.get(table, 'name')} FROM stg_vitally__{table}")
     assert [name for (name,) in found] == VERSIONS[table][2]
 
 
-def test_a_derived_boolean_is_never_null(odd: Odd) -> None:
+def test_a_derived_boolean_is_never_null(odd: OddTables) -> None:
     found = odd.query("SELECT conversation_id, status, is_open FROM vitally__conversation_enhanced")
     assert sorted(found) == [
         ("1", "Open", True),
@@ -256,7 +259,7 @@ RAW = {
 }
 
 
-def test_a_table_without_its_key_is_refused(both: dict[str, Odd], small: Path) -> None:
+def test_a_table_without_its_key_is_refused(both: dict[str, OddTables], small: Path) -> None:
     warehouse = both["duckdb"].warehouse
     warehouse.write("CREATE SCHEMA raw", [()])
     for table, (columns, _) in RAW.items():
@@ -292,7 +295,7 @@ def test_a_table_without_its_key_is_refused(both: dict[str, Odd], small: Path) -
     ],
 )
 def test_a_var_that_is_misspelt_is_an_error(
-    both: dict[str, Odd], small: Path, variables: dict[str, Any], says: list[str]
+    both: dict[str, OddTables], small: Path, variables: dict[str, Any], says: list[str]
 ) -> None:
     said = both["duckdb"].warehouse.dbt(
         "run", schema=SCHEMA, variables=variables, project=small, fails=True
@@ -304,7 +307,7 @@ def test_a_var_that_is_misspelt_is_an_error(
 # Lineage, and builds of a part
 
 
-def test_the_lineage_begins_at_the_tables(both: dict[str, Odd]) -> None:
+def test_the_lineage_begins_at_the_tables(both: dict[str, OddTables]) -> None:
     listed = both["duckdb"].dbt(
         "ls", "--quiet", "--resource-type", "model", "--select", "source:vitally.accounts+",
         "source:vitally.inventory+",
@@ -321,7 +324,7 @@ def test_the_lineage_begins_at_the_tables(both: dict[str, Odd]) -> None:
     assert "stg_vitally__admins" not in models
 
 
-def relations(odd: Odd) -> set[tuple[Any, ...]]:
+def relations(odd: OddTables) -> set[tuple[Any, ...]]:
     """All tables and views that are no system's, with what kind they are."""
     return set(
         odd.query(
@@ -331,7 +334,7 @@ def relations(odd: Odd) -> set[tuple[Any, ...]]:
     )
 
 
-def test_a_build_of_a_part_leaves_all_views_where_they_are(both: dict[str, Odd]) -> None:
+def test_a_build_of_a_part_leaves_all_views_where_they_are(both: dict[str, OddTables]) -> None:
     odd = both["postgres"]
     looked_at = {
         "stg_vitally": ("stg_vitally__accounts", "stg_vitally__user_accounts"),

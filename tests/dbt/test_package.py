@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from harness.support import ROOT, Row, catalog
-from tests.dbt.answers import ANSWERS, GOOD, POOR, Truth, moment, rate
+from tests.dbt.answers import ANSWERS, GOOD, POOR, ExpectedData, moment, rate
 from tests.dbt.conftest import BARE, START, Built, Models, has_overall
 from tests.dbt.numbers import of_days, of_the_team, of_users
 from tests.dbt.warehouses import DBT, by_sort, even
@@ -29,7 +29,7 @@ def questions() -> list[str]:
 def test_a_question_has_the_answer_of_the_truth(
     models: Models,
     number: int,
-    answer: Callable[[Truth], list[tuple[Any, ...]]],
+    answer: Callable[[ExpectedData], list[tuple[Any, ...]]],
     built: Built,
 ) -> None:
     found = models.query(questions()[number])

@@ -24,9 +24,9 @@ def test_compression_is_for_those_who_accept_it(lively: Client) -> None:
     url = f"{lively.sandbox.url}/resources/users"
     plain = lively.get(url, headers={"Accept-Encoding": "identity"}, timeout=20)
     assert "Content-Encoding" not in plain.headers
-    with lively.get(url, stream=True, timeout=20) as packed:
-        assert packed.headers["Content-Encoding"] == "gzip"
-        assert gzip.decompress(packed.raw.read()) == plain.content
+    with lively.get(url, stream=True, timeout=20) as compressed:
+        assert compressed.headers["Content-Encoding"] == "gzip"
+        assert gzip.decompress(compressed.raw.read()) == plain.content
     with running(gzip=False) as client:
         assert "Content-Encoding" not in client.ask("users").headers
 

@@ -42,9 +42,9 @@ def test_whatever_changes_after_a_run_points_in_the_next(
     watermark = Watermark.from_state(change_filter.watermark(signpost).to_state())
     later = {identity: moment for identity, moment in changes.items() if moment >= signpost}
     again = ChangeFilter(watermark, lookback)
-    pointing = seen_by(again, {**first, **later})
-    assert later.keys() <= pointing
-    assert pointing == (later.keys() if watermark.moment else first.keys() | later.keys())
+    linked = seen_by(again, {**first, **later})
+    assert later.keys() <= linked
+    assert linked == (later.keys() if watermark.moment else first.keys() | later.keys())
 
 
 @often

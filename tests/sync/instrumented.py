@@ -33,7 +33,7 @@ Plan = Sequence[tuple[str, Iterable[PageTask[Item]]]]
 PLAN = "the plan"
 
 
-class Broken(Exception):
+class WorkerFailed(Exception):
     """What a chain raises here."""
 
 
@@ -112,7 +112,7 @@ def plan_of(shape: Shape, before_each: Callable[[], object] = lambda: None) -> P
             before_each()
             yield Item(f"{name}, item {number}", size_bytes)
         if breaks:
-            raise Broken(name)
+            raise WorkerFailed(name)
 
     return [
         (
@@ -132,6 +132,6 @@ def outcome(items: Iterator[Item]) -> tuple[list[Item], str | None]:
     try:
         for item in items:
             found.append(item)  # noqa: PERF402 - what came before an error counts
-    except Broken as error:
+    except WorkerFailed as error:
         return found, str(error)
     return found, None

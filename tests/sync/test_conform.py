@@ -43,7 +43,7 @@ MOST = (1 << 63) - 1
 HUGE = Decimal("1E+5000")  # with some zeros more it would not fit into memory as an integer
 
 
-def fitted(name: str, value: Any) -> tuple[Any, list[str]]:
+def coerced(name: str, value: Any) -> tuple[Any, list[str]]:
     """What becomes of a value, and what is told of it."""
     reported: list[str] = []
     lost: list[str] = []
@@ -89,7 +89,7 @@ def exactly(value: Any) -> Any:
     ids=str,
 )
 def test_what_fits_is_left_alone_and_nothing_is_told(name: str, value: Any) -> None:
-    result, reported = fitted(name, value)
+    result, reported = coerced(name, value)
     assert exactly(result) == exactly(value)
     assert reported == []
 
@@ -132,7 +132,7 @@ def test_what_fits_is_left_alone_and_nothing_is_told(name: str, value: Any) -> N
     ids=str,
 )
 def test_what_can_be_converted_is_and_that_is_told(name: str, value: Any, result: Any) -> None:
-    found, reported = fitted(name, value)
+    found, reported = coerced(name, value)
     assert _same(found, result)
     assert reported
     assert all(line.startswith(f"{name} held") and "converted" in line for line in reported)
@@ -178,7 +178,7 @@ def _same(found: Any, result: Any) -> bool:
     ids=str,
 )
 def test_what_cannot_be_converted_becomes_null_and_that_is_told(name: str, value: Any) -> None:
-    found, reported = fitted(name, value)
+    found, reported = coerced(name, value)
     assert found is None
     assert len(reported) == 1
     assert "made null" in reported[0]
@@ -187,7 +187,7 @@ def test_what_cannot_be_converted_becomes_null_and_that_is_told(name: str, value
 def test_a_value_is_told_by_its_type_and_never_itself() -> None:
     for name in SCHEMA["properties"]:
         for value in ("zoe@example.com", ["zoe@example.com", 5], {"mail": "zoe@example.com"}):
-            assert not any("zoe" in line for line in fitted(name, value)[1])
+            assert not any("zoe" in line for line in coerced(name, value)[1])
 
 
 # Every record of every stream
@@ -254,7 +254,7 @@ def test_a_record_of_any_values_fits_the_schema_of_its_stream(stream: Any) -> No
 @often
 @given(numbers, st.sampled_from(["amount", "thing", "things", "text", "words"]))
 def test_no_number_loses_a_digit_wherever_it_ends_up(number: int | Decimal, name: str) -> None:
-    found, _ = fitted(name, number)
+    found, _ = coerced(name, number)
     (left,) = _leaves(found)
     assert Decimal(left).as_tuple() == Decimal(number).as_tuple()
 
@@ -293,14 +293,14 @@ def test_declared_twice_is_no_question_of_order() -> None:
     ids=repr,
 )
 def test_a_moment_has_one_spelling(spelled: Any) -> None:
-    assert fitted("moment", spelled)[0] == "2024-05-06T07:08:09.123Z"
+    assert coerced("moment", spelled)[0] == "2024-05-06T07:08:09.123Z"
 
 
 @often
 @given(st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=5, minutes=45))])))
 def test_every_moment_of_every_spelling_is_the_same_moment(moment: datetime) -> None:
     for spelled in (moment.isoformat(), moment.isoformat(" "), moment.isoformat().upper()):
-        found = fitted("moment", spelled)[0]
+        found = coerced("moment", spelled)[0]
         if found is None:  # the first and the last day of all in another zone
             assert moment.year in {1, 9999}
             continue

@@ -24,9 +24,9 @@ from tap_vitally.sync.prefetch import DEPTH, Last, PageTask, Prefetcher, run_seq
 from tests.sync.instrumented import (
     PATIENCE,
     PLAN,
-    Broken,
     Item,
     Shape,
+    WorkerFailed,
     often,
     outcome,
     plan_of,
@@ -95,7 +95,7 @@ def test_a_plan_that_breaks_while_a_stream_is_planned_breaks_only_that_stream() 
 
     def page_tasks() -> Iterator[PageTask[Item]]:
         yield from broken[1]
-        raise Broken(PLAN)
+        raise WorkerFailed(PLAN)
 
     with reading([(broken[0], page_tasks()), sound], 2) as ahead:
         assert outcome(ahead.items(broken[0])) == (list(run_sequentially(broken[1])), PLAN)
@@ -215,7 +215,7 @@ def test_a_last_chain_starts_when_all_others_of_its_stream_have_ended(
 
         def last() -> Iterator[Item]:
             if not all(ended.acquire(blocking=False) for _ in page_tasks):
-                raise Broken(name)
+                raise WorkerFailed(name)
             yield Item(f"{name}, last", 5)
 
         return [*(partial(counted, chain) for chain in page_tasks), Last(last)]

@@ -325,8 +325,8 @@ def test_a_signal_while_the_target_does_not_read(large: Sandbox, tmp_path: Path)
 
 ENDS: dict[str, Attempt] = {
     "complete": Attempt(),
-    "killed": Attempt(ending="kill", at=20),
-    "ended": Attempt(ending="term", at=20),
+    "killed": Attempt(ends_by="kill", at=20),
+    "ended": Attempt(ends_by="term", at=20),
 }
 
 

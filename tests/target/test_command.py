@@ -60,9 +60,9 @@ def test_rejects_are_mended_and_fed_back(here: Workspace, tmp_path: Path) -> Non
     refused = run("", "--config", file, "--input", str(rejects))
     assert refused.returncode == 1
     assert "--input" in refused.stderr.splitlines()[-1]
-    mended = tmp_path / "mended.jsonl"
-    mended.write_text(rejects.read_text().replace("poison", "mended", 1))
-    assert run("", "--config", file, "--input", str(mended)).returncode == 0
+    repaired = tmp_path / "mended.jsonl"
+    repaired.write_text(rejects.read_text().replace("poison", "mended", 1))
+    assert run("", "--config", file, "--input", str(repaired)).returncode == 0
     assert here.rows("accounts")[0]["name"] == "mended"
 
 

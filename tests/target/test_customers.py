@@ -63,9 +63,9 @@ def test_a_bad_row_stops_no_other_and_holds_state(here: Workspace) -> None:
     assert held.words == ["created", "rejected", "created"]
     assert held.states == [0]
     assert "1 rows were rejected" in held.failure
-    mended = [json.loads(json.dumps(line).replace("poison", "mended")) for line in held.rejects]
-    assert mended[1]["record"]["_rejected"]
-    assert write(here, mended).words == ["created"]
+    repaired = [json.loads(json.dumps(line).replace("poison", "mended")) for line in held.rejects]
+    assert repaired[1]["record"]["_rejected"]
+    assert write(here, repaired).words == ["created"]
     assert {row["name"] for row in here.rows("accounts")} == {"good", "mended", "better"}
 
 

@@ -110,7 +110,7 @@ class Headers:
     rounded_up: bool = False
     reported: bool = True
 
-    def tell(self, model: Sliding | Bucket, now: int, *, allowed: bool) -> dict[str, str]:
+    def headers_for(self, model: Sliding | Bucket, now: int, *, allowed: bool) -> dict[str, str]:
         remaining, reset = model.remaining(now)
         if self.rounded_up and isinstance(model, Bucket) and model.level % WINDOW:
             remaining += 1
@@ -230,7 +230,7 @@ class Simulation:
         request.arrived = self.now
         request.allowed = self.model.take(self.now, request.units)
         self._ours.append(self.now)
-        reported = self.setup.headers.tell(self.model, self.now, allowed=request.allowed)
+        reported = self.setup.headers.headers_for(self.model, self.now, allowed=request.allowed)
         clock = EPOCH + timedelta(seconds=self.now // SECOND)
         quota = Quota.from_headers(reported, clock)
         self._at(self.now + back, partial(self._answer, request, permit, quota))

@@ -161,7 +161,7 @@ def test_a_body_without_end_is_left(
     monkeypatch.setattr(connection, "MAX_BODY", 1000)
     client = Client(serve(Reply(body=b" " * 1001)).url)
     assert "Lower page_size" in str(client.failure())
-    assert client.tally.requests == 1
+    assert client.metrics.requests == 1
 
 
 def test_a_failed_request_gives_its_place_in_the_budget_back(
@@ -200,8 +200,8 @@ def test_what_fails_for_a_moment_is_asked_again_and_every_wait_is_told(
     assert budget.slept[0] == 7
     assert len(budget.slept) == 4
     assert all(0 <= wait <= 4 for wait in budget.slept[1:])
-    assert client.tally.requests == 8
-    assert client.tally.retries == 7
+    assert client.metrics.requests == 8
+    assert client.metrics.retries == 7
     reported = [record.getMessage() for record in caplog.records]
     reasons = ["503 Service Unavailable", "the rate limit (429)", "the rate limit (429)"]
     reasons += ["the rate limit (429)", "500 Internal Server Error", "522", "the body is not JSON"]

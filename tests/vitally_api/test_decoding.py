@@ -112,9 +112,11 @@ def test_what_is_not_json_is_unreadable(serve: Callable[..., Server], body: byte
 
 
 def test_compressed_bodies_are_unpacked_and_damaged_ones_told(serve: Callable[..., Server]) -> None:
-    packed = gzip.compress(b'"packed"')
+    compressed = gzip.compress(b'"packed"')
     gz = {"Content-Encoding": "gzip"}
-    server = serve(Reply(body=packed, headers=gz), Reply(body=b"\x1f\x8b" + b"x" * 9, headers=gz))
+    server = serve(
+        Reply(body=compressed, headers=gz), Reply(body=b"\x1f\x8b" + b"x" * 9, headers=gz)
+    )
     client = Client(server.url)
     assert client.get().data == "packed"
     assert server.asked[0]["Accept-Encoding"] == "gzip"
@@ -213,7 +215,7 @@ def test_what_no_time_heals_is_not_tried_again(
         monkeypatch.setenv(name, value)
     client = Client("https://vitally.example", patience=300.0)
     assert advice in str(client.failure())
-    assert client.tally.requests == 1
+    assert client.metrics.requests == 1
 
 
 def test_half_a_key_in_the_address_of_a_redirect_is_not_told(serve: Callable[..., Server]) -> None:

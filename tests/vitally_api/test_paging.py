@@ -112,18 +112,18 @@ def test_text_that_is_no_cursor_is_the_end_or_unreadable(text: str, before: str)
 @sometimes
 @given(
     names=st.lists(st.text(min_size=1).filter(lambda t: not t.startswith("http")), unique=True),
-    ending=st.sampled_from([{}, {"next": None}, {"next": ""}, {"next": "again", "atEnd": True}]),
+    last=st.sampled_from([{}, {"next": None}, {"next": ""}, {"next": "again", "atEnd": True}]),
     rows=st.lists(st.lists(st.integers(), max_size=2)),
     start=st.integers(0),
 )
 def test_every_chain_of_pages_is_walked_exactly_once(
-    names: list[str], ending: dict[str, Any], rows: list[list[int]], start: int
+    names: list[str], last: dict[str, Any], rows: list[list[int]], start: int
 ) -> None:
     chain: list[str | None] = [None, *names]
     pages = {
         cursor: {
             "results": rows[number % len(rows)] if rows else [],
-            **({"next": chain[number + 1]} if number < len(names) else ending),
+            **({"next": chain[number + 1]} if number < len(names) else last),
         }
         for number, cursor in enumerate(chain)
     }

@@ -25,7 +25,7 @@ from vitally_api import Budget, Unavailable, Unreadable, WriteOutcomeUnknown
 WRITES = ("POST", "PUT", "DELETE")
 DONE = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"
 
-Ending = Callable[[socket.socket], None]
+BreakOff = Callable[[socket.socket], None]
 
 
 class Careless(ThreadingTCPServer):
@@ -33,8 +33,8 @@ class Careless(ThreadingTCPServer):
 
     daemon_threads = True
 
-    def __init__(self, ending: Ending) -> None:
-        self.ending = ending
+    def __init__(self, break_off: BreakOff) -> None:
+        self.break_off = break_off
         self.asked: list[str] = []
         super().__init__(("127.0.0.1", 0), CarelessHandler)
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
@@ -51,7 +51,7 @@ class CarelessHandler(StreamRequestHandler):
         self.rfile.read(length)
         self.server.asked.append(asked.split()[0])
         with contextlib.suppress(OSError):
-            self.server.ending(self.request)
+            self.server.break_off(self.request)
 
 
 @contextlib.contextmanager
@@ -83,31 +83,31 @@ def talk_nonsense(connection: socket.socket) -> None:
 
 
 def damage(connection: socket.socket) -> None:
-    packed = DONE.replace(b"\r\n\r\n", b"\r\nContent-Encoding: gzip\r\n\r\n")
-    connection.sendall(packed + b"\x1f\x8bdamaged!")
+    compressed = DONE.replace(b"\r\n\r\n", b"\r\nContent-Encoding: gzip\r\n\r\n")
+    connection.sendall(compressed + b"\x1f\x8bdamaged!")
 
 
 # Where the answer is lost
 
 
 @pytest.mark.parametrize("method", WRITES)
-@pytest.mark.parametrize("ending", [reset, hang_up, stop_half_way, talk_nonsense, damage])
-def test_a_write_that_was_taken_is_left_to_the_caller(method: str, ending: Ending) -> None:
-    with running(Careless(ending)) as server:
+@pytest.mark.parametrize("break_off", [reset, hang_up, stop_half_way, talk_nonsense, damage])
+def test_a_write_that_was_taken_is_left_to_the_caller(method: str, break_off: BreakOff) -> None:
+    with running(Careless(break_off)) as server:
         client = Client(server.url, patience=60)
         with pytest.raises(
             WriteOutcomeUnknown, match="not known whether the request was carried out"
         ):
-            client.api.send(method, "/notes/1", body={"note": "once"}, counts=client.tally)
+            client.api.send(method, "/notes/1", body={"note": "once"}, counts=client.metrics)
         assert server.asked == [method]
-    assert client.tally.retries == 0
+    assert client.metrics.retries == 0
 
 
-@pytest.mark.parametrize("ending", [reset, hang_up, stop_half_way, talk_nonsense, damage])
-def test_a_read_is_sent_again_whatever_became_of_it(ending: Ending) -> None:
+@pytest.mark.parametrize("break_off", [reset, hang_up, stop_half_way, talk_nonsense, damage])
+def test_a_read_is_sent_again_whatever_became_of_it(break_off: BreakOff) -> None:
     def at_first(connection: socket.socket) -> None:
         if len(server.asked) < 3:
-            ending(connection)
+            break_off(connection)
         else:
             connection.sendall(DONE + b'{"id":"1"}')
 
@@ -161,25 +161,25 @@ def test_a_write_that_nobody_took_is_sent_again(
 ) -> None:
     server = serve(Reply(429, headers={"Retry-After": "2"}), Reply(body=b'{"id": "1"}'))
     real = socket.socket.connect
-    troubles: list[Exception] = [
+    failures: list[Exception] = [
         ConnectionRefusedError(),
         socket.gaierror(socket.EAI_NONAME, "unknown"),
         TimeoutError(),
     ]
 
     def connect(self: socket.socket, address: Any) -> None:
-        if troubles:
-            raise troubles.pop()
+        if failures:
+            raise failures.pop()
         real(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", connect)
     client = Client(server.url, patience=60)
-    assert client.api.send(method, "/notes/1", body={"note": "x"}, counts=client.tally).data == {
+    assert client.api.send(method, "/notes/1", body={"note": "x"}, counts=client.metrics).data == {
         "id": "1"
     }
     assert [asked["method"] for asked in server.asked] == [method] * 2
     assert [json.loads(asked["body"]) for asked in server.asked] == [{"note": "x"}] * 2
-    assert client.tally.retries == 4
+    assert client.metrics.retries == 4
 
 
 def test_a_write_waits_for_a_server_that_is_not_up_yet(serve: Callable[..., Server]) -> None:

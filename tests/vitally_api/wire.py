@@ -98,7 +98,7 @@ class Client:
     patience: float = 0.0
     policy: Policy = field(default_factory=Policy)
     budget: Budget = field(default_factory=Hasty)
-    tally: StreamMetrics = field(default_factory=StreamMetrics)
+    metrics: StreamMetrics = field(default_factory=StreamMetrics)
 
     def __post_init__(self) -> None:
         endpoint = Endpoint.from_config({"api_key": self.key, "api_url": self.url}, "tests")
@@ -110,7 +110,7 @@ class Client:
         parse: Callable[[Any], Any] = lambda body: body,
         **more: Any,
     ) -> Answer[Any]:
-        return self.api.get(path, {}, parse, self.tally, **more)
+        return self.api.get(path, {}, parse, self.metrics, **more)
 
     def failure(self, path: str = "/accounts", **more: Any) -> VitallyError:
         with pytest.raises(VitallyError) as caught:

@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from harness.fuzzer import INVENTORIED, LASTING, PASSING, PATHS, STREAMS, Fuzzer
-from harness.run_attempts import Attempt, Ending, Trouble
+from harness.run_attempts import Attempt, EndsBy, PlannedFault
 
 SEEDS = st.integers(0, 9999)
 
 passing = st.builds(
-    Trouble,
+    PlannedFault,
     kind=st.sampled_from(PASSING),
     path=st.sampled_from(PATHS),
     times=st.integers(1, 6),
@@ -22,7 +22,7 @@ passing = st.builds(
     account=st.integers(0, 7),
 )
 lasting = st.builds(
-    Trouble,
+    PlannedFault,
     kind=st.sampled_from(LASTING),
     path=st.sampled_from(PATHS),
     times=st.none(),
@@ -32,15 +32,15 @@ lasting = st.builds(
     account=st.integers(0, 7),
 )
 # Most runs are to be broken off, and soon after their start: there is not much to read.
-ENDINGS: tuple[Ending, ...] = ("peace", "term", "kill", "term", "kill")
+ENDINGS: tuple[EndsBy, ...] = ("peace", "term", "kill", "term", "kill")
 seeds = st.lists(SEEDS, max_size=8).map(tuple)
 attempts = st.builds(
     Attempt,
     concurrency=st.sampled_from((1, 1, 2, 8)),
     pace=st.sampled_from((0.4, 0.0, 0.001, 1.0, 30.0)),
     changes=st.lists(st.tuples(st.integers(1, 30), SEEDS), max_size=6).map(tuple),
-    troubles=st.just(()) | st.lists(passing | lasting, max_size=2).map(tuple),
-    ending=st.sampled_from(ENDINGS),
+    planned_faults=st.just(()) | st.lists(passing | lasting, max_size=2).map(tuple),
+    ends_by=st.sampled_from(ENDINGS),
     after=st.sampled_from(("lines", "requests")),
     at=st.integers(1, 12) | st.integers(1, 40),
     flushed=st.sampled_from((1.0, 1.0, 1.0, 0.9, 0.6, 0.3, 0.0)),
@@ -52,7 +52,7 @@ attempts = st.builds(
 class LossHunt(RuleBasedStateMachine):
     """Tries histories, and makes those that lose something as short as they can be."""
 
-    hunt: Fuzzer | None = None
+    fuzzer: Fuzzer | None = None
     lost = False
 
     @initialize(
@@ -65,22 +65,22 @@ class LossHunt(RuleBasedStateMachine):
         inventory=st.sampled_from(((), (), INVENTORIED)),
     )
     def open(self, streams: list[str], **how: Any) -> None:
-        self.hunt = Fuzzer(streams=tuple(name for name in STREAMS if name in streams), **how)
+        self.fuzzer = Fuzzer(streams=tuple(name for name in STREAMS if name in streams), **how)
 
     @rule(seconds=st.sampled_from((5.0, 0.0, 0.5, 3600.0)), seeds=seeds, attempt=attempts)
     def live_and_run(self, seconds: float, seeds: tuple[int, ...], attempt: Attempt) -> None:
-        assert self.hunt
+        assert self.fuzzer
         try:
-            self.hunt.live(seconds, seeds)
-            self.hunt.run(attempt)
+            self.fuzzer.live(seconds, seeds)
+            self.fuzzer.run(attempt)
         except BaseException:
             self.lost = True
             raise
 
     def teardown(self) -> None:
-        if self.hunt:
+        if self.fuzzer:
             try:
                 if not self.lost:
-                    self.hunt.finish()
+                    self.fuzzer.finish()
             finally:
-                self.hunt.close()
+                self.fuzzer.close()

@@ -80,7 +80,7 @@ def test_state_of_another_workspace_at_the_same_address_keeps_nothing_back(
 
 @pytest.mark.parametrize("lines", [5, 25, 60])
 def test_nor_does_state_of_a_pass_that_was_broken_off_there(address: Address, lines: int) -> None:
-    pipe = Pipe(Attempt(ending="kill", at=lines))
+    pipe = Pipe(Attempt(ends_by="kill", at=lines))
     with address.leads_to(world()) as sandbox:
         config = config_for(sandbox.url, page_size=2, concurrency=1)
         with pytest.raises(Killed):

@@ -11,7 +11,7 @@ import pytest
 from harness.expectations import expected, last_state, loaded, records_of
 from harness.support import config_for, run_in_process, run_tap
 from sandbox import STREAMS, Entry, Fault, Sandbox
-from sandbox.faults import Odd
+from sandbox.faults import OddAnswer
 from tap_vitally.state import parent_scan
 from tap_vitally.tap import TapVitally
 from tests.whole.lists import SORTED
@@ -183,7 +183,7 @@ def path_of_one(stream: str, world: Any) -> tuple[str, str]:
 
 
 @pytest.mark.usefixtures("impatient")
-@pytest.mark.parametrize("kind", get_args(Odd))
+@pytest.mark.parametrize("kind", get_args(OddAnswer))
 @pytest.mark.parametrize("stream", ["account_notes", "messages", "custom_object_instances"])
 def test_odd_answer_costs_one_parent_and_one_run(
     stream: str, kind: Any, start_sandbox: StartSandbox, caplog: pytest.LogCaptureFixture

@@ -85,15 +85,15 @@ def test_every_column_of_the_tap_is_known_to_the_target(stream: type[VitallyStre
     resource, columns = RESOURCES[stream.name], stream.schema["properties"]
     assert is_copy({}, columns)
     assert is_copy({}, {"id": columns["id"]})
-    meaning = map_stream(stream.name, columns, {}, resource, "upsert", copy=True)
-    assert meaning.unmapped(columns) == []
-    assert meaning.warnings == ()
+    mapping = map_stream(stream.name, columns, {}, resource, "upsert", copy=True)
+    assert mapping.unmapped(columns) == []
+    assert mapping.warnings == ()
 
 
 def test_columns_that_the_tap_adds_for_traits_are_left_out_of_a_copy() -> None:
     columns = [*AccountsStream.schema["properties"], "trait_tier"]
     accounts = RESOURCES["accounts"]
-    meaning = map_stream("accounts", columns, {}, accounts, "upsert", copy=True)
-    assert meaning.unmapped(columns) == []
+    mapping = map_stream("accounts", columns, {}, accounts, "upsert", copy=True)
+    assert mapping.unmapped(columns) == []
     with pytest.raises(MappingError, match="trait_tier"):
         map_stream("accounts", ["externalId", "name", "trait_tier"], {}, accounts, "upsert")

@@ -79,11 +79,11 @@ def test_the_demo_ends_with_a_plain_line_and_leaves_no_process_behind(
     processes = []
     popen = subprocess.Popen
 
-    def noticed(*args: Any, **kwargs: Any) -> Any:
+    def recorded(*args: Any, **kwargs: Any) -> Any:
         processes.append(popen(*args, **kwargs))
         return processes[-1]
 
-    monkeypatch.setattr(subprocess, "Popen", noticed)
+    monkeypatch.setattr(subprocess, "Popen", recorded)
     failing = tmp_path / "meltano"
     failing.write_text('#!/bin/sh\necho \'{"event": "No such luck"}\'\nexit 3\n')
     failing.chmod(0o755)

@@ -12,7 +12,7 @@ import pytest
 
 from harness.expectations import loaded
 from harness.fuzzer import Fuzzer
-from harness.run_attempts import Attempt, Trouble
+from harness.run_attempts import Attempt, PlannedFault
 from harness.support import ROOT, read
 from tap_vitally.streams import INVENTORIED
 
@@ -26,7 +26,7 @@ COLUMNS = {
 
 
 @pytest.fixture
-def hunt() -> Iterator[Callable[..., Fuzzer]]:
+def fuzzer() -> Iterator[Callable[..., Fuzzer]]:
     opened: list[Fuzzer] = []
 
     def start(resource: str, **how: Any) -> Fuzzer:
@@ -39,18 +39,18 @@ def hunt() -> Iterator[Callable[..., Fuzzer]]:
         each.close()
 
 
-StartHunt = Callable[..., Fuzzer]
+StartFuzzer = Callable[..., Fuzzer]
 
 
-def deleted(hunt: Fuzzer) -> set[str]:
+def deleted(fuzzer: Fuzzer) -> set[str]:
     """Ask the query, of the hunt's warehouse loaded into a database."""
-    (table,) = hunt.streams
+    (table,) = fuzzer.streams
     columns = {table: ("id", "createdAt"), **COLUMNS}
     with duckdb.connect() as database:
         for name, parts in columns.items():
             kinds = ", ".join(f'"{part}" {kind_of(part)}' for part in parts)
             database.execute(f'CREATE TABLE "{name}" ({kinds})')
-            rows = hunt.warehouse.tables.get(name, {}).values()
+            rows = fuzzer.warehouse.tables.get(name, {}).values()
             values = [[row.get(part) for part in parts] for row in rows]
             if values:
                 marks = ", ".join("?" * len(parts))
@@ -66,20 +66,20 @@ def kind_of(column: str) -> str:
     return "TIMESTAMPTZ" if column.endswith("At") else "VARCHAR"
 
 
-def gone(hunt: Fuzzer) -> set[str]:
+def gone(fuzzer: Fuzzer) -> set[str]:
     """What the target holds and the workspace does not."""
-    (table,) = hunt.streams
-    held = {key[0] for key in hunt.warehouse.tables.get(table, {})}
-    return held - {key[0] for key in hunt.world.expected_rows(table)}
+    (table,) = fuzzer.streams
+    held = {key[0] for key in fuzzer.warehouse.tables.get(table, {})}
+    return held - {key[0] for key in fuzzer.world.expected_rows(table)}
 
 
-def resource_of(hunt: Fuzzer) -> str:
-    return {"nps_responses": "npsResponses"}.get(hunt.streams[0], hunt.streams[0])
+def resource_of(fuzzer: Fuzzer) -> str:
+    return {"nps_responses": "npsResponses"}.get(fuzzer.streams[0], fuzzer.streams[0])
 
 
 @pytest.mark.parametrize("resource", RESOURCES)
-def test_exactly_what_was_deleted_is_found(hunt: StartHunt, resource: str) -> None:
-    some = hunt(resource)
+def test_exactly_what_was_deleted_is_found(fuzzer: StartFuzzer, resource: str) -> None:
+    some = fuzzer(resource)
     assert some.run(Attempt())
     assert deleted(some) == set()
     ids = some.world.ids(resource_of(some))
@@ -98,8 +98,8 @@ def test_exactly_what_was_deleted_is_found(hunt: StartHunt, resource: str) -> No
 
 
 @pytest.mark.parametrize("resource", RESOURCES)
-def test_a_list_that_is_short_or_empty_proves_nothing(hunt: StartHunt, resource: str) -> None:
-    some = hunt(resource)
+def test_a_list_that_is_short_or_empty_proves_nothing(fuzzer: StartFuzzer, resource: str) -> None:
+    some = fuzzer(resource)
     assert some.run(Attempt())
     runs = some.warehouse.tables["inventory_runs"]
     ids = some.warehouse.tables["inventory"]
@@ -114,9 +114,9 @@ def test_a_list_that_is_short_or_empty_proves_nothing(hunt: StartHunt, resource:
         assert deleted(some) == set()
 
 
-def test_ids_that_were_lost_delete_nothing(hunt: StartHunt) -> None:
+def test_ids_that_were_lost_delete_nothing(fuzzer: StartFuzzer) -> None:
     """The table of the lists' ends is there, and that of the ids was dropped."""
-    some = hunt("users")
+    some = fuzzer("users")
     for _ in range(3):
         some.live(5)
         assert some.run(Attempt())
@@ -124,17 +124,17 @@ def test_ids_that_were_lost_delete_nothing(hunt: StartHunt) -> None:
     assert deleted(some) == set()
 
 
-def test_without_a_list_nothing_is_deleted(hunt: StartHunt) -> None:
-    never = hunt("notes")
-    never.run(Attempt(ending="kill", after="requests", at=2))
+def test_without_a_list_nothing_is_deleted(fuzzer: StartFuzzer) -> None:
+    never = fuzzer("notes")
+    never.run(Attempt(ends_by="kill", after="requests", at=2))
     assert deleted(never) == set()
 
 
-@pytest.mark.parametrize("ending", ["kill", "term"])
+@pytest.mark.parametrize("ends_by", ["kill", "term"])
 @pytest.mark.parametrize("resource", ["accounts", "notes"])
-def test_a_broken_run_proves_nothing(hunt: StartHunt, resource: str, ending: Any) -> None:
+def test_a_broken_run_proves_nothing(fuzzer: StartFuzzer, resource: str, ends_by: Any) -> None:
     """Wherever a run is broken off, the query says what it said before, or what is true."""
-    some = hunt(resource)
+    some = fuzzer(resource)
     assert some.run(Attempt())
     some.world.delete(resource, some.world.ids(resource)[1])
     for _ in range(2):
@@ -145,7 +145,7 @@ def test_a_broken_run_proves_nothing(hunt: StartHunt, resource: str, ending: Any
     some.world.delete(resource, some.world.ids(resource)[1])
     for at in range(1, 16):
         some.live(5)
-        complete = some.run(Attempt(ending=ending, after="requests", at=at))
+        complete = some.run(Attempt(ends_by=ends_by, after="requests", at=at))
         assert deleted(some) == known or (deleted(some) == gone(some) and at > 3)
         if complete:
             break
@@ -156,19 +156,19 @@ def test_a_broken_run_proves_nothing(hunt: StartHunt, resource: str, ending: Any
 
 
 @pytest.mark.parametrize("concurrency", [1, 8])
-def test_a_failed_list_proves_nothing(hunt: StartHunt, concurrency: int) -> None:
-    some = hunt("notes")
+def test_a_failed_list_proves_nothing(fuzzer: StartFuzzer, concurrency: int) -> None:
+    some = fuzzer("notes")
     assert some.run(Attempt())
     some.live(5)
-    broken = Trouble("status", "notes?archived=true", times=None, status=500)
-    assert not some.run(Attempt(concurrency=concurrency, troubles=(broken,)))
+    broken = PlannedFault("status", "notes?archived=true", times=None, status=500)
+    assert not some.run(Attempt(concurrency=concurrency, planned_faults=(broken,)))
     assert deleted(some) == set()
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_what_moves_between_lists_is_not_taken_for_deleted(hunt: StartHunt, seed: int) -> None:
+def test_what_moves_between_lists_is_not_taken_for_deleted(fuzzer: StartFuzzer, seed: int) -> None:
     """Notes are archived and brought back while they are listed, each of them once or twice."""
-    some = hunt("notes", seed=seed)
+    some = fuzzer("notes", seed=seed)
     random = Random(seed)
     world = some.world
     waiting: list[str] = []
@@ -189,9 +189,9 @@ def test_what_moves_between_lists_is_not_taken_for_deleted(hunt: StartHunt, seed
         assert deleted(some) == set()
 
 
-def test_what_is_created_while_streams_are_read_is_in_the_next_list(hunt: StartHunt) -> None:
+def test_what_is_created_while_streams_are_read_is_in_the_next_list(fuzzer: StartFuzzer) -> None:
     """It was in the list and not in the table, as if the warehouse had lost it."""
-    some = hunt("accounts")
+    some = fuzzer("accounts")
     before = set(some.world.ids("accounts"))
     some.change = lambda _: some.world.create("accounts")  # type: ignore[assignment,method-assign]
     assert some.run(Attempt(pace=2.0, changes=tuple((number, number) for number in range(1, 9))))
@@ -207,17 +207,17 @@ def test_what_is_created_while_streams_are_read_is_in_the_next_list(hunt: StartH
     assert listed == before | created == {key[0] for key in some.warehouse.tables["accounts"]}
 
 
-def test_without_the_servers_clock_nothing_is_proved(hunt: StartHunt) -> None:
+def test_without_the_servers_clock_nothing_is_proved(fuzzer: StartFuzzer) -> None:
     """This machine's clock may be behind the server's, and make what is there look old."""
-    some = hunt("notes", clock_off=600.0)
+    some = fuzzer("notes", clock_off=600.0)
     assert some.run(Attempt())
     some.live(5)
-    some.run(Attempt(troubles=(Trouble("no_date", times=None),)))
+    some.run(Attempt(planned_faults=(PlannedFault("no_date", times=None),)))
     assert deleted(some) == set()
 
 
-def test_lists_are_counted_and_dated(hunt: StartHunt) -> None:
-    some = hunt("accounts")
+def test_lists_are_counted_and_dated(fuzzer: StartFuzzer) -> None:
+    some = fuzzer("accounts")
     some.clock._start = datetime(2026, 5, 1, tzinfo=UTC)
     some.clock.offset = 0
     assert some.run(Attempt())
@@ -236,23 +236,23 @@ def test_the_setting_names_what_may_be_listed() -> None:
 
 @pytest.mark.parametrize("concurrency", [1, 8])
 def test_a_resource_that_is_refused_costs_its_own_list_only(
-    hunt: StartHunt, concurrency: int
+    fuzzer: StartFuzzer, concurrency: int
 ) -> None:
     """A list read ahead was counted as finished though its ids were never written."""
-    some = hunt("nps_responses", inventory=("notes", "nps_responses"))
+    some = fuzzer("nps_responses", inventory=("notes", "nps_responses"))
     assert some.run(Attempt())
     some.live(5)
     # Notes have more pages, so their refusal comes when the other list has long been read.
-    refused = Trouble("status", "notes?archived=true", times=None, status=403)
-    some.run(Attempt(concurrency=concurrency, troubles=(refused,)))
+    refused = PlannedFault("status", "notes?archived=true", times=None, status=403)
+    some.run(Attempt(concurrency=concurrency, planned_faults=(refused,)))
     assert deleted(some) == set()
     runs = [row["resource"] for row in some.warehouse.tables["inventory_runs"].values()]
     assert runs.count("notes") == 1
     assert runs.count("nps_responses") == 2
 
 
-def test_what_the_settings_leave_out_is_listed_all_the_same(hunt: StartHunt) -> None:
-    some = hunt("accounts")
+def test_what_the_settings_leave_out_is_listed_all_the_same(fuzzer: StartFuzzer) -> None:
+    some = fuzzer("accounts")
     some.world.churn(some.world.ids("accounts")[0])
     config = {**some.config, "account_status": "active", "include_archived": False}
     listed = loaded(read(config, select=["inventory", "inventory_runs"]))

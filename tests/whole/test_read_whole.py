@@ -149,7 +149,7 @@ def test_one_that_is_killed_again_and_again_goes_on_and_loses_nothing(
     sandbox.before_request = change
     began: set[str] = set()
     for _ in range(4):
-        pipe = Pipe(Attempt(ending="kill", at=random.randrange(4, 24)))
+        pipe = Pipe(Attempt(ends_by="kill", at=random.randrange(4, 24)))
         with pytest.raises(Killed):
             read(config, select=BOTH, state=warehouse.state, collector=pipe)
         warehouse.load(pipe.messages)

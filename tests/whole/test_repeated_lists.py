@@ -67,7 +67,7 @@ def test_nor_does_a_killed_run_change_what_it_is_about(
     sandbox = ignoring(start_sandbox(accounts=20))
     warehouse = Warehouse()
     for _ in range(3):
-        pipe = Pipe(Attempt(ending="kill", at=lines))
+        pipe = Pipe(Attempt(ends_by="kill", at=lines))
         config = config_for(sandbox.url, page_size=2, concurrency=1)
         with suppress(Killed):
             read(config, select=(NPS,), state=warehouse.state, collector=pipe)

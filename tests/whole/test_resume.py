@@ -47,15 +47,15 @@ class Scene:
     def clock(self) -> Clock:
         return self.world.clock
 
-    def run(self, **ending: Any) -> list[str]:
+    def run(self, **ends_by: Any) -> list[str]:
         """Run the tap, to its end or to where it is killed; return what it asked for."""
         self.sandbox.requests.clear()
-        pipe = Pipe(Attempt(**ending))
+        pipe = Pipe(Attempt(**ends_by))
         config = config_for(self.sandbox.url, concurrency=1, **self.settings)
-        if ending.get("after") == "requests":
+        if ends_by.get("after") == "requests":
 
             def doom(entry: Any) -> None:
-                pipe.doomed |= entry.number >= ending["at"]
+                pipe.doomed |= entry.number >= ends_by["at"]
 
             self.sandbox.before_request = doom
         try:
@@ -119,7 +119,7 @@ def test_killed_at_any_page_a_pass_goes_on(
     ties = 0 if "page_size" in settings else most_at_one_moment(whole.world)
     for at in range(2, len(asked) + 2, 1 if stream == "accounts" and not start_date else 7):
         killed = scene(stream, **settings)
-        before = killed.run(ending="kill", after="requests", at=at)
+        before = killed.run(ends_by="kill", after="requests", at=at)
         resume = killed.entry.get("resume")
         after = killed.run()
         assert killed.differences() == {}
@@ -146,7 +146,7 @@ def most_at_one_moment(world: World) -> int:
 
 def test_a_target_that_is_late_is_given_again_what_it_lacks(scene: Open) -> None:
     late = scene("accounts", page_size=1)
-    late.run(ending="kill", after="lines", at=30)
+    late.run(ends_by="kill", after="lines", at=30)
     messages = late.messages
     places = [at for at, message in enumerate(messages) if message["type"] == "STATE"]
     assert len(places) >= 4
@@ -161,7 +161,7 @@ def test_a_target_that_is_late_is_given_again_what_it_lacks(scene: Open) -> None
 def test_an_interrupted_pass_keeps_its_signpost(scene: Open, stream: str) -> None:
     began = scene(stream, **LONG_PASSES.get(stream, {"page_size": 1}))
     world = began.world
-    began.run(ending="kill", after="requests", at=14)
+    began.run(ends_by="kill", after="requests", at=14)
     assert began.entry["resume"]["signpost"] == format_moment(NOON)
     began.clock.advance(3600)
     # What changes between the runs may be in the part that is not read again.
@@ -188,7 +188,7 @@ def under_way(entry: Row) -> str | None:
 @pytest.mark.parametrize("stream", LONG_PASSES)
 def test_an_interrupted_state_is_small_and_explained(scene: Open, stream: str) -> None:
     killed = scene(stream, **LONG_PASSES[stream])
-    killed.run(ending="kill", after="requests", at=25)
+    killed.run(ends_by="kill", after="requests", at=25)
     assert len(json.dumps(killed.entry)) < 1000
     explained = set(re.findall(r"``(\w+)``", Resume.__doc__ or ""))
     assert killed.entry["resume"].keys() <= explained
@@ -199,7 +199,7 @@ def test_a_cursor_that_is_refused_costs_a_warning_and_time(
     scene: Open, caplog: pytest.LogCaptureFixture
 ) -> None:
     killed = scene("notes", page_size=1)
-    killed.run(ending="kill", after="requests", at=20)
+    killed.run(ends_by="kill", after="requests", at=20)
     killed.sandbox.faults.append(Fault("cursor_refused", times=1))
     with caplog.at_level(logging.WARNING):
         asked = killed.run()
@@ -227,7 +227,7 @@ def test_a_cursor_that_is_refused_in_any_way_is_dropped(
 
 def test_a_cursor_that_is_garbage_is_dropped(scene: Open) -> None:
     killed = scene("notes", page_size=1)
-    killed.run(ending="kill", after="requests", at=20)
+    killed.run(ends_by="kill", after="requests", at=20)
     killed.entry["resume"]["cursor"] = "garbage"
     killed.run()
     assert killed.differences() == {}

@@ -123,7 +123,7 @@ def test_a_run_that_is_killed_compares_with_the_last_whole_one(start_sandbox: St
     cut(sandbox, 2)
     whole = 0
     for at in range(1, 200, 7):
-        pipe = Pipe(Attempt(ending="kill", at=at))
+        pipe = Pipe(Attempt(ends_by="kill", at=at))
         config = config_for(
             sandbox.url, page_size=4, inventory_resources=["accounts", "notes"], concurrency=1
         )

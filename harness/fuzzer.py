@@ -170,7 +170,7 @@ class Fuzzer:
         if start_days is not None:
             self.start = (self.clock.now() - timedelta(days=start_days)).isoformat()
             self.config["start_date"] = self.start
-        self._judge = Checker(self.world, Warehouse(), streams, inventory, self.start)
+        self._check_tables = Checker(self.world, Warehouse(), streams, inventory, self.start)
         for name in ("archive", "unarchive"):
             self._open.enter_context(
                 mock.patch.object(self.world, name, self._noting_moves(getattr(self.world, name)))
@@ -180,7 +180,7 @@ class Fuzzer:
         """Note which rows go from one list to another: between two requests they are in neither."""
 
         def noted(resource: str, key: str) -> Any:
-            self._judge.moved.add(key)
+            self._check_tables.moved.add(key)
             return move(resource, key)
 
         return noted
@@ -188,11 +188,11 @@ class Fuzzer:
     @property
     def warehouse(self) -> Warehouse:
         """The target, which another may take the place of."""
-        return self._judge.warehouse
+        return self._check_tables.warehouse
 
     @warehouse.setter
     def warehouse(self, other: Warehouse) -> None:
-        self._judge.warehouse = other
+        self._check_tables.warehouse = other
 
     def close(self) -> None:
         """Close the workspace."""
@@ -242,8 +242,8 @@ class Fuzzer:
         If it said so and is not, or broke in a way nobody foresaw, that is a `Loss`.
         """
         Fuzzer.runs += 1
-        before = self._judge.expected_rows()
-        self._judge.moved.clear()
+        before = self._check_tables.expected_rows()
+        self._check_tables.moved.clear()
         known = copy.deepcopy(self.warehouse.state or {})
         pipe = Pipe(attempt)
         self._set_scene(attempt, pipe)
@@ -273,13 +273,13 @@ class Fuzzer:
             self.sandbox.before_request = None
             self.sandbox.faults.clear()
         self._load(pipe.messages, attempt, complete=complete)
-        self._judge.nobody_left_behind()
-        self._judge.not_fooled()
+        self._check_tables.nobody_left_behind()
+        self._check_tables.not_fooled()
         if complete and not attempt.narrow:
             excused = {n for n, metrics in tap.run.metrics_by_stream().items() if metrics.skipped}
             if tap.run.workspace.signpost is None:
                 excused |= set(self.streams)
-            self._judge.promise_kept(before, excused)
+            self._check_tables.promise_kept(before, excused)
         return complete
 
     def finish(self) -> None:
@@ -289,12 +289,12 @@ class Fuzzer:
         if not self.run(Attempt()):
             msg = "a run in peace did not come to its end"
             raise Loss(msg)
-        self._judge.all_there()
+        self._check_tables.all_there()
         if self._days:
             self.clock.advance(self._days * 86400)
-            self._judge.walks_all = True
+            self._check_tables.walks_all = True
             self.run(Attempt())
-            self._judge.all_there()
+            self._check_tables.all_there()
 
     # The scene
 

@@ -43,7 +43,7 @@ PROGRAMS = max(Path(postgres_server.__file__).parent.glob("pginstall*/bin"))
 def over_tcp(address: str) -> Iterator[int]:
     """Let programs that know a host and a port reach such a server; yield the port."""
     folder = parse_qs(urlsplit(address).query)["host"][0]
-    handler = type("Handler", (_Door,), {"path": f"{folder}/.s.PGSQL.5432"})
+    handler = type("Handler", (_Server,), {"path": f"{folder}/.s.PGSQL.5432"})
     with ThreadingTCPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
         thread.start()
@@ -54,7 +54,7 @@ def over_tcp(address: str) -> Iterator[int]:
             thread.join()
 
 
-class _Door(BaseRequestHandler):
+class _Server(BaseRequestHandler):
     """Passes on what a caller and the server say to each other, until both have ended."""
 
     path: str

@@ -100,25 +100,25 @@ class Writer:
         store = self._store
         match path:
             case ["conversations"]:
-                return self._shown("conversations", talks.post_conversation(store, body))
+                return self._as_shown("conversations", talks.post_conversation(store, body))
             case ["conversations", name, "messages"]:
                 key = store.find("conversations", name, external=False)
-                return self._shown("messages", talks.post_message(store, key, body))
+                return self._as_shown("messages", talks.post_message(store, key, body))
             case ["meetings"]:
-                return self._shown("meetings", talks.post_meeting(store, body))
+                return self._as_shown("meetings", talks.post_meeting(store, body))
             case ["meetings", name, "participants"]:
                 return Plain(talks.add_participant(store, self._meeting(name), body))
             case ["meetings", name, "transcript"]:
                 return talks.post_transcript(store, self._meeting(name), body)
             case ["customObjects"]:
-                return self._shown("customObjects", self._custom_object(body))
+                return self._as_shown("customObjects", self._custom_object(body))
             case ["customObjects", name, "instances"]:
                 return self._post_instance(name, body)
             case ["projects"]:
-                return self._shown("projects", self._project(body))
+                return self._as_shown("projects", self._project(body))
             case [resource] if resource in WRITABLE:
                 fields = store.checked(resource, body, creating=True)
-                return self._shown(resource, store.post(resource, fields))
+                return self._as_shown(resource, store.post(resource, fields))
         return NOT_FOUND
 
     def _put(self, path: Sequence[str], params: Params, body: Any) -> Plain:
@@ -126,17 +126,17 @@ class Writer:
         match path:
             case ["conversations", name]:
                 key = store.find("conversations", name, external=False)
-                return self._shown("conversations", talks.put_conversation(store, key, body))
+                return self._as_shown("conversations", talks.put_conversation(store, key, body))
             case ["customObjects", parent, "instances", name]:
                 key = self._instance(parent, name)
                 fields = store.checked("instances", body, creating=False)
-                return self._shown("instances", store.change("instances", key, fields))
+                return self._as_shown("instances", store.change("instances", key, fields))
             case ["customObjects", name]:
                 key = store.find("customObjects", name, external=False)
                 fields = store.checked("customObjects", body, creating=False)
                 if "customFields" in fields:
                     fields["customFields"] = self._custom_fields(key, fields["customFields"])
-                return self._shown("customObjects", store.change("customObjects", key, fields))
+                return self._as_shown("customObjects", store.change("customObjects", key, fields))
             case [resource, name] if resource in WRITABLE:
                 key = self._named(resource, name, params)
                 if resource == "meetings" and self.switches.archived_meeting == "refuse":
@@ -144,7 +144,7 @@ class Writer:
                 fields = store.checked(resource, body, creating=False)
                 if resource == "npsResponses":
                     fields |= self._user_of(fields)
-                return self._shown(resource, store.change(resource, key, fields))
+                return self._as_shown(resource, store.change(resource, key, fields))
         return NOT_FOUND
 
     def _delete(self, path: Sequence[str], params: Params) -> Plain:
@@ -207,7 +207,7 @@ class Writer:
             "customObjectId": owner,
         }
         key = store.post("instances", fields, world.tables["instances"].listed(owner))
-        return self._shown("instances", key)
+        return self._as_shown("instances", key)
 
     def _project(self, body: Any) -> str:
         """Make a project of its template, for exactly one company."""
@@ -270,7 +270,7 @@ class Writer:
         lacking = ("accounts", "organizations", "segments")
         return {"user": self._api.world.copy_without("users", fields["userId"], lacking)}
 
-    def _shown(self, resource: str, key: str) -> Plain:
+    def _as_shown(self, resource: str, key: str) -> Plain:
         """Answer with the row as a GET would."""
         if resource == "conversations":
             found = self._api.get([resource, key], {})

@@ -101,7 +101,7 @@ class Store:
 
     def insert(self, resource: str, fields: Row) -> str:
         """Add a row, and let those it belongs to show it."""
-        fields = self._shown(resource, {**self._links(resource, fields), **fields}, {})
+        fields = self._as_shown(resource, {**self._links(resource, fields), **fields}, {})
         if resource == "users":
             self._count("accounts", "usersCount", fields["accountIds"], 1)
             self._count("organizations", "usersCount", fields["organizationIds"], 1)
@@ -124,7 +124,7 @@ class Store:
     def change(self, resource: str, key: str, fields: Row) -> str:
         """Change a row in part."""
         row = self.world.row(resource, key)
-        fields = self._shown(resource, fields, row)
+        fields = self._as_shown(resource, fields, row)
         if resource in CATEGORIES and self.switches.absent_tags == "drop":
             fields.setdefault("tags", [])
         if resource == "users":
@@ -219,7 +219,7 @@ class Store:
             links.get(resource, parents if resource in ("notes", "tasks", "projects") else {})
         )
 
-    def _shown(self, resource: str, fields: Row, row: Row) -> Row:
+    def _as_shown(self, resource: str, fields: Row, row: Row) -> Row:
         """Add what a row shows beside what was written: merged traits, rows in whole, text filled."""
         observed = dict(fields)
         if "traits" in fields:

@@ -140,7 +140,7 @@ class Server:
 
 
 @dataclass
-class Page:
+class RawPage:
     label: str
     rows: list[Row]
     cursor: str | None
@@ -192,16 +192,16 @@ class Run:
 
     def scan(
         self, label: str, sort_by: SortKey | None, start: datetime | None, cursor: str | None = None
-    ) -> Iterator[Page]:
+    ) -> Iterator[RawPage]:
         cursors, window = Cursors(cursor), Window(start)
         while not (cursors.finished or window.finished):
             body = self.server.page(label, sort_by, cursors.current)
             following = cursors.following(body)
             cursors.advance(following, len(body["results"]))
             rows, over = taken(window, body["results"])
-            yield Page(label, rows, following, window.newest, following is None or over)
+            yield RawPage(label, rows, following, window.newest, following is None or over)
 
-    def lists(self) -> dict[str, Iterator[Page]]:
+    def lists(self) -> dict[str, Iterator[RawPage]]:
         """The lists still to be read, from where an interrupted run left them."""
         resume, labels = self.stream_state.resume, self.server.labels
         left = labels[labels.index(resume.context) :] if resume else labels
@@ -215,7 +215,7 @@ class Run:
             for label in left
         }
 
-    def look_again(self) -> Iterator[Page]:
+    def look_again(self) -> Iterator[RawPage]:
         for label in self.server.labels if self.several and self.stream_state.signpost else ():
             for look in range(LOOKS):
                 if look == LOOKS - 1:
@@ -225,10 +225,10 @@ class Run:
                 if len(pages) == 1:
                     break
 
-    def pages(self, turns: Iterable[int] = ()) -> Iterator[Page]:
+    def pages(self, turns: Iterable[int] = ()) -> Iterator[RawPage]:
         """All pages in the order in which they are written, fetched in any order of the lists."""
         lists, whose_turn = self.lists(), iter(turns)
-        fetched: dict[str, list[Page]] = {label: [] for label in lists}
+        fetched: dict[str, list[RawPage]] = {label: [] for label in lists}
         while lists:
             label = list(lists)[next(whose_turn, 0) % len(lists)]
             page = next(lists[label], None)
@@ -241,7 +241,7 @@ class Run:
             yield from pages
         yield from self.look_again()
 
-    def in_turn(self) -> Iterator[Page]:
+    def in_turn(self) -> Iterator[RawPage]:
         """All pages, one list after the other, each fetched when it is wanted."""
         for label, pages in self.lists().items():
             for number, page in enumerate(pages):
@@ -250,7 +250,7 @@ class Run:
                 yield page
         yield from self.look_again()
 
-    def take(self, page: Page) -> Row | None:
+    def take(self, page: RawPage) -> Row | None:
         """Write a page, and return what STATE says from then on, if it changes."""
         self.tap.write(page.rows)
         self.stream_state.take(page.newest)

@@ -1,4 +1,4 @@
-"""What a catalog says, read as it is meant; what it says in vain is told, or refused.
+"""Reads a catalog; what no tool of the SDK makes is refused in one line, not guessed at.
 
 A mask that is written down and hits nothing would let through what somebody wanted kept back.
 """
@@ -6,7 +6,8 @@ A mask that is written down and hits nothing would let through what somebody wan
 from __future__ import annotations
 
 import logging
-from collections import Counter, defaultdict
+from collections import Counter
+from collections.abc import Iterator
 from typing import IO, Any
 
 from singer_command.files import parsed, text_of
@@ -15,15 +16,8 @@ from vitally_api import VitallyError, safe_name
 logger = logging.getLogger("tap-vitally")
 
 Entry = dict[str, Any]
-Metadata = dict[tuple[str, ...], Entry]
-Told = dict[str, dict[str, None]]
-"""What is said once, and of which streams or properties."""
 
 TYPES = {"string", "number", "integer", "boolean", "object", "array", "null"}
-SELECTED = {
-    **dict.fromkeys(("true", "1", "yes", "on", "y", "t"), True),
-    **dict.fromkeys(("false", "0", "no", "off", "n", "f"), False),
-}
 MOST_NAMED = 10
 NO_CATALOG = "The catalog file holds no catalog: make one with --discover, and check --catalog."
 
@@ -50,13 +44,17 @@ def read_catalog(file: IO[str] | None) -> dict[str, Any] | None:
         if count > 1:
             msg = f"The catalog has {count} entries for {safe_name(name)!r}: leave one."
             raise VitallyError(msg)
-    reported: Told = defaultdict(dict)
+    in_vain: list[str] = []
     for entry in entries:
-        _check_schema(entry)
-        _settle(entry, reported)
-    for what, names in reported.items():
-        more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-        logger.warning("The catalog %s: %s%s.", what, ", ".join([*names][:MOST_NAMED]), more)
+        name = safe_name(entry["tap_stream_id"])
+        for problem in _problems(entry):
+            msg = f"The catalog's entry for {name} {problem}: make a new one with --discover."
+            raise VitallyError(msg)
+        in_vain += [f"{name}.{column}" for column in _settle(entry)]
+    if in_vain:
+        more = f" and {len(in_vain) - MOST_NAMED} more" if len(in_vain) > MOST_NAMED else ""
+        named = ", ".join(in_vain[:MOST_NAMED])
+        logger.warning("The catalog leaves out what is no property: %s%s.", named, more)
     return catalog
 
 
@@ -68,20 +66,52 @@ def _is_entry(entry: Any) -> bool:
     )
 
 
-def _check_schema(entry: Entry) -> None:
-    """Refuse a schema that no target could read either."""
-    name = safe_name(entry["tap_stream_id"])
+def _problems(entry: Entry) -> Iterator[str]:
+    """Yield what an entry has that cannot be read for certain."""
     properties = entry["schema"].setdefault("properties", {})
     if not isinstance(properties, dict):
-        msg = f"The catalog's schema of {name} has properties that are no object."
-        raise VitallyError(msg)
+        yield "has properties that are no object"
+        return
     for column, how in properties.items():
         if not _is_schema(how):
-            msg = (
-                f"The catalog gives {name}.{safe_name(column)} a type that JSON schemas do not "
-                "have: make a new one with --discover."
-            )
-            raise VitallyError(msg)
+            yield f"gives {safe_name(column)} a type that JSON schemas do not have"
+        elif "selected" in how:
+            yield f"selects {safe_name(column)} beside its metadata"
+    if "selected" in entry or "selected" in entry["schema"]:
+        yield "selects the stream beside its metadata"
+    if entry.get("stream", entry["tap_stream_id"]) != entry["tap_stream_id"]:
+        yield "gives another name under stream, which __alias__ in stream_maps does"
+    yield from _metadata_problems(entry)
+
+
+def _metadata_problems(entry: Entry) -> Iterator[str]:
+    items = entry.get("metadata") or []
+    if not isinstance(items, list) or not all(map(_is_item, items)):
+        yield "has metadata whose breadcrumb leads nowhere"
+        return
+    for item in items:
+        if not isinstance(item["metadata"].get("selected"), bool | None):
+            column = _column(item) or "the stream"
+            yield f"says neither true nor false of {column}, where it says selected"
+    root: Entry = next((i["metadata"] for i in items if not i["breadcrumb"]), {})
+    for keys in (entry.get("key_properties"), root.get("table-key-properties")):
+        if keys is not None and not _are_names(keys):
+            yield "names a key that is no list of properties"
+
+
+def _is_item(item: Any) -> bool:
+    """Return True for metadata of a stream, or of a property at any depth."""
+    path = item.get("breadcrumb") if isinstance(item, dict) else None
+    leads = isinstance(path, list) and _are_names(path) and len(path) != 1
+    return leads and isinstance(item.get("metadata"), dict)
+
+
+def _are_names(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)
+
+
+def _column(item: Entry) -> str:
+    return ".".join(map(safe_name, item["breadcrumb"][1::2]))
 
 
 def _is_schema(how: Any) -> bool:
@@ -99,81 +129,25 @@ def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def _settle(entry: Entry, reported: Told) -> None:
-    """Read what the SDK does not: selection in other places and words, a method as Singer has it."""
-    name = safe_name(entry["tap_stream_id"])
-    if entry.get("stream", entry["tap_stream_id"]) != entry["tap_stream_id"]:
-        reported[
-            "gives another name under stream, which has no effect (stream_maps has __alias__)"
-        ][name] = None
+def _settle(entry: Entry) -> list[str]:
+    """Read what the SDK does not; return the properties that are left out and do not exist."""
     entry["stream"] = entry["tap_stream_id"]
-    kept = _metadata_of(entry, reported)
-    _take_over_old_flags(entry, kept, reported)
-    properties = entry["schema"]["properties"]
-    for breadcrumb, values in kept.items():
-        where = ".".join([name, *(safe_name(part) for part in breadcrumb[1::2])])
-        values["selected"] = _read_selection(values.get("selected"), where)
-        hits = not breadcrumb or (breadcrumb[0] == "properties" and breadcrumb[1] in properties)
-        if values["selected"] is False and not hits:
-            reported["leaves out what is no property"][where] = None
-    if () not in kept:
-        reported["does not say whether these are wanted, so they are read"][name] = None
-    # Without an entry for the whole stream, the SDK would leave out each of its properties.
-    root = kept.setdefault((), {"selected": True})
-    method = root.get("forced-replication-method") or root.get("replication-method")
-    if method:
+    items = entry["metadata"] = entry.get("metadata") or []
+    root: Entry | None = next((i["metadata"] for i in items if not i["breadcrumb"]), None)
+    if root is None:
+        # Without an entry for the whole stream, the SDK would leave out each of its properties.
+        root = {"selected": True}
+        items.append({"breadcrumb": [], "metadata": root})
+        logger.warning(
+            "The catalog does not say whether %s is wanted, so it is read.",
+            safe_name(entry["tap_stream_id"]),
+        )
+    if method := root.get("forced-replication-method") or root.get("replication-method"):
         # Discovery writes one beside the metadata, which would hide it.
         entry["replication_method"] = method
     for holder, key in ((entry, "replication_key"), (root, "replication-key")):
         if holder.get(key) is not None:
             holder[key] = str(holder[key])
-    for holder, key in ((entry, "key_properties"), (root, "table-key-properties")):
-        names = holder.get(key)
-        if names is not None:
-            holder[key] = [str(name) for name in _listed(names)]
-    entry["metadata"] = [
-        {"breadcrumb": list(where), "metadata": values} for where, values in kept.items()
-    ]
-
-
-def _metadata_of(entry: Entry, reported: Told) -> Metadata:
-    """Find the metadata of a stream by its breadcrumb, and name what leads nowhere."""
-    found = entry.get("metadata")
-    kept: Metadata = {}
-    for item in found if isinstance(found, list) else [found] if found else []:
-        path = item.get("breadcrumb") if isinstance(item, dict) else None
-        names = tuple(
-            part for part in (path if isinstance(path, list) else ()) if isinstance(part, str)
-        )
-        if not isinstance(path, list) or len(names) < len(path) or len(names) == 1:
-            name = safe_name(entry["tap_stream_id"])
-            reported["has metadata whose breadcrumb leads nowhere, so it has no effect"][name] = (
-                None
-            )
-            continue
-        values = item.get("metadata")
-        kept[names] = dict(values) if isinstance(values, dict) else {}
-    return kept
-
-
-def _take_over_old_flags(entry: Entry, kept: Metadata, reported: Told) -> None:
-    """Take over ``selected`` from where it was before there was metadata: beside the schema and in it."""
-    schema = entry["schema"]
-    flags: dict[tuple[str, ...], Any] = {(): entry.get("selected", schema.get("selected"))}
-    for column, how in schema["properties"].items():
-        flags["properties", column] = how.get("selected")
-    for where, flag in flags.items():
-        if flag is not None and kept.get(where, {}).get("selected") is None:
-            kept.setdefault(where, {})["selected"] = flag
-            name = safe_name(entry["tap_stream_id"])
-            reported["selects in the place of old catalogs, which is taken over"][name] = None
-
-
-def _read_selection(flag: Any, where: str) -> bool | None:
-    if flag is None or isinstance(flag, bool):
-        return flag
-    word = str(flag).strip().lower()
-    if word not in SELECTED:
-        msg = f"The catalog says neither true nor false of {where}, where it says selected."
-        raise VitallyError(msg)
-    return SELECTED[word]
+    known = [["properties", column] for column in entry["schema"]["properties"]]
+    left_out = (i for i in items if i["breadcrumb"] and i["metadata"].get("selected") is False)
+    return [_column(item) for item in left_out if item["breadcrumb"][:2] not in known]

@@ -163,22 +163,6 @@ def test_the_env_file_of_the_working_folder_is_read(sandbox: Sandbox, tmp_path: 
     assert f"The connection to {sandbox.url} works" in done.stdout
 
 
-def selected(value: Any) -> Row:
-    found: Row = catalog(["accounts", "users"])
-    for entry in found["streams"]:
-        for item in entry["metadata"]:
-            if item["breadcrumb"] == [] and entry["stream"] == "users":
-                item["metadata"]["selected"] = value
-    return found
-
-
-@pytest.mark.parametrize(("text", "read"), [("false", False), ("False ", False), ("true", True)])
-def test_selection_written_as_text_means_what_it_says(text: str, *, read: bool) -> None:
-    found = read_catalog(io.StringIO(json.dumps(selected(text))))
-    tap = TapVitally(config=config_for("http://127.0.0.1:9"), catalog=found)
-    assert tap.streams["users"].selected is read
-
-
 def test_a_method_in_root_metadata_is_taken() -> None:
     found = catalog(["accounts"])
     for entry in found["streams"]:

@@ -41,32 +41,36 @@ def is_selected(stream: VitallyStream, *breadcrumb: str) -> bool:
     return stream.mask[breadcrumb]
 
 
+def test_a_mask_that_hits_nothing_is_named(caplog: pytest.LogCaptureFixture) -> None:
+    item = {"breadcrumb": ["properties", "Email"], "metadata": {"selected": False}}
+    users_of(lambda entry: entry["metadata"].append(item))
+    assert "leaves out what is no property: users.Email" in caplog.text
+
+
 @pytest.mark.parametrize(
-    ("item", "reported"),
+    "item",
     [
-        ({"breadcrumb": ["properties", "Email"], "metadata": {"selected": False}}, "users.Email"),
-        ({"breadcrumb": "properties.email", "metadata": {}}, "leads nowhere"),
-        ({"breadcrumb": ["email"], "metadata": {"selected": False}}, "leads nowhere"),
-        ({"breadcrumb": [["properties"], "email"], "metadata": {}}, "leads nowhere"),
-        ({"metadata": {"selected": False}}, "leads nowhere"),
-        (5, "leads nowhere"),
+        {"breadcrumb": "properties.email", "metadata": {}},
+        {"breadcrumb": ["email"], "metadata": {"selected": False}},
+        {"breadcrumb": [["properties"], "email"], "metadata": {}},
+        {"breadcrumb": ["properties", "email"], "metadata": None},
+        {"metadata": {"selected": False}},
+        5,
     ],
 )
-def test_a_mask_that_hits_nothing_is_told(
-    item: Any, reported: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    users_of(lambda entry: entry["metadata"].append(item))
-    assert reported in caplog.text
+def test_metadata_that_leads_nowhere_is_refused(item: Any) -> None:
+    with pytest.raises(VitallyError, match=r"entry for users has metadata .* leads nowhere"):
+        users_of(lambda entry: entry["metadata"].append(item))
 
 
-@pytest.mark.parametrize("metadata", [None, [], {}, {"properties.email": {}}])
+@pytest.mark.parametrize("metadata", [None, [], {}])
 def test_without_metadata_a_stream_is_read_whole(
     metadata: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     stream, _ = users_of(lambda entry: entry.update(metadata=metadata))
     assert stream.selected
     assert is_selected(stream, "properties", "email")
-    assert "does not say whether these are wanted, so they are read: users" in caplog.text
+    assert "does not say whether users is wanted, so it is read" in caplog.text
 
 
 def test_without_metadata_for_the_whole_its_properties_stay() -> None:
@@ -75,27 +79,42 @@ def test_without_metadata_for_the_whole_its_properties_stay() -> None:
     assert is_selected(stream, "properties", "id")
 
 
-@pytest.mark.parametrize("word", ["off", "N", " false", 0])
-def test_a_mask_in_another_word_is_one(word: Any) -> None:
-    stream, _ = users_of(lambda entry: metadata_of(entry, EMAIL).update(selected=word))
-    assert not is_selected(stream, *EMAIL)
-
-
-@pytest.mark.parametrize("word", ["", "nein", [], {}, 7])
-def test_a_word_that_is_neither_is_refused(word: Any) -> None:
-    with pytest.raises(VitallyError, match=r"users\.email"):
+@pytest.mark.parametrize("word", ["", "false", "true", " off", "nein", [], {}, 7, 0])
+def test_a_selection_that_is_neither_true_nor_false_is_refused(word: Any) -> None:
+    with pytest.raises(VitallyError, match=r"entry for users says neither .* of email"):
         users_of(lambda entry: metadata_of(entry, EMAIL).update(selected=word))
 
 
-def test_flags_of_old_catalogs_are_taken_over(caplog: pytest.LogCaptureFixture) -> None:
-    def change(entry: Row) -> None:
-        entry.update(metadata=[], selected=True)
-        entry["schema"]["properties"]["email"]["selected"] = False
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda entry: entry.update(selected=True),
+        lambda entry: entry["schema"].update(selected=False),
+        lambda entry: entry["schema"]["properties"]["email"].update(selected=False),
+    ],
+    ids=["entry", "schema", "property"],
+)
+def test_a_selection_beside_the_metadata_is_refused(change: Callable[[Row], object]) -> None:
+    with pytest.raises(VitallyError, match="beside its metadata"):
+        users_of(change)
 
-    stream, _ = users_of(change)
-    assert stream.selected
-    assert not is_selected(stream, *EMAIL)
-    assert "in the place of old catalogs" in caplog.text
+
+def test_another_name_under_stream_is_refused() -> None:
+    with pytest.raises(VitallyError, match="__alias__"):
+        users_of(lambda entry: entry.update(stream="people"))
+
+
+@pytest.mark.parametrize("place", ["metadata", "entry"])
+@pytest.mark.parametrize("keys", ["id", {}, [5], ["id", None]])
+def test_a_key_that_is_no_list_of_properties_is_refused(keys: Any, place: str) -> None:
+    def change(entry: Row) -> None:
+        if place == "entry":
+            entry["key_properties"] = keys
+        else:
+            metadata_of(entry, [])["table-key-properties"] = keys
+
+    with pytest.raises(VitallyError, match="names a key that is no list"):
+        users_of(change)
 
 
 @pytest.mark.parametrize("name", ["replication-method", "forced-replication-method"])
@@ -107,7 +126,7 @@ def test_a_method_in_metadata_comes_before_what_discovery_wrote(name: str) -> No
 
 @pytest.mark.parametrize("value", [True, None, {"type": "text"}, {"type": 5}])
 def test_a_type_that_is_none_is_refused(value: Any) -> None:
-    with pytest.raises(VitallyError, match=r"users\.email"):
+    with pytest.raises(VitallyError, match=r"entry for users gives email"):
         users_of(lambda entry: entry["schema"]["properties"].update(email=value))
 
 
@@ -134,7 +153,6 @@ def test_only_the_key_is_required_and_it_cannot_be_left_out() -> None:
     ("keys", "used", "reported"),
     [
         (["email"], ("email",), "lacks its own"),
-        ("id", ("id",), ""),
         (["id", "email"], ("id", "email"), ""),
         (["gone"], ("id",), "is no column"),
         ([], ("id",), ""),

@@ -28,13 +28,13 @@ from tap_vitally.sync.contexts import PerParent, TopLevel
 from tap_vitally.sync.effective_schema import effective_keys, effective_schema, masked, to_fill
 from tap_vitally.sync.linked_ids import COPIES
 from tap_vitally.sync.nested import NestedLists
-from tap_vitally.sync.resource import Linked, Parse, Record, Resource, Shape
+from tap_vitally.sync.resource import Record, Resource
 from tap_vitally.sync.run import Run
 from tap_vitally.sync.sources import Source, read_list
 from tap_vitally.sync.stream_reader import MakeContexts, StreamReader
 from tap_vitally.sync.stream_run import StreamRun
 from vitally_api import Refused, safe_name
-from vitally_api.resources import LISTS, ONE, Variants
+from vitally_api.resources import LISTS
 
 if TYPE_CHECKING:
     from singer_sdk.helpers._batch import BatchConfig
@@ -81,27 +81,10 @@ class VitallyStream(Stream):
 
     name: str = ""
     schema: dict[str, Any]
-    path: ClassVar[str] = ""
-    records_jsonpath: ClassVar[str] = "$.results[*]"
     primary_keys: ClassVar[tuple[str, ...]] = ("id",)
     replication_key: str | None = "updatedAt"
-    variants: ClassVar[Variants] = ONE
-    query: ClassVar[Mapping[str, str]] = {}
-    sortable: ClassVar[bool] = True
-    paginated: ClassVar[bool] = True
-    optional: ClassVar[bool] = False
-    changes_unseen: ClassVar[bool] = False
     parent: ClassVar[type[VitallyStream] | None] = None
-    parent_key: ClassVar[str] = ""
-    parents: ClassVar[str] = ""
-    only_changed: ClassVar[bool] = False
     of: ClassVar[type[VitallyStream] | None] = None
-    parent_ids: ClassVar[tuple[str, ...]] = ("id",)
-    parse: ClassVar[Parse | None] = None
-    shape: ClassVar[Shape | None] = None
-    keeps_parents: ClassVar[bool] = False
-    snapshot: ClassVar[bool] = False
-    linked: ClassVar[Linked | None] = None
     contexts: ClassVar[MakeContexts | None] = None
     source: ClassVar[Source] = read_list
     resource: ClassVar[Resource]
@@ -118,11 +101,16 @@ class VitallyStream(Stream):
         if unknown:
             msg = f"{cls.__name__} declares {', '.join(sorted(unknown))}, which no stream has"
             raise TypeError(msg)
-        if "name" in vars(cls) and (api := LISTS.get(cls.name)):
-            cls.path, cls.variants, cls.sortable = api.path, api.variants, api.sortable
-        declared = {each.name: getattr(cls, each.name) for each in fields(Resource)}
-        declared["parent"] = cls.parent.resource if cls.parent else None
-        declared["parents"] = cls.parents or (cls.parent.name if cls.parent else "")
+        declared: dict[str, Any] = {
+            each.name: getattr(cls, each.name)
+            for each in fields(Resource)
+            if hasattr(cls, each.name)
+        }
+        if api := LISTS.get(cls.name):
+            declared |= {"path": api.path, "variants": api.variants, "sortable": api.sortable}
+        if cls.parent:
+            declared["parent"] = cls.parent.resource
+            declared.setdefault("parents", cls.parent.name)
         declared["of"] = cls.of.resource if cls.of else None
         cls.resource = Resource(**declared)
 
@@ -340,7 +328,11 @@ def _reader_of(stream: VitallyStream, fixed: Mapping[str, str]) -> StreamReader:
     return StreamReader(shared, contexts, declared.source)
 
 
-DECLARED = {*VitallyStream.__annotations__, "selected_by_default"}
+DECLARED = {
+    *VitallyStream.__annotations__,
+    *(each.name for each in fields(Resource)),
+    "selected_by_default",
+}
 
 
 def _slim(schema: dict[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:

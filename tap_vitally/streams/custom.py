@@ -130,8 +130,8 @@ class CustomObjectStream(VitallyStream):
     API: GET /customObjects/:id/instances
     """
 
-    path = CustomObjectInstancesStream.path
-    variants = CustomObjectInstancesStream.variants
+    path = CustomObjectInstancesStream.resource.path
+    variants = CustomObjectInstancesStream.resource.variants
     schema = CustomObjectInstancesStream.schema
 
 

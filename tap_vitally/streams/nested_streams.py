@@ -38,13 +38,13 @@ def _nested(
     schema = f.with_keys(
         of.schema, f.key(parent_key, f"The {kind} whose list the record is in ({parent.name}.id).")
     )
-    if of.variants.inject:
-        schema["properties"].pop(of.variants.inject)
+    if of.resource.variants.inject:
+        schema["properties"].pop(of.resource.variants.inject)
     declared = {
         "__doc__": f"The {_words(of.name)} of each {kind}{MORE.get(name, '')}.",
         "__module__": __name__,
         "name": name,
-        "path": f"{parent.path}/{{{parent_key}}}{of.path}",
+        "path": f"{parent.resource.path}/{{{parent_key}}}{of.resource.path}",
         "schema": schema,
         "primary_keys": (parent_key, "id"),
         "variants": variants,

@@ -8,7 +8,7 @@ from typing import Any
 
 from tap_vitally.sync.settings import Settings
 from vitally_api import rows_at
-from vitally_api.resources import ACCOUNT_STATUS, ARCHIVED, Variants
+from vitally_api.resources import ACCOUNT_STATUS, ARCHIVED, ONE, Variants
 
 Record = dict[str, Any]
 Parse = Callable[[Any], list[Record]]
@@ -45,28 +45,28 @@ class Resource:
     """
 
     name: str
-    path: str
     schema: Mapping[str, Any] = field(repr=False)
-    primary_keys: tuple[str, ...]
-    replication_key: str | None
-    records_jsonpath: str
-    variants: Variants
-    query: Mapping[str, str]
-    sortable: bool
-    paginated: bool
-    optional: bool
-    changes_unseen: bool
-    parent: Resource | None
-    parent_key: str
-    parents: str
-    only_changed: bool
-    of: Resource | None
-    parent_ids: tuple[str, ...]
-    keeps_parents: bool
-    snapshot: bool
-    linked: Linked | None
-    parse: Parse | None
-    shape: Shape | None
+    path: str = ""
+    primary_keys: tuple[str, ...] = ("id",)
+    replication_key: str | None = "updatedAt"
+    records_jsonpath: str = "$.results[*]"
+    variants: Variants = ONE
+    query: Mapping[str, str] = field(default_factory=dict)
+    sortable: bool = True
+    paginated: bool = True
+    optional: bool = False
+    changes_unseen: bool = False
+    parent: Resource | None = None
+    parent_key: str = ""
+    parents: str = ""
+    only_changed: bool = False
+    of: Resource | None = None
+    parent_ids: tuple[str, ...] = ("id",)
+    keeps_parents: bool = False
+    snapshot: bool = False
+    linked: Linked | None = None
+    parse: Parse | None = None
+    shape: Shape | None = None
 
     def rows(self, body: Any) -> list[Record]:
         """Return the rows of a page, even those that are no record; else raise `Unreadable`."""

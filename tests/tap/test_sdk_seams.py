@@ -26,6 +26,7 @@ from sandbox import Sandbox
 from tap_vitally.sdk_stream import VitallyStream
 from tap_vitally.streams import STREAMS
 from tap_vitally.streams.custom import CustomObjectStream
+from tap_vitally.sync.resource import Resource
 from tap_vitally.tap import TapVitally
 from tap_vitally.writer import MessageWriter
 
@@ -158,6 +159,7 @@ def test_every_attribute_of_a_stream_is_one_that_somebody_reads(
     stream: type[VitallyStream],
 ) -> None:
     declared = {name for base in BASES for name in (*base.__annotations__, *vars(base))}
+    declared.update(Resource.__annotations__)
     for parent in stream.__mro__:
         if parent in BASES or not parent.__module__.startswith("tap_vitally"):
             continue
@@ -173,6 +175,7 @@ def test_every_public_method_of_a_stream_is_one_that_somebody_calls(
     stream: type[VitallyStream],
 ) -> None:
     called = {name for base in (*BASES, Stream) for name in dir(base)}
+    called.update(Resource.__annotations__, ["source"])
     methods = {name for name, value in members(stream).items() if inspect.isfunction(value)}
     assert {name for name in methods if not name.startswith("_")} <= called
 

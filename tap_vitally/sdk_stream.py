@@ -11,7 +11,6 @@ from collections.abc import Generator, Iterable, Mapping
 from contextlib import closing
 from dataclasses import fields, replace
 from functools import cached_property
-from itertools import product
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
 
 from singer_sdk import Stream, Tap
@@ -216,8 +215,9 @@ class VitallyStream(Stream):
                 for page in map(reader.repeats.left_out, pages):
                     if self._writes_pages:
                         records = list(page.records) if deselected else page.records
-                        for record, name in product(records, deselected):
-                            record.pop(name, None)
+                        for name in deselected:
+                            for record in records:
+                                record.pop(name, None)
                         self.services.writer.write_records(self.name, records)
                         self._counter.increment(len(page.records))
                     else:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 from itertools import chain
+from operator import itemgetter
 from typing import Any
 
 from vitally_api import as_text
@@ -91,7 +92,7 @@ class Coercer:
         for name, kind in self._kinds.items():
             if not kind and name not in self._choices:
                 continue
-            values = [record.get(name) for record in records]
+            values = list(map(itemgetter(name), records))
             if self._fitting[name].issuperset(map(type, values)):
                 continue
             if kind not in WHOLE or not self._all_fit(name, kind, values):

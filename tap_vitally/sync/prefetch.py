@@ -50,7 +50,7 @@ class Last(Generic[Item]):
         return self.task()
 
 
-MAX_BYTES = 6 << 20
+MAX_BYTES = 4 << 20
 """What may be held: compressed, some 15,000 records with all that is embedded in them. It is less than
 the tap takes anyway, so that memory hardly depends on the number of records."""
 MAX_QUEUES = 1000

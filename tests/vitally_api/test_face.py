@@ -34,6 +34,7 @@ def test_the_public_face() -> None:
         "VitallyError",
         "WriteOutcomeUnknown",
         "as_text",
+        "decoded_or_none",
         "encoded",
         "error_text",
         "objects_at",

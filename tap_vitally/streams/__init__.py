@@ -9,7 +9,7 @@ from pkgutil import iter_modules
 from tap_vitally.sdk_stream import VitallyStream
 from tap_vitally.streams.metadata_streams import BOOKKEEPING
 from tap_vitally.streams.nested_streams import nested_streams
-from vitally_api.resources import LISTS
+from vitally_api.resources import LISTS, NESTED
 
 
 def _declared() -> Iterator[type[VitallyStream]]:
@@ -38,15 +38,5 @@ def _in_order() -> tuple[type[VitallyStream], ...]:
 
 STREAMS: tuple[type[VitallyStream], ...] = _in_order()
 
-INVENTORIED: tuple[str, ...] = (
-    "accounts",
-    "organizations",
-    "users",
-    "conversations",
-    "notes",
-    "tasks",
-    "projects",
-    "nps_responses",
-    "meetings",
-)
-"""The streams whose ids can be listed, to find out what was deleted."""
+INVENTORIED = (*NESTED, *NESTED["accounts"])
+"""The streams whose ids can be listed, to find out what was deleted: customers and what is below them."""

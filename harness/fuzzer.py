@@ -255,7 +255,7 @@ class Fuzzer:
             },
             catalog=catalog_of((*self.streams, *(BOOKKEEPING if self.inventory else ()))),
             state=copy.deepcopy(known),
-            message_writer=pipe,
+            message_writer=pipe.collector,
         )
         complete = False
         try:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from singer_sdk.singerlib.encoding.simple import Message
-
 from harness.support import Collector
 from sandbox.faults import Kind
 
@@ -55,21 +53,21 @@ class Attempt:
     """Whether the settings leave out, this time, what is archived or has churned."""
 
 
-class Pipe(Collector):
+class Pipe:
     """The tap's output, up to where its process ends."""
 
     def __init__(self, attempt: Attempt | None = None) -> None:
-        super().__init__()
+        self.collector = Collector(self._before)
+        self.messages = self.collector.messages
         self._attempt = attempt or Attempt()
         self.doomed = False
         """Whether the end has come; the tap meets it at its next line."""
         self.ended = False
         """Whether what comes now is a signal handler's."""
 
-    def write_message(self, message: Message) -> None:
+    def _before(self) -> None:
         attempt = self._attempt
         if attempt.after == "lines" and len(self.messages) >= attempt.at:
             self.doomed = True
         if self.doomed and not self.ended and attempt.ends_by != "peace":
             raise Killed if attempt.ends_by == "kill" else SystemExit(143)
-        super().write_message(message)

@@ -198,13 +198,18 @@ def run_command(
 
 
 class Collector(MessageWriter):
-    """Keeps messages, in place of writing them, as the target would read them."""
+    """Keeps messages, in place of writing them, as the target would read them.
 
-    def __init__(self) -> None:
+    ``before`` is called before each, and may raise what ends the run.
+    """
+
+    def __init__(self, before: Callable[[], None] = lambda: None) -> None:
         super().__init__()
+        self._before = before
         self.messages: list[Row] = []
 
     def write_message(self, message: Message) -> None:
+        self._before()
         self.messages.append(json.loads(self.format_message(message), parse_float=Decimal))
 
     def write_records(self, stream: str, records: Iterable[Mapping[str, Any]]) -> None:

@@ -46,7 +46,7 @@ FILES = {
 
 OLD_WORDS = """
 Door door doors own_doors Meaning meaning meaning_of Fitted fitted Conformer Named Way Word Group
-Work works told tell tell_once noticed Whom whom Pointing pointing Pointers pointers pointed_at
+Work works told tell_once noticed Whom whom Pointing pointing Pointers pointers pointed_at
 Place Mark Watch Walked Descent descent Listing Chain Lane lane lanes parcel packed
 unpacked Tally tally tallies Totals Counts Uncounted Turn Costs cautious Trouble trouble troubles
 Broken Odd Uncertain Declined Lost Halted Misunderstood Unfit TooDear misses ending Ending quiet
@@ -56,17 +56,10 @@ pools Maker makers Taken Truth truth Meant meant Shown shown Judge judge Hunt hu
 """
 """Words of our own for what Singer, HTTP and databases have names for; a longer name may hold one."""
 STACKS_LEFT = {
-    "harness.run_attempts.Pipe",
     "harness.target.Hasty",
     "sandbox.world.World",
-    "tests.whole.test_merged_state.Cut",
 }
 WORDS_LEFT = {
-    "demo: tell",
-    "tap_vitally: Lane",
-    "tap_vitally: Maker",
-    "tap_vitally: fitted",
-    "tap_vitally: tally",
     "target_vitally: Counts",
     "target_vitally: Lost",
     "target_vitally: Named",

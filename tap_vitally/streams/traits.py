@@ -18,8 +18,8 @@ LONGEST = 63
 MARK = 8
 """Digits of a suffix."""
 
-Maker = Callable[[str, str], f.Field]
-MAKERS: Mapping[FieldKind, Maker] = {
+MakeField = Callable[[str, str], f.Field]
+FIELDS: Mapping[FieldKind, MakeField] = {
     "": f.free_form,
     "text": f.text,
     "choice": f.text,
@@ -68,9 +68,9 @@ def snake_case(path: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", words).strip("_").removeprefix("vitally_custom_")
 
 
-def maker_of(kind: Any) -> Maker:
+def field_maker(kind: Any) -> MakeField:
     """Find what declares a column for a type of field; free-form for one that is not known."""
-    return MAKERS[field_kind(kind)]
+    return FIELDS[field_kind(kind)]
 
 
 def _marked(path: str) -> str:
@@ -81,5 +81,5 @@ def _marked(path: str) -> str:
 def _column(name: str, path: str, field: Mapping[str, Any]) -> f.Field:
     label = str(field.get("label") or "").strip()
     reported = f"{label} ({path})." if label else f"{path}."
-    column = maker_of(field.get("type"))(name, reported)
+    column = field_maker(field.get("type"))(name, reported)
     return replace(column, schema={**column.schema, "title": path})

@@ -185,11 +185,11 @@ class Coercer:
         kind = self._holds[name] or ""
         found = []
         for item in items:
-            fitted = (
+            converted = (
                 item if _is_of(kind, item) else None if item is None else CONVERTERS[kind](item)
             )
-            if fitted is not None:
-                found.append(fitted)
+            if converted is not None:
+                found.append(converted)
             elif item is not None:
                 self._lost(name)
         return found

@@ -54,7 +54,7 @@ class RecordMapper:
         def lost(name: str) -> None:
             metrics.make_null(name, trait=name in traits)
 
-        self._tally = metrics
+        self._metrics = metrics
         self._coercer = Coercer(schema, self._report, lost, own, masked, metrics.note_day)
 
     def records(self, rows: Iterable[Any], context: ListRequest) -> list[Record]:
@@ -107,7 +107,7 @@ class RecordMapper:
 
     def tell_narrow_columns(self) -> None:
         """Say, when all has been read, which columns hold days where most values are moments."""
-        for name in self._tally.too_narrow():
+        for name in self._metrics.too_narrow():
             self._report(
                 name,
                 "holds a time of day in most records, which is cut off: it is typed too narrowly. "

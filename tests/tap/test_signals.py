@@ -339,7 +339,7 @@ def test_nothing_is_left_running(sandbox: Sandbox, end: str, concurrency: int) -
     config = config_for(sandbox.url, concurrency=concurrency, page_size=2)
     pipe = Pipe(ENDS.get(end))
     try:
-        read(config, select=SELECT, collector=pipe)
+        read(config, select=SELECT, collector=pipe.collector)
         assert end == "complete"
     except Killed:
         assert end == "killed"

@@ -26,7 +26,12 @@ def run(sandbox: Sandbox, warehouse: Warehouse, **settings: Any) -> VitallyError
     pipe = Pipe()
     failure = None
     try:
-        read(config(sandbox.url, **settings), select=SELECT, state=warehouse.state, collector=pipe)
+        read(
+            config(sandbox.url, **settings),
+            select=SELECT,
+            state=warehouse.state,
+            collector=pipe.collector,
+        )
     except VitallyError as caught:
         failure = caught
     warehouse.load(pipe.messages)

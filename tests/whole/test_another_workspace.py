@@ -84,7 +84,7 @@ def test_nor_does_state_of_a_pass_that_was_broken_off_there(address: Address, li
     with address.leads_to(world()) as sandbox:
         config = config_for(sandbox.url, page_size=2, concurrency=1)
         with pytest.raises(Killed):
-            read(config, select=SELECT, collector=pipe)
+            read(config, select=SELECT, collector=pipe.collector)
     other = world(seed=2)
     messages = address.run(other, last_state(pipe.messages))
     for stream in SELECT:

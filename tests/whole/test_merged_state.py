@@ -10,7 +10,6 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from singer_sdk.singerlib.encoding.simple import Message
 
 from harness.expectations import expected
 from harness.support import Collector, Row, Warehouse, config_for, read
@@ -38,17 +37,15 @@ class Killed(Exception):
     """The runner was killed."""
 
 
-class Cut(Collector):
-    """A target whose runner is killed after some messages."""
+def cut_after(most: int) -> Collector:
+    """Return a target whose runner is killed after some messages."""
 
-    def __init__(self, most: int) -> None:
-        super().__init__()
-        self._most = most
-
-    def write_message(self, message: Message) -> None:
-        super().write_message(message)
-        if len(self.messages) >= self._most:
+    def stop() -> None:
+        if len(collector.messages) >= most:
             raise Killed
+
+    collector = Collector(stop)
+    return collector
 
 
 def merged(old: Any, new: Any) -> Any:
@@ -61,7 +58,7 @@ def merged(old: Any, new: Any) -> Any:
 
 def interrupted(config: Row, stream: str, after: int, state: Row | None = None) -> list[Row]:
     """The messages of a run that is killed after some of them."""
-    collector = Cut(after)
+    collector = cut_after(after)
     with suppress(Killed):
         read(config, select=[stream], state=state, collector=collector)
     return collector.messages

@@ -45,7 +45,7 @@ def test_a_refused_connection_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setattr(Budget, "sleep", sleep)
         pipe = Pipe()
         url = f"http://127.0.0.1:{port}"
-        read(config(url), select=SELECT, collector=pipe)
+        read(config(url), select=SELECT, collector=pipe.collector)
         warehouse.load(pipe.messages)
         assert everything(started[0], warehouse)
 
@@ -139,7 +139,7 @@ def test_a_certificate_that_is_vouched_for(
     warehouse = Warehouse()
     pipe = Pipe()
     with tls_in_front_of(sandbox, authority) as url:
-        read(config(url), select=SELECT, collector=pipe)
+        read(config(url), select=SELECT, collector=pipe.collector)
     warehouse.load(pipe.messages)
     assert everything(sandbox, warehouse)
 

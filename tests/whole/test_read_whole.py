@@ -151,7 +151,7 @@ def test_one_that_is_killed_again_and_again_goes_on_and_loses_nothing(
     for _ in range(4):
         pipe = Pipe(Attempt(ends_by="kill", at=random.randrange(4, 24)))
         with pytest.raises(Killed):
-            read(config, select=BOTH, state=warehouse.state, collector=pipe)
+            read(config, select=BOTH, state=warehouse.state, collector=pipe.collector)
         warehouse.load(pipe.messages)
         resume = (warehouse.state or {})["bookmarks"]["accounts"].get("resume", {})
         began |= {resume["signpost"]} if resume.get("signpost") else set()

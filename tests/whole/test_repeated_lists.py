@@ -70,7 +70,7 @@ def test_nor_does_a_killed_run_change_what_it_is_about(
         pipe = Pipe(Attempt(ends_by="kill", at=lines))
         config = config_for(sandbox.url, page_size=2, concurrency=1)
         with suppress(Killed):
-            read(config, select=(NPS,), state=warehouse.state, collector=pipe)
+            read(config, select=(NPS,), state=warehouse.state, collector=pipe.collector)
         warehouse.load(pipe.messages)
     warehouse.load(run(sandbox, warehouse.state))
     table = warehouse.tables[NPS]

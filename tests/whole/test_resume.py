@@ -59,7 +59,7 @@ class Scene:
 
             self.sandbox.before_request = doom
         try:
-            read(config, select=[self.stream], state=self.warehouse.state, collector=pipe)
+            read(config, select=[self.stream], state=self.warehouse.state, collector=pipe.collector)
         except Killed:
             pass
         finally:

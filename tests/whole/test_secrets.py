@@ -138,7 +138,7 @@ def test_no_failure_tells(
     failure = line = ""
     with caplog.at_level(logging.DEBUG), waits_pass_in_no_time():
         try:
-            read(config(sandbox.url), select=SELECT, collector=pipe)
+            read(config(sandbox.url), select=SELECT, collector=pipe.collector)
         except VitallyError as caught:
             failure = "".join(traceback.format_exception(caught)) + repr(caught)
             line = str(caught)
@@ -159,7 +159,7 @@ def test_no_failure_tells(
 
 def test_nothing_tells_in_messages(sandbox: Sandbox) -> None:
     pipe = Pipe()
-    read(config(sandbox.url), select=SELECT, collector=pipe)
+    read(config(sandbox.url), select=SELECT, collector=pipe.collector)
     assert reported(json.dumps(pipe.messages, default=str)) == []
 
 

@@ -128,7 +128,7 @@ def test_a_run_that_is_killed_compares_with_the_last_whole_one(start_sandbox: St
             sandbox.url, page_size=4, inventory_resources=["accounts", "notes"], concurrency=1
         )
         try:
-            read(config, select=SELECT, state=state, collector=pipe)
+            read(config, select=SELECT, state=state, collector=pipe.collector)
             whole += 1
             break
         except Killed:

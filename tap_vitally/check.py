@@ -33,7 +33,7 @@ def connection_report(run: Run, streams: Sequence[VitallyStream]) -> Iterator[st
 
 
 def _found(stream: VitallyStream) -> str:
-    """Try a stream, unless it costs a request for each parent and nobody has asked for it."""
+    """Try a stream, unless it costs a request for each parent and is not selected by default."""
     reader = stream.reader
     if reader.contexts.by_parent and not stream.selected_by_default:
         return f"not tried: read for each of the {stream.resource.parents}"

@@ -27,7 +27,7 @@ from vitally_api.values import identity_of
 
 Columns = Mapping[str, Mapping[str, Any]]
 WITHOUT_TRAITS = "team"
-"""The one model of which no stream has traits."""
+"""The model whose records are in no stream with traits."""
 
 
 def streams_of_workspace(tap: Tap, *, objects: bool, traits: bool) -> list[VitallyStream]:

@@ -55,7 +55,7 @@ class TapVitally(Tap):
     policy: ClassVar[Policy] = Policy()
 
     def __init__(self, *args: Any, validate_config: bool = True, **kwargs: Any) -> None:
-        """Build the tap and check its settings, but for discovery, which needs none."""
+        """Build the tap and check its settings; discovery needs none."""
         self._discovering = not validate_config
         # At DEBUG it would log every address, and those of look-ups name people.
         logging.getLogger("urllib3").setLevel(logging.INFO)
@@ -160,7 +160,7 @@ class TapVitally(Tap):
     @property
     @override
     def streams(self) -> dict[str, Stream]:
-        """The streams by name, those last that others tell what to read, or what was read."""
+        """The streams by name; last those that need what others read."""
         return dict(sorted(super().streams.items(), key=lambda item: _rank(item[1])))
 
     @override

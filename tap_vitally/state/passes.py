@@ -79,7 +79,7 @@ def is_due(last: datetime | None, now: datetime | None, interval: timedelta) -> 
 
 
 class Window:
-    """Keeps the rows of one list that a pass wants, and tells when it may stop.
+    """Keeps the rows of one list that a pass wants, and says when it may stop.
 
     ``ordered`` is False once a row was newer than one before it; ``finished`` is True when every
     row to come is older than the start; ``newest`` is the latest change among the rows kept up to
@@ -125,7 +125,7 @@ def next_bookmark(
     """Decide what a complete run may remember.
 
     ``newest`` is the latest change delivered in the run, ``signpost`` the server's clock before its
-    first row, None if it told none. The bookmark is never later than the signpost and never earlier
+    first row, None without one. The bookmark is never later than the signpost and never earlier
     than the old one. Without a signpost it stays where it was, which costs time and loses nothing.
     """
     if newest is None or signpost is None:

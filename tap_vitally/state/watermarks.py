@@ -1,6 +1,6 @@
 """How far a list was read whose rows name parents: what has changed in it since the last run.
 
-Between two scans of all parents, a nested stream reads only those of which the list of the whole
+Between two scans of all parents, a nested stream reads only the parents for which the list of the whole
 workspace has a row that changed since the *watermark* that the last complete run left. It is a
 bookmark as `state.passes` has it, and reading starts ``lookback`` before it, so the rows in between
 come again: those that were seen in that very version have not changed.
@@ -132,7 +132,7 @@ class ChangeFilter:
                 heapq.heappop(latest)
 
     def watermark(self, signpost: datetime) -> Watermark:
-        """Return what a complete run remembers of a list, all rows of which were taken in."""
+        """Return what a complete run remembers of a list whose rows were all taken in."""
         moment = next_bookmark(self._mark.moment, self.newest, signpost)
         return self.watermark_at(moment, signpost) if moment else Watermark()
 

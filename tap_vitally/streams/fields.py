@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 Schema = dict[str, Any]
@@ -22,44 +23,20 @@ class Field:
     required: bool = False
 
 
-def _field(name: str, kind: str, description: str, *, required: bool = False, **more: Any) -> Field:
+def _field(kind: str, name: str, description: str, *, required: bool = False, **more: Any) -> Field:
     types = [kind] if required else [kind, "null"]
     return Field(name, {"type": types, **more, "description": description}, required)
 
 
-def text(name: str, description: str) -> Field:
-    """Declare text, which may be null as everything but a key."""
-    return _field(name, "string", description)
-
-
-def key(name: str, description: str) -> Field:
-    """Declare text that is part of the primary key."""
-    return _field(name, "string", description, required=True)
-
-
-def moment(name: str, description: str, *, required: bool = False) -> Field:
-    """Declare a moment."""
-    return _field(name, "string", description, required=required, format="date-time")
-
-
-def day(name: str, description: str, *, required: bool = False) -> Field:
-    """Declare a day without a time of day."""
-    return _field(name, "string", description, required=required, format="date")
-
-
-def number(name: str, description: str) -> Field:
-    """Declare a number."""
-    return _field(name, "number", description)
-
-
-def integer(name: str, description: str) -> Field:
-    """Declare a whole number."""
-    return _field(name, "integer", description)
-
-
-def flag(name: str, description: str) -> Field:
-    """Declare a yes or no."""
-    return _field(name, "boolean", description)
+# Each takes a name and a description; all but a key may be null.
+text = partial(_field, "string")
+key = partial(_field, "string", required=True)
+moment = partial(_field, "string", format="date-time")
+day = partial(_field, "string", format="date")
+number = partial(_field, "number")
+integer = partial(_field, "integer")
+flag = partial(_field, "boolean")
+texts = partial(_field, "array", items={"type": ["string"]})
 
 
 def free_form(name: str, description: str) -> Field:
@@ -68,12 +45,7 @@ def free_form(name: str, description: str) -> Field:
     It has no ``properties``, not even empty ones: flattening would expand it into its declared
     members, of which there are none, and the column would be gone.
     """
-    return _field(name, "object", description, additionalProperties=True)
-
-
-def texts(name: str, description: str) -> Field:
-    """Declare a list of text."""
-    return _field(name, "array", description, items={"type": ["string"]})
+    return _field("object", name, description, additionalProperties=True)
 
 
 def objects(name: str, description: str) -> Field:
@@ -82,7 +54,7 @@ def objects(name: str, description: str) -> Field:
     Items do carry an empty ``properties``: recursive type conformance fails on items without it.
     """
     items = {"type": "object", "properties": {}, "additionalProperties": True}
-    return _field(name, "array", description, items=items)
+    return _field("array", name, description, items=items)
 
 
 def record(*fields: Field) -> Schema:

@@ -10,7 +10,7 @@ from vitally_api import ENVELOPES, Unreadable, single
 from vitally_api.values import identity_of
 
 TURN = {"speaker", "sentences"}
-"""What a turn of a transcript has, any of which it may lack."""
+"""What a turn of a transcript has; it may lack any."""
 TURNS_AT = ("transcript", *ENVELOPES)
 """Where the turns of a transcript may stand."""
 

@@ -1,4 +1,4 @@
-"""Which workspace STATE was written for, where the host alone does not tell.
+"""Which workspace STATE was written for, where the host alone does not say.
 
 All workspaces of the eu data center share one host, and so may those behind a proxy. STATE
 remembers a few accounts: ids that no other workspace has, and that stay when an API key is

@@ -277,7 +277,7 @@ def _ids_of_before(
     """Return the ids of rows that were not created since the start of the run.
 
     A stream that was read before this list cannot have those, and they would look as if the warehouse
-    had lost them. The server tells its clock in seconds; a row dated far ahead is there all the same.
+    had lost them. The server's clock is in seconds; a row dated far ahead is there all the same.
     """
     latest = now + timedelta(minutes=1)
     found = []

@@ -1,7 +1,7 @@
 """Lists below each account and each organization, read for those that something changed of.
 
 A scan of all parents costs a request for each of their lists. Between two such scans, the list of
-the whole workspace says in a request or two what has changed, and of which parents it is.
+the whole workspace says in a request or two what has changed, and below which parents.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class ScanNotes:
     ) -> ScanHistory:
         """Return what a scan of all parents leaves; ``newest`` is the latest change of the run.
 
-        The list of the whole workspace was not read: what else was seen tells how late it was. A row
+        The list of the whole workspace was not read: what else was seen says how far it went. A row
         without a moment is remembered if it was found below all parents that it names.
         """
         reached = min(latest((newest, self.parents.newest)) or signpost, signpost)
@@ -155,7 +155,7 @@ class NestedLists(PerParent):
     @property
     @override
     def waits_for(self) -> Collection[str]:
-        """Wait, between two scans of all, for the streams that say of which parents to read."""
+        """Wait, between two scans of all, for the streams that say which parents to read."""
         named = {self._whole, *(["messages"] if self._whole == "conversations" else [])}
         selected = [each.name for each in self.stream.workspace.selected]
         return [] if self.resumable else [name for name in selected if name in named]

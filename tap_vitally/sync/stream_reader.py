@@ -105,7 +105,7 @@ class StreamReader:
         """Decide in which order the lists are read, and from when on."""
         stream, resource, settings = self.stream, self.stream.resource, self.stream.settings
         if not stream.incremental:
-            # Without a moment of change, what the operator does not want cannot be told apart.
+            # Without a moment of change, nothing says which records start_date leaves out.
             if settings.start_date and resource.replication_key:
                 return Pass("updatedAt", settings.start_date)
             return Pass(FIRST_PASS.sort_by if resource.sortable else None)

@@ -12,7 +12,7 @@ PREFIX = "trait_"
 def trait_columns_in(schema: Mapping[str, Any]) -> dict[str, str]:
     """Find the columns that hold one trait each, with the path of it, which is their title.
 
-    The path cannot be told from the name: two fields may be spelled alike in snake_case.
+    The name does not say the path: two fields may be spelled alike in snake_case.
     """
     return {
         name: how["title"]

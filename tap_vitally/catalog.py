@@ -18,7 +18,6 @@ logger = logging.getLogger("tap-vitally")
 Entry = dict[str, Any]
 
 TYPES = {"string", "number", "integer", "boolean", "object", "array", "null"}
-MOST_NAMED = 10
 NO_CATALOG = "The catalog file holds no catalog: make one with --discover, and check --catalog."
 
 
@@ -44,17 +43,12 @@ def read_catalog(file: IO[str] | None) -> dict[str, Any] | None:
         if count > 1:
             msg = f"The catalog has {count} entries for {safe_name(name)!r}: leave one."
             raise VitallyError(msg)
-    in_vain: list[str] = []
     for entry in entries:
         name = safe_name(entry["tap_stream_id"])
         for problem in _problems(entry):
             msg = f"The catalog's entry for {name} {problem}: make a new one with --discover."
             raise VitallyError(msg)
-        in_vain += [f"{name}.{column}" for column in _settle(entry)]
-    if in_vain:
-        more = f" and {len(in_vain) - MOST_NAMED} more" if len(in_vain) > MOST_NAMED else ""
-        named = ", ".join(in_vain[:MOST_NAMED])
-        logger.warning("The catalog leaves out what is no property: %s%s.", named, more)
+        _settle(entry)
     return catalog
 
 
@@ -91,7 +85,7 @@ def _metadata_problems(entry: Entry) -> Iterator[str]:
         return
     for item in items:
         if not isinstance(item["metadata"].get("selected"), bool | None):
-            column = _column(item) or "the stream"
+            column = ".".join(map(safe_name, item["breadcrumb"][1::2])) or "the stream"
             yield f"says neither true nor false of {column}, where it says selected"
     root: Entry = next((i["metadata"] for i in items if not i["breadcrumb"]), {})
     for keys in (entry.get("key_properties"), root.get("table-key-properties")):
@@ -110,10 +104,6 @@ def _are_names(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(each, str) for each in value)
 
 
-def _column(item: Entry) -> str:
-    return ".".join(map(safe_name, item["breadcrumb"][1::2]))
-
-
 def _is_schema(how: Any) -> bool:
     if not isinstance(how, dict) or not TYPES.issuperset(map(str, _listed(how.get("type", [])))):
         return False
@@ -129,8 +119,8 @@ def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def _settle(entry: Entry) -> list[str]:
-    """Read what the SDK does not; return the properties that are left out and do not exist."""
+def _settle(entry: Entry) -> None:
+    """Read what the SDK does not."""
     entry["stream"] = entry["tap_stream_id"]
     items = entry["metadata"] = entry.get("metadata") or []
     root: Entry | None = next((i["metadata"] for i in items if not i["breadcrumb"]), None)
@@ -148,6 +138,3 @@ def _settle(entry: Entry) -> list[str]:
     for holder, key in ((entry, "replication_key"), (root, "replication-key")):
         if holder.get(key) is not None:
             holder[key] = str(holder[key])
-    known = [["properties", column] for column in entry["schema"]["properties"]]
-    left_out = (i for i in items if i["breadcrumb"] and i["metadata"].get("selected") is False)
-    return [_column(item) for item in left_out if item["breadcrumb"][:2] not in known]

@@ -41,7 +41,7 @@ def unmatched_selections(
 
 
 def unmatched_in_catalog(catalog: Mapping[str, Any], streams: Container[str]) -> Iterator[str]:
-    """Name the streams and properties that a catalog selects and that do not exist."""
+    """Name what a catalog selects, and the properties that it leaves out, if they do not exist."""
     for name, entry in catalog.items():
         root = entry.metadata.get(())
         if name not in streams and root and root.selected:
@@ -49,13 +49,11 @@ def unmatched_in_catalog(catalog: Mapping[str, Any], streams: Container[str]) ->
         elif name in streams and entry.metadata.root.selected is not False:
             columns = entry.schema.to_dict().get("properties", {})
             for breadcrumb, how in entry.metadata.items():
-                if (
-                    breadcrumb[:1] == ("properties",)
-                    and breadcrumb[1] not in columns
-                    and how.selected
-                ):
-                    reported = safe_name(f"{name}.{breadcrumb[1]}")
-                    yield f"The catalog selects {reported!r}, which is no property."
+                known = breadcrumb[:1] == ("properties",) and breadcrumb[1] in columns
+                if breadcrumb and how.selected is not None and not known:
+                    column = safe_name(".".join([name, *breadcrumb[1::2]]))
+                    does = "selects" if how.selected else "leaves out"
+                    yield f"The catalog {does} {column!r}, which is no property."
 
 
 def unmatched_patterns(streams: Sequence[VitallyStream]) -> Iterator[str]:

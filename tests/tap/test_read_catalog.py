@@ -41,10 +41,15 @@ def is_selected(stream: VitallyStream, *breadcrumb: str) -> bool:
     return stream.mask[breadcrumb]
 
 
-def test_a_mask_that_hits_nothing_is_named(caplog: pytest.LogCaptureFixture) -> None:
-    item = {"breadcrumb": ["properties", "Email"], "metadata": {"selected": False}}
-    users_of(lambda entry: entry["metadata"].append(item))
-    assert "leaves out what is no property: users.Email" in caplog.text
+@pytest.mark.parametrize(
+    ("breadcrumb", "named"), [(["properties", "Email"], "Email"), (["items", "email"], "email")]
+)
+def test_a_mask_that_hits_nothing_is_named(breadcrumb: list[str], named: str) -> None:
+    item = {"breadcrumb": breadcrumb, "metadata": {"selected": False}}
+    stream, _ = users_of(lambda entry: entry["metadata"].append(item))
+    assert isinstance(stream._tap, TapVitally)
+    line = f"The catalog leaves out 'users.{named}', which is no property."
+    assert line in stream._tap.unmatched_selections()
 
 
 @pytest.mark.parametrize(

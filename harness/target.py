@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
 from target_vitally.mapping.stream_mapping import MappingError
-from target_vitally.pipeline.run import RunAborted
+from target_vitally.pipeline.workers import RunAborted
 from target_vitally.target import TargetVitally
 from vitally_api import VitallyError
 

@@ -29,7 +29,7 @@ from harness.reference_model import ReferenceModel
 from harness.support import ROOT, Row, config_for, read, waits_pass_in_no_time
 from harness.target import Hasty
 from sandbox import LATE, Entry, Fault, Rate, World, Writing, serve
-from target_vitally.pipeline.run import RunAborted
+from target_vitally.pipeline.workers import RunAborted
 from target_vitally.resources import NAMED, RESOURCES
 from vitally_api import VitallyError, encoded
 

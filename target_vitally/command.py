@@ -10,7 +10,7 @@ from singer_sdk.singerlib.exceptions import InvalidInputLine
 
 from singer_command import failures
 from target_vitally.mapping.stream_mapping import MappingError
-from target_vitally.pipeline.run import RunAborted
+from target_vitally.pipeline.workers import RunAborted
 
 READ_LINES = {"deserialize_json", "process_lines"}
 """Where the SDK reads the input."""

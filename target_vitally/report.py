@@ -8,19 +8,21 @@ from typing import Any
 
 from singer_command.tables import drawn
 from target_vitally.mapping.plan import OUTCOMES
-from target_vitally.pipeline.outcomes import Counts, Outcomes
+from target_vitally.pipeline.outcomes import Outcomes, StreamOutcomes
 from vitally_api import safe_name
 
 MOST_DIFFERING = 12
 """Properties that are named as differing, the most frequent first."""
 
 
-def table(streams: Mapping[str, Counts], *, limit: int, dry_run: bool) -> str:
+def table(streams: Mapping[str, StreamOutcomes], *, limit: int, dry_run: bool) -> str:
     """Draw the summary: a table of several lines, with reasons and differences below it."""
-    words = [w for w in OUTCOMES if w != "not reached" or any(c.words[w] for c in streams.values())]
+    words = [
+        w for w in OUTCOMES if w != "not reached" or any(c.outcomes[w] for c in streams.values())
+    ]
     rows = [["stream", "rows", *words, "requests"]]
     for name, counts in streams.items():
-        numbers = [counts.read, *(counts.words[outcome] for outcome in words), counts.requests]
+        numbers = [counts.read, *(counts.outcomes[outcome] for outcome in words), counts.requests]
         rows.append([safe_name(name), *(f"{number:,}" for number in numbers)])
     lines = drawn(rows, range(1, len(rows[0])))
     for name, counts in streams.items():
@@ -37,12 +39,12 @@ def table(streams: Mapping[str, Counts], *, limit: int, dry_run: bool) -> str:
 
 
 def log_summary(
-    logger: logging.Logger, outcomes: Outcomes, metrics: Mapping[str, float], meant: set[str]
+    logger: logging.Logger, outcomes: Outcomes, metrics: Mapping[str, float], mapped: set[str]
 ) -> None:
-    """Tell what the run did; ``meant`` are the streams of which something was to be written."""
+    """Tell what the run did; ``mapped`` are the streams of which something was to be written."""
     settings = outcomes.settings
     for name, counts in outcomes.streams.items():
-        if counts.read and counts.words["ignored"] == counts.read and name in meant:
+        if counts.read and counts.outcomes["ignored"] == counts.read and name in mapped:
             reasons = ", ".join(why.removeprefix("ignored: ") for why in counts.reasons)
             logger.warning("%s: all of its rows were ignored (%s).", name, reasons)
     reported = table(outcomes.streams, limit=settings.plan_limit, dry_run=settings.dry_run)
@@ -50,11 +52,14 @@ def log_summary(
     logger.info("%s:\n%s", what, reported, extra={"summary": values(outcomes.streams, metrics)})
 
 
-def values(streams: Mapping[str, Counts], metrics: Mapping[str, float]) -> dict[str, Any]:
+def values(streams: Mapping[str, StreamOutcomes], metrics: Mapping[str, float]) -> dict[str, Any]:
     """Give the summary as values, for machines that read the log."""
     return {
         "streams": {
-            name: {"rows": counts.read, **{outcome: counts.words[outcome] for outcome in OUTCOMES}}
+            name: {
+                "rows": counts.read,
+                **{outcome: counts.outcomes[outcome] for outcome in OUTCOMES},
+            }
             for name, counts in streams.items()
         },
         **metrics,

@@ -18,7 +18,7 @@ from singer_sdk.sinks import Sink
 from typing_extensions import override
 
 from target_vitally.mapping.resource import Record
-from target_vitally.pipeline.outcomes import Origin
+from target_vitally.mapping.rows import Origin
 from vitally_api.values import InvalidValue, number_of
 
 DECIMAL = "singer.decimal"

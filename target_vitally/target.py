@@ -24,6 +24,7 @@ from target_vitally.command import failures_in_one_line
 from target_vitally.intake import Intake
 from target_vitally.mapping.entries import problems_with, resource_named
 from target_vitally.mapping.resource import Record
+from target_vitally.mapping.rows import Origin
 from target_vitally.mapping.stream_mapping import (
     MappingError,
     StreamMapping,
@@ -32,12 +33,10 @@ from target_vitally.mapping.stream_mapping import (
     map_stream,
 )
 from target_vitally.pipeline.engine import Engine
-from target_vitally.pipeline.outcomes import Origin
 from target_vitally.pipeline.preflight import Preflight
-from target_vitally.pipeline.run import Run
 from target_vitally.pipeline.settings import SCHEMA, Settings
 from target_vitally.report import log_summary
-from target_vitally.resources import IGNORED, NAMED, RESOURCES
+from target_vitally.resources import IGNORED, NAMED, RESOURCES, WRITERS
 from target_vitally.sdk_sink import SeamTarget
 from vitally_api import (
     Budget,
@@ -108,17 +107,12 @@ class TargetVitally(SeamTarget):
         return Endpoint.from_config(self.config, f"{self.name}/{self.plugin_version}")
 
     @cached_property
-    def run(self) -> Run:
-        """What all parts of the run share."""
+    def engine(self) -> Engine:
+        """What rows are handed to."""
         policy = replace(self.policy, request_timeout=self.settings.request_timeout)
         budget = Budget(self.settings.max_requests_per_minute)
         vitally = Vitally(self.endpoint, budget, policy, self.settings.concurrency)
-        return Run(self.settings, vitally, budget, RESOURCES, _emit)
-
-    @cached_property
-    def engine(self) -> Engine:
-        """What takes the rows."""
-        return Engine(self.run, NAMED)
+        return Engine(self.settings, vitally, budget, RESOURCES, WRITERS, NAMED, _emit)
 
     @override
     def declare(self, stream: str, properties: Mapping[str, Any], keys: Sequence[str]) -> None:
@@ -144,8 +138,7 @@ class TargetVitally(SeamTarget):
             columns = list(columns_of_row(possible, entry, RESOURCES[name], copy=copy))
         mode = self.settings.mode
         mapping = map_stream(stream, columns, entry, RESOURCES[name], mode, keys=keys, copy=copy)
-        self._mappings[stream] = mapping
-        self.engine.declare(mapping)
+        self._mappings[stream] = self.engine.declare(mapping)
 
     def _mapping_of_row(self, mapping: StreamMapping, record: Record) -> StreamMapping:
         """Work out what a row means whose SCHEMA names no columns."""
@@ -156,7 +149,7 @@ class TargetVitally(SeamTarget):
         shape = (mapping.stream, frozenset((*columns, copy)))
         if shape not in self._shapes:
             made = map_stream(mapping.stream, columns, entry, resource, mode, copy=copy)
-            self._shapes[shape] = replace(made, of_links=mapping.of_links)
+            self._shapes[shape] = replace(made, of_links=mapping.of_links, links=mapping.links)
         return self._shapes[shape]
 
     @override
@@ -202,15 +195,15 @@ class TargetVitally(SeamTarget):
                 self.engine.end()
             finally:
                 self._log_summary()
-        self.run.check()
-        if self.run.outcomes.failing:
-            total = self.run.outcomes.total
+        self.engine.workers.check()
+        if self.engine.outcomes.failing:
+            total = self.engine.outcomes.total
             msg = (
                 f"{total['rejected']:,} rows were rejected and {total['uncertain']:,} are uncertain: see "
                 "the summary above, results_file and rejects_file."
             )
             raise VitallyError(msg)
-        if unmatched := self.run.outcomes.unmatched:
+        if unmatched := self.engine.outcomes.unmatched:
             msg = (
                 f"Of {', '.join(map(safe_name, unmatched))} no row matched a record, and mode update "
                 "creates none: look at match, and at the column of the key."
@@ -218,8 +211,8 @@ class TargetVitally(SeamTarget):
             raise VitallyError(msg)
 
     def _log_summary(self) -> None:
-        meant = {name for name, what in self._mappings.items() if not isinstance(what, str)}
-        log_summary(self.logger, self.run.outcomes, self.run.metrics.values, meant)
+        mapped = {name for name, what in self._mappings.items() if not isinstance(what, str)}
+        log_summary(self.logger, self.engine.outcomes, self.engine.client.metrics.values, mapped)
 
     @override
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
@@ -232,23 +225,26 @@ class TargetVitally(SeamTarget):
         timer.start()
         self.engine.interrupt(signum)
         if not self.engine.busy and not self._ended:
-            self.run.check()
+            self.engine.workers.check()
 
     def _last_words(self) -> None:
         self._log_summary()
-        self.run.state_tracker.emit()
+        self.engine.emit()
 
     def check(self) -> None:
         """Print whether a run would work: key, resources, custom objects, trait paths."""
         host = self.endpoint.base_url
         try:
-            preflight = Preflight(self.run, self.settings.streams, RESOURCES, IGNORED)
+            engine, streams = self.engine, self.settings.streams
+            preflight = Preflight(
+                engine.client, engine.references, engine.fields, streams, RESOURCES, IGNORED
+            )
             preflight.probe()
             sys.stdout.write(f"The connection to {host} works, and the key is accepted.\n")
             for line in preflight.lines():
                 sys.stdout.write(f"{line}\n")
         finally:
-            self.run.close()
+            self.engine.workers.close()
         if preflight.problems:
             msg = f"{preflight.problems} of these would not be taken: see above."
             raise VitallyError(msg)

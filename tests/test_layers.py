@@ -10,17 +10,19 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 HEIGHTS = {
-    "tap_vitally": 4,
-    "tap_vitally.streams": 3,
-    "tap_vitally.sdk_stream": 2,
+    "tap_vitally": 6,
+    "tap_vitally.streams": 5,
+    "tap_vitally.sdk_stream": 4,
     "tap_vitally.sync": 1,
     "tap_vitally.state": 0,
-    "target_vitally": 4,
-    "target_vitally.resources": 3,
-    "target_vitally.sdk_sink": 2,
-    "target_vitally.pipeline": 1,
+    "target_vitally": 6,
+    "target_vitally.resources": 5,
+    "target_vitally.sdk_sink": 4,
+    "target_vitally.pipeline": 3,
+    "target_vitally.writers": 2,
+    "target_vitally.lookup": 1,
     "target_vitally.mapping": 0,
-    "singer_command": 3,
+    "singer_command": 5,
     "vitally_api": 0,
     "vitally_api.resources": -1,
     "vitally_api.settings": -1,
@@ -29,7 +31,7 @@ HEIGHTS = {
 }
 SHARED = {"singer_command", *(room for room in HEIGHTS if room.startswith("vitally_api"))}
 """A room may import what lies lower, in its own package or in a shared one; types count too."""
-SDK_FROM = 2
+SDK_FROM = 4
 """The seam to the SDK; what lies below it does not know of Singer."""
 WIRE = {"requests", "urllib3", "msgspec"}
 """What `vitally_api` alone may use."""

@@ -62,7 +62,7 @@ def column_name(column: Any) -> str:
     return " + ".join(map(str, column)) if isinstance(column, list) else str(column)
 
 
-def joined_columns(entry: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+def composite_columns(entry: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     """Return the columns that make one key, by the name that stands for them."""
     lists = [
         value
@@ -88,9 +88,9 @@ def _leaves(value: Any) -> Iterator[Any]:
             yield each
 
 
-def parts(merge_into_delete: Mapping[str, tuple[str, ...]], *columns: str) -> set[str]:
+def parts(composite_keys: Mapping[str, tuple[str, ...]], *columns: str) -> set[str]:
     """Return columns, each that stands for several as these."""
-    return {part for column in columns for part in merge_into_delete.get(column, (column,))}
+    return {part for column in columns for part in composite_keys.get(column, (column,))}
 
 
 def problems_with(streams: Mapping[str, Any], resources: Mapping[str, Resource]) -> list[str]:
@@ -140,11 +140,11 @@ def _wrong_keys(where: str, entry: Mapping[str, Any], resource: Resource | None)
     match = str(entry.get("match")).removeprefix("trait:")
     properties = entry.get("properties") or {}
     wrong = [n for n, c in properties.items() if isinstance(c, list) and n not in keys]
-    merge_into_delete = joined_columns({"traits": entry.get("traits")})
+    composite_keys = composite_columns({"traits": entry.get("traits")})
     wrong += [
         p
         for p, c in trait_columns(entry.get("traits")).items()
-        if c in merge_into_delete and p != match
+        if c in composite_keys and p != match
     ]
     return [f"{where}: only a key is made of several columns, and {name} is none" for name in wrong]
 

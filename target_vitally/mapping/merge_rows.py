@@ -1,64 +1,51 @@
-"""Several rows of one key become one: what the last of them says, on top of those before."""
+"""Several rows of one key become one write: what the last says, on top of those before."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
-from typing import Any, Generic, TypeVar
+from dataclasses import replace
+from typing import Any
 
 from target_vitally.mapping.links import unite
 from target_vitally.mapping.parse_row import Key, ParsedRow
-
-Row = TypeVar("Row")
-
-
-@dataclass
-class RowGroup(Generic[Row]):
-    """The rows of one key, in their order, and what they say together."""
-
-    parsed: ParsedRow
-    rows: list[Row] = field(default_factory=list)
-
-    @property
-    def key(self) -> Key | None:
-        """What the record is found by."""
-        return self.parsed.key
+from target_vitally.mapping.rows import InputRow, PendingWrite
 
 
-def merge_rows(rows: Iterable[tuple[ParsedRow, Row]]) -> list[RowGroup[Row]]:
+def merge_rows(rows: Iterable[tuple[ParsedRow, InputRow]]) -> list[PendingWrite]:
     """Put the rows of each key together, in the order of the first; a row without a key is alone.
 
     Rows of two modes are one only where the first makes sure that there is something to update. Rows
     that go by another key may speak of the same records: what comes after them stays after them.
     """
-    groups: list[RowGroup[Row]] = []
-    by_key: dict[Key, RowGroup[Row]] = {}
+    writes: list[PendingWrite] = []
+    by_key: dict[Key, PendingWrite] = {}
     by = ""
     for parsed, row in rows:
-        if parsed.key and parsed.key.by != by:
-            by_key, by = {}, parsed.key.by
-        group = by_key.get(parsed.key) if parsed.key else None
-        if group is None or not _alike(group.parsed, parsed):
-            group = RowGroup(parsed, [row])
-            groups.append(group)
-            if parsed.key:
-                by_key[parsed.key] = group
+        key = parsed.key
+        if key and key.by != by:
+            by_key, by = {}, key.by
+        write_ = by_key.get(key) if key else None
+        if write_ is None or not _can_merge(write_.parsed, parsed):
+            write_ = PendingWrite(parsed, [row])
+            writes.append(write_)
+            if key:
+                by_key[key] = write_
         else:
-            group.parsed = merged(group.parsed, parsed)
-            group.rows.append(row)
-    for group in groups:
-        if len(group.rows) > 1:
-            group.parsed = _once(group.parsed)
-    return groups
+            write_.parsed = merged(write_.parsed, parsed)
+            write_.rows.append(row)
+    for write_ in writes:
+        if len(write_.rows) > 1:
+            write_.parsed = _without_repetition(write_.parsed)
+    return writes
 
 
-def _alike(first: ParsedRow, then: ParsedRow) -> bool:
+def _can_merge(first: ParsedRow, then: ParsedRow) -> bool:
     modes = first.mode, then.mode
     return first.mode == then.mode or modes == ("upsert", "update") or first.delete or then.delete
 
 
 def merged(first: ParsedRow, then: ParsedRow) -> ParsedRow:
-    """Say what is left of two rows of one key: a delete forgets what was before it, and is forgotten.
+    """Return what two rows of one key say: a delete forgets what was before it, and is forgotten.
 
     A row that only updates has nothing to update after a delete.
     """
@@ -88,8 +75,7 @@ def _together(first: ParsedRow, then: ParsedRow, part: str) -> dict[str, Any]:
     return {**before, **after, **both}
 
 
-def _once(parsed: ParsedRow) -> ParsedRow:
-    """Name once what several rows say together."""
+def _without_repetition(parsed: ParsedRow) -> ParsedRow:
     parts: dict[str, Any] = {
         part: {
             name: type(value)(unite(value, ())) if value and name in parsed.united else value

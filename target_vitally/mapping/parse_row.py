@@ -55,8 +55,9 @@ class ParsedRow:
     """A row as its resource takes it.
 
     ``references`` has the records that a property refers to, or None where it is to be emptied;
-    ``people`` the properties that hold people; ``protected`` the traits that were left out. ``joined``
-    has the texts that were made of several columns with a hyphen in them, and those columns' values.
+    ``people`` the properties that hold people; ``protected`` the traits that were left out.
+    ``ambiguous_keys`` has the texts that were made of several columns with a hyphen in them, and those
+    columns' values.
     """
 
     key: Key | None
@@ -69,7 +70,7 @@ class ParsedRow:
     archived: bool = False
     copy: bool = False
     protected: frozenset[str] = frozenset()
-    merge_into_delete: frozenset[tuple[RecordRef, tuple[str, ...]]] = frozenset()
+    ambiguous_keys: frozenset[tuple[RecordRef, tuple[str, ...]]] = frozenset()
     united: frozenset[str] = frozenset()
 
 
@@ -93,13 +94,11 @@ def parse_row(
     fields: Fields = MappingProxyType({}),
 ) -> ParsedRow:
     """Read a row; `Rejection` is raised for one that cannot be written."""
-    if record_keys := mapping.unread_marks(record):
-        msg = (
-            f"{', '.join(record_keys)}: it looks like a mark of deleted rows (deleted, in streams)"
-        )
+    if marks := mapping.unread_marks(record):
+        msg = f"{', '.join(marks)}: it looks like a mark of deleted rows (deleted, in streams)"
         raise Rejection(msg)
     delete = is_delete(mapping, record)
-    record, merge_into_delete = _with_joined(mapping, record)
+    record, ambiguous_keys = _with_composite_keys(mapping, record)
     properties = dict(_properties(mapping, record, nulls, keys_only=delete))
     found = ParsedRow(
         key=_key(mapping, record, properties, fields),
@@ -108,7 +107,7 @@ def parse_row(
         delete=delete,
         copy=mapping.copy,
         archived=mapping.copy and bool(record.get("archivedAt")),
-        merge_into_delete=merge_into_delete,
+        ambiguous_keys=ambiguous_keys,
         united=mapping.resource.united,
     )
     nothing = {
@@ -138,33 +137,33 @@ def parse_row(
     return found
 
 
-def record_keys(resource: Resource, coerce: ParsedRow) -> set[Key]:
+def record_keys(resource: Resource, parsed: ParsedRow) -> set[Key]:
     """Name every key by which other rows may speak of the same record."""
-    given = {by: key_text(by, coerce.properties.get(by)) for by in resource.keys}
+    given = {by: key_text(by, parsed.properties.get(by)) for by in resource.keys}
     said = {Key(by, text) for by, text in given.items() if text}
-    return said | {coerce.key} if coerce.key else said
+    return said | {parsed.key} if parsed.key else said
 
 
 def key_of(mapping: StreamMapping, record: Record) -> Key | None:
     """Find what a row's record is found by, if the row can be read that far."""
     try:
-        record, _ = _with_joined(mapping, record)
+        record, _ = _with_composite_keys(mapping, record)
         return _key(mapping, record, dict(_properties(mapping, record, "omit", keys_only=True)))
     except Rejection:
         return None
 
 
-def _with_joined(
+def _with_composite_keys(
     mapping: StreamMapping, record: Record
 ) -> tuple[Record, frozenset[tuple[RecordRef, tuple[str, ...]]]]:
     """Add the keys that several columns make; a null or a blank in one of them makes none.
 
     Return also those texts that other values could make: ``a-b`` and ``c``, or ``a`` and ``b-c``.
     """
-    if not mapping.merge_into_delete:
+    if not mapping.composite_keys:
         return record, frozenset()
     made, values = dict(record), {}
-    for name, columns in mapping.merge_into_delete.items():
+    for name, columns in mapping.composite_keys.items():
         if all(column not in record for column in columns):
             continue
         try:

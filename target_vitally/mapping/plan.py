@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from functools import partial
+from typing import Any, Literal, get_args
 
 from target_vitally.mapping.compare import Changes, changes, displayed, unchangeable
 from target_vitally.mapping.entries import Mode
@@ -23,16 +24,7 @@ Outcome = Literal[
     "not reached",
 ]
 """What became of a row."""
-OUTCOMES: tuple[Outcome, ...] = (
-    "created",
-    "updated",
-    "unchanged",
-    "deleted",
-    "ignored",
-    "rejected",
-    "uncertain",
-    "not reached",
-)
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 ARCHIVED = "archived in Vitally, where nobody can say what a write would do to it"
 
 NO_RECORD = "no record has this"
@@ -54,18 +46,19 @@ class Plan:
     changes: Changes = field(default_factory=dict)
 
 
-Compare = Callable[[Resource, Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]], Changes]
+Compare = Callable[[Record, Record, Record], Changes]
+"""Takes a body, traits and a record, and returns in what the record differs."""
 
 
 def plan(  # noqa: PLR0911, PLR0913 - a table of cases
     resource: Resource,
     mode: Mode,
     wanted: ParsedRow,
-    body: Mapping[str, Any],
+    body: Record,
     present: Sequence[Record],
     *,
     only_changed: bool = True,
-    compare: Compare = changes,
+    compare: Compare | None = None,
     missing: str = "",
     exact: bool = False,
 ) -> Plan:
@@ -89,7 +82,8 @@ def plan(  # noqa: PLR0911, PLR0913 - a table of cases
         return Plan("rejected", ARCHIVED, record=record)
     gone = unlinked(resource, body, record) if exact else {}
     body = body if exact else with_present(resource, body, record)
-    found = compare(resource, body, wanted.traits, record)
+    compare = compare or partial(changes, resource)
+    found = compare(body, wanted.traits, record)
     found |= {f"unlinked {name}": (links, []) for name, links in gone.items() if name in found}
     sent: Record = {}
     if found or not only_changed:

@@ -117,7 +117,6 @@ class Resource:
     model: str | None = None
     upserts: bool = False
     read_only: frozenset[str] = frozenset()
-    writer: str = "record"
     needs_flag: str = ""
     fields: Fields = field(default_factory=dict)
 

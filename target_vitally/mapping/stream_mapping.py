@@ -12,7 +12,7 @@ from target_vitally.mapping.entries import (
     Unknown,
     camel,
     column_name,
-    joined_columns,
+    composite_columns,
     marker_of,
     parts,
     trait_columns,
@@ -54,7 +54,7 @@ class StreamMapping:
 
     ``properties`` gives the column of a property, ``traits`` that of a trait path; ``ways`` are the
     columns of references. ``match`` is None where each row decides between externalId and id.
-    ``joined`` has the columns that make one key, by the name that stands for them in those maps;
+    ``composite_keys`` has the columns that make one key, by the name that stands for them in those maps;
     ``markers`` are the columns that mark deletes. ``of_links`` if a row is one link of a record, so
     that several rows have the record's key. ``warnings`` are what is to be said once.
     """
@@ -72,7 +72,7 @@ class StreamMapping:
     copy: bool
     all_traits: bool
     fixed: Mapping[str, str] = field(default_factory=dict)
-    merge_into_delete: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    composite_keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     links: str = "add"
     deleted: str | None = None
     markers: tuple[str, ...] = UNDERSTOOD
@@ -133,8 +133,8 @@ def map_stream(  # noqa: PLR0913 - the stream as it came, and what the settings 
     problems: list[str] = []
     named = _named(entry, resource, problems, stream)
     traits = trait_columns(entry.get("traits"))
-    merge_into_delete = joined_columns(entry)
-    mapped = parts(merge_into_delete, *named.values(), *traits.values())
+    composite_keys = composite_columns(entry)
+    mapped = parts(composite_keys, *named.values(), *traits.values())
     found: dict[str, str] = {}
     for column in columns:
         if column not in mapped and (name := _matching(column, resource, copy=copy)):
@@ -158,13 +158,13 @@ def map_stream(  # noqa: PLR0913 - the stream as it came, and what the settings 
         traits=traits,
         trait_map=found.get("traits"),
         unknown=unknown if unknown != "traits" or resource.model else "fail",
-        known=frozenset({*mapped, *merge_into_delete, *found.values(), *stamps, *marker}),
+        known=frozenset({*mapped, *composite_keys, *found.values(), *stamps, *marker}),
         copy=copy,
         all_traits=entry.get("traits") == "all",
         fixed={"customObjectName": str(entry["custom_object"])}
         if entry.get("custom_object")
         else {},
-        merge_into_delete=merge_into_delete,
+        composite_keys=composite_keys,
         links=entry.get("links") or "add",
         deleted=entry.get("deleted"),
         markers=(
@@ -222,7 +222,7 @@ def _cut(
     A key goes together from the columns of the record's key, those of the address that it lies in, and
     those of links, which are united.
     """
-    resource, merge_into_delete = mapping.resource, mapping.merge_into_delete
+    resource, composite_keys = mapping.resource, mapping.composite_keys
     usual = (k for k in (resource.key, "id") if k in found)
     by: str = mapping.match or next(usual, None) or ""
     trait = by.removeprefix("trait:")
@@ -231,12 +231,12 @@ def _cut(
     links: set[str] = set()
     for ref in resource.references:
         columns = parts(
-            merge_into_delete, *(column for _, column in mapping.lookups.get(ref.name, ()))
+            composite_keys, *(column for _, column in mapping.lookups.get(ref.name, ()))
         )
         inside |= columns if ref.in_path else set()
         links |= columns if ref.many else set()
     whole = {key for key in keys if not _is_metadata(key)}
-    mine = parts(merge_into_delete, column) if column else inside
+    mine = parts(composite_keys, column) if column else inside
     rest = whole - mine - inside
     if not rest or mine.isdisjoint(whole):
         return [], False
@@ -277,7 +277,7 @@ def columns_of_row(
         *(entry.get("properties") or {}).values(),
         *trait_columns(entry.get("traits")).values(),
     ]
-    mapped = parts(joined_columns(entry), *map(column_name, named))
+    mapped = parts(composite_columns(entry), *map(column_name, named))
     marker = marker_of(entry)
     return (
         *mapped,

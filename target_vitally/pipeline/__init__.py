@@ -1,1 +1,1 @@
-"""Rows become writes: looked up first, sent once, told for each row what became of it."""
+"""The way of rows: parsed, merged, resolved, compared, written, and acknowledged with STATE."""

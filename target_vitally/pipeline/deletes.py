@@ -1,174 +1,175 @@
-"""Rows to delete, which wait for the end of the input, so that their number is known before the first."""
+"""Deletes wait for the end of the input, so that their number is known before the first."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from target_vitally.mapping.merge_rows import RowGroup
-from target_vitally.mapping.parse_row import Key, Rejection
-from target_vitally.mapping.plan import ARCHIVED, Plan, plan
-from target_vitally.mapping.resource import Record
-from target_vitally.pipeline.index import LookupFailed
-from target_vitally.pipeline.outcomes import InputRow
-from target_vitally.pipeline.run import Run
-from target_vitally.pipeline.source import key_of_record
-from target_vitally.pipeline.work import PendingWrite, pending_write
-from target_vitally.pipeline.writer import Writer
+from target_vitally.lookup.index import LookupFailed
+from target_vitally.lookup.references import References
+from target_vitally.lookup.resolve import resolve
+from target_vitally.lookup.source import key_of_record
+from target_vitally.mapping.parse_row import Key, Rejection, record_keys
+from target_vitally.mapping.plan import ARCHIVED, Outcome, Plan
+from target_vitally.mapping.resource import Record, Resource
+from target_vitally.mapping.rows import InputRow, PendingWrite
+from target_vitally.pipeline.execute import Executor
+from target_vitally.pipeline.outcomes import Outcomes
+from target_vitally.writers.base import ResourceWriter
+
+Doomed = tuple[PendingWrite, Record]
 
 
 class Deletes:
-    """What is to be deleted at the end."""
+    """What is deleted at the end: records, and links that no row names."""
 
-    def __init__(self, run: Run) -> None:
-        self._run = run
-        self._groups: dict[str, dict[Key | None, RowGroup[InputRow]]] = {}
-        self._said: dict[tuple[str, Key | None], int] = {}
-        self._kept: dict[tuple[str, Key], int] = {}
-        self._doubtful: list[PendingWrite] = []
+    def __init__(
+        self,
+        max_deletes: int,
+        writers: Mapping[str, ResourceWriter],
+        references: References,
+        outcomes: Outcomes,
+    ) -> None:
+        self._max_deletes = max_deletes
+        self._writers = writers
+        self._references = references
+        self._outcomes = outcomes
+        self._waiting: dict[str, dict[Key | None, PendingWrite]] = {}
+        self._deleted_at: dict[tuple[str, Key | None], int] = {}
+        self._kept_at: dict[tuple[str, Key], int] = {}
+        self._archived: list[PendingWrite] = []
         self._unlinking: list[tuple[PendingWrite, int]] = []
 
-    def put(self, resource: str, group: RowGroup[InputRow]) -> None:
-        """Let a group wait to be deleted."""
-        key = group.key
-        waiting = self._groups.setdefault(resource, {})
-        if key in waiting:
-            group.rows[:0] = waiting[key].rows
-        waiting[key] = group
-        self._said[resource, key] = group.rows[-1].number
+    def put(self, resource: str, write_: PendingWrite) -> None:
+        """Let a delete wait."""
+        waiting = self._waiting.setdefault(resource, {})
+        if write_.key in waiting:
+            write_.rows[:0] = waiting[write_.key].rows
+        waiting[write_.key] = write_
+        self._deleted_at[resource, write_.key] = write_.rows[-1].number
 
-    def keep(self, resource: str, keys: Iterable[Key], number: int) -> None:
+    def keep(self, resource: Resource, write_: PendingWrite) -> None:
         """Remember the last row that wants a record, by every key that it may be known by.
 
         A delete before it may have named the record by another key: which one shows at the end.
         """
-        if self._groups.get(resource):
-            self._kept |= dict.fromkeys(((resource, key) for key in keys), number)
+        if self._waiting.get(resource.name):
+            keys = record_keys(resource, write_.parsed)
+            places = ((resource.name, key) for key in keys)
+            self._kept_at |= dict.fromkeys(places, write_.rows[-1].number)
 
     def cancel_delete(self, resource: str, key: Key | None) -> list[InputRow]:
-        """Take back what was to be deleted, because a later row wants it."""
-        group = self._groups.get(resource, {}).pop(key, None) if key else None
-        return group.rows if group else []
+        """Cancel a delete, because a later row wants the record; return its rows."""
+        waiting = self._waiting.get(resource)
+        write_ = waiting.pop(key, None) if waiting and key else None
+        return write_.rows if write_ else []
 
-    def merge_into_delete(self, resource: str, group: RowGroup[InputRow]) -> bool:
-        """Let rows that would only update share the fate of their record, if it waits to be deleted."""
-        waiting = self._groups.get(resource, {}).get(group.key) if group.key else None
+    def merge_into_delete(self, resource: str, write_: PendingWrite) -> bool:
+        """Let rows that would only update share the outcome of a delete, if one waits."""
+        waiting = self._waiting.get(resource, {}).get(write_.key) if write_.key else None
         if waiting:
-            waiting.rows += group.rows
+            waiting.rows += write_.rows
         return waiting is not None
 
     def defer_archived(self, write_: PendingWrite) -> None:
         """Let rows of an archived record wait for the delete that may come after them."""
-        self._doubtful.append(write_)
+        self._archived.append(write_)
 
     def unlink(self, write_: PendingWrite, links: int) -> None:
-        """Let rows wait that take so many links away: these count as deletes."""
+        """Let a write wait that takes so many links away: these count as deletes."""
         self._unlinking.append((write_, links))
 
     def rows(self) -> Iterator[InputRow]:
-        """Give the rows that wait."""
-        for write_ in (*self._doubtful, *(write_ for write_, _ in self._unlinking)):
+        """Yield the rows that wait."""
+        deletes = (write_ for waiting in self._waiting.values() for write_ in waiting.values())
+        for write_ in (*self._archived, *(write_ for write_, _ in self._unlinking), *deletes):
             yield from write_.rows
-        for groups in self._groups.values():
-            for group in groups.values():
-                yield from group.rows
 
-    def carry_out(self, writer: Writer, write: Callable[[Sequence[PendingWrite]], None]) -> str:
-        """Unlink and delete, if it is not too much; return what is wrong, or nothing."""
-        self._settle(writer)
-        doomed: list[tuple[PendingWrite, Record]] = []
-        ranks = sorted(self._groups, key=lambda name: -self._run.resources[name].rank)
-        for name in ranks:
-            doomed += self._found(name, list(self._groups[name].values()))
-        doomed = self._once(doomed)
-        most = self._run.settings.max_deletes
+    def carry_out(self, executor: Executor, rank: Callable[[str], int]) -> str:
+        """Unlink and delete, if it is not too much; return what is wrong, or nothing.
+
+        ``rank`` is the place of a resource in the order of writing, which deletes follow backwards.
+        """
+        self._end_archived()
+        names = sorted(self._waiting, key=rank, reverse=True)
+        found = {name: self._find(name, list(self._waiting[name].values())) for name in names}
+        records = sum(map(len, found.values()))
         links = sum(count for _, count in self._unlinking)
-        if len(doomed) + links > most:
-            reason = f"more than max_deletes ({most:,}) would be deleted, so that nothing was"
-            over = [(write_, str(record["id"])) for write_, record in doomed]
-            for write_, id_ in over + [(write_, "") for write_, _ in self._unlinking]:
-                for row in write_.rows:
-                    self._run.outcomes.end(row, "rejected", reason, key=write_.key, id_=id_)
-            reported = f" and {links:,} links" if links else ""
-            return (
-                f"{len(doomed):,} records{reported} would be deleted, and max_deletes is {most:,}: "
-                "nothing was deleted."
-            )
-        write([write_ for write_, _ in self._unlinking])
-        for name in ranks:
-            mine = [pair for pair in doomed if pair[0].resource.name == name]
-            self._run.each(lambda pair: writer.delete(*pair), mine)
+        if records + links > self._max_deletes:
+            return self._refuse(found, records, links)
+        executor.write([write_ for write_, _ in self._unlinking])
+        for doomed in found.values():
+            executor.delete(doomed)
         return ""
 
-    @staticmethod
-    def _once(doomed: Sequence[tuple[PendingWrite, Record]]) -> list[tuple[PendingWrite, Record]]:
-        """Put together the rows that delete one record by several keys."""
-        found: dict[tuple[str, str], tuple[PendingWrite, Record]] = {}
-        for write_, record in doomed:
-            first, _ = found.setdefault((write_.resource.name, str(record["id"])), (write_, record))
-            if first is not write_:
-                first.rows += write_.rows
+    def _refuse(self, found: Mapping[str, Sequence[Doomed]], records: int, links: int) -> str:
+        most = f"{self._max_deletes:,}"
+        reason = f"more than max_deletes ({most}) would be deleted, so that nothing was"
+        over = [(w, str(record["id"])) for doomed in found.values() for w, record in doomed]
+        for write_, id_ in over + [(write_, "") for write_, _ in self._unlinking]:
+            rows, key = write_.rows, write_.key
+            self._outcomes.end(rows, "rejected", reason, key=key, id_=id_, stops=False)
+        reported = f"{records:,} records{f' and {links:,} links' if links else ''}"
+        return f"{reported} would be deleted, and max_deletes is {most}: nothing was deleted."
+
+    def _end_archived(self) -> None:
+        """Let rows of archived records go with the delete that came, or reject them."""
+        for write_ in self._archived:
+            delete = self._waiting.get(write_.resource.name, {}).get(write_.key)
+            if delete:
+                delete.rows[:0] = write_.rows
+            else:
+                self._outcomes.end(write_.rows, "rejected", ARCHIVED, key=write_.key)
+
+    def _find(self, name: str, writes: Sequence[PendingWrite]) -> list[Doomed]:
+        """Return what is there to be deleted, each record once; the rest ends here."""
+        writer = self._writers[name]
+        self._references.prefetch(
+            ref
+            for write_ in writes
+            for refs in write_.parsed.references.values()
+            for ref in refs or ()
+        )
+        writes = [write_ for write_ in writes if self._resolve(write_)]
+        writer.find(writes)
+        found: dict[str, Doomed] = {}
+        for write_ in writes:
+            try:
+                made = writer.plan(write_, only_changed=True)
+            except LookupFailed as failed:
+                made = Plan("rejected", str(failed))
+            record = made.record
+            if made.outcome == "deleted" and record and self._is_kept(write_, record):
+                made = Plan("unchanged", "a later row keeps it", record=record)
+            if made.outcome == "deleted" and record:
+                first, _ = found.setdefault(str(record["id"]), (write_, record))
+                if first is not write_:  # several keys name one record
+                    first.rows += write_.rows
+            else:
+                self._end(write_, made.outcome, made.reason, str((record or {}).get("id") or ""))
         return list(found.values())
 
     def _is_kept(self, write_: PendingWrite, record: Record) -> bool:
-        """Tell whether a row after the delete wants the record, by whichever key."""
+        """Return whether a row after the delete wants the record, by any key."""
         name = write_.resource.name
-        said = self._said[name, write_.key]
-        lookups = {key.by for resource, key in self._kept if resource == name}
+        deleted_at = self._deleted_at[name, write_.key]
+        lookups = {key.by for resource, key in self._kept_at if resource == name}
         known = ((name, Key(by, key_of_record(by, record))) for by in lookups)
-        return any(self._kept.get(key, 0) > said for key in known)
+        return any(self._kept_at.get(key, 0) > deleted_at for key in known)
 
-    def _settle(self, writer: Writer) -> None:
-        """Let rows of archived records go with the delete that came, or reject them."""
-        for write_ in self._doubtful:
-            group = self._groups.get(write_.resource.name, {}).get(write_.key)
-            if group:
-                group.rows[:0] = write_.rows
-            else:
-                self._end(write_.rows, Plan("rejected", ARCHIVED), write_.key)
-                writer.stop_if_rejected("rejected")
-
-    def _found(
-        self, name: str, groups: Sequence[RowGroup[InputRow]]
-    ) -> list[tuple[PendingWrite, Record]]:
-        """Look up what is there to be deleted; the rest ends here."""
-        writer = self._run.writers[name]
-        self._run.references.prefetch(
-            named
-            for group in groups
-            for names in group.parsed.references.values()
-            for named in names or ()
-        )
-        writes = [write_ for group in groups if (write_ := self._work(group))]
-        writer.find(writes)
-        found = []
-        for write_ in writes:
-            try:
-                made = plan(write_.resource, "delete", write_.parsed, {}, writer.present(write_))
-            except LookupFailed as failed:
-                made = Plan("rejected", str(failed))
-            if made.outcome == "deleted" and made.record and self._is_kept(write_, made.record):
-                made = Plan("unchanged", "a later row keeps it", record=made.record)
-            if made.outcome == "deleted" and made.record:
-                found.append((write_, made.record))
-            else:
-                self._end(write_.rows, made, write_.key)
-        return found
-
-    def _work(self, group: RowGroup[InputRow]) -> PendingWrite | None:
+    def _resolve(self, write_: PendingWrite) -> bool:
+        """Resolve what a delete refers to; return False if it ends here."""
         try:
-            write_ = pending_write(group, self._run.references, self._run.metrics)
+            resolve(write_, self._references)
         except Rejection as rejection:
-            self._end(group.rows, Plan("rejected", str(rejection)), group.key)
-            return None
-        missing = write_.missing
-        if missing is None:
-            return write_
-        gone = not missing.count
-        made = Plan("unchanged", "it is not there") if gone else Plan("rejected", str(missing))
-        self._end(group.rows, made, group.key)
-        return None
+            self._end(write_, "rejected", str(rejection))
+            return False
+        if write_.missing is None:
+            return True
+        if write_.missing.count:
+            self._end(write_, "rejected", str(write_.missing))
+        else:
+            self._end(write_, "unchanged", "it is not there")
+        return False
 
-    def _end(self, rows: Sequence[InputRow], made: Plan, key: Key | None) -> None:
-        for row in rows:
-            id_ = str((made.record or {}).get("id") or "")
-            self._run.outcomes.end(row, made.outcome, made.reason, key=key, id_=id_)
+    def _end(self, write_: PendingWrite, outcome: Outcome, reason: str, id_: str = "") -> None:
+        self._outcomes.end(write_.rows, outcome, reason, key=write_.key, id_=id_, stops=False)

@@ -1,26 +1,33 @@
-"""The flow of a run: rows in, batches, rows that wait, deletes, STATE, the end."""
+"""Rows in, parents first, and STATE out: what leads rows through all stages."""
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
+from target_vitally.lookup.client import RecordClient
+from target_vitally.lookup.custom_fields import CustomFields
+from target_vitally.lookup.references import References
 from target_vitally.mapping.parse_row import key_of
-from target_vitally.mapping.resource import Record
+from target_vitally.mapping.resource import Record, Resource
+from target_vitally.mapping.rows import InputRow, Origin
 from target_vitally.mapping.stream_mapping import StreamMapping
-from target_vitally.pipeline.batch import Batches
+from target_vitally.pipeline.batches import Batches
 from target_vitally.pipeline.deletes import Deletes
-from target_vitally.pipeline.outcomes import InputRow, Origin
-from target_vitally.pipeline.run import Run, RunAborted
-from target_vitally.pipeline.spool import OverflowBuffer
-from vitally_api import Cancelled
+from target_vitally.pipeline.execute import Executor
+from target_vitally.pipeline.outcomes import Outcomes
+from target_vitally.pipeline.overflow import WaitingRows
+from target_vitally.pipeline.recovery import Recovery
+from target_vitally.pipeline.settings import Settings
+from target_vitally.pipeline.state_tracker import StateTracker
+from target_vitally.pipeline.workers import RunAborted, Workers
+from target_vitally.writers.base import ResourceWriter
+from vitally_api import Budget, Cancelled, Vitally
 
 NOTHING_UNLINKED = "%s: nothing is unlinked: links is exact, which takes deletes: delete, too."
-
-
 LONGEST_WAIT = 45.0
 """Seconds after which rows and STATE go on by the clock: within the minute that is promised."""
 NO_STREAM = "(no stream)"
@@ -28,68 +35,110 @@ NO_STREAM = "(no stream)"
 
 
 class Engine:
-    """Takes rows as they come, and writes them parents first."""
+    """Collects rows by resource, and processes them in the order of their ranks."""
 
-    def __init__(self, run: Run, named: Mapping[str, str]) -> None:
-        """``named`` are the streams that only say what ids stand for, and by which column."""
-        self.run = run
-        self._named = named
+    def __init__(  # noqa: PLR0913, PLR0917 - all that a run is made of
+        self,
+        settings: Settings,
+        vitally: Vitally,
+        budget: Budget,
+        resources: Mapping[str, Resource],
+        writers: Mapping[str, type[ResourceWriter]],
+        only_named: Mapping[str, str],
+        emit: Callable[[Any], None],
+    ) -> None:
+        """Build the stages; ``only_named`` has streams that say what ids stand for, by which column.
+
+        ``emit`` sends out a STATE; a dry run acknowledges nothing.
+        """
+        self._settings = settings
+        self._only_named = only_named
+        self._ranked = sorted(resources.values(), key=lambda resource: resource.rank)
+        self._state = StateTracker((lambda _: None) if settings.dry_run else emit)
+        self.outcomes = Outcomes(settings, self._state)
+        self.client = RecordClient(vitally)
+        concurrency = settings.concurrency
+        self.workers = Workers(concurrency, budget, lambda: self._state.emit(only_if_due=True))
+        self.fields = CustomFields(self.client, self.outcomes.warn_once)
+        self.references = References(self.client, resources, self.workers.map_concurrently)
+        built = {
+            name: writers[name](resource, self.references, self.client)
+            for name, resource in resources.items()
+        }
+        self._waiting = WaitingRows(settings.batch_size_rows)
+        timeout = vitally.policy.request_timeout
+        self._recovery = Recovery(settings, built, self.client, budget, self.outcomes, timeout)
+        self._executor = Executor(
+            settings,
+            built,
+            self.workers,
+            self.outcomes,
+            self._recovery,
+            self._waiting,
+        )
+        self._deletes = Deletes(settings.max_deletes, built, self.references, self.outcomes)
+        self._batches = Batches(
+            settings,
+            built,
+            self.references,
+            self.fields,
+            self.outcomes,
+            self._deletes,
+            self._executor,
+            self._waiting,
+        )
         self._buffers: dict[str, list[InputRow]] = {}
-        self._overflows: dict[str, OverflowBuffer] = {}
-        self._deletes = Deletes(run)
-        self.batches = Batches(run, self._deletes, self._defer)
-        self._ranked = sorted(run.resources.values(), key=lambda resource: resource.rank)
         self._flushed_at = time.monotonic()
-        self.busy = False
         self._exact = False
-        self._lock = threading.Lock()
+        self.busy = False
 
-    def declare(self, mapping: StreamMapping) -> None:
-        """Prepare for rows of a stream, and say once what has to be said of it."""
+    def declare(self, mapping: StreamMapping) -> StreamMapping:
+        """Prepare for the rows of a stream, and return its mapping as it is for this run."""
+        stream, resource = mapping.stream, mapping.resource
         for warning in mapping.warnings:
-            self.run.outcomes.warn_once(mapping.stream, warning, "%s: %s.", mapping.stream, warning)
-        if mapping.links == "exact" and not self.run.settings.deletes:
-            self.run.outcomes.warn_once(mapping.stream, "exact", NOTHING_UNLINKED, mapping.stream)
-        self._exact |= mapping.links == "exact" and self.run.settings.deletes
+            self.outcomes.warn_once(stream, warning, "%s: %s.", stream, warning)
+        if mapping.links == "exact" and not self._settings.deletes:
+            self.outcomes.warn_once(stream, "exact", NOTHING_UNLINKED, stream)
+            mapping = replace(mapping, links="add")
+        self._exact |= mapping.links == "exact"
         paths = set(mapping.traits)
         if mapping.match and mapping.match.startswith("trait:"):
             paths.add(mapping.match.removeprefix("trait:"))
         everything = mapping.trait_map is not None or mapping.unknown == "traits"
-        self.run.references.want(mapping.resource.name, None if everything else paths)
+        self.references.want(resource.name, None if everything else paths)
+        return mapping
 
     def take(
         self, mapping: StreamMapping, origin: Origin, record: Record, raw: Record | None
     ) -> None:
-        """Take in a row."""
-        row = InputRow(self.run.state_tracker.row(), mapping, origin, record, raw)
-        self.run.outcomes.read(row)
-        if mapping.links == "exact" and self.run.settings.deletes:
+        """Take a row."""
+        row = InputRow(self._state.row(), mapping, origin, record, raw)
+        self.outcomes.read(row)
+        if mapping.links == "exact":
             # A run that begins after this row would not know what it names, and unlink that.
-            self.run.state_tracker.hold(row.number)
+            self._state.hold(row.number)
         resource = mapping.resource
         if mapping.copy and resource.key:
             key = record.get(resource.key)
             if record.get("id") and key:
-                self.run.references.remember_source(resource.name, str(record["id"]), str(key))
+                self.references.remember_source(resource.name, str(record["id"]), str(key))
         buffer = self._buffers.setdefault(resource.name, [])
         buffer.append(row)
-        if len(buffer) >= self.run.settings.batch_size_rows:
+        if len(buffer) >= self._settings.batch_size_rows:
             self.flush(resource.rank)
         else:
             self.tick()
 
     def ignore(self, name: str, stream: str, record: Record) -> None:
-        """Take in a row of a stream that is not written; ``name`` is what the tap calls it."""
-        self.run.outcomes.ignore(
-            stream, self.run.state_tracker.row(), "a stream that nothing takes"
-        )
-        by = self._named.get(name)
+        """Take a row of a stream that is not written; ``name`` is the name that the tap has for it."""
+        self.outcomes.ignore(stream, self._state.row(), "a stream that nothing takes")
+        by = self._only_named.get(name)
         if by and record.get("id") and record.get(by):
-            self.run.references.remember_source(name, str(record["id"]), str(record[by]))
+            self.references.remember_source(name, str(record["id"]), str(record[by]))
 
     def state(self, value: Any) -> None:
-        """Take in a STATE."""
-        self.run.state_tracker.state(value)
+        """Take a STATE."""
+        self._state.state(value)
         self.tick()
 
     def tick(self) -> None:
@@ -98,11 +147,8 @@ class Engine:
             self.flush()
 
     def reject_line(self, stream: str, line: int, reason: str) -> None:
-        """Take in a line of the input that is no message, of a stream if that is known."""
-        self.run.outcomes.reject_line(
-            stream or NO_STREAM, self.run.state_tracker.row(), line, reason
-        )
-        self.batches.writer.stop_if_rejected("rejected")
+        """Take a line of the input that is no message, of a stream if that is known."""
+        self.outcomes.reject_line(stream or NO_STREAM, self._state.row(), line, reason)
 
     def flush(self, rank: int | None = None) -> None:
         """Write what has come so far, up to a rank: parents before their children."""
@@ -111,9 +157,13 @@ class Engine:
                 if rank is None or resource.rank <= rank:
                     rows = self._buffers.pop(resource.name, [])
                     if rows:
-                        self.batches.process(resource, rows, last=False)
+                        self._batches.process(resource, rows, last=False)
             self._flushed_at = time.monotonic()
-            self.run.state_tracker.emit()
+            self.emit()
+
+    def emit(self) -> None:
+        """Send out the last STATE whose rows have ended."""
+        self._state.emit()
 
     def finish(self) -> str:
         """Write the rest, the rows that waited and the deletes; return what is wrong, or nothing."""
@@ -123,21 +173,21 @@ class Engine:
         with self._working():
             for resource in self._ranked:
                 for rows in self._rest(resource.name):
-                    self.batches.process(resource, rows, last=True)
-                self.run.state_tracker.emit()
-            problem = self._deletes.carry_out(self.batches.writer, self.batches.write)
-            self.batches.writer.end_aside(last=True)
-            self.run.state_tracker.release()
-            self.run.state_tracker.emit()
+                    self._batches.process(resource, rows, last=True)
+                self.emit()
+            ranks = {resource.name: resource.rank for resource in self._ranked}
+            problem = self._deletes.carry_out(self._executor, ranks.__getitem__)
+            self._recovery.end_aside(last=True)
+            self._state.release()
+            self.emit()
         return problem
 
     def _rest(self, resource: str) -> Iterator[list[InputRow]]:
-        """Give the rows of a resource that have waited, then those that came last, batch by batch."""
-        overflow = self._overflows.get(resource)
+        """Yield the rows of a resource that have waited, then those that came last, in batches."""
         rows: list[InputRow] = []
-        for row in overflow.rows() if overflow else ():
+        for row in self._waiting.of(resource):
             rows.append(row)
-            if len(rows) >= self.run.settings.batch_size_rows:
+            if len(rows) >= self._settings.batch_size_rows:
                 yield rows
                 rows = []
         rows += self._buffers.pop(resource, [])
@@ -151,42 +201,32 @@ class Engine:
         try:
             yield
         except Cancelled:
-            self.run.check()
+            self.workers.check()
             raise
         finally:
             self.busy = False
-        self.run.check()
-
-    def _defer(self, row: InputRow) -> None:
-        """Let a row wait for the end of the input."""
-        name = row.mapping.resource.name
-        with self._lock:
-            if name not in self._overflows:
-                self._overflows[name] = OverflowBuffer(self.run.settings.batch_size_rows)
-        self._overflows[name].put(row)
+        self.workers.check()
 
     def end(self) -> None:
-        """Say of every row that has not ended that it was not reached; send out STATE as far as it is."""
-        self.run.state_tracker.emit()
+        """End every row that is left as not reached; send out STATE as far as it is."""
+        self.emit()
         for row in self._left():
             key = key_of(row.mapping, row.record)
-            self.run.outcomes.end(row, "not reached", key=key)
-        for overflow in self._overflows.values():
-            overflow.close()
-        self.run.close()
+            self.outcomes.end([row], "not reached", key=key)
+        self._waiting.close()
+        self.workers.close()
+        self.outcomes.close()
 
     def _left(self) -> Iterator[InputRow]:
-        """Give every row that may not have ended, and some that have."""
-        yield from self.batches.under_way
-        yield from self.batches.writer.aside
+        """Yield every row that may not have ended, and some that have."""
+        yield from self._batches.under_way
+        yield from self._recovery.rows()
         for rows in self._buffers.values():
             yield from rows
-        for overflow in self._overflows.values():
-            yield from overflow.rows()
+        yield from self._waiting.rows()
         yield from self._deletes.rows()
 
     def interrupt(self, signal: int) -> None:
         """Stop for a signal: what is under way comes to its end, nothing new begins."""
-        self.run.abort(
-            RunAborted("Ended by a signal: what was written so far is acknowledged.", signal)
-        )
+        aborted = RunAborted("Ended by a signal: what was written so far is acknowledged.", signal)
+        self.workers.abort(aborted, now=True)

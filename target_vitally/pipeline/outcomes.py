@@ -1,11 +1,11 @@
-"""What became of each row: counts for the summary, lines for the results, the rejected to mend."""
+"""What became of each row: counts for the summary, lines of results_file and rejects_file."""
 
 from __future__ import annotations
 
 import logging
 import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,57 +13,46 @@ from typing import IO, Any
 
 from target_vitally.mapping.compare import Changes
 from target_vitally.mapping.parse_row import Key
-from target_vitally.mapping.plan import NO_RECORD, Outcome
+from target_vitally.mapping.plan import NO_RECORD, Outcome, Plan
 from target_vitally.mapping.resource import Record
-from target_vitally.mapping.stream_mapping import REJECTED, StreamMapping
-from target_vitally.pipeline.ledger import StateTracker
+from target_vitally.mapping.rows import InputRow, Origin, PendingWrite
+from target_vitally.mapping.stream_mapping import REJECTED
 from target_vitally.pipeline.settings import Settings
+from target_vitally.pipeline.state_tracker import StateTracker
+from target_vitally.pipeline.workers import RunAborted
 from vitally_api import VitallyError, encoded, safe_name
 
 logger = logging.getLogger("target-vitally")
 
 MOST_REASONS = 10
-"""Different reasons that the summary tells of a stream."""
+"""Different reasons that the summary has of a stream."""
 MOST_EXAMPLES = 3
 """Rows that are named for each reason."""
 WRITTEN: tuple[Outcome, ...] = ("created", "updated", "deleted", "uncertain")
-MATCHED: tuple[Outcome, ...] = ("created", "updated", "unchanged", "deleted", "uncertain")
-
-
-@dataclass(frozen=True)
-class Origin:
-    """The stream as it came, for rows that go back: before anything was mapped."""
-
-    stream: str
-    schema: Mapping[str, Any]
-    key_properties: tuple[str, ...]
-
-
-@dataclass(slots=True)
-class InputRow:
-    """A row that was read; ``raw`` is what came in, if it was mapped into something else."""
-
-    number: int
-    mapping: StreamMapping
-    origin: Origin
-    record: Record
-    raw: Record | None = None
+MATCHED: tuple[Outcome, ...] = (*WRITTEN, "unchanged")
+STOP = "A row was rejected, and on_reject is stop: see the summary, and rejects_file."
+NO_ROOM = (
+    "{} cannot be written any more ({}): the run ends here. What was written is in the summary, and "
+    "what is missing in the file is named above it."
+)
 
 
 @dataclass
-class Counts:
-    """What became of the rows of one stream."""
+class StreamOutcomes:
+    """What became of the rows of one stream.
+
+    ``examples`` has the first rows of each reason: their number, and their id as far as it names
+    nobody. ``unmatched`` are rows that could only update, and whose record is not there.
+    """
 
     read: int = 0
-    words: Counter[Outcome] = field(default_factory=Counter)
+    outcomes: Counter[Outcome] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     differing: Counter[str] = field(default_factory=Counter)
     requests: int = 0
     displayed: list[str] = field(default_factory=list)
     examples: dict[str, list[str]] = field(default_factory=dict)
-    """The first rows of each reason: their number, and their id as far as it names nobody."""
     unmatched: int = 0
-    """Rows that could only update, and whose record is not there."""
 
     def add_reason(self, reason: str, name: str) -> None:
         """Count a reason, and name the first rows that it is about."""
@@ -74,22 +63,28 @@ class Counts:
         if len(named) < MOST_EXAMPLES:
             named.append(name)
 
+    def add_changes(self, number: int, changes: Changes, limit: int) -> None:
+        """Count the properties that a row changes, and show them for the first rows."""
+        self.differing.update(list(changes))
+        if changes and len(self.displayed) < limit:
+            self.displayed.append(f"row {number}: {', '.join(map(safe_name, changes))}")
+
     @property
     def matched_none(self) -> bool:
-        """Whether there were such rows, and no row that had a record."""
-        return self.unmatched > 0 and not any(self.words[outcome] for outcome in MATCHED)
+        """Return whether rows could only update, and no row had a record."""
+        return self.unmatched > 0 and not any(self.outcomes[outcome] for outcome in MATCHED)
 
 
 class Outcomes:
-    """Takes in what became of rows, from any thread."""
+    """Records what became of rows, from any thread."""
 
     def __init__(self, settings: Settings, state_tracker: StateTracker) -> None:
         self.settings = settings
         self._state_tracker = state_tracker
         self._lock = threading.RLock()
-        self._told: set[tuple[str, str]] = set()
+        self._warned: set[tuple[str, str]] = set()
         self._schemas: dict[str, Origin] = {}
-        self.streams: dict[str, Counts] = {}
+        self.streams: dict[str, StreamOutcomes] = {}
         self.total: Counter[Outcome] = Counter()
         self._open: set[int] = set()
         self._results = _opened(settings.results_file)
@@ -99,7 +94,7 @@ class Outcomes:
     def read(self, row: InputRow) -> None:
         """Count a row that was read."""
         with self._lock:
-            self.counts(row.mapping.stream).read += 1
+            self._of(row.mapping.stream).read += 1
             self._open.add(row.number)
 
     def ignore(self, stream: str, number: int, reason: str) -> None:
@@ -110,36 +105,47 @@ class Outcomes:
     def reject_line(self, stream: str, number: int, line: int, reason: str) -> None:
         """Count a line of the input that cannot be a row; STATE is held as with any rejected row."""
         self._without_row(stream, "rejected", reason, {"row": number, "line": line})
-        self._close_row(number, held=self.settings.on_reject == "hold")
+        if self.settings.on_reject == "hold":
+            self._state_tracker.reject(number)
+        else:
+            self._state_tracker.end(number)
+        self._stop_if("rejected")
 
     def _without_row(
         self, stream: str, outcome: Outcome, reason: str, place: Mapping[str, int]
     ) -> None:
         with self._lock:
-            counts = self.counts(stream)
+            counts = self._of(stream)
             counts.read += 1
-            counts.words[outcome] += 1
+            counts.outcomes[outcome] += 1
             self.total[outcome] += 1
             name, number = list(place.items())[-1]
             counts.add_reason(f"{outcome}: {reason}", f"{name} {number:,}")
-            line = {"stream": stream, **place, "key": None, "id": None}
-            self._write(
-                self._results, {**line, "outcome": outcome, "requests": 0, "reason": reason}
-            )
+            line = {"stream": stream, **place, "key": None, "id": None, "outcome": outcome}
+            self._write(self._results, {**line, "requests": 0, "reason": reason})
 
-    def _close_row(self, number: int, *, held: bool) -> None:
-        if held:
-            self._state_tracker.reject(number)
-        else:
-            self._state_tracker.end(number)
+    def _of(self, stream: str) -> StreamOutcomes:
+        counts = self.streams.get(stream)
+        return counts or self.streams.setdefault(stream, StreamOutcomes())
 
-    def counts(self, stream: str) -> Counts:
-        """Give the counts of a stream."""
-        return self.streams.setdefault(stream, Counts())
+    def end_write(self, write_: PendingWrite, made: Plan, record: Record | None = None) -> None:
+        """Record what became of a write; one that was lost in between ends as what it was to be."""
+        if write_.lost and made.outcome in {"created", "updated", "unchanged"}:
+            first = write_.lost.plan
+            made = Plan(first.outcome, body=first.body, changes=first.changes)
+        self.end(
+            write_.rows,
+            made.outcome,
+            made.reason,
+            key=write_.key,
+            id_=str((record or {}).get("id") or ""),
+            requests=write_.requests,
+            changes=made.changes if made.outcome == "updated" else None,
+        )
 
     def end(  # noqa: PLR0913 - a line of the results, by its parts
         self,
-        row: InputRow,
+        rows: Iterable[InputRow],
         outcome: Outcome,
         reason: str = "",
         *,
@@ -147,30 +153,42 @@ class Outcomes:
         id_: str = "",
         requests: int = 0,
         changes: Changes | None = None,
+        stops: bool = True,
     ) -> None:
-        """Take in what became of a row."""
-        stream = row.mapping.stream
-        with self._lock:
-            if row.number not in self._open:
-                return
-            self._open.remove(row.number)
-            counts = self.counts(stream)
-            counts.words[outcome] += 1
-            counts.requests += requests
-            counts.unmatched += outcome == "ignored" and reason.startswith(NO_RECORD)
-            self.total[outcome] += 1
-            name = _name(row, key, id_)
-            if reason or outcome in {"rejected", "uncertain"}:
-                counts.add_reason(f"{outcome}: {reason or 'without a reason'}", name)
-            counts.differing.update(list(changes or {}))
-            if changes and len(counts.displayed) < self.settings.plan_limit:
-                counts.displayed.append(f"row {row.number}: {', '.join(map(safe_name, changes))}")
-            self._result(row, outcome, reason, key, id_, requests, changes)
-            if outcome == "rejected":
-                self._reject(row, reason)
-            held = outcome == "rejected" and self.settings.on_reject == "hold"
-        if outcome != "not reached":
-            self._close_row(row.number, held=held)
+        """Record what became of rows that were written together; those that have ended stay.
+
+        Raise `RunAborted` for rejected rows under ``on_reject: stop``, unless that is not for them.
+        """
+        held = outcome == "rejected" and self.settings.on_reject == "hold"
+        for row in rows:
+            with self._lock:
+                if row.number not in self._open:
+                    continue
+                self._open.remove(row.number)
+                counts = self._of(row.mapping.stream)
+                counts.outcomes[outcome] += 1
+                counts.requests += requests
+                self.total[outcome] += 1
+                if reason or outcome in {"rejected", "uncertain"}:
+                    counts.unmatched += outcome == "ignored" and reason.startswith(NO_RECORD)
+                    name = _name(row, key, id_)
+                    counts.add_reason(f"{outcome}: {reason or 'without a reason'}", name)
+                counts.add_changes(row.number, changes or {}, self.settings.plan_limit)
+                if self._results is not None or self._broken:
+                    self._result(row, outcome, reason, key, id_, requests, changes)
+                if outcome == "rejected":
+                    self._reject(row, reason)
+            requests = 0
+            if held:
+                self._state_tracker.reject(row.number)
+            elif outcome != "not reached":
+                self._state_tracker.end(row.number)
+        if stops:
+            self._stop_if(outcome)
+
+    def _stop_if(self, outcome: Outcome) -> None:
+        if outcome == "rejected" and self.settings.on_reject == "stop":
+            raise RunAborted(STOP)
 
     def _result(  # noqa: PLR0913, PLR0917 - a line of the results, by its parts
         self,
@@ -182,8 +200,6 @@ class Outcomes:
         requests: int,
         changes: Changes | None,
     ) -> None:
-        if self._results is None and not self._broken:
-            return
         came = row.raw or row.record
         line: dict[str, Any] = {
             "stream": row.mapping.stream,
@@ -207,23 +223,18 @@ class Outcomes:
                 stream = safe_name(row.mapping.stream)
                 logger.warning("%s: %s was %s.", stream, _name(row, key, id_), outcome)
 
-    def _write(self, file: IO[bytes] | None, *lines: Any) -> None:
-        """Write lines of a file; `VitallyError` is raised, once, if there is no room for them."""
+    def _write(self, file: IO[bytes] | None, line: Any) -> None:
+        """Write a line of a file; raise `VitallyError`, once, if there is no room for it."""
         if file is None:
             return
         try:
-            for line in lines:
-                file.write(encoded(line) + b"\n")
+            file.write(encoded(line) + b"\n")
         except OSError as error:
             self._broken = True
             name = "results_file" if file is self._results else "rejects_file"
             self.close()
             self._results = self._rejects = None
-            msg = (
-                f"{name} cannot be written any more ({error.strerror}): the run ends here. What was "
-                "written is in the summary, and what is missing in the file is named above it."
-            )
-            raise VitallyError(msg) from None
+            raise VitallyError(NO_ROOM.format(name, error.strerror)) from None
 
     def _reject(self, row: InputRow, reason: str) -> None:
         if self._rejects is None:
@@ -245,19 +256,19 @@ class Outcomes:
     def warn_once(self, stream: str, what: str, message: str, *args: Any) -> None:
         """Warn of something the first time that it is met in a stream."""
         with self._lock:
-            if (stream, what) in self._told:
+            if (stream, what) in self._warned:
                 return
-            self._told.add((stream, what))
+            self._warned.add((stream, what))
         logger.warning(message, *args)
 
     @property
     def unmatched(self) -> list[str]:
-        """The streams of which no row matched a record that it was to update."""
+        """Return the streams in which no row matched a record that it was to update."""
         return [name for name, counts in self.streams.items() if counts.matched_none]
 
     @property
     def failing(self) -> bool:
-        """Whether what was rejected or is uncertain makes the run fail."""
+        """Return whether what was rejected or is uncertain makes the run fail."""
         rejected = self.total["rejected"]
         allowed = self.settings.max_rejects if self.settings.on_reject == "continue" else 0
         return rejected > allowed or self.total["uncertain"] > 0

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from target_vitally.lookup.client import RecordClient
+from target_vitally.lookup.custom_fields import CustomFields, missing_fields
+from target_vitally.lookup.references import References
 from target_vitally.mapping.entries import resource_named, trait_columns
 from target_vitally.mapping.resource import Resource
-from target_vitally.pipeline.fields import missing
-from target_vitally.pipeline.run import Run
 from vitally_api import Refused, safe_name
 
 OBJECTS = "custom_objects"
@@ -17,14 +18,18 @@ OBJECTS = "custom_objects"
 class Preflight:
     """Looks at what ``streams`` names, with reads alone."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what it asks, and about what
         self,
-        run: Run,
+        client: RecordClient,
+        references: References,
+        fields: CustomFields,
         streams: Mapping[str, Any],
         resources: Mapping[str, Resource],
         ignored: Collection[str],
     ) -> None:
-        self._run = run
+        self._client = client
+        self._references = references
+        self._fields = fields
         self._streams = streams
         self._resources = resources
         self._ignored = ignored
@@ -32,7 +37,7 @@ class Preflight:
 
     def probe(self) -> None:
         """Prove the key."""
-        next(self._run.wire.pages("/accounts", "/resources/accounts", {"limit": "1"}), None)
+        next(self._client.pages("/accounts", "/resources/accounts", {"limit": "1"}), None)
 
     def lines(self) -> Iterator[str]:
         """Tell of each stream what would be taken; without any, of each resource."""
@@ -50,7 +55,7 @@ class Preflight:
         try:
             path = resource.api.path
             if "{" not in path:
-                next(self._run.wire.pages(path, f"/resources{path}", {"limit": "1"}), None)
+                next(self._client.pages(path, f"/resources{path}", {"limit": "1"}), None)
             yield from self._object(entry)
             yield from self._traits(resource, entry)
         except Refused as refused:
@@ -62,7 +67,7 @@ class Preflight:
     def _object(self, entry: Mapping[str, Any]) -> Iterator[str]:
         if not entry.get("custom_object"):
             return
-        index = self._run.references.index(OBJECTS)
+        index = self._references.index(OBJECTS)
         index.find("name", [str(entry["custom_object"])])
         if len(index.get("name", str(entry["custom_object"]))) != 1:
             self.problems += 1
@@ -74,12 +79,12 @@ class Preflight:
             return
         object_ = ""
         if entry.get("custom_object"):
-            found = self._run.references.index(OBJECTS).get("name", str(entry["custom_object"]))
+            found = self._references.index(OBJECTS).get("name", str(entry["custom_object"]))
             object_ = str(found[0]["id"]) if found else ""
-        fields = self._run.fields.read(resource, object_)
+        fields = self._fields.read(resource, object_)
         if fields is None:
             return
-        absent = missing(fields, paths)
+        absent = missing_fields(fields, paths)
         self.problems += len(absent)
         yield from (f"the trait {safe_name(path)} does not exist" for path in absent)
         for path in paths:

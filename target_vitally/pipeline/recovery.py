@@ -1,22 +1,21 @@
 """Writes whose answers were lost: looked for, again and again, before they are sent once more.
 
 A service may finish a request seconds after it, or a proxy before it, has given up answering. Sent
-again too early, a create is there twice, and a change undoes one that came after it.
+again too early, a create is there twice, and an update undoes one that came after it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Protocol
 
+from target_vitally.lookup.client import RecordClient
+from target_vitally.lookup.index import LookupFailed
 from target_vitally.mapping.plan import Plan
-from target_vitally.mapping.resource import Record
-from target_vitally.pipeline.index import LookupFailed
-from target_vitally.pipeline.outcomes import InputRow
-from target_vitally.pipeline.resource_writer import ResourceWriter
-from target_vitally.pipeline.run import Run
-from target_vitally.pipeline.work import Lost, PendingWrite
-from vitally_api import RateLimited, VitallyError, WriteOutcomeUnknown
+from target_vitally.mapping.rows import InputRow, LostWrite, PendingWrite
+from target_vitally.pipeline.outcomes import Outcomes
+from target_vitally.pipeline.settings import Settings
+from target_vitally.writers.base import ResourceWriter
+from vitally_api import Budget, RateLimited, VitallyError, WriteOutcomeUnknown
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 30.0
 """Seconds between two looks, which grow from one to the next."""
@@ -29,44 +28,49 @@ MOST_ASIDE = 3
 """Writes that may fail for ever without a sign that others succeed."""
 MOST_IN_A_ROW = 20
 """Writes that are lost one after the other before no more are sent until these were looked for."""
-
-
-class Ends(Protocol):
-    """What plans writes, and lets rows end."""
-
-    def plan(self, writer: ResourceWriter, write_: PendingWrite, /) -> Plan:
-        """Compare rows with what is there."""
-
-    def end(self, write_: PendingWrite, made: Plan, now: Record, /) -> None:
-        """Let rows end."""
+NO_KEY = (
+    "%s: the answer to row %s was lost, and it has no key: look in Vitally whether it is there."
+)
 
 
 class Recovery:
     """Finds out what became of lost writes."""
 
-    def __init__(self, run: Run, ends: Ends) -> None:
-        self._run = run
-        self._ends = ends
+    def __init__(  # noqa: PLR0913, PLR0917 - what it looks with, and whom it reports to
+        self,
+        settings: Settings,
+        writers: Mapping[str, ResourceWriter],
+        client: RecordClient,
+        budget: Budget,
+        outcomes: Outcomes,
+        request_timeout: float,
+    ) -> None:
+        self._settings = settings
+        self._writers = writers
+        self._client = client
+        self._budget = budget
+        self._outcomes = outcomes
+        self._window = max(SHORTEST_WAIT, request_timeout + BEYOND_TIMEOUT)
         self._late: dict[str, float] = {}
         self._aside: list[PendingWrite] = []
         self._in_a_row = 0
-        self._window = max(SHORTEST_WAIT, run.request_timeout + BEYOND_TIMEOUT)
 
     def lose(self, write_: PendingWrite, made: Plan, failure: VitallyError) -> None:
-        """Remember that nobody knows whether a write was carried out.
+        """Remember that it is unknown whether a write was carried out.
 
         The failure is raised where it is not the row's: a rate limit, a server that answers nothing.
         """
         certain = not isinstance(failure, WriteOutcomeUnknown)
-        if certain and (isinstance(failure, RateLimited) or not self._run.wire.answers()):
+        if certain and (isinstance(failure, RateLimited) or not self._client.answers()):
             raise failure
-        now = self._run.budget.monotonic()
+        now = self._budget.monotonic()
         self._in_a_row += 1
-        if write_.lost is None:
-            method = METHODS.get(made.outcome, "PUT")
-            kind = f"{method} {self._run.writers[write_.resource.name].label}"
-            write_.lost = Lost(made, now + PATIENCE, kind, self._run.metrics.writes[kind])
         lost = write_.lost
+        if lost is None:
+            method = METHODS.get(made.outcome, "PUT")
+            kind = f"{method} {self._writers[write_.resource.name].label}"
+            lost = LostWrite(made, now + PATIENCE, kind, self._client.metrics.writes[kind])
+            write_.lost = lost
         lost.failure = failure
         lost.tries += 1
         # A second POST that is known to be an update may come soon, after a moment for the first.
@@ -76,25 +80,25 @@ class Recovery:
         if certain:
             # The client has repeated it, and come to the end of its patience.
             lost.until = lost.ends = now
-            lost.writes = write_.metrics.retried_at[lost.kind]
+            lost.writes = write_.retried_at[lost.kind] if write_.retried_at else 0
 
     @property
     def failing(self) -> bool:
-        """Whether so many writes were lost, one after the other, that more would be, too."""
+        """Return whether so many writes in a row were lost that nothing should be sent now."""
         return self._in_a_row >= MOST_IN_A_ROW
 
     def recover(self, lost: Sequence[PendingWrite]) -> list[PendingWrite]:
         """Look for lost writes, all together, until each is found; return those to be sent again."""
         again: list[PendingWrite] = []
-        waiting = [write_ for write_ in lost if not self._hopeless(write_)]
+        waiting = [write_ for write_ in lost if not self._has_no_key(write_)]
         pause = FIRST_PAUSE
         while waiting:
             soonest = min(write_.lost.until for write_ in waiting if write_.lost)
-            rest = max(soonest - self._run.budget.monotonic(), 0.0)
-            self._run.budget.sleep(min(pause, rest))
+            rest = max(soonest - self._budget.monotonic(), 0.0)
+            self._budget.sleep(min(pause, rest))
             pause = min(pause * 2, LONGEST_PAUSE)
-            self._run.writers[waiting[0].resource.name].again(waiting)
-            now = self._run.budget.monotonic()
+            self._writers[waiting[0].resource.name].find_again(waiting)
+            now = self._budget.monotonic()
             waiting = [write_ for write_ in waiting if not self._found(write_)]
             for write_ in waiting:
                 if write_.lost and now >= write_.lost.ends and now >= write_.lost.until:
@@ -104,26 +108,21 @@ class Recovery:
         self._in_a_row = 0
         return again
 
-    def _hopeless(self, write_: PendingWrite) -> bool:
-        """End a write that cannot be looked for: it has no key."""
-        if write_.key is not None or self._run.writers[write_.resource.name].asks:
+    def _has_no_key(self, write_: PendingWrite) -> bool:
+        """End a write that cannot be looked for; return whether it was one."""
+        if write_.key is not None or self._writers[write_.resource.name].asks:
             return False
-        self._run.outcomes.warn_once(
-            write_.mapping.stream,
-            f"uncertain row {write_.last.number}",
-            "%s: the answer to row %s was lost, and it has no key: look in Vitally whether it is there.",
-            write_.mapping.stream,
-            write_.last.number,
-        )
+        stream, number = write_.mapping.stream, write_.rows[-1].number
+        self._outcomes.warn_once(stream, f"uncertain row {number}", NO_KEY, stream, number)
         reason = "the answer was lost, and there is no key to look it up by"
-        self._ends.end(write_, Plan("uncertain", reason), {})
+        self._outcomes.end_write(write_, Plan("uncertain", reason))
         return True
 
     def _found(self, write_: PendingWrite) -> bool:
-        """Let rows end whose write was carried out, or can be no more; tell whether that is so."""
-        writer, lost = self._run.writers[write_.resource.name], write_.lost
+        """End a write that was carried out, or can be no more; return whether that is so."""
+        writer, lost = self._writers[write_.resource.name], write_.lost
         try:
-            made = self._ends.plan(writer, write_)
+            made = writer.plan(write_, only_changed=self._settings.only_changed)
         except LookupFailed as failed:
             made = Plan("uncertain", str(failed))
         created = lost is not None and lost.plan.outcome == "created" and made.record is not None
@@ -131,25 +130,25 @@ class Recovery:
             made = Plan("created", record=made.record)
         elif made.outcome in {"created", "updated"}:
             return False
-        self._ends.end(write_, made, made.record or {})
+        self._outcomes.end_write(write_, made, made.record)
         self._in_a_row = 0
         if write_.resource.upserts:  # one of several tries was found, and others may come
             self.remember(writer.queue(write_), write_)
         return True
 
     def remember(self, queue: str, write_: PendingWrite) -> None:
-        """Keep until when an earlier try of a write may still be carried out, which would undo others."""
+        """Remember until when an earlier try of a write may be carried out, which would undo others."""
         self._in_a_row = 0
         if write_.lost:
             self._late[queue] = write_.lost.late
-        elif write_.metrics.retries:
-            self._late[queue] = self._run.budget.monotonic() + self._window
+        elif write_.retries:
+            self._late[queue] = self._budget.monotonic() + self._window
 
     def wait_for_late(self, queue: str) -> None:
-        """Let nothing be written into a record while an earlier write may come after it."""
-        rest = self._late.get(queue, 0.0) - self._run.budget.monotonic()
+        """Wait while an earlier write may still be carried out after what is to be written now."""
+        rest = self._late.get(queue, 0.0) - self._budget.monotonic()
         if rest > 0:
-            self._run.budget.sleep(rest)
+            self._budget.sleep(rest)
         self._late.pop(queue, None)
 
     def give_up(self, write_: PendingWrite) -> None:
@@ -160,7 +159,7 @@ class Recovery:
         """
         self._aside.append(write_)
         self.end_aside()
-        if len(self._aside) > (MOST_ASIDE if self._run.metrics.writes else 1):
+        if len(self._aside) > (MOST_ASIDE if self._client.metrics.writes else 1):
             raise self._failure
 
     def end_aside(self, *, last: bool = False) -> None:
@@ -169,23 +168,23 @@ class Recovery:
         The ``last`` time it is enough that any write succeeded; if none did, its failure is raised.
         """
         waiting, self._aside = self._aside, []
-        writes = self._run.metrics.writes
+        writes = self._client.metrics.writes
         for write_ in waiting:
             lost = write_.lost
             if lost and not (writes[lost.kind] > lost.writes or (last and writes)):
                 self._aside.append(write_)
                 continue
             reason = f"it failed again and again, while others succeeded: {lost and lost.failure}"
-            self._ends.end(write_, Plan("uncertain", reason), {})
+            self._outcomes.end_write(write_, Plan("uncertain", reason))
         if last and self._aside:
             raise self._failure
 
     @property
-    def _failure(self) -> VitallyError:
+    def _failure(self) -> Exception:
         lost = self._aside[0].lost
         return lost.failure if lost else VitallyError()
 
     def rows(self) -> Iterator[InputRow]:
-        """Give the rows that were set aside."""
+        """Yield the rows that were set aside."""
         for write_ in self._aside:
             yield from write_.rows

@@ -12,6 +12,12 @@ from target_vitally.resources.talks import (
     MEETINGS,
     MESSAGES,
 )
+from target_vitally.writers.base import ResourceWriter
+from target_vitally.writers.conversations import ConversationMessageWriter, ConversationWriter
+from target_vitally.writers.custom_objects import CustomObjectWriter
+from target_vitally.writers.meetings import MeetingWriter, TranscriptWriter
+from target_vitally.writers.projects import ProjectWriter
+from target_vitally.writers.users import UserWriter
 from vitally_api.resources import LISTS, NESTED, nested_name
 
 RESOURCES: dict[str, Resource] = {
@@ -33,6 +39,17 @@ RESOURCES: dict[str, Resource] = {
     )
 }
 
+WRITERS: dict[str, type[ResourceWriter]] = {
+    **dict.fromkeys(RESOURCES, ResourceWriter),
+    USERS.name: UserWriter,
+    PROJECTS.name: ProjectWriter,
+    CUSTOM_OBJECTS.name: CustomObjectWriter,
+    CONVERSATIONS.name: ConversationWriter,
+    MESSAGES.name: ConversationMessageWriter,
+    MEETINGS.name: MeetingWriter,
+    MEETING_TRANSCRIPTS.name: TranscriptWriter,
+}
+"""How the records of each are written."""
 NAMED: dict[str, str] = {
     "admins": "email",
     "note_categories": "name",
@@ -52,4 +69,4 @@ IGNORED: frozenset[str] = frozenset(
 )
 """Streams of the tap that nothing takes: lists seen from a parent, and what only the app edits."""
 
-__all__ = ["IGNORED", "NAMED", "RESOURCES"]
+__all__ = ["IGNORED", "NAMED", "RESOURCES", "WRITERS"]

@@ -104,7 +104,6 @@ PROJECTS = Resource(
     model="projects",
     read_only=STAMPS
     | {"actualCompletionDate", "actualStartDate", "archivedAt", "durationInDays", "externalId"},
-    writer="project",
 )
 
 NPS_RESPONSES = Resource(

@@ -21,7 +21,6 @@ CUSTOM_OBJECTS = Resource(
     key="name",
     keys=("id", "name"),
     read_only=STAMPS | {"syncActive"},
-    writer="custom_object",
     needs_flag="delete_custom_objects",
 )
 

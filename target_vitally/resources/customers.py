@@ -70,7 +70,6 @@ USERS = Resource(
         ),
     ),
     keys=("id", "externalId", "email"),
-    writer="user",
     one_of=(("accountIds", "organizationIds"),),
     model="users",
     read_only=STAMPS

@@ -29,7 +29,6 @@ CONVERSATIONS = Resource(
         "userIds",
         "users",
     },
-    writer="conversation",
 )
 
 MESSAGES = Resource(
@@ -62,7 +61,6 @@ MESSAGES = Resource(
         "externalUrl",
         "type",
     },
-    writer="message",
 )
 
 MEETINGS = Resource(
@@ -104,7 +102,6 @@ MEETINGS = Resource(
         "tasks",
         "videoConferenceUri",
     },
-    writer="meeting",
 )
 
 MEETING_TRANSCRIPTS = Resource(
@@ -124,6 +121,5 @@ MEETING_TRANSCRIPTS = Resource(
     keys=("id",),
     key_needed=False,
     read_only=STAMPS,
-    writer="transcript",
     upserts=True,
 )

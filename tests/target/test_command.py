@@ -14,7 +14,7 @@ import pytest
 from harness.target import messages, schema
 from harness.workspace import Workspace
 from target_vitally.command import failures_in_one_line
-from target_vitally.pipeline import batch
+from target_vitally.pipeline import batches
 
 SECRET = "sk_live_not_a_real_key"  # noqa: S105 - made up
 COMMAND = [sys.executable, "-m", "target_vitally"]
@@ -281,8 +281,8 @@ def test_settings_that_are_missing_are_one_line(tmp_path: Path) -> None:
 def test_a_fault_in_a_file_called_like_one_of_the_sdk_is_no_mistake_in_a_setting(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    code = compile("raise KeyError", str(Path(batch.__file__)), "exec")
+    code = compile("raise KeyError", str(Path(batches.__file__)), "exec")
     with pytest.raises(SystemExit), failures_in_one_line():
         exec(code)  # noqa: S102 - one line, right here
-    assert "KeyError in batch.py" in caplog.messages[-1]
+    assert "KeyError in batches.py" in caplog.messages[-1]
     assert "batch_config" not in caplog.messages[-1]

@@ -10,7 +10,7 @@ import pytest
 from harness.target import Row, messages, write
 from sandbox import Entry, Fault, Sandbox, World, Writing, serve
 from tap_vitally.streams import STREAMS
-from target_vitally.pipeline.references import LOOKED_UP
+from target_vitally.lookup.references import LOOKED_UP
 from target_vitally.resources import RESOURCES
 
 MANY = 30

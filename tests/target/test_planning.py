@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from target_vitally.lookup.people import participants_named, people_named
 from target_vitally.mapping.compare import changes
 from target_vitally.mapping.entries import camel, problems_with, resource_named
-from target_vitally.mapping.merge_rows import merge_rows, merged
 from target_vitally.mapping.parse_row import (
     Key,
     ParsedRow,
@@ -26,7 +26,6 @@ from target_vitally.mapping.parse_row import (
 from target_vitally.mapping.plan import plan
 from target_vitally.mapping.stream_mapping import MappingError, StreamMapping, map_stream
 from target_vitally.mapping.values import coerce, same
-from target_vitally.pipeline.references import participants_named, people_named
 from target_vitally.resources import IGNORED, RESOURCES
 from vitally_api.values import InvalidValue, same_json
 
@@ -140,38 +139,6 @@ def test_every_column_of_the_tap_is_taken_or_left_out() -> None:
     found = parse_row(map_stream("accounts", row, {}, ACCOUNTS, "upsert", copy=True), row, "omit")
     assert (found.key, found.copy) == (Key("externalId", "a1"), True)
     assert found.properties == {"id": "x", "externalId": "a1", "name": "A"}
-
-
-ROWS = st.builds(
-    ParsedRow,
-    key=st.just(Key("externalId", "a")),
-    properties=st.dictionaries(st.sampled_from("abc"), st.integers(), max_size=3),
-    traits=st.dictionaries(st.sampled_from("xyz"), st.integers(), max_size=3),
-    delete=st.booleans(),
-)
-
-
-@given(st.lists(ROWS, min_size=1, max_size=6))
-def test_the_last_row_of_a_key_wins(rows: list[ParsedRow]) -> None:
-    groups = merge_rows((row, number) for number, row in enumerate(rows))
-    assert len(groups) == 1
-    assert groups[0].rows == list(range(len(rows)))
-    said = groups[0].parsed
-    assert said.delete is rows[-1].delete
-    for name, value in rows[-1].properties.items():
-        assert said.properties[name] == value
-    for name, value in said.properties.items():
-        assert value in [row.properties.get(name) for row in rows]
-
-
-@given(ROWS, ROWS, ROWS)
-def test_folding_does_not_depend_on_where_a_batch_ends(
-    a: ParsedRow, b: ParsedRow, c: ParsedRow
-) -> None:
-    left, right = merged(merged(a, b), c), merged(a, merged(b, c))
-    if not (a.delete or b.delete or c.delete):
-        assert left == right
-    assert left.delete is right.delete is c.delete
 
 
 @given(st.dictionaries(st.sampled_from("xyz"), JSON, max_size=3))
@@ -371,24 +338,3 @@ def test_whatever_a_row_holds_it_is_read_or_refused(data: Any, name: str, nulls:
     for people in coerce.people.values():
         assert people_named(people, copy=copy) is not None
         assert participants_named(people, copy=copy) is not None
-
-
-MODED = st.builds(
-    ParsedRow,
-    st.just(Key("externalId", "1")),
-    st.sampled_from(["upsert", "create", "update"]),
-    st.dictionaries(st.sampled_from("ab"), st.integers(0, 1)),
-    delete=st.booleans(),
-)
-
-
-@given(st.lists(MODED, max_size=6))
-def test_no_row_is_lost_where_rows_are_put_together(rows: list[ParsedRow]) -> None:
-    groups = merge_rows((row, number) for number, row in enumerate(rows))
-    assert [number for group in groups for number in group.rows] == list(range(len(rows)))
-
-
-def test_rows_by_another_key_stay_between_those_of_the_first() -> None:
-    first, then = Key("externalId", "1"), Key("email", "one@example.com")
-    rows = [(ParsedRow(key), number) for number, key in enumerate((first, first, then, first))]
-    assert [group.rows for group in merge_rows(rows)] == [[0, 1], [2], [3]]

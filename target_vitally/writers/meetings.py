@@ -1,21 +1,22 @@
-"""Meetings and their transcripts, which are written in a way of their own."""
+"""Meetings and their transcripts."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
 
 from typing_extensions import override
 
+from target_vitally.lookup.client import RecordClient, WriteRejected, segment
+from target_vitally.lookup.people import participants_named
+from target_vitally.lookup.references import References
 from target_vitally.mapping.compare import Changes
-from target_vitally.mapping.links import difference
+from target_vitally.mapping.links import PARTICIPANTS, difference
 from target_vitally.mapping.parse_row import ParsedRow, RecordRef
 from target_vitally.mapping.plan import Plan
 from target_vitally.mapping.resource import Record, Resource
-from target_vitally.pipeline.references import References, participants_named
-from target_vitally.pipeline.resource_writer import ResourceWriter, with_body
-from target_vitally.pipeline.wire import Wire, WriteRejected, segment
-from target_vitally.pipeline.work import PendingWrite
+from target_vitally.mapping.rows import PendingWrite
+from target_vitally.writers.base import ResourceWriter
 from vitally_api import single
 
 
@@ -24,28 +25,23 @@ class MeetingWriter(ResourceWriter):
 
     @override
     def compare(
-        self,
-        resource: Resource,
-        body: Mapping[str, Any],
-        traits: Mapping[str, Any],
-        record: Mapping[str, Any],
+        self, write_: PendingWrite, body: Record, traits: Record, record: Record
     ) -> Changes:
-        plain = {name: value for name, value in body.items() if name != "participants"}
-        found = super().compare(resource, plain, traits, record)
-        if "participants" in body:
-            new, gone = difference(body["participants"], record.get("participants"))
+        found = super().compare(write_, _without_participants(body), traits, record)
+        if PARTICIPANTS in body:
+            new, gone = difference(body[PARTICIPANTS], record.get(PARTICIPANTS))
             if new or gone:
-                found["participants"] = (record.get("participants"), body["participants"])
+                found[PARTICIPANTS] = (record.get(PARTICIPANTS), body[PARTICIPANTS])
         return found
 
     @override
     def update(self, write_: PendingWrite, plan: Plan) -> Record:
         record = dict(plan.record or {})
-        body = {n: v for n, v in plan.body.items() if n != "participants"}
-        now = super().update(write_, with_body(plan, body)) if body else record
-        if "participants" not in plan.body:
+        body = _without_participants(plan.body)
+        now = super().update(write_, replace(plan, body=body)) if body else record
+        if PARTICIPANTS not in plan.body:
             return now
-        new, gone = difference(plan.body["participants"], record.get("participants"))
+        new, gone = difference(plan.body[PARTICIPANTS], record.get(PARTICIPANTS))
         path = f"{self.path_of(write_, record)}/participants"
         try:
             for person in new:
@@ -61,34 +57,41 @@ class MeetingWriter(ResourceWriter):
 
     def _read(self, write_: PendingWrite, record: Record) -> Record:
         path = self.path_of(write_, record)
-        found = self.wire.records(path, f"{self.label}/...", None, write_.metrics)
+        found = self.client.records(path, f"{self.label}/...", None, write_)
         for fresh in found:
             self.index(write_).put(fresh)
         return found[-1] if found else {}
 
     @override
-    def not_applied(self, resource: Resource, plan: Plan, now: Record) -> list[str]:
-        body = {n: v for n, v in plan.body.items() if n != "participants"}
-        return super().not_applied(resource, with_body(plan, body), now)
+    def not_applied(self, write_: PendingWrite, plan: Plan, now: Record) -> list[str]:
+        sent = replace(plan, body=_without_participants(plan.body))
+        return super().not_applied(write_, sent, now)
 
     @override
-    def wanted(self, parsed: ParsedRow) -> list[RecordRef]:
-        people = parsed.people.get("participants", [])
-        return participants_named(people, copy=parsed.copy)
+    def refs(self, parsed: ParsedRow) -> list[RecordRef]:
+        return participants_named(parsed.people.get(PARTICIPANTS, []), copy=parsed.copy)
+
+
+def _without_participants(body: Record) -> Record:
+    return {name: value for name, value in body.items() if name != PARTICIPANTS}
 
 
 class TranscriptWriter(ResourceWriter):
-    """Transcripts: one for each meeting, replaced as a whole; nothing deletes them."""
+    """Transcripts: one for each meeting, replaced as a whole; the API deletes none."""
 
     asks = True
 
-    def __init__(self, resource: Resource, references: References, wire: Wire) -> None:
-        super().__init__(resource, references, wire)
+    def __init__(self, resource: Resource, references: References, client: RecordClient) -> None:
+        super().__init__(resource, references, client)
         self._simulated: dict[str, Record] = {}
 
     @override
     def find(self, writes: Sequence[PendingWrite]) -> None:
         """Leave it to `present`: each is a request of its own."""
+
+    @override
+    def find_again(self, writes: Sequence[PendingWrite]) -> None:
+        """Leave it to `present`, which asks each time."""
 
     @override
     def present(self, write_: PendingWrite) -> list[Record]:
@@ -101,7 +104,7 @@ class TranscriptWriter(ResourceWriter):
 
         def ask() -> None:
             found.extend(
-                self.wire.records(self.path(write_), self.label, None, write_.metrics, parse=single)
+                self.client.records(self.path(write_), self.label, None, write_, parse=single)
             )
 
         meetings = self.references.index("meetings")
@@ -116,10 +119,6 @@ class TranscriptWriter(ResourceWriter):
         return self._simulated[meeting]
 
     @override
-    def again(self, writes: Sequence[PendingWrite]) -> None:
-        """Leave it to `present`, which asks each time."""
-
-    @override
     def queue(self, write_: PendingWrite) -> str:
         return write_.inside["meetingId"]
 
@@ -128,16 +127,12 @@ class TranscriptWriter(ResourceWriter):
         return self.create(write_, plan)
 
     @override
-    def kept(
-        self,
-        write_: PendingWrite,
-        answer: Record,
-        sent: Mapping[str, Any],
-        record: Record | None = None,
+    def keep(
+        self, write_: PendingWrite, answer: Record, sent: Record, record: Record | None = None
     ) -> Record:
         return {"id": write_.inside["meetingId"], **sent, **answer}
 
     @override
-    def delete(self, write_: PendingWrite, record: Mapping[str, Any]) -> bool:
+    def delete(self, write_: PendingWrite, record: Record) -> bool:
         msg = "a transcript cannot be deleted by the API, only replaced"
         raise WriteRejected(msg, 405)

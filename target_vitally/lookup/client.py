@@ -1,4 +1,4 @@
-"""Requests as the writer needs them: one record, a page of a list, one write."""
+"""Requests about records: one record, a page of a list, one write."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from target_vitally.mapping.resource import Record
+from target_vitally.mapping.rows import PendingWrite
 from vitally_api import (
     CURSOR_REFUSED,
     Answer,
@@ -27,7 +28,7 @@ from vitally_api import (
     single,
 )
 
-PAGE = 100
+PAGE_SIZE = 100
 """Records of a page, the most that Vitally gives."""
 GONE = frozenset({404, 410})
 
@@ -40,7 +41,7 @@ class WriteRejected(VitallyError):
         self.status = status
 
 
-class TotalMetrics:
+class RunMetrics:
     """Counts what all threads of a run send.
 
     ``reads`` and, by method and label, ``writes`` are how many were answered with data so far: what
@@ -60,29 +61,24 @@ class TotalMetrics:
                 self.values[name] = self.values.get(name, 0) + value
 
 
-class WriteMetrics:
-    """Counts the requests of one row, and passes them on to those of the run.
+class _WriteMetrics:
+    """Counts requests for one write as well as for the run."""
 
-    ``retried_at`` is which writes of the run had been answered when one of these was tried again for
-    the first time.
-    """
-
-    def __init__(self, of: TotalMetrics | None = None) -> None:
-        self.requests = self.retries = 0
-        self.retried_at: Counter[str] = Counter()
-        self._of = of or TotalMetrics()
+    def __init__(self, run: RunMetrics, write_: PendingWrite) -> None:
+        self._run = run
+        self._write = write_
 
     def add(self, **counts: float) -> None:
-        """Count requests, retries and seconds waited."""
-        self.requests += int(counts.get("requests", 0))
+        self._write.requests += int(counts.get("requests", 0))
         if counts.get("retries"):
-            self.retried_at = self.retried_at if self.retries else self._of.writes.copy()
-            self.retries += 1
-        self._of.add(**counts)
+            if self._write.retried_at is None:
+                self._write.retried_at = self._run.writes.copy()
+            self._write.retries += 1
+        self._run.add(**counts)
 
 
 def segment(text: str) -> str:
-    """Make one part of a path of any text; `Refused` is raised for one that would be another path.
+    """Return text as one part of a path; raise `Refused` for one that would be another path.
 
     ``requests`` undoes ``%2E``, and ``/conversations/../messages`` is ``/messages``.
     """
@@ -92,79 +88,89 @@ def segment(text: str) -> str:
     return quote(text, safe="")
 
 
-def found(body: Any) -> list[Record]:
-    """Take an error in place of a record for none, as one client of many years does.
+def record_or_none(body: Any) -> list[Record]:
+    """Return the record of a body; an error in place of a record is none, as some clients have it.
 
-    Of nothing at all nobody knows what it means, and a record that is there must not seem absent.
+    Raise `Unreadable` for no body at all: a record that is there must not seem absent.
     """
     if body is None:
         msg = "there is nothing in it"
         raise Unreadable(msg)
-    if isinstance(body, dict) and body.get("error") and "id" not in body:
-        return []
-    return single(body)
+    return [] if _is_error(body) else single(body)
 
 
-class Wire:
-    """Reads and writes records of one workspace."""
+def _is_error(body: Any) -> bool:
+    return bool(isinstance(body, dict) and body.get("error") and "id" not in body)
 
-    def __init__(self, vitally: Vitally, metrics: TotalMetrics) -> None:
+
+class RecordClient:
+    """Reads and writes records of one workspace; requests may be counted for one write, too."""
+
+    def __init__(self, vitally: Vitally) -> None:
         self._vitally = vitally
-        self.metrics = metrics
+        self.metrics = RunMetrics()
         self.clock: datetime | None = None
+        """The server's time at the first answer."""
+
+    def _counted_for(self, write_: PendingWrite | None) -> Any:
+        return self.metrics if write_ is None else _WriteMetrics(self.metrics, write_)
 
     def records(
         self,
         path: str,
         label: str,
         query: Mapping[str, str] | None = None,
-        counts: Any = None,
+        write_: PendingWrite | None = None,
         *,
-        parse: Callable[[Any], list[Record]] = found,
+        parse: Callable[[Any], list[Record]] = record_or_none,
     ) -> list[Record]:
-        """Read what is at an address: one record, or those that a search finds; none if there is none."""
+        """Return what is at an address: one record, or those that a search finds, or none."""
+        counts = self._counted_for(write_)
         try:
-            answer = self._vitally.get(
-                path, query or {}, parse, counts or self.metrics, label=label
-            )
+            answer = self._vitally.get(path, query or {}, parse, counts, label=label)
         except Refused as refused:
             if refused.status in GONE:
                 self.metrics.reads += 1
                 return []
             raise
         self.metrics.reads += 1
-        self._clock(answer.date)
+        self.clock = self.clock or answer.date
         return answer.data
 
     def answers(self) -> bool:
-        """Ask once, without patience, whether the server answers anything at all."""
+        """Ask once, without patience, and return whether the server answers anything at all."""
         policy = replace(self._vitally.policy, patience=0.0, first_patience=0.0)
+        query = {"limit": "1"}
         with suppress(Refused, Unreadable):
             try:
-                self._vitally.get("/accounts", {"limit": "1"}, found, self.metrics, policy=policy)
+                self._vitally.get("/accounts", query, record_or_none, self.metrics, policy=policy)
             except Unavailable:
                 return False
         return True
 
     def pages(
-        self, path: str, label: str, query: Mapping[str, str] | None = None, counts: Any = None
+        self,
+        path: str,
+        label: str,
+        query: Mapping[str, str] | None = None,
+        write_: PendingWrite | None = None,
     ) -> Iterator[list[Record]]:
-        """Read a list page by page; begin again, once, where its cursor has become old.
+        """Yield a list page by page; begin again, once, where its cursor has become old.
 
-        Pages may then come twice. `CursorRefused` is raised where the second pass ends like that, too.
+        Pages may then come twice. Raise `CursorRefused` where the second reading ends like that, too.
         """
         cursors, again = Cursors(), False
+        counts = self._counted_for(write_)
         while not cursors.finished and not cursors.endless:
-            asked = {"limit": str(PAGE), **(query or {})}
+            asked = {"limit": str(PAGE_SIZE), **(query or {})}
             if cursors.current is not None:
                 asked["from"] = cursors.current
 
             def parse(body: Any, at: Cursors = cursors) -> tuple[list[Record], str | None]:
-                rows = objects_at(body, "$.results[*]")
-                return rows, at.following(body)
+                return objects_at(body, "$.results[*]"), at.following(body)
 
             try:
-                answer = self._vitally.get(path, asked, parse, counts or self.metrics, label=label)
+                answer = self._vitally.get(path, asked, parse, counts, label=label)
             except Refused as refused:
                 if cursors.current is None or refused.status not in CURSOR_REFUSED:
                     raise
@@ -173,13 +179,13 @@ class Wire:
                 cursors, again = Cursors(), True
                 continue
             self.metrics.reads += 1
-            self._clock(answer.date)
+            self.clock = self.clock or answer.date
             rows, following = answer.data
             cursors.advance(following, len(rows))
             yield rows
 
     def rows(self, path: str, label: str, query: Mapping[str, str]) -> list[Record]:
-        """Read a list that comes whole."""
+        """Return a list that comes whole."""
 
         def parse(body: Any) -> list[Record]:
             return objects_at(body, "$[*]")
@@ -193,23 +199,24 @@ class Wire:
         label: str,
         body: Any = None,
         query: Mapping[str, str] | None = None,
-        counts: Any = None,
+        write_: PendingWrite | None = None,
     ) -> Record:
-        """Write; the answer is the record as it is now, as far as Vitally tells.
+        """Write, and return the record as it is now, as far as Vitally shows it.
 
-        `WriteRejected` is raised where Vitally does not take it, `Uncertain` where nobody knows.
+        Raise `WriteRejected` where Vitally does not take it, `WriteOutcomeUnknown` if that is unknown.
         """
+        counts = self._counted_for(write_)
         try:
             answer: Answer[Any] = self._vitally.send(
-                method, path, query, body, counts=counts or self.metrics, label=label
+                method, path, query, body, counts=counts, label=label
             )
         except Refused as refused:
             if refused.key:
                 raise
             raise WriteRejected(str(refused), refused.status) from None
-        self._clock(answer.date)
-        data = answer.data
-        if isinstance(data, dict) and data.get("error") and "id" not in data:
+        self.clock = self.clock or answer.date
+        data: Any = answer.data
+        if _is_error(data):
             text = error_text(data) or "an error, without a word why"
             msg = f"Vitally did not take it: {text}"
             raise WriteRejected(msg, 400)
@@ -217,7 +224,3 @@ class Wire:
         if isinstance(data, dict) and isinstance(data.get("data"), dict) and "id" not in data:
             data = data["data"]
         return data if isinstance(data, dict) else {}
-
-    def _clock(self, date: datetime | None) -> None:
-        if self.clock is None:
-            self.clock = date

@@ -9,9 +9,10 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
+from target_vitally.lookup.client import RecordClient
+from target_vitally.lookup.source import Source, key_of_record
 from target_vitally.mapping.resource import Record, Resource
-from target_vitally.pipeline.source import Source, key_of_record
-from target_vitally.pipeline.wire import Wire
+from target_vitally.mapping.rows import PendingWrite
 from vitally_api import (
     CursorRefused,
     RateLimited,
@@ -35,7 +36,7 @@ _decoder = json.JSONDecoder(parse_float=Decimal)
 
 Traits = frozenset[str] | None
 """The traits that are kept, None for all."""
-Spread = Callable[[Callable[[str], None], Iterable[str]], None]
+Concurrently = Callable[[Callable[[str], None], Iterable[str]], None]
 """Calls a function for each of many values, on as many threads as may ask at once."""
 
 
@@ -49,17 +50,23 @@ class Index:
     A record is kept as JSON with only what may be compared: 100,000 users are tens of megabytes.
     """
 
-    def __init__(self, wire: Wire, resource: Resource, path: str, map_concurrently: Spread) -> None:
-        self._wire = wire
+    def __init__(
+        self,
+        client: RecordClient,
+        resource: Resource,
+        path: str,
+        map_concurrently: Concurrently,
+    ) -> None:
+        self._client = client
         self._resource = resource
-        self._source = Source(wire, resource, path)
+        self._source = Source(client, resource, path)
         self._map_concurrently = map_concurrently
         self._lock = threading.RLock()
         self._traits: Traits = frozenset()
         self._kept = _kept(resource)
         self._simulated: dict[str, bytes] = {}
         self._refused: dict[tuple[str, str], str] = {}
-        self._search_folds: bool | None = None
+        self._search_ignores_case: bool | None = None
         self._unlisted = False
         self._forget()
 
@@ -67,10 +74,10 @@ class Index:
         self._records: dict[str, bytes] = {}
         self._ids: dict[str, dict[str, tuple[str, ...]]] = {}
         self._asked: set[tuple[str, str]] = set()
-        self._walk = self._source.pages()
+        self._pages = self._source.pages()
         self._complete = self._archived_read = False
         for raw in self._simulated.values():
-            self.put(_unpacked(raw))
+            self.put(_decode(raw))
 
     def want(self, traits: Iterable[str] | None) -> None:
         """Keep more traits of each record, or all where it is None; what was read without is forgotten."""
@@ -117,7 +124,7 @@ class Index:
         found. `LookupFailed` is raised where the answer to this look-up was none.
         """
         with self._lock:
-            found = [_unpacked(self._records[id_]) for id_ in self.ids(by, value)]
+            found = [_decode(self._records[id_]) for id_ in self.ids(by, value)]
             self.check(by, key_text(by, value))
             for record in found:
                 self.check("id", str(record["id"]))
@@ -135,17 +142,17 @@ class Index:
                 return (value,) if value in self._records else ()
             return self._ids_of(by).get(key_text(by, value), ())
 
-    def fresh(self, by: str, values: Iterable[str], counts: Any = None) -> None:
+    def refresh(self, by: str, values: Iterable[str], write_: PendingWrite | None = None) -> None:
         """Look records up once more, to see whether writes were carried out."""
         wanted = {key_text(by, value): value for value in values}
         if by in UNIQUE and by in self._lookups and len(wanted) <= FEW:
             found = [
                 record
                 for value in wanted.values()
-                for record in self._source.ask(by, value, counts)
+                for record in self._source.ask(by, value, write_)
             ]
         else:
-            newest = (record for page in self._source.newest(counts) for record in page)
+            newest = (record for page in self._source.newest(write_) for record in page)
             found = [record for record in newest if key_of_record(by, record) in wanted]
         for record in found:
             self.put(record)
@@ -155,13 +162,13 @@ class Index:
 
         An answer that is no data, or none at all while others get theirs, concerns this record alone.
         """
-        reads = self._wire.metrics.reads
+        reads = self._client.metrics.reads
         try:
             ask()
         except RateLimited:
             raise
         except (Refused, Unavailable, Unreadable) as failure:
-            if failure.key if isinstance(failure, Refused) else self._wire.metrics.reads == reads:
+            if failure.key if isinstance(failure, Refused) else self._client.metrics.reads == reads:
                 raise
             with self._lock:
                 self._refused[by, text] = str(failure)
@@ -181,7 +188,7 @@ class Index:
             return
         with self._lock:
             self._drop(id_)
-            self._records[id_] = _packed(record, self._resource.by_name, self._kept, self._traits)
+            self._records[id_] = _encode(record, self._resource.by_name, self._kept, self._traits)
             for by, ids in self._ids.items():
                 value = key_of_record(by, record)
                 if value:
@@ -196,7 +203,7 @@ class Index:
         raw = self._records.pop(id_, None)
         if raw is None:
             return
-        record = _unpacked(raw)
+        record = _decode(raw)
         for by, ids in self._ids.items():
             value = key_of_record(by, record)
             if value in ids:
@@ -228,37 +235,37 @@ class Index:
         """
         if by != "email" or by not in self._lookups or self._complete:
             return by in self._lookups
-        if self._search_folds is None:
-            self._search_folds = False
+        if self._search_ignores_case is None:
+            self._search_ignores_case = False
             try:
                 page = self._read_page()
             except (Refused, Unreadable) as failure:
                 if isinstance(failure, Refused) and failure.key:
                     raise
-                self._unlisted = self._search_folds = True
+                self._unlisted = self._search_ignores_case = True
                 return True
-            self._search_folds = self._source.search_folds(page)
-        return bool(self._search_folds)
+            self._search_ignores_case = self._source.search_ignores_case(page)
+        return bool(self._search_ignores_case)
 
     def _ids_of(self, by: str) -> dict[str, tuple[str, ...]]:
         """Give the ids by a key; the first who asks has them sorted."""
         if by not in self._ids:
             found: dict[str, tuple[str, ...]] = {}
             for id_, raw in self._records.items():
-                if value := key_of_record(by, _unpacked(raw)):
+                if value := key_of_record(by, _decode(raw)):
                     found[value] = (*found.get(value, ()), id_)
             self._ids[by] = found
         return self._ids[by]
 
     def _read_page(self) -> list[Record]:
         try:
-            page = next(self._walk)
+            page = next(self._pages)
         except StopIteration:
             self._complete = True
             return []
         except BaseException:
             # A generator that failed looks as if it were at its end: a list read in part is none.
-            self._walk = self._source.pages()
+            self._pages = self._source.pages()
             raise
         for record in page:
             # What was written meanwhile is newer than the list.
@@ -287,7 +294,7 @@ class Index:
         self.attempt(by, text, ask)
 
 
-def _packed(record: Record, whole: Collection[str], kept: Iterable[str], traits: Traits) -> bytes:
+def _encode(record: Record, whole: Collection[str], kept: Iterable[str], traits: Traits) -> bytes:
     """Write what is kept of a record; ``whole`` are the properties of which nothing is left out."""
     found = {n: record[n] if n in whole else _small(record[n]) for n in kept if n in record}
     held = record.get("traits")
@@ -317,7 +324,7 @@ def _small(value: Any) -> Any:
     return value
 
 
-def _unpacked(raw: bytes) -> Record:
+def _decode(raw: bytes) -> Record:
     text = raw if raw[:1] == b"{" else zlib.decompress(raw)
     record: Record = _decoder.decode(text.decode())
     return record

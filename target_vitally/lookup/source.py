@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from target_vitally.lookup.client import RecordClient, segment
 from target_vitally.mapping.resource import Record, Resource
-from target_vitally.pipeline.wire import Wire, segment
+from target_vitally.mapping.rows import PendingWrite
 from vitally_api import CursorRefused, Refused
 from vitally_api.values import InvalidValue, key_text
 
@@ -14,67 +15,68 @@ from vitally_api.values import InvalidValue, key_text
 class Source:
     """The lists of a resource, and its look-ups of single records."""
 
-    def __init__(self, wire: Wire, resource: Resource, path: str) -> None:
-        self._wire = wire
+    def __init__(self, client: RecordClient, resource: Resource, path: str) -> None:
+        self._client = client
         self._api = resource.api
         self._path = path
+        self._label = f"/resources{self._api.path}"
         self._archives = resource.archives
 
     def pages(self) -> Iterator[list[Record]]:
-        """Read the whole list; sorted by creation, a change does not move a record."""
-        for more in self._api.variants.queries:
-            yield from self._list(more)
+        """Yield the whole list; sorted by creation, a change does not move a record."""
+        for query in self._api.variants.queries:
+            yield from self._list(query)
 
     def archived(self) -> Iterator[list[Record]]:
-        """Read the archived records of a resource that archives."""
+        """Yield the archived records of a resource that archives."""
         yield from self._list(self._api.variants.queries[-1])
 
-    def newest(self, counts: Any) -> Iterator[list[Record]]:
-        """Read the lists down to what was there before this run; what is new is not archived."""
-        began = self._wire.clock
-        for more in self._api.variants.queries[: 1 if self._archives else None]:
-            for page in self._list(more, counts):
+    def newest(self, write_: PendingWrite | None) -> Iterator[list[Record]]:
+        """Yield the lists down to what was there before this run; what is new is not archived."""
+        began = self._client.clock
+        for query in self._api.variants.queries[: 1 if self._archives else None]:
+            for page in self._list(query, write_):
                 yield page
                 oldest = str(page[-1].get("createdAt") or "") if page else ""
                 if began and oldest and oldest < began.strftime("%Y-%m-%dT%H:%M"):
                     break
 
-    def _list(self, more: Mapping[str, str], counts: Any = None) -> Iterator[list[Record]]:
+    def _list(
+        self, query: Mapping[str, str], write_: PendingWrite | None = None
+    ) -> Iterator[list[Record]]:
         order = {"sortBy": "createdAt"} if self._api.sortable else {}
         try:
-            yield from self._wire.pages(self._path, self._label, {**order, **more}, counts)
+            yield from self._client.pages(self._path, self._label, {**order, **query}, write_)
         except Refused as refused:
             # A workspace may lack the lists after the first, but not the rest of one.
-            first = more == self._api.variants.queries[0]
+            first = query == self._api.variants.queries[0]
             if refused.key or isinstance(refused, CursorRefused) or first:
                 raise
 
-    @property
-    def _label(self) -> str:
-        return f"/resources{self._api.path}"
-
-    def ask(self, by: str, value: str, counts: Any = None, *, both: bool = False) -> list[Record]:
+    def ask(
+        self, by: str, value: str, write_: PendingWrite | None = None, *, both: bool = False
+    ) -> list[Record]:
         """Look up the records that have a value of a key.
 
-        ``both`` has a search tried with the value as it is, too, not only with the text of the key.
+        ``both`` searches for the value as it is, too, not only for the text of the key.
         """
         text = key_text(by, value)
         if self._api.lookups[by] == "search":
             spellings = {text, value} if both else {text}
-            found = [r for spelling in spellings for r in self.search(by, spelling, counts)]
+            found = [r for spelling in spellings for r in self.search(by, spelling, write_)]
         else:
             path = f"{self._path}/{segment(value)}"
-            found = self._wire.records(path, f"{self._label}/...", None, counts)
+            found = self._client.records(path, f"{self._label}/...", None, write_)
         # A path takes ids and external ids alike, and one may look like the other.
         return [record for record in found if key_of_record(by, record) == text]
 
-    def search(self, by: str, value: str, counts: Any = None) -> list[Record]:
+    def search(self, by: str, value: str, write_: PendingWrite | None = None) -> list[Record]:
         """Search for records, however the workspace compares the value."""
         path, label = f"{self._path}/search", f"{self._label}/search"
-        return self._wire.records(path, label, {by: value}, counts)
+        return self._client.records(path, label, {by: value}, write_)
 
-    def search_folds(self, page: Sequence[Record]) -> bool:
-        """Find out whether the search for an e-mail goes by its case, with somebody who is there."""
+    def search_ignores_case(self, page: Sequence[Record]) -> bool:
+        """Try with somebody of a page whether the search for an e-mail ignores its case."""
         emails = {str(r["email"]): r.get("id") for r in page if r.get("email")}
         email = next((e for e in emails if e != e.swapcase()), "")
         try:

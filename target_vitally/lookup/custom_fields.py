@@ -1,0 +1,104 @@
+"""The custom fields of the workspace, read when traits are first written."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+from target_vitally.lookup.client import RecordClient
+from target_vitally.mapping.parse_row import Nulls
+from target_vitally.mapping.resource import Fields, Resource
+from target_vitally.mapping.row_traits import has_traits
+from target_vitally.mapping.rows import InputRow, PendingWrite
+from target_vitally.mapping.traits import fields_of, typed_traits
+from vitally_api import Refused, Unavailable, Unreadable, safe_name
+from vitally_api.resources import CUSTOM_FIELD_MODELS
+
+CUSTOM = "vitally.custom."
+"""What the paths of traits begin with that nobody can write who has not made a field for them."""
+OBJECTS = "customObjects"
+
+
+class CustomFields:
+    """Reads the custom fields of a resource once in a run: one request, or one for each object."""
+
+    def __init__(self, client: RecordClient, warn_once: Callable[..., None]) -> None:
+        self._client = client
+        self._warn_once = warn_once
+        self._known: dict[tuple[str, str], Resource | None] = {}
+        self._lock = threading.Lock()
+
+    def of_row(self, row: InputRow) -> Fields:
+        """Return the fields that a row may write; those of an instance's object come with it."""
+        mapping = row.mapping
+        known = self._known.get((mapping.resource.name, ""))
+        if known is None and has_traits(mapping, row.record):
+            known = self.typed(mapping.stream, mapping.resource)
+        return known.fields if known else {}
+
+    def type_traits(self, write_: PendingWrite, nulls: Nulls) -> None:
+        """Give a write the fields of its record; raise `InvalidValue` for what one does not take."""
+        parsed, stream = write_.parsed, write_.mapping.stream
+        if not parsed.traits or write_.missing_parent:
+            return
+        object_ = write_.inside.get("customObjectId", "")
+        write_.typed = self.typed(stream, write_.mapping.resource, object_)
+        if write_.typed is None:
+            return
+        fields = write_.typed.fields
+        if object_:
+            keep = nulls == "clear" and not parsed.copy
+            traits = typed_traits(fields, parsed.traits, keep_nulls=keep)
+            write_.parsed = replace(parsed, traits=traits)
+        for path in missing_fields(fields, parsed.traits):  # which the workspace may drop silently
+            self._warn_once(
+                stream,
+                f"no field {path}",
+                "%s: the workspace has no custom field %s: make it in the app, or leave the trait out.",
+                stream,
+                safe_name(path),
+            )
+
+    def typed(self, stream: str, resource: Resource, object_id: str = "") -> Resource | None:
+        """Return a resource with its custom fields; None where the workspace does not show them.
+
+        ``object_id`` is the id of the object whose instances are written.
+        """
+        place = resource.name, object_id
+        with self._lock:
+            if place not in self._known:
+                self._known[place] = self._typed(stream, resource, object_id)
+            return self._known[place]
+
+    def _typed(self, stream: str, resource: Resource, object_id: str) -> Resource | None:
+        try:
+            fields = self.read(resource, object_id)
+        except (Refused, Unavailable, Unreadable) as failure:
+            if isinstance(failure, Refused) and failure.key:
+                raise
+            self._warn_once(
+                stream,
+                "custom fields",
+                "%s: the workspace does not tell its custom fields, so that traits are compared as "
+                "they are: %s",
+                stream,
+                failure,
+            )
+            return None
+        return None if fields is None else replace(resource, fields=fields)
+
+    def read(self, resource: Resource, object_id: str = "") -> Fields | None:
+        """Read the fields; return None for resources whose fields the API does not list."""
+        query: dict[str, Any] = {"model": resource.model or ""}
+        if resource.model == OBJECTS and object_id and not object_id.startswith("new:"):
+            query["customObjectId"] = object_id
+        elif resource.model not in CUSTOM_FIELD_MODELS.values:
+            return None
+        return fields_of(self._client.rows("/customFields", "/resources/customFields", query))
+
+
+def missing_fields(fields: Fields, paths: Iterable[str]) -> list[str]:
+    """Return paths of custom fields that are not there; API traits come to be by being written."""
+    return [path for path in paths if path.startswith(CUSTOM) and path not in fields]

@@ -1,0 +1,129 @@
+"""External ids, e-mails and names become Vitally's ids: looked up once in a run."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from target_vitally.lookup.client import RecordClient, segment
+from target_vitally.lookup.index import Concurrently, Index, LookupFailed
+from target_vitally.mapping.parse_row import RecordRef
+from target_vitally.mapping.resource import Property, Resource
+from target_vitally.mapping.rows import Unresolved
+from vitally_api.resources import LISTS
+
+NAME = Property("name")
+
+
+def _names(name: str) -> Resource:
+    return Resource(name, LISTS[name], 0, (NAME,), key="name", keys=("id", "name"))
+
+
+LOOKED_UP: Mapping[str, Resource] = {
+    "admins": Resource(
+        "admins",
+        LISTS["admins"],
+        0,
+        (NAME, Property("email")),
+        key="email",
+        keys=("id", "email"),
+    ),
+    "note_categories": _names("note_categories"),
+    "task_categories": _names("task_categories"),
+    "project_categories": _names("project_categories"),
+    "project_templates": _names("project_templates"),
+}
+"""What rows refer to and only the app edits: it cannot come with the input."""
+
+
+class References:
+    """Finds the records that rows name; shares what is known of them with who writes them."""
+
+    def __init__(
+        self,
+        client: RecordClient,
+        resources: Mapping[str, Resource],
+        map_concurrently: Concurrently,
+    ) -> None:
+        self._client = client
+        self._resources = {**LOOKED_UP, **resources}
+        self.map_concurrently = map_concurrently
+        self._indexes: dict[tuple[str, tuple[str, ...]], Index] = {}
+        self._traits: dict[str, set[str] | None] = {}
+        self._sources: dict[tuple[str, str], str] = {}
+        self._lock = threading.Lock()
+
+    def index(self, resource: str, inside: Mapping[str, str] | None = None) -> Index:
+        """Return the index of a resource; ``inside`` has the ids that its path takes."""
+        place = resource, tuple((inside or {}).values())
+        index = self._indexes.get(place)
+        if index is not None:
+            return index
+        with self._lock:
+            if place not in self._indexes:
+                declared = self._resources[resource]
+                path = declared.api.path.format(
+                    **{n: segment(v) for n, v in (inside or {}).items()}
+                )
+                made = Index(self._client, declared, path, self.map_concurrently)
+                made.want(self._traits.get(resource, set()))
+                self._indexes[place] = made
+            return self._indexes[place]
+
+    def want(self, resource: str, traits: set[str] | None) -> None:
+        """Keep these traits of the resource's records, or all of them."""
+        so_far = self._traits.get(resource, set())
+        self._traits[resource] = None if traits is None or so_far is None else so_far | traits
+        for (name, _), index in self._indexes.items():
+            if name == resource:
+                index.want(self._traits[resource])
+
+    def remember_source(self, resource: str, id_: str, key: str) -> None:
+        """Keep what a record of the input was called where it came from."""
+        self._sources[resource, id_] = key
+
+    def can_come(self, ref: RecordRef) -> bool:
+        """Tell whether a record that is not there may still come with the input."""
+        return ref.by == "source" or (ref.resource not in LOOKED_UP and ref.by != "id")
+
+    def prefetch(self, refs: Iterable[RecordRef]) -> None:
+        """Look up many at once."""
+        wanted: dict[tuple[str, str], set[str]] = {}
+        for ref in refs:
+            known = self._known(ref)
+            if known and known.by != "id":
+                wanted.setdefault((known.resource, known.by), set()).add(known.value)
+        for (resource, by), values in wanted.items():
+            self.index(resource).find(by, values)
+
+    def resolve(self, ref: RecordRef) -> str:
+        """Give the id of a record that was looked up; `Unresolved` is raised where there is not one."""
+        known = self._known(ref)
+        if known is None:
+            raise Unresolved(ref)
+        if known.by == "id":
+            return known.value
+        try:
+            found = self.index(known.resource).get(known.by, known.value)
+        except LookupFailed as failed:
+            raise Unresolved(known, why=str(failed)) from None
+        if len(found) != 1:
+            raise Unresolved(ref, len(found))
+        return str(found[0]["id"])
+
+    def spelled(self, email: str) -> str:
+        """Return a user's e-mail as Vitally has it, or as it is given where there is no such user."""
+        try:
+            id_ = self.resolve(RecordRef("users", "email", email))
+            return str(self.index("users").get("id", id_)[0]["email"])
+        except (Unresolved, LookupFailed):
+            return email
+
+    def _known(self, ref: RecordRef) -> RecordRef | None:
+        """Replace an id of the workspace that rows came from by what its record is known by."""
+        if ref.by != "source":
+            return ref
+        key = self._sources.get((ref.resource, ref.value))
+        by = self._resources[ref.resource].key
+        return replace(ref, by=by, value=key) if key and by else None

@@ -1,0 +1,97 @@
+"""What rows refer to, replaced by Vitally's ids."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from target_vitally.lookup.people import as_message, as_participant, as_sender
+from target_vitally.lookup.references import References
+from target_vitally.mapping.links import PARTICIPANTS, unite
+from target_vitally.mapping.parse_row import RecordRef, Rejection
+from target_vitally.mapping.resource import Record, Reference
+from target_vitally.mapping.rows import PendingWrite, Unresolved
+
+
+def resolve(write_: PendingWrite, references: References) -> None:
+    """Fill a write's ``body``, ``inside``, ``missing`` and ``left_out``, anew if it has them.
+
+    Raise `Rejection` for rows that cannot be written. In a copy, what cannot be resolved is left out,
+    unless the address takes it; the caller decides whether it may still come.
+    """
+    parsed, resource = write_.parsed, write_.resource
+    write_.inside, write_.missing, write_.left_out = {}, None, []
+    write_.body = {n: v for n, v in parsed.properties.items() if n not in {"id", "deleteOn"}}
+    for name, refs in parsed.references.items():
+        if refs is None:
+            _check_cleared(write_, name)
+            write_.body[name] = None
+        else:
+            _resolve_reference(write_, resource.reference[name], refs, references)
+    for reference in resource.references:
+        if reference.in_path and reference.name not in {*write_.inside, *parsed.references}:
+            msg = f"it takes {reference.name} or {reference.lookups[0].column}"
+            raise Rejection(msg)
+    if parsed.delete:
+        return
+    try:
+        _resolve_people(write_, references)
+    except Unresolved as unresolved:
+        if write_.missing is None:
+            write_.missing = unresolved
+
+
+def _resolve_reference(
+    write_: PendingWrite, reference: Reference, refs: Iterable[RecordRef], references: References
+) -> None:
+    ids = []
+    for ref in refs:
+        try:
+            ids.append(references.resolve(ref))
+        except Unresolved as unresolved:
+            if not write_.parsed.copy or reference.in_path or unresolved.count:
+                write_.missing = write_.missing or unresolved
+            else:
+                write_.left_out.append((reference.name, ref))
+    if reference.in_path and ids:
+        write_.inside[reference.name] = ids[0]
+    elif ids:
+        write_.body[reference.name] = unite(ids, ()) if reference.many else ids[0]
+
+
+def _check_cleared(write_: PendingWrite, name: str) -> None:
+    prop = write_.resource.by_name.get(name)
+    if prop is None or prop.needed or not prop.clears:
+        msg = f"{name}: it cannot be emptied, and the row has a null there (nulls: clear)"
+        raise Rejection(msg)
+
+
+def _resolve_people(write_: PendingWrite, references: References) -> None:
+    copy = write_.parsed.copy
+    for name, people in write_.parsed.people.items():
+        if name != "from":
+            write_.body[name] = unite(_people(write_, name, people, references), ())
+        elif len(people) == 1:
+            write_.body[name] = as_sender(people[0], references.resolve, copy=copy)
+        else:
+            msg = "from: it takes one person"
+            raise Rejection(msg)
+    messages = write_.body.get("messages")
+    if isinstance(messages, list) and "messages" in write_.resource.by_name:
+        write_.body["messages"] = [as_message(m, references.resolve, copy=copy) for m in messages]
+
+
+def _people(
+    write_: PendingWrite, name: str, people: list[Record], references: References
+) -> Iterator[Record]:
+    """Yield people as Vitally takes them; a copy leaves out those that are not known there."""
+    copy = write_.parsed.copy
+    for person in people:
+        try:
+            if name == PARTICIPANTS:
+                yield as_participant(person, references, copy=copy)
+            else:
+                yield as_sender(person, references.resolve, copy=copy)
+        except Unresolved as unresolved:
+            if not copy:
+                raise
+            write_.left_out.append((name, unresolved.ref))

@@ -1,0 +1,179 @@
+"""Writes are planned, sent once, and their outcomes recorded."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+from target_vitally.lookup.client import WriteRejected
+from target_vitally.lookup.index import LookupFailed
+from target_vitally.mapping.parse_row import Key, record_keys
+from target_vitally.mapping.plan import Plan
+from target_vitally.mapping.resource import Record
+from target_vitally.mapping.rows import PendingWrite
+from target_vitally.pipeline.outcomes import Outcomes
+from target_vitally.pipeline.overflow import WaitingRows
+from target_vitally.pipeline.recovery import Recovery
+from target_vitally.pipeline.settings import Settings
+from target_vitally.pipeline.workers import Workers
+from target_vitally.writers.base import ResourceWriter, is_duplicate
+from vitally_api import Refused, Unavailable, safe_name
+
+NOT_APPLIED = "%s: Vitally did not take %s as it was sent: its answer shows something else."
+
+
+class Executor:
+    """Writes side by side what belongs to different records, and one after the other the rest."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 - what it hands writes on to
+        self,
+        settings: Settings,
+        writers: Mapping[str, ResourceWriter],
+        workers: Workers,
+        outcomes: Outcomes,
+        recovery: Recovery,
+        waiting: WaitingRows,
+    ) -> None:
+        self._settings = settings
+        self._writers = writers
+        self._workers = workers
+        self._outcomes = outcomes
+        self._recovery = recovery
+        self._waiting = waiting
+        self._simulated = itertools.count(1)
+
+    def write(self, writes: Sequence[PendingWrite]) -> None:
+        """Take writes to their end, those of one record in their order."""
+        while writes:
+            # Most rows of a nightly push have nothing to write: a thread for each would cost 50 µs.
+            busy = [
+                queue
+                for queue in self._queues(writes)
+                if len(queue) > 1 or self._needs_request(queue[0])
+            ]
+            left: list[list[PendingWrite]] = []
+            if busy:
+                self._workers.map_concurrently(partial(self._write_queue, left), busy)
+            lost = [rest[0] for rest in left if rest[0].lost]
+            again = {id(write_) for write_ in self._recovery.recover(lost)}
+            writes = [w for rest in left for w in rest if not w.lost or id(w) in again]
+        self._recovery.end_aside()
+
+    def _queues(self, writes: Sequence[PendingWrite]) -> list[list[PendingWrite]]:
+        """Put together what must be written one after the other; new records go by any of their keys."""
+        queues: dict[str, list[PendingWrite]] = {}
+        several = len({write_.key.by for write_ in writes if write_.key}) > 1
+        known: dict[Key, str] = {}
+        for write_ in writes:
+            write_.plan = None
+            name = self._writers[write_.resource.name].queue(write_)
+            if several:
+                keys = record_keys(write_.resource, write_.parsed)
+                name = next((known[key] for key in keys if key in known), name)
+                known |= dict.fromkeys(keys, name)
+            queues.setdefault(name, []).append(write_)
+        return list(queues.values())
+
+    def _needs_request(self, write_: PendingWrite) -> bool:
+        """Plan a write, and end it unless it takes a request; a plan that does travels with it."""
+        if self._writers[write_.resource.name].asks:
+            return True
+        made = self._plan(write_)
+        if made.outcome in {"created", "updated"}:
+            write_.plan = made
+            return True
+        self._outcomes.end_write(write_, made, made.record)
+        return False
+
+    def _plan(self, write_: PendingWrite) -> Plan:
+        writer = self._writers[write_.resource.name]
+        try:
+            return writer.plan(write_, only_changed=self._settings.only_changed)
+        except LookupFailed as failed:
+            return Plan("rejected", str(failed))
+
+    def _write_queue(self, left: list[list[PendingWrite]], queue: Sequence[PendingWrite]) -> None:
+        """Write one after the other; add to ``left`` what is lost, and what has to wait for that."""
+        stuck: list[list[PendingWrite]] = []
+        for write_ in queue:
+            writer = self._writers[write_.resource.name]
+            before = next((rest for rest in stuck if writer.blocks(rest[0], write_)), None)
+            if before is not None:
+                before.append(write_)
+            elif self._recovery.failing or not (self._workers.failure or self._write(write_)):
+                stuck.append([write_])
+        left += stuck
+
+    def _write(self, write_: PendingWrite) -> bool:
+        """Take one write to its end; return False where its answer was lost."""
+        writer = self._writers[write_.resource.name]
+        made = write_.plan or self._plan(write_)
+        now = made.record
+        try:
+            if made.outcome in {"created", "updated"}:
+                if self._settings.dry_run:
+                    now = writer.simulate(write_, made, f"new:{next(self._simulated)}")
+                else:
+                    self._recovery.wait_for_late(writer.queue(write_))
+                    made, now = self._send(writer, write_, made)
+                    self._recovery.remember(writer.queue(write_), write_)
+        except WriteRejected as rejected:
+            if write_.retry_at_end:
+                self._waiting.put(write_)
+            else:
+                self._outcomes.end_write(write_, Plan("rejected", str(rejected)))
+        except Refused as refused:
+            if refused.key:
+                raise
+            self._outcomes.end_write(write_, Plan("rejected", str(refused)))
+        except Unavailable as failure:
+            self._recovery.lose(write_, made, failure)
+            return False
+        else:
+            self._outcomes.end_write(write_, made, now)
+        self._workers.check()
+        return True
+
+    def _send(
+        self, writer: ResourceWriter, write_: PendingWrite, made: Plan
+    ) -> tuple[Plan, Record]:
+        """Send once, or twice where a create is refused because there is such a record."""
+        try:
+            send = writer.create if made.outcome == "created" else writer.update
+            now = send(write_, made)
+        except WriteRejected as rejected:
+            if made.outcome != "created" or not is_duplicate(rejected):
+                raise
+            writer.find_again([write_])
+            if not writer.present(write_):
+                raise
+            made = self._plan(write_)
+            if made.outcome != "updated":
+                return made, made.record or {}
+            now = writer.update(write_, made)
+        stream = write_.mapping.stream
+        for name in writer.not_applied(write_, made, now):
+            what = f"not applied {name}"
+            self._outcomes.warn_once(stream, what, NOT_APPLIED, stream, safe_name(name))
+        return made, now
+
+    def delete(self, doomed: Sequence[tuple[PendingWrite, Record]]) -> None:
+        """Delete records."""
+        if doomed:
+            self._workers.map_concurrently(lambda pair: self._delete(*pair), doomed)
+
+    def _delete(self, write_: PendingWrite, record: Record) -> None:
+        writer = self._writers[write_.resource.name]
+        try:
+            if not self._settings.dry_run:
+                self._recovery.wait_for_late(writer.queue(write_))
+            there = self._settings.dry_run or writer.delete(write_, record)
+        except WriteRejected as rejected:
+            self._outcomes.end_write(write_, Plan("rejected", str(rejected)), record)
+        except Unavailable as failure:
+            self._recovery.lose(write_, Plan("deleted", record=record), failure)
+            self._recovery.give_up(write_)
+        else:
+            made = Plan("deleted") if there else Plan("unchanged", "it is not there")
+            self._outcomes.end_write(write_, made, record)

@@ -1,0 +1,65 @@
+"""Rows are parsed, or end here."""
+
+from __future__ import annotations
+
+from target_vitally.lookup.custom_fields import CustomFields
+from target_vitally.mapping.exact_links import ExactLinks
+from target_vitally.mapping.parse_row import ParsedRow, RecordRef, Rejection, key_of, parse_row
+from target_vitally.mapping.rows import InputRow
+from target_vitally.pipeline.outcomes import Outcomes
+from target_vitally.pipeline.settings import Settings
+
+AMBIGUOUS = "other values of the columns of its key make the same text"
+SPARED = "%s: nothing is unlinked from records of which a row was rejected."
+PROTECTED = "%s: the trait %s belongs to another system and was left out (protected_traits)."
+
+
+class RowParser:
+    """Parses rows, and remembers what has to be known of those of the whole run."""
+
+    def __init__(
+        self, settings: Settings, fields: CustomFields, exact: ExactLinks, outcomes: Outcomes
+    ) -> None:
+        self._settings = settings
+        self._fields = fields
+        self._exact = exact
+        self._outcomes = outcomes
+        self._key_columns: dict[RecordRef, int] = {}
+
+    def parse(self, row: InputRow) -> ParsedRow | None:
+        """Parse a row, or end it."""
+        settings, mapping = self._settings, row.mapping
+        try:
+            fields = self._fields.of_row(row)
+            parsed = parse_row(
+                mapping, row.record, settings.nulls, settings.protected_traits, fields
+            )
+            # The columns a-b and c make the same key as a and b-c.
+            for ref, parts in parsed.ambiguous_keys:
+                if self._key_columns.setdefault(ref, hash(parts)) != hash(parts):
+                    raise Rejection(AMBIGUOUS)  # noqa: TRY301
+        except Rejection as rejection:
+            if mapping.links == "exact":
+                self._exact.spare(mapping.resource, key_of(mapping, row.record))
+                self._outcomes.warn_once(mapping.stream, "spared", SPARED, mapping.stream)
+            self._outcomes.end([row], "rejected", str(rejection))
+            return None
+        if parsed.delete and (reason := self._why_not_deleted(row)):
+            self._outcomes.end([row], "ignored", reason, key=parsed.key)
+            return None
+        for path in parsed.protected:
+            what = f"protected {path}"
+            self._outcomes.warn_once(mapping.stream, what, PROTECTED, mapping.stream, path)
+        if mapping.links == "exact":
+            self._exact.note(mapping.resource, parsed)
+        return parsed
+
+    def _why_not_deleted(self, row: InputRow) -> str:
+        resource = row.mapping.resource
+        if row.mapping.of_links:
+            return "a link that is gone does not delete what was linked (see links in the docs)"
+        if not self._settings.deletes:
+            return "deletes are off"
+        if resource.needs_flag and not self._settings.delete_custom_objects:
+            return f"{resource.needs_flag} is off"
+        return ""

@@ -1,0 +1,1 @@
+"""How records of each resource are found, created, updated and deleted."""

@@ -1,0 +1,192 @@
+"""How the records of a resource are found, created, updated and deleted: the usual way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+
+from target_vitally.lookup.client import RecordClient, WriteRejected, segment
+from target_vitally.lookup.index import Index
+from target_vitally.lookup.references import References
+from target_vitally.mapping import plan as planning
+from target_vitally.mapping.compare import Changes, as_displayed, changes
+from target_vitally.mapping.parse_row import ParsedRow, RecordRef
+from target_vitally.mapping.plan import Plan
+from target_vitally.mapping.resource import Record, Resource
+from target_vitally.mapping.rows import PendingWrite
+
+DUPLICATE = frozenset({400, 409, 422})
+
+
+class ResourceWriter:
+    """Finds, creates, updates and deletes; a resource that differs replaces parts of it."""
+
+    asks = False
+    """True if `present` sends a request each time."""
+
+    def __init__(self, resource: Resource, references: References, client: RecordClient) -> None:
+        self.resource = resource
+        self.references = references
+        self.client = client
+        self.label = f"/resources{resource.api.path}"
+        """What messages call the address."""
+        self.simulated: set[str] = set()
+        """Ids that a dry run must not read anew: it has to remember what it would have done."""
+
+    def index(self, write_: PendingWrite) -> Index:
+        """Return the index that the record belongs into."""
+        return self.references.index(self.resource.name, write_.inside)
+
+    def refs(self, parsed: ParsedRow) -> list[RecordRef]:
+        """Return what else has to be looked up for a row than its references."""
+        _ = parsed
+        return []
+
+    def find(self, writes: Sequence[PendingWrite]) -> None:
+        """Read what Vitally holds of these."""
+        for index, by, values, _ in self._by_index(writes):
+            index.find(by, values)
+
+    def present(self, write_: PendingWrite) -> list[Record]:
+        """Return the records that have the key, as far as they were read."""
+        return self.index(write_).get(write_.key.by, write_.key.value) if write_.key else []
+
+    def plan(self, write_: PendingWrite, *, only_changed: bool) -> Plan:
+        """Compare a write with what is there; raise `LookupFailed` where that is unknown."""
+        return planning.plan(
+            write_.resource,
+            write_.parsed.mode,
+            write_.parsed,
+            write_.body,
+            self.present(write_),
+            only_changed=only_changed,
+            compare=partial(self.compare, write_),
+            missing=str(write_.missing or ""),
+            exact=write_.exact,
+        )
+
+    def find_again(self, writes: Sequence[PendingWrite]) -> None:
+        """Read anew what writes may have changed; `present` has it then."""
+        for index, by, values, mine in self._by_index(writes):
+            index.refresh(by, values, mine if len(values) == 1 else None)
+
+    def _by_index(
+        self, writes: Sequence[PendingWrite]
+    ) -> Iterator[tuple[Index, str, list[str], PendingWrite]]:
+        wanted: dict[tuple[int, str], tuple[Index, list[str], PendingWrite]] = {}
+        for write_ in writes:
+            # What would lie inside something that a dry run creates cannot be there yet.
+            if write_.key and not any(v.startswith("new:") for v in write_.inside.values()):
+                index, by = self.index(write_), write_.key.by
+                found = wanted.setdefault((id(index), by), (index, [], write_))
+                found[1].append(write_.key.value)
+        for (_, by), (index, values, mine) in wanted.items():
+            yield index, by, values, mine
+
+    def in_parts(self, write_: PendingWrite) -> bool:
+        """Return whether a create takes several requests, so that a record may be there in part."""
+        _ = write_
+        return self.asks
+
+    def queue(self, write_: PendingWrite) -> str:
+        """Name what must be written one after the other."""
+        if write_.key is None:
+            return f"row {write_.rows[-1].number}"
+        ids = self.index(write_).ids(write_.key.by, write_.key.value)
+        return ids[0] if ids else f"{write_.key.by}:{write_.key.value}"
+
+    def blocks(self, lost: PendingWrite, then: PendingWrite) -> bool:
+        """Return whether a write of one queue has to wait for one whose answer was lost."""
+        _ = lost, then
+        return True
+
+    def compare(
+        self, write_: PendingWrite, body: Record, traits: Record, record: Record
+    ) -> Changes:
+        """Return what a record does not say yet."""
+        return changes(write_.resource, body, traits, record)
+
+    def create(self, write_: PendingWrite, plan: Plan) -> Record:
+        """Create the record, and return it."""
+        answer = self.send(write_, "POST", self.path(write_), plan.body)
+        return self.keep(write_, answer, plan.body)
+
+    def update(self, write_: PendingWrite, plan: Plan) -> Record:
+        """Update the record, and return it."""
+        record = plan.record or {}
+        answer = self.send(write_, "PUT", self.path_of(write_, record), plan.body)
+        return self.keep(write_, answer, plan.body, record)
+
+    def delete(self, write_: PendingWrite, record: Record) -> bool:
+        """Delete the record; return whether it was there."""
+        on = write_.parsed.properties.get("deleteOn")
+        query = {"deleteOn": str(on)[:10]} if on else None
+        there = self.remove(write_, self.path_of(write_, record), query)
+        self.index(write_).drop(str(record["id"]))
+        return there
+
+    def remove(
+        self, write_: PendingWrite, path: str, query: Mapping[str, str] | None = None
+    ) -> bool:
+        """Send a delete; what is not there any more is deleted already, perhaps by the try before."""
+        before = write_.retries
+        try:
+            self.client.write("DELETE", path, self.label, None, query, write_)
+        except WriteRejected as rejected:
+            if rejected.status not in {404, 410}:
+                raise
+            return write_.retries > before
+        return True
+
+    def send(self, write_: PendingWrite, method: str, path: str, body: Record) -> Record:
+        """Send a write of this resource."""
+        return self.client.write(method, path, self.label, body, None, write_)
+
+    def keep(
+        self, write_: PendingWrite, answer: Record, sent: Record, record: Record | None = None
+    ) -> Record:
+        """Return what a record is after a write, and remember it: before, sent, answered."""
+        now = self._after(sent, record or {}) | answer
+        if not now.get("id"):
+            self.find_again([write_])
+            now |= next(iter(self.present(write_)), {})
+        self.index(write_).put(now)
+        return now
+
+    def simulate(self, write_: PendingWrite, plan: Plan, id_: str) -> Record:
+        """Do as if it were written: what would be created is there for the rows after it."""
+        now = self._after(plan.body, plan.record or {"id": id_})
+        self.index(write_).simulate(now)
+        self.simulated.add(self.queue(write_))
+        return now
+
+    def _after(self, sent: Record, before: Record) -> Record:
+        traits = {**(before.get("traits") or {}), **(sent.get("traits") or {})}
+        return {**before, **self.displayed(sent, before), "traits": traits}
+
+    def displayed(self, sent: Record, before: Record) -> Record:
+        """Return what a record shows of what was sent, without its traits."""
+        _ = before
+        return as_displayed(self.resource, sent)
+
+    def path(self, write_: PendingWrite) -> str:
+        """Return the address of the list."""
+        inside = {name: segment(value) for name, value in write_.inside.items()}
+        return self.resource.api.path.format(**inside)
+
+    def path_of(self, write_: PendingWrite, record: Record) -> str:
+        """Return the address of a record, by Vitally's own id."""
+        return f"{self.path(write_)}/{segment(str(record['id']))}"
+
+    def not_applied(self, write_: PendingWrite, plan: Plan, now: Record) -> list[str]:
+        """Name what was sent and is not what the answer says; Vitally fills in ``{{...}}``."""
+        templated = [n for n, v in plan.body.items() if isinstance(v, str) and "{{" in v]
+        body = {n: v for n, v in plan.body.items() if n not in {"traits", *templated}}
+        return list(self.compare(write_, body, plan.body.get("traits") or {}, now))
+
+
+def is_duplicate(rejected: WriteRejected) -> bool:
+    """Return whether a create was refused because there is such a record."""
+    text = str(rejected).lower()
+    reported = any(word in text for word in ("exist", "duplicate", "unique", "already"))
+    return rejected.status in DUPLICATE and (rejected.status == 409 or reported)  # noqa: PLR2004

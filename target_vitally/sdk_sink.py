@@ -14,6 +14,7 @@ from typing import Any, ClassVar, cast
 from singer_sdk import Target
 from singer_sdk.helpers.capabilities import PluginCapabilities
 from singer_sdk.io_base import SingerReader
+from singer_sdk.mapper import SameRecordTransform
 from singer_sdk.sinks import Sink
 from typing_extensions import override
 
@@ -76,7 +77,7 @@ class VitallySink(Sink):
 
     @override
     def process_record(self, record: Record, context: Any) -> None:
-        self._target.take(self.stream_name, self.with_numbers(record), None, None)
+        self._target.take_from_file(self.stream_name, self.with_numbers(record))
 
     @override
     def process_batch(self, context: Any) -> None:
@@ -102,13 +103,23 @@ class SeamTarget(Target):
         PluginCapabilities.BATCH,
     ]
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Build the SDK's target."""
+        self._origins: dict[str, Origin] = {}
+        super().__init__(*args, **kwargs)
+
     @abstractmethod
     def declare(self, stream: str, properties: Mapping[str, Any], keys: Sequence[str]) -> None:
         """Learn of a stream, or of what has changed in it: ``keys`` are its key_properties."""
 
     @abstractmethod
-    def take(self, stream: str, record: Record, raw: Record | None, origin: Origin | None) -> None:
-        """Take in a row; ``raw`` and ``origin`` say what it was before stream maps."""
+    def take(self, stream: str, record: Record, raw: Record | None, origin: Origin) -> None:
+        """Take a row; ``raw`` and ``origin`` say what it was before stream maps, if they changed it."""
+
+    def take_from_file(self, stream: str, record: Record) -> None:
+        """Take a row that came in a file, to which the SDK has applied stream maps."""
+        origin = self._origins.get(stream) or Origin(stream, {"properties": {}}, ())
+        self.take(stream, record, None, origin)
 
     @abstractmethod
     def take_state(self, value: Any) -> None:
@@ -123,17 +134,20 @@ class SeamTarget(Target):
         """Hand a row on as it came, but for stream maps."""
         stream, raw = message_dict["stream"], message_dict["record"]
         for stream_map in self.mapper.stream_maps[stream]:
-            record = stream_map.transform(copy.copy(raw))
+            alias = stream_map.stream_alias
+            same = isinstance(stream_map, SameRecordTransform)
+            record = stream_map.transform(raw if same else copy.copy(raw))
             if record is None:
                 continue
-            self._assert_sink_exists(stream_map.stream_alias)
-            sink = self.get_sink(stream_map.stream_alias)
+            self._assert_sink_exists(alias)
+            sink = self.get_sink(alias)
             if isinstance(sink, VitallySink):
                 record = sink.with_numbers(record)
-            origin = Origin(
-                stream, stream_map.raw_schema, tuple(stream_map.raw_key_properties or ())
-            )
-            self.take(stream_map.stream_alias, record, raw, origin)
+            origin = self._origins.get(alias)
+            if origin is None or origin.schema is not stream_map.raw_schema:
+                keys = tuple(stream_map.raw_key_properties or ())
+                origin = self._origins[alias] = Origin(stream, stream_map.raw_schema, keys)
+            self.take(alias, record, None if record is raw else raw, origin)
 
     @override
     def _process_state_message(self, message_dict: dict[str, Any]) -> None:

@@ -101,4 +101,4 @@ class CustomFields:
 
 def missing_fields(fields: Fields, paths: Iterable[str]) -> list[str]:
     """Return paths of custom fields that are not there; API traits come to be by being written."""
-    return [path for path in paths if path.startswith(CUSTOM) and path not in fields]
+    return [path for path in paths if path not in fields and path.startswith(CUSTOM)]

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from target_vitally.mapping.resource import Property, Record, Resource
 from target_vitally.mapping.traits import same_trait
 from target_vitally.mapping.values import same
 
+SCALARS = frozenset({str, int, bool, Decimal})
 Changes = dict[str, tuple[Any, Any]]
 """By property or ``traits.<path>``: what the record says, and what the row does."""
 
 
 def displayed(prop: Property, record: Mapping[str, Any]) -> Any:
-    """Find what a record says of a property, which may stand elsewhere in it."""
+    """Return what a record says of a property, which may stand elsewhere in it."""
     if prop.displayed:
         value = record.get(prop.displayed)
         if isinstance(value, list):
@@ -41,29 +43,41 @@ def changes(
     traits: Mapping[str, Any],
     record: Mapping[str, Any],
 ) -> Changes:
-    """Find the properties and traits in which a record differs from what a row says."""
+    """Return the properties and traits in which a record differs from what a row says."""
     found: Changes = {}
     for name, wanted in body.items():
         prop = resource.by_name.get(name)
-        if prop is None or prop.fixed or prop.hidden:
+        if prop is None or prop.fixed:
             continue
         present = displayed(prop, record)
-        if not same(prop.kind, wanted, present):
+        if not (_is_equal(wanted, present) or same(prop.kind, wanted, present)):
             found[name] = (present, wanted)
-    has = record.get("traits")
-    held: Record = has if isinstance(has, dict) else {}
+    held = record.get("traits")
+    if not isinstance(held, dict):
+        held = {}
+    fields = resource.fields
     for path, wanted in traits.items():
-        if not same_trait(resource.fields.get(path), wanted, held.get(path)):
-            found[f"traits.{path}"] = (held.get(path), wanted)
+        present = held.get(path)
+        if not (_is_equal(wanted, present) or same_trait(fields.get(path), wanted, present)):
+            found[f"traits.{path}"] = (present, wanted)
     return found
+
+
+def _is_equal(wanted: Any, present: Any) -> bool:
+    """Return whether two scalars are one value: nearly all of an unchanged row, 10 µs for the rest."""
+    kind = wanted.__class__
+    return kind is present.__class__ and kind in SCALARS and bool(wanted == present)
 
 
 def unchangeable(resource: Resource, body: Mapping[str, Any], record: Record) -> list[str]:
     """Name what only a create takes and a row says otherwise, as far as the record shows it."""
     found = []
-    for prop in resource.properties:
-        wanted = body.get(prop.name) if prop.fixed else None
-        there = prop.name in record or displayed(prop, record) is not None
-        if wanted is not None and there and not same(prop.kind, wanted, displayed(prop, record)):
+    for prop in resource.fixed:
+        wanted = body.get(prop.name)
+        if wanted is None:
+            continue
+        present = displayed(prop, record)
+        there = present is not None or prop.name in record
+        if there and not (_is_equal(wanted, present) or same(prop.kind, wanted, present)):
             found.append(prop.name)
     return found

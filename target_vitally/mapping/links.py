@@ -62,7 +62,7 @@ def with_present(resource: Resource, body: Mapping[str, Any], record: Record) ->
     made = dict(body)
     for name, there in _gone(resource, body, record).items():
         made[name] = [*there, *body[name]]
-    for ref in resource.references:
+    for ref in resource.links:
         linked = record.get(ref.among) or ()
         if any(isinstance(item, dict) and item.get("id") == body.get(ref.name) for item in linked):
             made[ref.name] = displayed(resource.by_name[ref.name], record) or body[ref.name]
@@ -76,11 +76,11 @@ def unlinked(resource: Resource, body: Mapping[str, Any], record: Record) -> Rec
 
 def _gone(resource: Resource, body: Mapping[str, Any], record: Record) -> Record:
     found: Record = {}
-    for ref in resource.references:
+    for ref in resource.links:
         if ref.many and body.get(ref.name) is not None:
             wanted = set(body[ref.name])
             there = displayed(resource.by_name[ref.name], record) or ()
             found[ref.name] = [id_ for id_ in there if id_ not in wanted]
-    if PARTICIPANTS in resource.by_name and body.get(PARTICIPANTS) is not None:
+    if body.get(PARTICIPANTS) is not None:
         found[PARTICIPANTS] = difference(body[PARTICIPANTS], record.get(PARTICIPANTS))[1]
     return found

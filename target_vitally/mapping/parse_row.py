@@ -78,8 +78,10 @@ def is_delete(mapping: StreamMapping, record: Mapping[str, Any]) -> bool:
     """Return whether a row says that its record is gone; raise `Rejection` if that is unreadable."""
     said = False
     for column in mapping.markers:
+        if record.get(column) is None:
+            continue
         try:
-            said |= says_deleted(record.get(column))
+            said |= says_deleted(record[column])
         except InvalidValue as invalid:
             msg = f"{column}: {invalid}"
             raise Rejection(msg) from None
@@ -94,12 +96,13 @@ def parse_row(
     fields: Fields = MappingProxyType({}),
 ) -> ParsedRow:
     """Read a row; `Rejection` is raised for one that cannot be written."""
-    if marks := mapping.unread_marks(record):
+    marks, unmapped = mapping.check_columns(record)
+    if marks:
         msg = f"{', '.join(marks)}: it looks like a mark of deleted rows (deleted, in streams)"
         raise Rejection(msg)
     delete = is_delete(mapping, record)
     record, ambiguous_keys = _with_composite_keys(mapping, record)
-    properties = dict(_properties(mapping, record, nulls, keys_only=delete))
+    properties = _properties(mapping, record, nulls, keys_only=delete)
     found = ParsedRow(
         key=_key(mapping, record, properties, fields),
         mode=mapping.mode,
@@ -121,13 +124,13 @@ def parse_row(
         _clear_references(mapping, found, nothing, record)
     if delete:
         return found
-    if mapping.unknown == "fail" and (unmapped := mapping.unmapped(record)):
+    if mapping.unknown == "fail" and unmapped:
         named = explained(mapping.resource, sorted(unmapped))
         msg = f"{named}: not in the SCHEMA, and nothing that is taken"
         raise Rejection(msg)
-    for name, prop in mapping.resource.by_name.items():
-        if prop.kind == "people" and name in found.properties:
-            found.people[name] = found.properties.pop(name) or []
+    for prop, _, _ in mapping.property_columns:
+        if prop.kind == "people" and prop.name in found.properties:
+            found.people[prop.name] = found.properties.pop(prop.name) or []
     try:
         found.traits, found.protected = traits_of(
             mapping, record, fields, protected, clear=nulls == "clear"
@@ -148,7 +151,7 @@ def key_of(mapping: StreamMapping, record: Record) -> Key | None:
     """Find what a row's record is found by, if the row can be read that far."""
     try:
         record, _ = _with_composite_keys(mapping, record)
-        return _key(mapping, record, dict(_properties(mapping, record, "omit", keys_only=True)))
+        return _key(mapping, record, _properties(mapping, record, "omit", keys_only=True))
     except Rejection:
         return None
 
@@ -196,30 +199,25 @@ def _ambiguous(
             yield RecordRef(resource, by, made[column]), values[column]
 
 
-def _properties(
-    mapping: StreamMapping, record: Record, nulls: Nulls, *, keys_only: bool
-) -> Iterator[tuple[str, Any]]:
+def _properties(mapping: StreamMapping, record: Record, nulls: Nulls, *, keys_only: bool) -> Record:
     """Read the columns that are properties."""
-    wanted = {"deleteOn", *mapping.resource.keys} if keys_only else None
-    for name, column in mapping.properties.items():
-        if column not in record or (wanted is not None and name not in wanted):
+    found: Record = {}
+    for prop, column, is_key in mapping.property_columns:
+        if column not in record or (keys_only and not is_key):
             continue
-        prop = mapping.resource.by_name.get(name) or Property(name, clears=False)
-        value = record[column]
-        if name in {"id", "externalId"} and value == "":
-            value = None
-        if value is None:
+        name, value = prop.name, record[column]
+        if value is None or (value == "" and name in {"id", "externalId"}):
             if nulls == "clear" and not mapping.copy and name not in mapping.resource.keys:
                 _check_clears(prop)
-                yield name, None
+                found[name] = None
             continue
         try:
-            read = coerce(prop.kind, value)
-            check_id(name, read)
-        except InvalidValue as unfit:
-            msg = f"{name}: {unfit}"
+            found[name] = coerce(prop.kind, value)
+            check_id(name, found[name])
+        except InvalidValue as invalid:
+            msg = f"{name}: {invalid}"
             raise Rejection(msg) from None
-        yield name, read
+    return found
 
 
 def _check_clears(prop: Property) -> None:
@@ -239,7 +237,7 @@ def _key(
     if match and match.startswith("trait:"):
         path = match.removeprefix("trait:")
         try:
-            text = key_text(match, typed(fields, path, trait_value(mapping, record, path)))
+            text = key_text(match, typed(fields.get(path), trait_value(mapping, record, path)))
         except InvalidValue as invalid:
             msg = f"{match}: {invalid}"
             raise Rejection(msg) from None

@@ -49,8 +49,8 @@ class Property:
     """One property that Vitally takes.
 
     ``needed`` on create; ``clears`` if a null empties it; ``fixed`` if only a create takes it;
-    ``always`` if every update has to carry it; ``shown`` is where a record shows it, if elsewhere,
-    and ``hidden`` that no record shows it. ``united`` if rows of one key add to it, each an item.
+    ``always`` if every update has to carry it; ``displayed`` is where a record shows it, if
+    elsewhere. ``united`` if rows of one key add to it, each an item.
     """
 
     name: str
@@ -60,7 +60,6 @@ class Property:
     fixed: bool = False
     always: bool = False
     displayed: str = ""
-    hidden: bool = False
     united: bool = False
 
 
@@ -134,6 +133,16 @@ class Resource:
     def reference(self) -> Mapping[str, Reference]:
         """The references by the property that they fill."""
         return {ref.name: ref for ref in self.references}
+
+    @cached_property
+    def fixed(self) -> tuple[Property, ...]:
+        """The properties that only a create takes."""
+        return tuple(prop for prop in self.properties if prop.fixed)
+
+    @cached_property
+    def links(self) -> tuple[Reference, ...]:
+        """The references that are one of several links, or hold several."""
+        return tuple(ref for ref in self.references if ref.many or ref.among)
 
     @cached_property
     def united(self) -> frozenset[str]:

@@ -17,7 +17,7 @@ def has_traits(mapping: StreamMapping, record: Record) -> bool:
     """Return whether a row says anything of traits."""
     columns = (*mapping.traits.values(), *filter(None, [mapping.trait_map]))
     said = any(record.get(column) not in (None, {}, "{}") for column in columns)
-    return said or bool(mapping.unknown == "traits" and mapping.unmapped(record))
+    return said or bool(mapping.unknown == "traits" and mapping.check_columns(record)[1])
 
 
 def trait_value(mapping: StreamMapping, record: Record, path: str) -> Any:
@@ -46,14 +46,19 @@ def traits_of(
             raise InvalidValue(msg) from None
     traits |= {path: record[c] for path, c in mapping.traits.items() if c in record}
     if mapping.unknown == "traits" and mapping.resource.model:
-        traits |= {column: record[column] for column in mapping.unmapped(record)}
+        traits |= {column: record[column] for column in mapping.check_columns(record)[1]}
     clear = clear and not mapping.copy
-    if not clear:
-        traits = {path: value for path, value in traits.items() if value is not None}
     patterns = () if mapping.all_traits else tuple(protected)
-    owned = frozenset(path for path in traits if _owned(path, patterns))
-    mine = {path: value for path, value in traits.items() if path not in owned}
-    return typed_traits(fields, mine, keep_nulls=clear), owned
+    mine: Record = {}
+    owned = set()
+    for path, value in traits.items():
+        if value is None and not clear:
+            continue
+        if patterns and _owned(path, patterns):
+            owned.add(path)
+        else:
+            mine[path] = value
+    return typed_traits(fields, mine, keep_nulls=clear), frozenset(owned)
 
 
 @lru_cache(maxsize=4096)

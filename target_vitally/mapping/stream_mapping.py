@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from target_vitally.mapping.entries import (
@@ -18,7 +19,7 @@ from target_vitally.mapping.entries import (
     trait_columns,
 )
 from target_vitally.mapping.markers import UNDERSTOOD, marks_deletes
-from target_vitally.mapping.resource import LookupColumn, Reference, Resource
+from target_vitally.mapping.resource import LookupColumn, Property, Reference, Resource
 
 STAMPS = frozenset({"createdAt", "updatedAt"})
 UNDECLARED = "additionalProperties"
@@ -38,6 +39,7 @@ FED = {
 TAP_TRAIT = "trait_"
 """What the columns begin with that a tap adds for custom fields, whose values are traits, too."""
 REJECTED = "_rejected"
+MOST_COLUMN_SETS = 1000
 
 
 class MappingError(ValueError):
@@ -96,6 +98,30 @@ class StreamMapping:
             return []
         mine = [c for c in columns if c not in self.known and c not in self.markers]
         return [c for c in mine if marks_deletes(c) and c in self.unmapped([c])]
+
+    @cached_property
+    def _columns_seen(self) -> dict[tuple[str, ...], tuple[list[str], list[str]]]:
+        return {}
+
+    def check_columns(self, row: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+        """Return the `unread_marks` and the `unmapped` columns of a row; most have the same columns."""
+        columns = tuple(row)
+        found = self._columns_seen.get(columns)
+        if found is None:
+            if len(self._columns_seen) >= MOST_COLUMN_SETS:
+                self._columns_seen.clear()
+            found = self.unread_marks(columns), self.unmapped(columns)
+            self._columns_seen[columns] = found
+        return found
+
+    @cached_property
+    def property_columns(self) -> tuple[tuple[Property, str, bool], ...]:
+        """Return the properties, their columns, and whether each is needed to delete a record."""
+        keys = {"deleteOn", *self.resource.keys}
+        return tuple(
+            (self.resource.by_name.get(name) or Property(name, clears=False), column, name in keys)
+            for name, column in self.properties.items()
+        )
 
 
 def is_copy(entry: Mapping[str, Any], properties: Mapping[str, Any]) -> bool:

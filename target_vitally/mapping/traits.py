@@ -52,12 +52,11 @@ def _choices(options: Any) -> Mapping[str, Any]:
     return found
 
 
-def typed(fields: Fields, path: str, value: Any) -> Any:
+def typed(field: TraitField | None, value: Any) -> Any:
     """Return a value as the field of a trait takes it; None for an empty one that is no text.
 
-    `InvalidValue` is raised for what the field does not take. A trait without a field stays.
+    A trait without a field stays. Raise `InvalidValue` for what the field does not take.
     """
-    field = fields.get(path)
     value = trait(value)
     if field is None or not field.kind or value is None:
         return value
@@ -71,11 +70,13 @@ def typed_traits(fields: Fields, traits: Record, *, keep_nulls: bool) -> Record:
     made: Record = {}
     for path, value in traits.items():
         try:
-            made[path] = typed(fields, path, value)
+            read = typed(fields.get(path), value)
         except InvalidValue as invalid:
             msg = f"{path}: {invalid}"
             raise InvalidValue(msg) from None
-    return made if keep_nulls else {path: v for path, v in made.items() if v is not None}
+        if keep_nulls or read is not None:
+            made[path] = read
+    return made
 
 
 def same_trait(field: TraitField | None, wanted: Any, present: Any) -> bool:
@@ -109,6 +110,8 @@ def _moment(_: TraitField, value: Any) -> str:
 
 def _choice(field: TraitField, value: Any) -> Any:
     text = text_of(value)
+    if text in field.choices:
+        return field.choices[text]
     if not field.choices:
         return text
     if text.strip() not in field.choices:

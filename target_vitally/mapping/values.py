@@ -121,9 +121,9 @@ COERCIONS: dict[Kind, Callable[[Any], Any]] = {
 
 def trait(value: Any) -> Any:
     """Make a trait's value one that JSON has; what is none is left as it is."""
-    if isinstance(value, datetime):
-        return _instant(value)
-    return value.isoformat() if isinstance(value, date) else value
+    if isinstance(value, date):  # or a datetime
+        return _instant(value) if isinstance(value, datetime) else value.isoformat()
+    return value
 
 
 READ_AS: dict[Kind, Callable[[Any], Any]] = {

@@ -108,7 +108,7 @@ class Executor:
     def _write(self, write_: PendingWrite) -> bool:
         """Take one write to its end; return False where its answer was lost."""
         writer = self._writers[write_.resource.name]
-        made = write_.plan or self._plan(write_)
+        made = write_.plan if write_.plan and not writer.only_adds else self._plan(write_)
         now = made.record
         try:
             if made.outcome in {"created", "updated"}:

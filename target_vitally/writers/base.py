@@ -23,6 +23,8 @@ class ResourceWriter:
 
     asks = False
     """True if `present` sends a request each time."""
+    only_adds = False
+    """True once an answer has shown links that were not sent: plans made before it may be wrong."""
 
     def __init__(self, resource: Resource, references: References, client: RecordClient) -> None:
         self.resource = resource

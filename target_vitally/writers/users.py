@@ -19,9 +19,6 @@ LINKS = {"accountIds": "accounts", "organizationIds": "organizations"}
 class UserWriter(ResourceWriter):
     """Updates users so that no link is taken away that no row says to take away."""
 
-    only_adds = False
-    """True once an answer has shown links that were not sent."""
-
     @override
     def compare(
         self, write_: PendingWrite, body: Record, traits: Record, record: Record

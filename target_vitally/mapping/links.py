@@ -17,16 +17,18 @@ IDENTITY = ("id", "userId", "vitallyUserId", "externalId", "email", "label")
 
 def unite(first: Iterable[Item], then: Iterable[Item]) -> list[Item]:
     """Return what two rows name; of two objects that stand for the same, the later one."""
-    united: list[Item] = []
+    united: dict[int, Item] = {}
     place: dict[Any, int] = {}
-    for item in (*first, *then):
+    for number, item in enumerate((*first, *then)):
         marks = _marks(item)
-        at = next((place[mark] for mark in marks if mark in place), len(united))
-        if at == len(united):
-            united.append(item)
+        known = {place[mark] for mark in marks if mark in place}
+        at = min(known, default=number)
+        for other in known - {at}:  # its e-mail is that of one, and its id that of another
+            del united[other]
+            place |= {mark: at for mark, where in place.items() if where == other}
         united[at] = item
         place |= dict.fromkeys(marks, at)
-    return united
+    return list(united.values())
 
 
 def _marks(item: Any) -> list[Any]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from harness.target import Outcome, Row, messages, schema, write
@@ -275,6 +275,10 @@ PEOPLE = st.fixed_dictionaries(
 )
 
 
+@example(
+    [{"email": "b@x"}, {"email": "a@x", "userId": "1"}],
+    [{"email": "b@x", "userId": "1"}, {"email": "b@x"}],
+)
 @given(st.lists(PEOPLE, max_size=5), st.lists(PEOPLE, max_size=5))
 def test_who_is_united_is_there_once_and_last(first: list[Row], then: list[Row]) -> None:
     united = unite(first, then)

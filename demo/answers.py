@@ -37,7 +37,7 @@ class Question:
 
 
 def build(database: Path, log: Path, as_of: datetime) -> str:
-    """Let dbt build the package on the tables and test them; return its last line."""
+    """Build the dbt package on the tables and test it; return dbt's last line."""
     variables = {
         "vitally_schema": "main",
         "vitally__using_vitally_sync_runs": True,

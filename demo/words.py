@@ -101,7 +101,7 @@ def _width(text: str) -> int:
 
 
 def farewell(database: Path, rows: Path) -> str:
-    """Say how to go on."""
+    """Return how to go on."""
     look = (
         f"import duckdb; db = duckdb.connect('{short(database)}', read_only=True); "
         "db.sql('SHOW TABLES').show()"

@@ -1,1 +1,1 @@
-"""What tests and the soak share: running the tap, a warehouse that keeps what it wrote, the hunt."""
+"""What tests and the soak share: running the programs, a warehouse for what they wrote, the fuzzers."""

@@ -1,4 +1,4 @@
-"""The judge of a hunt: holds the target's tables against the workspace."""
+"""Compares the target's tables with the workspace."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Checker:
     start: str | None
     """The setting start_date: what is older is not looked for."""
     walks_all: bool = False
-    """Whether all parents were walked, so that what no row points at was found, too."""
+    """True: the lists of all parents were read, so that records that no row names were found, too."""
     moved: set[str] = field(default_factory=set)
     """Rows that went from one list to another: between two requests they were in neither."""
 
@@ -80,7 +80,7 @@ class Checker:
         return bool(self.start and moment and moment < self.start)
 
     def _named(self, name: str, row: Row) -> bool:
-        """Whether a run can know whose list a row is in: only a walk of all finds those of nobody."""
+        """Return True if a run can know in which list a row is: a full scan knows them all."""
         if self.walks_all or not name.endswith("_nps_responses"):
             return True
         return (row.get("userId") or row.get("userID")) in self.world.ids("users")

@@ -1,10 +1,10 @@
-"""The hunter of lost rows: a workspace that lives, a tap that is killed, a target that is slow.
+"""Looks for lost rows: a workspace that changes, a tap that is killed, a target that is slow.
 
-A hunt is a history: the workspace changes, runs of the tap meet faults and ends of all kinds, and
+A history is played: the workspace changes, runs of the tap meet faults and ends of all kinds, and
 the workspace goes on changing in the middle of them. After every run that says it is complete, and
 after a last run in peace, the target's tables are held against the workspace itself.
 
-`tests/whole/test_hunt.py` hunts for some seconds, `python -m soak` for as long as it is told to.
+`tests/whole/test_hunt.py` does so for some seconds, `python -m soak` for as long as it is asked to.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ class Fuzzer:
     """One workspace, one target, and the runs between them."""
 
     runs = 0
-    """How many runs all hunts together have made."""
+    """Runs that all fuzzers together have made."""
 
     def __init__(  # noqa: PLR0913 - they are all optional, and named
         self,
@@ -199,7 +199,7 @@ class Fuzzer:
         self._open.close()
 
     def live(self, seconds: float, seeds: tuple[int, ...] = ()) -> None:
-        """Let time pass and things happen while no run is under way."""
+        """Advance the clock and change the workspace between two runs."""
         self.clock.advance(seconds)
         for seed in seeds:
             self.change(seed)
@@ -329,7 +329,7 @@ class Fuzzer:
     # The target
 
     def _load(self, messages: list[Row], attempt: Attempt, *, complete: bool) -> None:
-        """Take in what a target would that flushes late and dies with the tap."""
+        """Load what a target would that flushes late and dies with the tap."""
         flushed = len(messages) if complete else round(attempt.flushed * len(messages))
         self.warehouse.load(messages[:flushed])
         state = self.warehouse.state

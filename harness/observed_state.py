@@ -25,7 +25,7 @@ class ObservedState:
         self._tables = sandbox.world.tables
 
     def named(self, name: Name) -> list[Row]:
-        """Give the records that have a key."""
+        """Return the records that have a key."""
         stream, key = name
         kind = KINDS[stream]
         return [r for r in self._tables[kind.table].rows.values() if self._key(stream, r) == key]
@@ -41,7 +41,7 @@ class ObservedState:
         return self._tables[table].rows.get(id_ or "", {})
 
     def says(self, stream: str, row: Row, name: str, value: Any) -> bool:
-        """Tell whether a record says what a column does."""
+        """Return True if a record says what a column says."""
         if name.startswith("traits."):
             return same(row["traits"].get(name.removeprefix("traits.")), value)
         if name == "templateName" or (stream == "keyed-projects" and name == "accountExternalId"):
@@ -145,7 +145,7 @@ def same_email(found: Any, wanted: Any) -> bool:
 
 
 def text(value: Any) -> str:
-    """Take the text out of HTML."""
+    """Return the text of HTML."""
     return re.sub(r"<[^>]*>|\s", "", value or "")
 
 
@@ -165,7 +165,7 @@ def moment(value: str) -> datetime:
 def differences(
     sandbox: Sandbox, reference_model: ReferenceModel, runs: int, *, uncertain: bool
 ) -> Iterator[str]:
-    """Say what is there twice, missing, stale or too much.
+    """Return what is there twice, missing, stale or too much.
 
     ``runs`` is how many there were: a project without a key is made at most once in each, and may
     be missing only if somebody was told that it is ``uncertain``.

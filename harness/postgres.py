@@ -28,7 +28,7 @@ def postgres_in(folder: Path) -> Iterator[str]:
 
 @contextmanager
 def _ended_with_this_process(daemon: int | None) -> Iterator[None]:
-    """Let no daemon outlive the tests, even if they are killed: that too closes the pipe."""
+    """Stop the daemon with the tests, even if they are killed: that closes the pipe, too."""
     command = ["/bin/sh", "-c", f"read -r _; kill -QUIT {daemon}"]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
@@ -41,7 +41,7 @@ PROGRAMS = max(Path(postgres_server.__file__).parent.glob("pginstall*/bin"))
 
 @contextmanager
 def over_tcp(address: str) -> Iterator[int]:
-    """Let programs that know a host and a port reach such a server; yield the port."""
+    """Forward a port to the server, for programs that need a host and a port; yield the port."""
     folder = parse_qs(urlsplit(address).query)["host"][0]
     handler = type("Handler", (_Server,), {"path": f"{folder}/.s.PGSQL.5432"})
     with ThreadingTCPServer(("127.0.0.1", 0), handler) as server:

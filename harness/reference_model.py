@@ -21,8 +21,8 @@ Name = tuple[str, str]
 class Record:
     """A record as the rows have it.
 
-    ``said`` has the columns of which it is known what they say; ``there`` and ``archived`` are None
-    where it depends on what went together in a batch.
+    ``said`` has the columns with known values; ``there`` and ``archived`` are None where they depend on
+    which rows were in one batch.
     """
 
     said: Row = field(default_factory=dict)
@@ -97,7 +97,7 @@ class ReferenceModel:
 
     @staticmethod
     def _delete(name: Name, record: Record, *, new: bool, cap: int) -> None:
-        """Let a record go; what is new may have been written and deleted, or never written."""
+        """Forget a record; a new one may have been written and deleted, or never written."""
         if cap:
             if record.archived is False and KINDS[name[0]].archives and record.there is not False:
                 record.archived = None if new or record.there is None else True

@@ -1,4 +1,4 @@
-"""What may befall one run of the tap, and its output up to where it ends."""
+"""What may happen to one run of the tap, and its output up to where it ends."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class PlannedFault:
 
 @dataclass(frozen=True)
 class Attempt:
-    """One run of the tap, and what befalls it."""
+    """One run of the tap, and what happens to it."""
 
     concurrency: int = 1
     pace: float = 0.0
@@ -50,7 +50,7 @@ class Attempt:
     strays: int = 0
     """A seed: which rows after that it had stored as well."""
     narrow: bool = False
-    """Whether the settings leave out, this time, what is archived or has churned."""
+    """True: the settings of this run leave out what is archived or has churned."""
 
 
 class Pipe:
@@ -61,9 +61,9 @@ class Pipe:
         self.messages = self.collector.messages
         self._attempt = attempt or Attempt()
         self.doomed = False
-        """Whether the end has come; the tap meets it at its next line."""
+        """Return True once the run has to end; the tap meets the end at its next line."""
         self.ended = False
-        """Whether what comes now is a signal handler's."""
+        """Return True if what is written now comes from a signal handler."""
 
     def _before(self) -> None:
         attempt = self._attempt

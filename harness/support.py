@@ -79,7 +79,7 @@ class Warehouse:
     counts: dict[str, int] = field(default_factory=dict)
 
     def load(self, messages: Iterable[Row]) -> None:
-        """Take in messages in their order."""
+        """Load messages in their order."""
         for message in messages:
             kind = message["type"]
             if kind == "SCHEMA":
@@ -213,7 +213,7 @@ class Collector(MessageWriter):
         self.messages.append(json.loads(self.format_message(message), parse_float=Decimal))
 
     def write_records(self, stream: str, records: Iterable[Mapping[str, Any]]) -> None:
-        """Take each of them for itself: a run may be killed between any two."""
+        """Yield them one by one: a run may be killed between any two."""
         for record in records:
             self.write_message(
                 RecordMessage(stream, dict(record), time_extracted=datetime.now(UTC))
@@ -248,7 +248,7 @@ def run_in_process(
 
 @contextmanager
 def waits_pass_in_no_time(passing: Callable[[float], None] = lambda _: None) -> Iterator[None]:
-    """Let all that a program waits for before it tries again pass at once.
+    """Let the waits between two tries pass at once.
 
     Its patience is measured on the same clock, so it lasts as long as ever, counted in tries.
     ``passing`` is told of the seconds, for a clock that has to go along.

@@ -1,10 +1,10 @@
-"""The hunter of rows that were written twice, or not, or not last.
+"""Looks for rows that were written twice, or not, or not last.
 
-A hunt is a history: tables come night after night, and each night's run meets faults, is killed or
+A history is played: tables come night after night, and each night's run meets faults, is killed or
 stopped, and begins again from the last STATE that it wrote, until one comes to its end. Then the
 workspace is held against what the rows said.
 
-`tests/target/test_hunt.py` hunts for some seconds, `python -m soak` for as long as it is told to.
+`tests/target/test_hunt.py` does so for some seconds, `python -m soak` for as long as it is asked to.
 """
 
 from __future__ import annotations
@@ -59,16 +59,16 @@ class Spoiled:
 
 @dataclass(frozen=True)
 class Attempt:
-    """One run of the target, and what befalls it."""
+    """One run of the target, and what happens to it."""
 
     spoiled: tuple[Spoiled, ...] = ()
     ends_by: EndsBy = "peace"
     at: int = 0
     """The request at which it ends, unless it has come to its end before."""
     process: bool = False
-    """Whether it is a real process."""
+    """True: it is a process of its own."""
     dry: bool = False
-    """Whether a plan is made before, which has to be what is done then."""
+    """True: a dry run comes first, and its plan has to be what is done then."""
 
 
 @dataclass
@@ -90,7 +90,7 @@ class WriteFuzzer:
     """One workspace, and the runs that write into it."""
 
     runs = 0
-    """How many runs all hunts together have made."""
+    """Runs that all fuzzers together have made."""
 
     def __init__(
         self, *, seed: int, switches: Row, settings: Row, limit: int | None = None
@@ -112,11 +112,11 @@ class WriteFuzzer:
         self._uncertain = False
 
     def close(self) -> None:
-        """Let the workspace go."""
+        """Stop the sandbox."""
         self._running.close()
 
     def night(self, said: tuple[Row, ...], attempts: Iterable[Attempt]) -> None:
-        """Let an input be written, through all that befalls it, and judge what has become of it."""
+        """Write an input through all attempts, and check what Vitally holds after it."""
         came = self._through(said, attempts)
         self._let_come_what_is_late()
         settings = self.settings
@@ -147,7 +147,7 @@ class WriteFuzzer:
     def copy(
         self, said: tuple[Row, ...], attempts: Iterable[Attempt]
     ) -> tuple[Counter[tuple[str, str]], bool]:
-        """Copy a workspace through all that befalls it.
+        """Copy a workspace through all attempts.
 
         Return the tables and external ids of what is there, and whether rows were refused because
         what their ids stand for had come before the STATE that the last run began from.
@@ -285,7 +285,7 @@ class WriteFuzzer:
 
 
 def _after(said: tuple[Row, ...], states: list[Any], before: list[Row]) -> list[Row]:
-    """Give the input as a tap does that goes on from a STATE: what is after it, and each SCHEMA."""
+    """Return the input of a tap that goes on from a STATE: what comes after it, and each SCHEMA."""
     if not states:
         return before
     schemas = [message for message in said[: states[-1]] if message["type"] == "SCHEMA"]
@@ -293,7 +293,7 @@ def _after(said: tuple[Row, ...], states: list[Any], before: list[Row]) -> list[
 
 
 def _expected(failure: str) -> bool:
-    """A run in peace ends well, but for rows that were bad or too many to delete."""
+    """Return True if a run without faults may fail so: for bad rows, or too many deletes."""
     fine = ("rejected", "max_deletes", "no row matched a record")
     return not failure or any(part in failure for part in fine)
 

@@ -2,7 +2,7 @@
 
 Example:
     >>> with serve(World(seed=1, accounts=50)) as sandbox:
-    ...     print(sandbox.url, len(sandbox.world.truth("users")))
+    ...     print(sandbox.url, len(sandbox.world.expected_rows("users")))
 
 """
 

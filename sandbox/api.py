@@ -35,9 +35,9 @@ class Api:
     world: World
     """Whose rows it serves."""
     at_end: AtEnd = "present"
-    """How lists speak of their end."""
+    """How lists mark their end."""
     admin_search: Literal["object", "results"] = "object"
-    """Whether searching admins answers one object or a list of results."""
+    """What a search for admins answers: one object, or a list of results."""
     switches: Writing = field(default_factory=Writing)
     """What searches find, where nobody knows."""
 

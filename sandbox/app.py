@@ -63,7 +63,7 @@ class _Application:
         await Delivery(reply, fault)(scope, receive, send)
 
     async def failed(self, request: Request, error: Exception) -> Response:
-        """Tell of a mistake in the sandbox itself, or in ``before_request``."""
+        """Print an error of the sandbox itself, or of ``before_request``, to stderr."""
         logger.error("Cannot answer %s", request.url.path, exc_info=error)
         return Response(self._sandbox.encode({"error": repr(error)}), 500)
 
@@ -102,7 +102,7 @@ class _Application:
         return respond(fault, self._written(tamper(fault, answer), headers)), fault
 
     def _objection(self, request: Request) -> Plain | None:
-        """Say what is wrong with a request, whatever it is after (API notes: auth)."""
+        """Return the refusal of wrong headers; None if they are right (API notes: auth)."""
         if not request.scope["raw_path"].startswith(b"/resources/"):
             return NOT_FOUND
         if request.method not in METHODS:

@@ -14,7 +14,7 @@ class Clock:
     """A clock that can be wrong, stand still or be moved, so that tests need no sleeps."""
 
     def __init__(self, start: datetime | None = None, *, offset: float = 0.0) -> None:
-        """Let it run in real time or stand at ``start``, ``offset`` seconds ahead."""
+        """Run in real time, or stand at ``start``, ``offset`` seconds ahead."""
         self._start = start.astimezone(UTC) if start else None
         self.offset = offset
 

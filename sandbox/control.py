@@ -88,11 +88,11 @@ class Control:
     """What the control interface can do; each method answers a request with JSON."""
 
     def __init__(self, sandbox: Sandbox) -> None:
-        """Take control."""
+        """Answer a request below ``/control``."""
         self._sandbox = sandbox
 
     async def health(self, _request: Request) -> Any:
-        """Say that the sandbox is up, how large its world is, and which surveys there are."""
+        """Return how large the world is, and which surveys there are."""
         sizes = {name: len(table) for name, table in self._sandbox.world.tables.items()}
         surveys = self._sandbox.world.ids("surveys")
         return {"ok": True, "rows": sizes, "surveys": surveys}

@@ -42,7 +42,7 @@ class FakeValues:
     """Words, people and traits to draw from."""
 
     def __init__(self, seed: int) -> None:
-        """Fill the pools."""
+        """Make the values to draw from."""
         fake = Faker("en_US")
         fake.seed_instance(seed)
         self.first_names = sorted({fake.first_name() for _ in range(150)})
@@ -100,7 +100,7 @@ class FakeValues:
 
 @cache
 def fake_values(seed: int) -> FakeValues:
-    """Return the pools of a seed, filled once: 0.1 s that every world of a test would pay."""
+    """Return the values of a seed, made once: 0.1 s that every world of a test would pay."""
     return FakeValues(seed)
 
 

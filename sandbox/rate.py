@@ -23,15 +23,15 @@ class Rate:
     window: float = 60.0
     """How long the window is, in seconds of real time."""
     retry_after: bool = False
-    """Whether a refusal also carries ``Retry-After``, undocumented at Vitally."""
+    """True: a refusal also carries ``Retry-After``, which Vitally does not document."""
     prefix: str = "RateLimit"
     """What the names of the headers begin with."""
     terse: bool = False
-    """Whether a refusal says nothing but that a unit is back in one second."""
+    """True: a refusal says only that a unit is back in one second."""
 
 
 class Verdict(NamedTuple):
-    """Whether a request is within the budget, and the headers that tell the client."""
+    """Return True if a request is within the budget, and the headers of its answer."""
 
     allowed: bool
     headers: dict[str, str]

@@ -34,7 +34,7 @@ SINGLES: Final = frozenset(
         "projectTemplates",
     }
 )
-"""Resources of which one row can be read; the API has no path for a row of the others."""
+"""Resources whose rows can be read one by one; the API has no path for a row of the others."""
 
 BY_EXTERNAL_ID: Final = frozenset(
     resource_of(name) for name, api in API_LISTS.items() if api.lookups.get("externalId") == "path"

@@ -100,7 +100,7 @@ class Rows:
         table.put(key, row, links)
 
     def stamped(self, row: Row) -> Row:
-        """Say in a row that it has just been changed, if such rows say when."""
+        """Return a row with the present moment as its ``updatedAt``, if its resource has one."""
         return {**row, "updatedAt": iso(self.clock.now())} if "updatedAt" in row else row
 
 

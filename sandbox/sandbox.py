@@ -74,9 +74,9 @@ class Sandbox:
     rate: Rate | None = None
     """The request budget; None is no limit and no headers about one."""
     gzip: bool = True
-    """Whether bodies are compressed for clients that accept it."""
+    """True: bodies are compressed for clients that accept it."""
     at_end: AtEnd = "present"
-    """Whether lists carry ``atEnd``, or carry it one page early."""
+    """How lists mark their end: ``atEnd`` is there, missing, or true one page early."""
     admin_search: Literal["object", "results"] = "object"
     """What searching admins answers: one ``object`` or ``results``."""
     writing: InitVar[Writing] = DEFAULT

@@ -1,4 +1,4 @@
-"""What happens in a world: the changes of a day, and single ones at random."""
+"""Changes of a workspace: those of a day, and single ones at random."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def add(world: Workspace, resource: str) -> None:
 def live_a_day(world: Workspace, random: Random, deletes: int) -> dict[str, int]:
     """Make the changes of a day: one row in fifty is edited, one in a hundred is new, and so on.
 
-    Tell how often each thing happened.
+    Return how often each thing happened.
     """
     happened: Counter[str] = Counter()
     for resource in EDITED_FIELDS:

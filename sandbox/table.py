@@ -76,7 +76,7 @@ class Table:
         return list(self._listed.get(link, ()))
 
     def page(self, view: View, after: Key | None, limit: int) -> tuple[list[Key], bool]:
-        """Read a view downwards, below a key that need not exist any more; tell if there is more."""
+        """Return keys of a view downwards, below a key that may be gone, and True if more follow."""
         order = self._order(view)
         end = len(order) if after is None else bisect_left(order, after)
         start = max(0, end - limit)

@@ -79,7 +79,7 @@ class Workspace(Rows):
             return row
 
     def update(self, resource: str, key: str, /, **fields: Any) -> Row:
-        """Change fields of a row, or whom it belongs to where that can change, and stamp it."""
+        """Change fields of a row, or its parents where they can change, and stamp it."""
         if resource in HIDDEN_LINKS and fields.keys() & LINK_FIELDS:
             msg = f"{resource} keep the links they were created with"
             raise ValueError(msg)
@@ -91,7 +91,7 @@ class Workspace(Rows):
         return self.update(resource, key, archivedAt=iso(self.clock.now()))
 
     def unarchive(self, resource: str, key: str) -> Row:
-        """Take an `archive` back."""
+        """Undo `archive`."""
         return self.update(resource, key, archivedAt=None)
 
     def churn(self, account: str) -> Row:
@@ -136,7 +136,7 @@ class Workspace(Rows):
             return row
 
     def come_back(self, account: str) -> Row:
-        """Take an `ignore` back: the account is there as it was, with its old ``updatedAt``."""
+        """Undo `ignore`: the account is there as it was, with its old ``updatedAt``."""
         with self.lock:
             made = self._ignored.pop(account)
             self.put("accounts", account, made.row, made.links)
@@ -170,7 +170,7 @@ class Workspace(Rows):
         return row
 
     def _touch_whole(self, resource: str, links: Links) -> None:
-        """Let a change of a message count for its conversation (API notes: messages)."""
+        """Update a conversation when a message of it changes (API notes: messages)."""
         if resource == "messages":
             self._change("conversations", links[0], {})
 

@@ -1,4 +1,4 @@
-"""A world of customers that lives in memory, changes on demand and knows the truth about itself."""
+"""Made-up data of a workspace: it changes on demand, and knows the rows that a tap should deliver."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class World(Workspace):
             return expected_rows(self, stream)
 
     def live_a_day(self, deletes: int = 0, *, scores: bool = False) -> dict[str, int]:
-        """Let a day's worth of changes of all kinds happen, and tell how often each thing did.
+        """Make a day's changes of all kinds; return how often each happened.
 
         The clock stays where it is; ``deletes`` is how many rows are deleted for good as well.
         ``scores`` has all health scores recomputed, too, which no ``updatedAt`` tells.

@@ -1,4 +1,4 @@
-"""What the programs tell about themselves, as Meltano spells it."""
+"""What the programs say about themselves, in the form of Meltano."""
 
 from __future__ import annotations
 

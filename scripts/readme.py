@@ -66,7 +66,7 @@ def settings() -> str:
 
 
 def file(path: str, language: str) -> Callable[[], str]:
-    """Return what shows a file as it is, but for the marks of what is generated in it."""
+    """Return a function that shows a file as it is, without the marks of its generated parts."""
 
     def show() -> str:
         text = (ROOT / "docs" / path).read_text(encoding="utf-8")

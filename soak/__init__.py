@@ -1,1 +1,1 @@
-"""Hunts for lost rows for as long as it is told to."""
+"""Looks for lost rows for as long as it is asked to."""

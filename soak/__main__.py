@@ -1,4 +1,4 @@
-"""Hunts for lost rows for as long as it is told to: ``python -m soak --runs 10000 --seed 1``.
+"""Looks for lost rows for as long as it is asked to: ``python -m soak --runs 10000 --seed 1``.
 
 It reads with the tap and writes with the target, unless ``--side`` names one of the two. It stops at
 the first loss, with the shortest history found that leads to it, and exit code 1. The tests hunt as
@@ -24,11 +24,11 @@ AGAIN = 3
 PATIENCE = 300.0
 """Seconds spent on making a history shorter."""
 TELL = 10.0
-"""Seconds between two lines about how far the hunt has come."""
+"""Seconds between two lines about how far it has come."""
 
 
 class Side(Protocol):
-    """What there is to hunt: how histories are thought of, played and made shorter."""
+    """One side, tap or target: how histories are drawn, played and made shorter."""
 
     def invented(self, random: Random, /) -> Any:
         """Think of a history."""
@@ -59,8 +59,8 @@ def shortest(side: Side, history: Any) -> Any:
     return history
 
 
-def hunted(name: str, runs: int, seed: int) -> bool:
-    """Hunt on one side; tell whether nothing was lost."""
+def nothing_lost(name: str, runs: int, seed: int) -> bool:
+    """Play histories of one side; return True if nothing was lost."""
     side, counter = SIDES[name]
     began = reported_at = time.monotonic()
     number = seed
@@ -86,7 +86,7 @@ def hunted(name: str, runs: int, seed: int) -> bool:
 
 
 def main() -> int:
-    """Hunt; return the exit code 0 if nothing was lost."""
+    """Play histories; return the exit code, 0 if nothing was lost."""
     parser = argparse.ArgumentParser(prog="python -m soak", description=__doc__)
     parser.add_argument("--runs", type=int, default=10_000, help="runs to make on each side")
     parser.add_argument("--seed", type=int, default=1, help="where to start")
@@ -94,7 +94,7 @@ def main() -> int:
     args = parser.parse_args()
     logging.disable(logging.CRITICAL)
     for name in [args.side] if args.side else SIDES:
-        if not hunted(name, args.runs, args.seed):
+        if not nothing_lost(name, args.runs, args.seed):
             return 1
     print("Nothing was lost.")
     return 0

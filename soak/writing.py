@@ -88,7 +88,7 @@ class History:
 
 @dataclass(frozen=True)
 class Copied:
-    """A workspace that is copied into another one, and what befalls the runs."""
+    """A workspace that is copied into another one, and what happens to the runs."""
 
     setup: dict[str, Any]
     seed: int
@@ -110,8 +110,8 @@ def a_copy(random: Random) -> Copied:
         "request_timeout": 5,
     }
     setup = {"seed": 1, "switches": _switches(random), "settings": settings}
-    befalls = attempts(random, planned=False)
-    return Copied(setup, 1, random.choice((2, 4)), befalls)
+    drawn = attempts(random, planned=False)
+    return Copied(setup, 1, random.choice((2, 4)), drawn)
 
 
 def _switches(random: Random) -> Row:
@@ -187,7 +187,7 @@ def _table(stream: str, rows: list[Row]) -> Iterator[Row]:
 
 
 def attempts(random: Random, *, planned: bool) -> tuple[Attempt, ...]:
-    """Think of what befalls the runs over an input, and perhaps of a plan before the last."""
+    """Draw what happens to the runs over an input, perhaps with a plan before the last."""
     found = []
     for _ in range(random.choice((0, 1, 1, 2, 3))):
         spoiled = tuple(_spoiled(random) for _ in range(random.choice((0, 1, 1, 2, 4))))
@@ -227,10 +227,10 @@ def _differs(history: Copied) -> Exception | None:
     """Copy twice, in peace and in trouble; the copies have to be one like the other."""
     said = copied(history.seed, history.accounts)
     copies = []
-    for befalls in ((), history.attempts):
+    for tried in ((), history.attempts):
         fuzzer = WriteFuzzer(**history.setup)
         try:
-            copies.append(fuzzer.copy(said, befalls))
+            copies.append(fuzzer.copy(said, tried))
         except Exception as loss:  # noqa: BLE001 - whatever it is, it is what was looked for
             return loss
         finally:

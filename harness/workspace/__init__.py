@@ -1,8 +1,8 @@
-"""A workspace that takes writes, small enough to be read at one sitting: the tests' own opinion.
+"""A small workspace that takes writes, as a second opinion beside the sandbox.
 
-The sandbox knows more and is what hunts, benchmarks and the demo write into. This is the second judge, of
-whom nothing is shared with the first: where both let a row through, it is not for a mistake of one. A
-test says here what goes wrong as a function of a request, and what is not taken: ``poison``.
+The sandbox can do more: fuzzers, benchmarks and the demo write into it. This one shares no code with
+it, so that a mistake of one shows in the other. A test passes a function of the request that says what
+goes wrong; a row that holds ``poison`` is refused.
 """
 
 from harness.workspace.rows import Switches, Workspace

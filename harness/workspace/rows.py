@@ -68,7 +68,7 @@ class Workspace:
     made: int = 0
 
     def rows(self, resource: str) -> list[Row]:
-        """Give the rows of a resource."""
+        """Return the rows of a resource."""
         return list(self.tables.get(resource, {}).values())
 
     def put(self, resource: str, **values: Any) -> Row:
@@ -77,7 +77,7 @@ class Workspace:
             return self.insert(resource, values)
 
     def writes(self) -> list[tuple[str, str]]:
-        """Give the requests that were no reads."""
+        """Return the requests that were writes."""
         return [(method, path) for method, path in self.log if method != "GET"]
 
     def insert(self, resource: str, values: Row) -> Row:

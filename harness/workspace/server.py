@@ -1,4 +1,4 @@
-"""A workspace on the wire, with faults of which the worst is a write that is done and not answered."""
+"""A workspace behind HTTP, with faults; the worst is a write that is done and not answered."""
 
 from __future__ import annotations
 

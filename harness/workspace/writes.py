@@ -57,7 +57,7 @@ def write(  # noqa: C901, PLR0911 - a table of routes
 
 
 def participate(here: Workspace, name: str, body: Row) -> Reply:
-    """Let somebody come to a meeting."""
+    """Add a participant to a meeting."""
     row = here.find("meetings", name)
     if row is None:
         return 404, {"error": "Not found"}

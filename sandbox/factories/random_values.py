@@ -42,7 +42,7 @@ class RandomValues:
         """Those of the row that is being made."""
 
     def stamps(self) -> Row:
-        """Give a row its id and its moments."""
+        """Return the id and the moments of a new row."""
         return {
             "id": new_id(self.random),
             "createdAt": self.moments.created,
@@ -50,19 +50,19 @@ class RandomValues:
         }
 
     def maybe(self, value: T, share: float = 0.5) -> T | None:
-        """Give a value with a probability, or else None."""
+        """Return the value with the probability ``share``, else None."""
         return value if self.random.random() < share else None
 
     def past(self, share: float = 0.5) -> str | None:
-        """A moment in the row's own time, or null."""
+        """Return a moment between creation and update, or None."""
         return self.maybe(self.moments.updated or self.moments.created, share)
 
     def future(self, share: float = 0.5) -> str | None:
-        """Give a moment to come, or null."""
+        """Return a moment to come, or None."""
         return self.maybe(f"{self.random.randrange(2027, 2030)}-01-01T00:00:00.000Z", share)
 
     def day(self, share: float = 0.5) -> str | None:
-        """Give the day of the row's creation, or null."""
+        """Return the day of the row's creation, or None."""
         return self.maybe(self.moments.created[:10], share)
 
     def archived(self, serial: int) -> str | None:

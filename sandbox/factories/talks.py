@@ -112,7 +112,7 @@ def _meeting(values: RandomValues, serial: int, given: Row) -> NewRow:
 
 
 def _participants(values: RandomValues, users: Sequence[str]) -> list[Row]:
-    """Attendees of whom exactly one of the three ways to name them is filled in."""
+    """Return attendees, each named in one of the three possible ways."""
     named: list[Row] = [
         {"vitallyUserId": values.any("admins")},
         *({"userId": user} for user in users),

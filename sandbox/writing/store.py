@@ -199,7 +199,7 @@ class Store:
         return value
 
     def _links(self, resource: str, fields: Row) -> Row:
-        """Say of each link that a new row may have that it has none, lest one be drawn."""
+        """Return None for each link that a new row may have, so that no link is drawn at random."""
         links: Mapping[str, Row] = {
             "accounts": {"organizationId": None},
             "users": {"accountIds": [], "organizationIds": []},

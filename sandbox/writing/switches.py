@@ -31,15 +31,15 @@ class Writing:
     cost: int = 1
     """Units of the request budget that a write takes."""
     errors_as_200: bool = False
-    """Whether a refusal comes with status 200."""
+    """True: a refusal comes with status 200."""
     all_errors: bool = True
-    """Whether a refusal names everything that is wrong, or the first thing."""
+    """True: a refusal names everything that is wrong; False: the first thing."""
     doubles: bool = True
-    """Whether numbers are kept as JavaScript keeps them, or with all their digits."""
+    """True: numbers are kept as JavaScript keeps them; False: with all their digits."""
     strip_html: bool = True
-    """Whether tags and attributes that are not on Vitally's list vanish."""
+    """True: tags and attributes that are not on Vitally's list are removed."""
     fill_braces: bool = True
-    """Whether ``{{account.traits.key}}`` in a note is replaced."""
+    """True: ``{{account.traits.key}}`` in a note is replaced."""
     absent_tags: Literal["drop", "keep"] = "drop"
     """What a PUT without ``tags`` does to those of a note or a task."""
     users_deleted: Literal["now", "later"] = "now"
@@ -49,22 +49,22 @@ class Writing:
     archived_meeting: Literal["refuse", "update"] = "refuse"
     """What a PUT does to an archived meeting."""
     bare_external_ids: bool = False
-    """Whether notes and tasks can be put by external id without ``source``."""
+    """True: notes and tasks can be put by external id without ``source``."""
     delete_custom_objects: bool = False
-    """Whether there is a DELETE for custom objects at all."""
+    """True: custom objects can be deleted."""
     unknown_traits: Literal["store", "drop", "refuse"] = "store"
     """What becomes of a ``vitally.custom`` trait that no custom field stands behind."""
     archived_instances: Literal["found", "hidden"] = "found"
     """What a search for instances does with those that are archived."""
     email_case: Literal["counts", "ignored"] = "counts"
-    """Whether the searches for an e-mail go by its case."""
+    """What searches for an e-mail do with its case."""
     typed_traits: bool = False
-    """Whether traits are kept as their field's type has them: a day as its midnight, a moment in UTC."""
+    """True: traits are kept as their field's type has them: a day as its midnight, a moment in UTC."""
     deleted_status: Literal[200, 204] = 204
-    """Whether a DELETE answers without a body, or with one."""
+    """The status of a DELETE: 204 without a body, 200 with one."""
 
     def known(self, resource: str) -> Known:
-        """Say what a POST does with a known external id of a resource."""
+        """Return what a POST does with a known external id of a resource."""
         return self.on_known_of.get(resource, self.on_known)
 
     def but(self, changes: Mapping[str, Any]) -> Writing:

@@ -79,7 +79,7 @@ def _put_message(store: Store, conversation: str, fields: Row) -> str:
 
 
 def _join(store: Store, conversation: str, people: Iterable[Row]) -> None:
-    """Let a conversation belong to those who speak in it, and to their companies."""
+    """Link a conversation to those who speak in it, and to their companies."""
     table = store.world.tables["conversations"]
     links = list(table.links(conversation))
     for person in people:
@@ -108,7 +108,7 @@ def post_meeting(store: Store, body: Any) -> str:
 
 
 def add_participant(store: Store, meeting: str, body: Any) -> Row:
-    """Let somebody come to a meeting."""
+    """Add a participant to a meeting."""
     person = _participant(store.checked("participants", body, creating=True))
     people = [*store.world.row("meetings", meeting)["participants"], person]
     _set_participants(store, meeting, people)
@@ -116,7 +116,7 @@ def add_participant(store: Store, meeting: str, body: Any) -> Row:
 
 
 def drop_participant(store: Store, meeting: str, person: str) -> None:
-    """Let somebody stay away from a meeting."""
+    """Remove a participant from a meeting."""
     before = store.world.row("meetings", meeting)["participants"]
     people = [one for one in before if one["id"] != person]
     if len(people) == len(before):
@@ -156,7 +156,7 @@ def _participant(given: Row) -> Row:
 
 
 def _companies(store: Store, people: Iterable[Row]) -> tuple[list[str], list[str]]:
-    """Say whom participants stand for; a user goes by id, external id or e-mail address."""
+    """Return the people that participants name; a user by id, external id or e-mail address."""
     users = store.world.tables["users"].rows
     names = {person.get("userId") for person in people} - {None}
     emails = {person.get("email") for person in people} - {None}

@@ -189,7 +189,7 @@ Known = Callable[[str, str], bool]
 
 
 def problems(resource: str, body: Any, *, creating: bool, extra: bool, known: Known) -> list[Row]:
-    """Find everything that is wrong with a body; ``extra`` refuses properties that there are not."""
+    """Return everything that is wrong with a body; ``extra`` refuses unknown properties."""
     if not isinstance(body, dict):
         return [problem("", "type", "must be object")]
     return list(
@@ -233,7 +233,7 @@ def _value_problems(name: str, kind: str, value: Any, known: Known) -> Iterator[
 
 
 def problem(path: str, keyword: str, message: str, **params: str) -> Row:
-    """Say one thing in the words of the schema validator that Vitally uses (API notes: errors)."""
+    """Return one problem in the form of the schema validator that Vitally uses (API notes: errors)."""
     return {
         "instancePath": path,
         "schemaPath": f"#/properties{path}/{keyword}" if path else f"#/{keyword}",

@@ -56,26 +56,26 @@ class ExpectedData:
         return [row for row in self.rows(stream) if not row["archivedAt"]]
 
     def churned(self, account: Row) -> bool:
-        """Whether an account has churned, and will not only do so."""
+        """Return True if an account has churned, not only will."""
         when = moment(account["churnedAt"])
         return bool(when and when <= self.now)
 
     def at_risk(self, account: Row) -> bool:
-        """Whether an account is at risk."""
+        """Return True if an account is at risk."""
         health = account["healthScore"]
         return not self.churned(account) and health is not None and health < POOR
 
     def is_open(self, task: Row) -> bool:
-        """Whether a task that is not archived has yet to be done."""
+        """Return True if a task is open and not archived."""
         return not task["completedAt"]
 
     def is_overdue(self, task: Row) -> bool:
-        """Whether it should have been done."""
+        """Return True if a task is overdue."""
         due = task["dueDate"]
         return self.is_open(task) and bool(due) and date.fromisoformat(due[:10]) < self.today
 
     def is_done(self, project: Row) -> bool:
-        """Whether a project has come to its end."""
+        """Return True if a project is completed."""
         return bool(project["actualCompletionDate"])
 
     def touches(self) -> dict[str, tuple[datetime, str]]:

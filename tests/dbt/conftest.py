@@ -141,7 +141,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
 
 
 def has_overall(account: str) -> bool:
-    """Whether the sandbox's breakdown of an account holds its overall score."""
+    """Return True if the sandbox's breakdown of an account holds its overall score."""
     return int(account[-4:], 16) % 5 == 0
 
 

@@ -70,7 +70,7 @@ def error_message(response: requests.Response) -> str:
 
 
 def contexts(world: World, stream: str) -> Iterator[tuple[str, dict[str, str], dict[str, str]]]:
-    """Say where a stream's rows are to be found: path, parameters, and what to add to each row."""
+    """Return where the rows of a stream are: path, parameters, and what to add to each row."""
     if stream in NESTED:
         parents, resource, added = NESTED[stream]
         for parent in world.ids(parents):

@@ -75,6 +75,6 @@ def writing(**options: Any) -> Iterator[Writer]:
 
 
 def errors(answer: requests.Response) -> list[tuple[str, str]]:
-    """Say what a refusal names: where, and by which keyword."""
+    """Return what a refusal names: where, and by which keyword."""
     assert answer.status_code == 400, answer.text
     return [(one["instancePath"], one["keyword"]) for one in answer.json()["error"]["errors"]]

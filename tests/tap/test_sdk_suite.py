@@ -75,7 +75,7 @@ formats = FormatChecker()
 
 @formats.checks("date-time", raises=ValueError)
 def is_moment(value: object) -> bool:
-    """Whether a value, if it is text, is a moment with its zone, as RFC 3339 has it."""
+    """Return True if a value is a moment with its zone by RFC 3339, or no text."""
     return not isinstance(value, str) or (
         value[10:11] == "T" and datetime.fromisoformat(value).tzinfo is not None
     )

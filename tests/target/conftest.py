@@ -20,7 +20,7 @@ def open_workspace() -> Iterator[Callable[..., Workspace]]:
 
 @pytest.fixture
 def here(open_workspace: Callable[..., Workspace]) -> Workspace:
-    """An empty workspace, but for what only the app edits."""
+    """A workspace that has only what the app alone edits."""
     made = open_workspace()
     made.put("admins", name="Ada", email="ada@example.com")
     for name in ("taskCategories", "noteCategories", "projectTemplates", "projectCategories"):

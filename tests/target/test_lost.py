@@ -103,7 +103,7 @@ def push(sandbox: Sandbox, stream: str, rows: list[Row], **settings: Any) -> Out
 
 
 def posts(sandbox: Sandbox) -> list[float]:
-    """Give the moments of the POSTs to come, by the clock of the waits."""
+    """Return the moments of the POSTs to come, by the clock of the waits."""
     found: list[float] = []
 
     def note(entry: Entry) -> None:

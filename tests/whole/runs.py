@@ -45,7 +45,7 @@ def everything(sandbox: Sandbox, warehouse: Warehouse) -> bool:
 
 
 def helps(line: str) -> bool:
-    """Whether a message says in one line what happened and what to do about it."""
+    """Return True if a message says in one line what happened and what to do about it."""
     remedies = ("Check", "Run again", "run again", "run later", "support", "set max_", "name its")
     return "\n" not in line and any(remedy in line for remedy in remedies)
 

@@ -1,4 +1,4 @@
-"""Random histories for the hunt, and a machine that makes those that lose something short."""
+"""Random histories for the fuzzer, and a state machine that shortens those that lose something."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ StartFuzzer = Callable[..., Fuzzer]
 
 
 def deleted(fuzzer: Fuzzer) -> set[str]:
-    """Ask the query, of the hunt's warehouse loaded into a database."""
+    """Run the query on the fuzzer's warehouse, loaded into a database."""
     (table,) = fuzzer.streams
     columns = {table: ("id", "createdAt"), **COLUMNS}
     with duckdb.connect() as database:

@@ -186,7 +186,7 @@ def test_parents_that_the_settings_left_out_are_read_when_they_come_back() -> No
         pipe.is_true()
 
 
-# Whom a row names that does not say so
+# Parents that a row does not name
 
 
 def test_a_conversation_is_looked_up_once_for_all_that_ask() -> None:

@@ -60,7 +60,7 @@ class Recorder:
                 self.wfile.write(body)
 
             def log_message(self, *_: Any) -> None:
-                """Say nothing on stderr."""
+                """Write nothing to stderr."""
 
         return Handler
 

@@ -131,7 +131,7 @@ def test_no_failure_tells(
 ) -> None:
     fault = FAILURES[name](sandbox)
     if fault:
-        # Lasting, but for the one thing that is waited for.
+        # Lasting, except for the one thing that is waited for.
         fault.times = 5 if fault.status == 429 else None
         sandbox.faults.append(fault)
     pipe = Pipe()

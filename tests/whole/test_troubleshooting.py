@@ -86,7 +86,7 @@ def reported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
 
 
 def matches(pattern: str, message: str) -> bool:
-    """Whether a message is the one that the page describes."""
+    """Return True if a message is the one that the page describes."""
     parts = (re.escape(part) for part in pattern.split(VARIABLE))
     return re.fullmatch(".+?".join(parts), message, re.DOTALL) is not None
 

@@ -25,10 +25,11 @@ class WithSandbox(Protocol):
     url: str
 
 
-class Hasty(TargetVitally):
-    """A target that gives up soon, so that what is broken does not keep the tests."""
-
-    policy = replace(TargetVitally.policy, patience=PATIENCE, first_patience=PATIENCE)
+def hasty_target(config: Row) -> TargetVitally:
+    """Return a target that gives up soon, so that what is broken does not keep the tests."""
+    target = TargetVitally(config=config)
+    target.policy = replace(target.policy, patience=PATIENCE, first_patience=PATIENCE)
+    return target
 
 
 @dataclass
@@ -85,7 +86,7 @@ def write(here: WithSandbox, said: list[Row] | str, **settings: Any) -> Outcome:
             **settings,
         }
         failure = ""
-        target = Hasty(config=config)
+        target = hasty_target(config)
         try:
             target.write_all(io.StringIO(text))
         except (VitallyError, RunAborted, MappingError) as error:

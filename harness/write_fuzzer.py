@@ -27,7 +27,7 @@ from typing import Any, Literal
 from harness.observed_state import differences
 from harness.reference_model import ReferenceModel
 from harness.support import ROOT, Row, config_for, read, waits_pass_in_no_time
-from harness.target import Hasty
+from harness.target import hasty_target
 from sandbox import LATE, Entry, Fault, Rate, World, Writing, serve
 from target_vitally.pipeline.workers import RunAborted
 from target_vitally.resources import NAMED, RESOURCES
@@ -220,7 +220,7 @@ class WriteFuzzer:
 
     def _inside(self, config: Row, text: str, attempt: Attempt) -> Came:
         """Run it in this process; who is killed is not heard any more."""
-        target = Hasty(config=config)
+        target = hasty_target(config)
         heard: list[int] = []
         printed = io.StringIO()
 

@@ -69,7 +69,7 @@ class TargetVitally(SeamTarget):
     name = "target-vitally"
     package_name = "tap-vitally"
     config_jsonschema: ClassVar[dict[str, Any]] = SCHEMA
-    policy: ClassVar[Policy] = Policy(repeats=REPEATABLE)
+    policy: Policy = Policy(repeats=REPEATABLE)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Build the target and check its settings; nothing is sent yet."""

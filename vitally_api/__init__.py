@@ -28,12 +28,10 @@ from vitally_api.paging import (
     single,
 )
 from vitally_api.policy import Policy
-from vitally_api.statuses import CURSOR_REFUSED
 from vitally_api.wording import error_text, safe_name
 
 __all__ = [
     "API_KEY_MISSING",
-    "CURSOR_REFUSED",
     "ENVELOPES",
     "MOST_EMPTY_PAGES",
     "Answer",

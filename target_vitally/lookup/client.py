@@ -14,7 +14,6 @@ from urllib.parse import quote
 from target_vitally.mapping.resource import Record
 from target_vitally.mapping.rows import PendingWrite
 from vitally_api import (
-    CURSOR_REFUSED,
     Answer,
     CursorRefused,
     Cursors,
@@ -27,10 +26,10 @@ from vitally_api import (
     objects_at,
     single,
 )
+from vitally_api.statuses import CURSOR_REFUSED, GONE
 
 PAGE_SIZE = 100
 """Records of a page, the most that Vitally gives."""
-GONE = frozenset({404, 410})
 
 
 class WriteRejected(VitallyError):

@@ -10,14 +10,14 @@ from target_vitally.mapping.parse_row import Key, ParsedRow, record_keys
 from target_vitally.mapping.resource import Record, Resource
 from vitally_api.values import key_text
 
-Named = dict[str, list[Any]]
+IdsByName = dict[str, list[Any]]
 
 
 class ExactLinks:
     """Remembers links by every key of their record: rows of one record may come in several batches."""
 
     def __init__(self) -> None:
-        self._named: dict[tuple[str, Key], Named] = {}
+        self._named: dict[tuple[str, Key], IdsByName] = {}
         self._spared: set[tuple[str, Key | None]] = set()
 
     def note(self, resource: Resource, parsed: ParsedRow) -> None:
@@ -36,7 +36,7 @@ class ExactLinks:
 
     def together(self, resource: Resource, parsed: ParsedRow, record: Record) -> ParsedRow:
         """Return a row with all that rows of its record have named so far."""
-        named: Named = {}
+        named: IdsByName = {}
         for key in sorted(_keys(resource, parsed, record), key=str):
             self._add(named, self._named.get((resource.name, key), {}))
         named = {name: unite(items, ()) for name, items in named.items()}
@@ -49,7 +49,7 @@ class ExactLinks:
         )
 
     @staticmethod
-    def _add(to: Named, links: Named) -> None:
+    def _add(to: IdsByName, links: IdsByName) -> None:
         for name, items in links.items():
             to.setdefault(name, []).extend(items)
 
@@ -60,8 +60,8 @@ def _keys(resource: Resource, parsed: ParsedRow, record: Record) -> set[Key]:
     }
 
 
-def _links(resource: Resource, parsed: ParsedRow) -> Named:
-    found: Named = {
+def _links(resource: Resource, parsed: ParsedRow) -> IdsByName:
+    found: IdsByName = {
         ref.name: list(parsed.references.get(ref.name) or ())
         for ref in resource.references
         if ref.many

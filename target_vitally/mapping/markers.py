@@ -6,11 +6,11 @@ import re
 from functools import lru_cache
 from typing import Any
 
-from vitally_api.values import InvalidValue, day_of, number_of
+from vitally_api.values import TRUE, InvalidValue, day_of, number_of
 
 UNDERSTOOD = ("_deleted", "_sdc_deleted_at", "__sdc_deleted_at")
 """Columns that always mark a delete, in upper case, too."""
-YES = frozenset({"true", "t", "yes", "y", "1", "on", "d", "delete", "deleted"})
+YES = TRUE | {"d", "delete", "deleted"}
 NO = frozenset({"false", "f", "no", "n", "off", "c", "create", "i", "insert", "r", "u", "update"})
 """The words of flags, and those of change data capture, where ``d`` is a delete and ``u`` none."""
 ZEROS = re.compile(r"(0[0\s:.tz+-]*)?")

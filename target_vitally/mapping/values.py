@@ -94,7 +94,7 @@ def _message(message: Any) -> dict[str, Any]:
     return {**message, **fit}
 
 
-def _as_it_is(value: Any) -> Any:
+def _json_or_text(value: Any) -> Any:
     if isinstance(value, str) and value.lstrip()[:1] in {"[", "{"}:
         read = parse_json(value)
         return value if read is None else read
@@ -113,7 +113,7 @@ COERCIONS: dict[Kind, Callable[[Any], Any]] = {
     "tags": _texts,
     "ids": _texts,
     "list": list_of,
-    "json": _as_it_is,
+    "json": _json_or_text,
     "people": _people,
     "messages": _messages,
 }

@@ -14,8 +14,7 @@ from target_vitally.mapping.parse_row import ParsedRow, RecordRef
 from target_vitally.mapping.plan import Plan
 from target_vitally.mapping.resource import Record, Resource
 from target_vitally.mapping.rows import PendingWrite
-
-DUPLICATE = frozenset({400, 409, 422})
+from vitally_api.statuses import EXISTS, GONE, MAY_EXIST
 
 
 class ResourceWriter:
@@ -135,7 +134,7 @@ class ResourceWriter:
         try:
             self.client.write("DELETE", path, self.label, None, query, write_)
         except WriteRejected as rejected:
-            if rejected.status not in {404, 410}:
+            if rejected.status not in GONE:
                 raise
             return write_.retries > before
         return True
@@ -191,4 +190,4 @@ def is_duplicate(rejected: WriteRejected) -> bool:
     """Return whether a create was refused because there is such a record."""
     text = str(rejected).lower()
     reported = any(word in text for word in ("exist", "duplicate", "unique", "already"))
-    return rejected.status in DUPLICATE and (rejected.status == 409 or reported)  # noqa: PLR2004
+    return rejected.status in EXISTS or (rejected.status in MAY_EXIST and reported)

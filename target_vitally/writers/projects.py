@@ -9,6 +9,7 @@ from target_vitally.mapping.plan import Plan
 from target_vitally.mapping.resource import Record
 from target_vitally.mapping.rows import PendingWrite
 from target_vitally.writers.base import ResourceWriter
+from vitally_api.statuses import INVALID
 
 
 class ProjectWriter(ResourceWriter):
@@ -23,7 +24,7 @@ class ProjectWriter(ResourceWriter):
         try:
             answer = self.send(write_, "POST", self.path(write_), body)
         except WriteRejected as rejected:
-            reported = rejected.status == 400 and "customerId" in str(rejected)  # noqa: PLR2004
+            reported = rejected.status in INVALID and "customerId" in str(rejected)
             if not reported or "customerId" in body:
                 raise
             self.customers = True

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from harness.target import Hasty, messages
+from harness.target import hasty_target, messages
 from harness.workspace import Workspace
 from target_vitally import intake
 from target_vitally.pipeline import engine
@@ -133,7 +133,7 @@ def test_rows_and_state_go_on_while_the_input_is_silent(
     feeder = threading.Thread(target=feed)
     feeder.start()
     with os.fdopen(reading) as file:
-        Hasty(config={"api_key": "sandbox", "api_url": here.url}).write_all(file)
+        hasty_target({"api_key": "sandbox", "api_url": here.url}).write_all(file)
     feeder.join()
     assert ended_after_writing == [True]
     assert capfd.readouterr().out == '{"end":true}\n'

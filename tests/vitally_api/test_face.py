@@ -16,7 +16,6 @@ def test_the_public_face() -> None:
         "API_KEY_MISSING",
         "Answer",
         "Budget",
-        "CURSOR_REFUSED",
         "Cancelled",
         "CursorRefused",
         "Cursors",

@@ -70,8 +70,8 @@ class TopLevel:
 
     def requests(self) -> Iterator[ListRequest]:
         """Find each list, from where an interrupted pass was."""
-        resume, lists = self.stream.stream_state.resume, list(self.stream.list_client.contexts())
-        for request in lists[self.labels.index(resume.context) if resume else 0 :]:
+        resume = self.stream.stream_state.resume
+        for request in self._lists()[self.labels.index(resume.context) if resume else 0 :]:
             here = resume and resume.context == request.label
             yield replace(request, cursor=resume.cursor) if resume and here else request
 
@@ -92,8 +92,7 @@ class TopLevel:
     def lists_to_look_at(self, long: list[ListRequest]) -> Iterator[ListRequest]:
         """Look at all, if one took long enough to change or the pass was interrupted."""
         if long or self.stream.stream_state.resume:
-            lists = self.stream.list_client.contexts()
-            yield from (each for each in lists if each.label not in self._unusable)
+            yield from (each for each in self._lists() if each.label not in self._unusable)
 
     def place(self, batch: RecordBatch) -> dict[str, Any]:
         """Say where a run goes on that has everything up to this page."""
@@ -137,8 +136,12 @@ class TopLevel:
         return {}
 
     def samples(self) -> Iterator[Iterable[ListRequest]]:
-        """Find all lists, to see whether they are given."""
-        yield self.stream.list_client.contexts()
+        """Find all lists, to see if they are given; none of a stream that the tap makes itself."""
+        if lists := self._lists():
+            yield lists
+
+    def _lists(self) -> list[ListRequest]:
+        return list(self.stream.list_client.contexts()) if self.stream.resource.path else []
 
     def estimate(self) -> RequestEstimate:
         """Count the pages, or the first of them."""
@@ -216,7 +219,7 @@ class PerParent:
         return same and self.scan.can_go_on(resume)
 
     def samples(self) -> Iterator[Iterable[ListRequest]]:
-        """Find the lists of one parent after the other, to see whether they are given."""
+        """Find the lists of one parent after the other, to see if they are given."""
         return map(self.lists_of, self.parents())
 
     def estimate(self) -> RequestEstimate:

@@ -43,10 +43,6 @@ class Inventory(TopLevel):
             yield ListRequest("", label=resource, inject={"resource": resource})
 
     @override
-    def samples(self) -> Iterator[Iterable[ListRequest]]:
-        return iter(())
-
-    @override
     def estimate(self) -> RequestEstimate:
         resources = self.stream.settings.inventory_resources
         clients = map(self.stream.workspace.list_client, resources)
@@ -128,14 +124,6 @@ class Generated(TopLevel):
     ) -> None:
         super().__init__(stream)
         self._records, self._remember = records, remember
-
-    @override
-    def requests(self) -> Iterator[ListRequest]:
-        return iter(())
-
-    @override
-    def samples(self) -> Iterator[Iterable[ListRequest]]:
-        return iter(())
 
     @override
     def estimate(self) -> RequestEstimate:

@@ -15,13 +15,17 @@ from typing import Any, Final
 from field.feeding import feed_all
 from field.loading import load_all
 from field.programs import FieldError, Row
+from field.schedulers import schedule_all
 from field.servers import Servers, servers
+from field.workspaces import sync_all
 
 RESULTS: Final = Path(__file__).parent / "results"
 ACCOUNTS: Final = 25
 PARTS: Final[Mapping[str, Callable[[Servers, Path, str], Row]]] = {
     "loaders": load_all,
     "sources": feed_all,
+    "schedulers": schedule_all,
+    "workspaces": sync_all,
 }
 
 

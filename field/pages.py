@@ -129,6 +129,39 @@ def written() -> str:
     return _table(head, rows)
 
 
+def schedulers() -> str:
+    """Return what became of each recipe."""
+    day, found = results("schedulers")
+    rows = [(_release(name, one), text) for name, one in found.items() for text in _outcomes(one)]
+    return f"Run on {day}.\n\n{_table(('recipe', 'what happened'), rows)}"
+
+
+def _release(name: str, one: Row) -> str:
+    return name if "version" not in one else f"{name.rstrip(' 34')} {one['version']}"
+
+
+def _outcomes(one: Row) -> Iterable[str]:
+    plain = {name: value for name, value in one.items() if not isinstance(value, dict | list)}
+    plain.pop("version", None)
+    if plain:
+        yield _in_words(plain)
+    for name, value in one.items():
+        if isinstance(value, dict):
+            yield f"{name}: {_in_words(value)}"
+        if isinstance(value, list):
+            yield from (
+                f"{name}, run {number}: {_in_words(run)}" for number, run in enumerate(value, 1)
+            )
+
+
+def _in_words(found: Row) -> str:
+    words = {True: "yes", False: "no"}
+    values = {
+        name: words[value] if isinstance(value, bool) else value for name, value in found.items()
+    }
+    return ", ".join(f"{name} {value}" for name, value in values.items())
+
+
 def _named(name: str, one: Row) -> str:
     note = f", {one['note']}" if one["note"] else ""
     return f"{name} {one['version']}{note}"

@@ -147,8 +147,21 @@ PARTS: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
         "examples": file("examples/loaders.yml", "yaml"),
         "unfit": pages.unfit,
     },
+    "docs/many-workspaces.md": {
+        "project": file("examples/workspaces/meltano.yml", "yaml"),
+        **{
+            name: file(f"examples/workspaces/{name}.sh", "sh")
+            for name in ("workspaces", "one", "all")
+        },
+    },
     "docs/masking.md": {"masking": file("examples/masking.yml", "yaml")},
     "docs/names.md": {"columns": pages.columns},
+    "docs/schedulers.md": {
+        "airflow": file("examples/vitally_airflow.py", "python"),
+        "dagster": file("examples/vitally_dagster.py", "python"),
+        "cronjob": file("examples/cronjob.yml", "yaml"),
+        "schedulers": pages.schedulers,
+    },
     "docs/settings.md": {"settings": settings},
     "docs/sources.md": {"sources": pages.sources, "written": pages.written},
     "docs/start.md": {"project": file("examples/meltano.yml", "yaml")},

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from field.workspaces import SCRIPTS
 from harness.support import ROOT
 from tests.whole.terminal import PAGES, shell_blocks
 
@@ -25,6 +26,9 @@ MENTIONED = {
     "pip install dbt-postgres": "lent by the tests, as the loaders are",
     "dbt ls --select source:vitally.accounts+": "tests/dbt/test_odd_tables.py",
     "dbt source freshness": "named as what reads a column",
+    "meltano schedule add": "of Meltano; writes a line into meltano.yml",
+    "meltano state list": "field/workspaces.py, as a line of all.sh",
+    "meltano run tap-vitally target-postgres": "in start.md",
     "meltano select tap-vitally --list --all": "of Meltano, and changes nothing",
     "meltano run tap-postgres target-vitally": "test_pushing.py, with the settings before it",
     "meltano run tap-postgres target-vitally tap-jsonl target-vitally": "two of them in one",
@@ -67,8 +71,9 @@ def run_by_tests() -> Iterator[tuple[str, str]]:
 @pytest.mark.parametrize("page", PAGES)
 def test_every_block_of_commands_is_run(page: str) -> None:
     begins = {start for name, start in run_by_tests() if name == page}
+    by_field = {(ROOT / "docs/examples/workspaces" / name).read_text().rstrip() for name in SCRIPTS}
     not_run = [block for block in shell_blocks(page) if not block.startswith(tuple(begins))]
-    assert not_run == []
+    assert [block for block in not_run if block.rstrip() not in by_field] == []
 
 
 @pytest.mark.parametrize("page", PAGES)

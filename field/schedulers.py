@@ -1,0 +1,189 @@
+"""Run the recipes of docs/schedulers.md: cron, Meltano, places for STATE, Airflow, Dagster, Kubernetes."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import signal
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import psycopg
+import requests
+
+from field.programs import FieldError, Row, program, run, version
+from field.runners import EXAMPLES, RUN, ended, project, sh, shell_block, variables
+from field.servers import S3_VARIABLES, Servers
+
+KILLED: Final = -signal.SIGKILL
+
+
+def cron(servers: Servers, folder: Path) -> Row:
+    """Run the script of "On the shell" under its lock, while another holds it and then alone."""
+    folder.mkdir()
+    (folder / "sync.sh").write_text(shell_block("start.md", "#!/bin/sh\n# Reads what changed"))
+    (folder / "config.json").write_text(
+        json.dumps({"api_key": "sandbox", "api_url": servers.vitally.url})
+    )
+    (folder / "target.json").write_text(
+        json.dumps({"destination_path": str(folder), "do_timestamp_file": False})
+    )
+    command = "flock -n sync.lock sh sync.sh"
+    with (folder / "sync.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        refused = sh(command, folder, variables())
+        started = (folder / "state.json").exists()
+    alone = sh(command, folder, variables())
+    state = json.loads((folder / "state.json").read_text())
+    return {
+        "while another runs": {"exit code": refused.code, "starts": started},
+        "alone": {"exit code": alone.code, "STATE": bool(state.get("bookmarks"))},
+    }
+
+
+def meltano(servers: Servers, folder: Path, within: str) -> Row:
+    """Run a project to its end, then end it by SIGTERM and SIGKILL, and see what the next run does."""
+    found: Row = {"version": version("meltano", within)}
+    command = [program("meltano", within), *RUN]
+    for name, number in (("SIGTERM", signal.SIGTERM), ("SIGKILL", signal.SIGKILL)):
+        home = project(folder / name, url=servers.vitally.url)
+        known = variables(within)
+        _checked(run([program("meltano", within), "state", "list"], folder=home, variables=known))
+        done = ended(command, number, servers.vitally, cwd=home, env=known)
+        again = run(command, folder=home, variables=known)
+        forced = run([*command[:2], "--force", *command[2:]], folder=home, variables=known)
+        found[name] = {
+            "exit code": done.code,
+            "the next run": "goes on"
+            if again.code == 0
+            else "is refused"
+            if _refused(again.log)
+            else again.code,
+            "with --force": "goes on" if forced.code == 0 else forced.code,
+        }
+    return found
+
+
+def backends(servers: Servers, folder: Path) -> Row:
+    """Keep STATE elsewhere, and see whether a second folder, as of a new container, finds it."""
+    within = "meltano-backends"
+    bucket = f"{servers.s3}/states"
+    requests.put(bucket, timeout=60).raise_for_status()
+    with psycopg.connect(servers.postgres, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE meltano")
+    address = f"postgresql+psycopg://postgres:sandbox@127.0.0.1:{servers.postgres_port}/meltano"
+    shared = folder / "shared"
+    shared.mkdir(parents=True)
+    homes: Mapping[str, dict[str, str]] = {
+        "a folder": {"MELTANO_STATE_BACKEND_URI": shared.as_uri()},
+        "S3": {
+            "MELTANO_STATE_BACKEND_URI": "s3://states/vitally",
+            "MELTANO_STATE_BACKEND_S3_ENDPOINT_URL": servers.s3,
+            "MELTANO_STATE_BACKEND_S3_AWS_ACCESS_KEY_ID": S3_VARIABLES["AWS_ACCESS_KEY_ID"],
+            "MELTANO_STATE_BACKEND_S3_AWS_SECRET_ACCESS_KEY": S3_VARIABLES["AWS_SECRET_ACCESS_KEY"],
+            "AWS_DEFAULT_REGION": S3_VARIABLES["AWS_DEFAULT_REGION"],
+        },
+        "PostgreSQL": {"MELTANO_DATABASE_URI": address},
+    }
+    found: Row = {"version": version("meltano", within)}
+    for number, (name, settings) in enumerate(homes.items()):
+        known = variables(within, **settings)
+        runs = []
+        for container in ("first", "second"):
+            home = project(folder / f"{number}-{container}", url=servers.vitally.url)
+            states = _states(home, within, known)
+            done = run([program("meltano", within), *RUN], folder=home, variables=known)
+            runs.append({"exit code": done.code, "finds STATE": bool(states)})
+        found[name] = runs
+    return found
+
+
+def airflow(servers: Servers, folder: Path) -> Row:
+    """Run the DAG of the page once, as `airflow dags test` does."""
+    home = project(folder / "project", url=servers.vitally.url)
+    dags = folder / "home" / "dags"
+    dags.mkdir(parents=True)
+    text = (EXAMPLES / "vitally_airflow.py").read_text()
+    (dags / "vitally.py").write_text(text.replace("/srv/vitally", str(home)))
+    known = variables(
+        AIRFLOW_HOME=str(folder / "home"), AIRFLOW__CORE__LOAD_EXAMPLES="false", HOME=str(folder)
+    )
+    command = program("airflow")
+    _checked(run([command, "db", "migrate"], variables=known))
+    done = run([command, "dags", "test", "vitally"], variables=known, seconds=600)
+    succeeded = "state=success" in done.out + done.log or "state:success" in done.out + done.log
+    return {
+        "version": version("apache-airflow", "airflow"),
+        "exit code": done.code,
+        "success": succeeded,
+        **_loaded(home),
+    }
+
+
+def dagster(servers: Servers, folder: Path) -> Row:
+    """Materialize the asset of the page once."""
+    cron(servers, folder)
+    (folder / "state.json").unlink()
+    path = folder / "vitally_dagster.py"
+    path.write_text(
+        (EXAMPLES / "vitally_dagster.py").read_text().replace("/srv/vitally", str(folder))
+    )
+    known = variables(DAGSTER_HOME=str(folder), DAGSTER_DISABLE_TELEMETRY="yes")
+    command = [program("dagster"), "asset", "materialize", "--select", "vitally", "-f", str(path)]
+    done = run(command, variables=known, folder=folder, seconds=600)
+    state = (folder / "state.json").exists()
+    return {"version": version("dagster", "dagster"), "exit code": done.code, "STATE": state}
+
+
+def kubernetes(_: Servers, folder: Path) -> Row:
+    """Validate the CronJob of the page."""
+    folder.mkdir()
+    command = program("kubernetes-validate")
+    done = run([command, "--strict", str(EXAMPLES / "cronjob.yml")])
+    return {
+        "version": version("kubernetes-validate", "kubernetes-validate"),
+        "exit code": done.code,
+    }
+
+
+def _refused(log: str) -> bool:
+    return "already running" in log
+
+
+def _states(home: Path, within: str, known: Mapping[str, str]) -> list[str]:
+    done = run([program("meltano", within), "state", "list"], folder=home, variables=known)
+    return [line for line in done.out.splitlines() if "tap-vitally-to-target-jsonl" in line]
+
+
+def _loaded(home: Path) -> Row:
+    return {"rows": any(path.stat().st_size for path in (home / "output").glob("accounts*"))}
+
+
+def _checked(done: Any) -> None:
+    if done.code:
+        raise FieldError(done.error)
+
+
+RECIPES: Final[Mapping[str, Callable[[Servers, Path], Row]]] = {
+    "cron": cron,
+    "Meltano 4": lambda servers, folder: meltano(servers, folder, "meltano"),
+    "Meltano 3": lambda servers, folder: meltano(servers, folder, "meltano-3"),
+    "state backends": backends,
+    "Airflow": airflow,
+    "Dagster": dagster,
+    "Kubernetes": kubernetes,
+}
+
+
+def schedule_all(servers: Servers, folder: Path, only: str = "") -> Row:
+    """Run all recipes, or those in whose name a text stands; return what each did."""
+    results: Row = {}
+    for name, recipe in RECIPES.items():
+        if only in name:
+            print(f"  {name}", flush=True)
+            try:
+                results[name] = recipe(servers, folder / name.replace(" ", "-"))
+            except FieldError as error:
+                results[name] = {"error": str(error)}
+    return results

@@ -24,6 +24,7 @@ QUICK := tests/test_layers.py tests/test_streams.py tests/vitally_api tests/stat
 FIELD := $(patsubst requirements/field/%.in,%,$(wildcard requirements/field/*.in))
 PAGES := zensical
 DBT := dbt
+WAREHOUSES := dbt-snowflake dbt-bigquery dbt-fusion
 
 # The Python of the loaders and baselines. Not all of their pinned releases have wheels for the newest Pythons, and
 # they are separate programs anyway; where PYTHON is too new, uv looks for another one.
@@ -55,11 +56,12 @@ BASELINES_INSTALLED := $(BASELINES:%=.venvs/%/.installed)
 FIELD_INSTALLED := $(FIELD:%=.venvs/field/%/.installed)
 PAGES_INSTALLED := $(PAGES:%=.venvs/%/.installed)
 DBT_INSTALLED := $(DBT:%=.venvs/%/.installed)
+WAREHOUSES_INSTALLED := $(WAREHOUSES:%=.venvs/%/.installed)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install tools lint style types dependencies workflows spelling format test journeys quick demo dbt sql bench soak \
-	field audit docs site build pin clean
+.PHONY: help install tools lint style types dependencies workflows spelling format test journeys quick demo dbt sql \
+	warehouses bench soak field audit docs site build pin clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -113,6 +115,9 @@ dbt: $(DBT_INSTALLED) ## build the dbt package on output/warehouse.duckdb, or on
 sql: $(DBT_INSTALLED) ## check the SQL of the dbt package
 	cd dbt && ../.venvs/dbt/bin/sqlfluff lint --disable-progress-bar models
 
+warehouses: $(INSTALLED) $(DBT_INSTALLED) .venvs/target-duckdb/.installed $(WAREHOUSES_INSTALLED) ## build the dbt package on emulators of Snowflake and BigQuery
+	$(PY) -m pytest warehouses --timeout 1200 $(ARGS)
+
 bench: $(INSTALLED) $(BASELINES_INSTALLED) ## measure
 	$(PY) -m benchmarks $(ARGS)
 
@@ -141,7 +146,7 @@ build: $(INSTALLED) ## build the distributions and run the wheel in an environme
 
 pin: .venv/.uv ## resolve requirements/*.txt anew
 	$(UV) pip compile $(PIN) --group dev pyproject.toml --output-file $(PINS)
-	for name in $(TOOLS) $(BASELINES) $(PAGES) $(DBT); do \
+	for name in $(TOOLS) $(BASELINES) $(PAGES) $(DBT) $(WAREHOUSES); do \
 		$(UV) pip compile $(PIN) requirements/$$name.in --output-file requirements/$$name.txt || exit 1; \
 	done
 	for name in $(FIELD); do \
@@ -171,7 +176,7 @@ $(INSTALLED): pyproject.toml $(PINS) | .venv/.uv
 		--editable . --group dev
 	@touch $@
 
-$(TOOLS_INSTALLED) $(BASELINES_INSTALLED) $(PAGES_INSTALLED) $(DBT_INSTALLED): .venvs/%/.installed: requirements/%.txt | .venv/.uv
+$(TOOLS_INSTALLED) $(BASELINES_INSTALLED) $(PAGES_INSTALLED) $(DBT_INSTALLED) $(WAREHOUSES_INSTALLED): .venvs/%/.installed: requirements/%.txt | .venv/.uv
 	$(UV) venv --quiet --clear --python '$(LOADER_PYTHON)' .venvs/$*
 	$(UV) pip install --quiet --python .venvs/$*/bin/python --build-constraints $(PINS) --requirement $<
 	@touch $@

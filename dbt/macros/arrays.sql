@@ -29,28 +29,6 @@
         ) with ordinality as element (item, position)
 {%- endmacro %}
 
-{# Not tested. #}
-{% macro snowflake__elements_of(relation, keep, array) -%}
-    select
-        {{ keep | join(", ") }},
-        element.value as item,
-        element.index + 1 as position
-    from {{ relation }},
-        lateral flatten(input => case when is_array({{ array }}) then {{ array }} end) as element
-{%- endmacro %}
-
-{# Not tested. #}
-{% macro bigquery__elements_of(relation, keep, array) -%}
-    select
-        {{ keep | join(", ") }},
-        item,
-        element_offset + 1 as position
-    from {{ relation }}
-    cross join
-        unnest(case when json_type({{ array }}) = 'array' then json_query_array({{ array }}) end) as item
-        with offset as element_offset
-{%- endmacro %}
-
 
 {#- The members of an object, as `name` and `item`. -#}
 {% macro members_of(relation, keep, object) %}
@@ -82,27 +60,6 @@
             as member (name, item)
 {%- endmacro %}
 
-{# Not tested. #}
-{% macro snowflake__members_of(relation, keep, object) -%}
-    select
-        {{ keep | join(", ") }},
-        member.key as name,
-        member.value as item
-    from {{ relation }},
-        lateral flatten(input => case when is_object({{ object }}) then {{ object }} end) as member
-{%- endmacro %}
-
-{#- Not tested. Keys with dots come in double quotes. -#}
-{% macro bigquery__members_of(relation, keep, object) -%}
-    select
-        {{ keep | join(", ") }},
-        if(starts_with(member_key, '"'), json_value(member_key), member_key) as name,
-        {{ object }}[if(starts_with(member_key, '"'), json_value(member_key), member_key)] as item
-    from {{ relation }}
-    cross join
-        unnest(case when json_type({{ object }}) = 'object' then json_keys({{ object }}, 1) end) as member_key
-{%- endmacro %}
-
 
 {#-
     What the rows of a relation are linked to: the ids in an array of ids, or, where that is missing or
@@ -124,3 +81,7 @@
         else {{ vitally.json_text(vitally.json_member("item", "id")) }}
     end is not null
 {%- endmacro %}
+
+
+{#- The values of a group as one text, in their order; null where there is none, where some warehouses have ''. -#}
+{% macro list_of(value) -%} nullif({{ dbt.listagg(value, "', '", "order by " ~ value) }}, '') {%- endmacro %}

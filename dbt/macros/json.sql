@@ -1,6 +1,6 @@
 {#-
-    Where warehouses differ: JSON. Each macro is given a value of the type that `type_json` names.
-    DuckDB and PostgreSQL are tested; Snowflake and BigQuery are written after their documentation.
+    Where warehouses differ: JSON. Each macro is given a value of the type that `type_json` names. The
+    versions called default are DuckDB's; those of other warehouses are in warehouses/.
 -#}
 
 {% macro type_json() %}{{ return(adapter.dispatch("type_json", "vitally")()) }}{% endmacro %}
@@ -8,9 +8,6 @@
 {% macro default__type_json() %}{{ return("json") }}{% endmacro %}
 
 {% macro postgres__type_json() %}{{ return("jsonb") }}{% endmacro %}
-
-{# Not tested. #}
-{% macro snowflake__type_json() %}{{ return("variant") }}{% endmacro %}
 
 
 {#- A column as JSON, whatever type the loader gave it; null for text that is not JSON. -#}
@@ -33,21 +30,6 @@
     {{ return("case when pg_input_is_valid(" ~ value ~ ", 'jsonb') then cast(" ~ value ~ " as jsonb) end") }}
 {% endmacro %}
 
-{# Not tested. #}
-{% macro snowflake__as_json(value, from_type) %}
-    {%- if vitally.kind_of(from_type) == "text" -%} {{ return("try_parse_json(" ~ value ~ ")") }} {%- endif -%}
-    {{ return("to_variant(" ~ value ~ ")") }}
-{% endmacro %}
-
-{# Not tested. #}
-{% macro bigquery__as_json(value, from_type) %}
-    {%- if from_type == "json" -%} {{ return(value) }}
-    {%- elif vitally.kind_of(from_type) == "text" -%}
-        {{ return("safe.parse_json(" ~ value ~ ", wide_number_mode => 'round')") }}
-    {%- endif -%}
-    {{ return("to_json(" ~ value ~ ")") }}
-{% endmacro %}
-
 
 {#- A member of an object by its key, which may hold dots and quotes. -#}
 {% macro json_member(value, key) %}
@@ -61,16 +43,6 @@
 
 {% macro postgres__json_member(value, key) %}{{ return("(" ~ value ~ " -> " ~ vitally.text_literal(key) ~ ")") }}{% endmacro %}
 
-{# Not tested. #}
-{% macro snowflake__json_member(value, key) %}
-    {{ return("get(" ~ value ~ ", " ~ vitally.text_literal(key | replace("\\", "\\\\")) ~ ")") }}
-{% endmacro %}
-
-{# Not tested. #}
-{% macro bigquery__json_member(value, key) %}
-    {{ return(value ~ "[" ~ vitally.text_literal(key | replace("\\", "\\\\")) ~ "]") }}
-{% endmacro %}
-
 {% macro text_literal(value) %}{{ return(dbt.string_literal(dbt.escape_single_quotes(value))) }}{% endmacro %}
 
 
@@ -82,14 +54,6 @@
 {% endmacro %}
 
 {% macro postgres__json_text(value) %}{{ return("(" ~ value ~ " #>> '{}')") }}{% endmacro %}
-
-{# Not tested. #}
-{% macro snowflake__json_text(value) %}{{ return("to_varchar(" ~ value ~ ")") }}{% endmacro %}
-
-{# Not tested. #}
-{% macro bigquery__json_text(value) %}
-    {{ return("coalesce(lax_string(" ~ value ~ "), nullif(to_json_string(" ~ value ~ "), 'null'))") }}
-{% endmacro %}
 
 
 {#- The type of a value: text, number, boolean, array, object or null. -#}
@@ -110,23 +74,6 @@
     replace(jsonb_typeof({{ value }}), 'string', 'text')
 {%- endmacro %}
 
-{# Not tested. #}
-{% macro snowflake__json_type(value) -%}
-    case typeof({{ value }})
-        when 'VARCHAR' then 'text'
-        when 'BOOLEAN' then 'boolean'
-        when 'ARRAY' then 'array'
-        when 'OBJECT' then 'object'
-        when 'NULL_VALUE' then 'null'
-        else case when {{ value }} is not null then 'number' end
-    end
-{%- endmacro %}
-
-{# Not tested. #}
-{% macro bigquery__json_type(value) -%}
-    replace(json_type({{ value }}), 'string', 'text')
-{%- endmacro %}
-
 
 {#- How many elements an array has; null for anything else. -#}
 {% macro json_length(value) %}{{ return(adapter.dispatch("json_length", "vitally")(value)) }}{% endmacro %}
@@ -137,14 +84,4 @@
 
 {% macro postgres__json_length(value) -%}
     case when {{ vitally.json_type(value) }} = 'array' then jsonb_array_length({{ value }}) end
-{%- endmacro %}
-
-{# Not tested. #}
-{% macro snowflake__json_length(value) -%}
-    case when {{ vitally.json_type(value) }} = 'array' then array_size({{ value }}) end
-{%- endmacro %}
-
-{# Not tested. #}
-{% macro bigquery__json_length(value) -%}
-    case when {{ vitally.json_type(value) }} = 'array' then array_length(json_query_array({{ value }})) end
 {%- endmacro %}

@@ -164,8 +164,19 @@ where
     {%- for name, type, alias in columns if vitally.spelled_alike(name) in found -%}
         {%- set column = found[vitally.spelled_alike(name)] -%}
         {%- if not numbered or vitally.kind_of(column.data_type) not in ("text", "json", "other") -%}
-            {%- do order.append("cast(" ~ adapter.quote(column.name) ~ " as " ~ dbt.type_string() ~ ") desc nulls last") -%}
+            {%- do order.append(vitally.order_text(adapter.quote(column.name), column.data_type) ~ " desc nulls last") -%}
         {%- endif -%}
     {%- endfor -%}
     {{ return(order | unique(case_sensitive=true) | list) }}
 {% endmacro %}
+
+
+{#- A value of any type as something that can be ordered. -#}
+{% macro order_text(value, from_type) %}
+    {%- if vitally.kind_of(from_type) not in ("json", "other") -%}
+        {{ return("cast(" ~ value ~ " as " ~ dbt.type_string() ~ ")") }}
+    {%- endif -%}
+    {{ return(adapter.dispatch("order_text", "vitally")(value)) }}
+{% endmacro %}
+
+{% macro default__order_text(value) %}{{ return("cast(" ~ value ~ " as " ~ dbt.type_string() ~ ")") }}{% endmacro %}

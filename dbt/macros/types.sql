@@ -1,7 +1,7 @@
 {#- What a warehouse calls the types that the package uses. -#}
 {% macro type_of(type) %}
     {%- if type == "json" -%} {{ return(vitally.type_json()) }}
-    {%- elif type == "timestamp" -%} {{ return(dbt.type_timestamp()) }}
+    {%- elif type == "timestamp" -%} {{ return(adapter.dispatch("type_moment", "vitally")()) }}
     {%- elif type == "integer" -%} {{ return(dbt.type_bigint()) }}
     {%- elif type == "number" -%} {{ return(dbt.type_numeric()) }}
     {%- elif type == "double" -%} {{ return(vitally.type_double()) }}
@@ -13,12 +13,11 @@
 {% endmacro %}
 
 
+{% macro default__type_moment() %}{{ return(dbt.type_timestamp()) }}{% endmacro %}
+
 {% macro type_double() %}{{ return(adapter.dispatch("type_double", "vitally")()) }}{% endmacro %}
 
 {% macro default__type_double() %}{{ return("double precision") }}{% endmacro %}
-
-{# Not tested. #}
-{% macro bigquery__type_double() %}{{ return("float64") }}{% endmacro %}
 
 
 {#- What kind of type a column has: text, json, boolean, zoned, timestamp, date, number or other. -#}
@@ -28,7 +27,8 @@
     {%- elif "char" in type or type in ("text", "string") -%} {{ return("text") }}
     {%- elif type in ("json", "jsonb", "variant", "super") -%} {{ return("json") }}
     {%- elif type.startswith("bool") -%} {{ return("boolean") }}
-    {%- elif "with time zone" in type or type.startswith(("timestamptz", "timestamp_tz", "timestamp_ltz")) -%}
+    {%- elif "with time zone" in type or type.startswith(("timestamptz", "timestamp_tz", "timestamp_ltz"))
+        or type in adapter.dispatch("zoned_types", "vitally")() -%}
         {{ return("zoned") }}
     {%- elif type.startswith(("timestamp", "datetime")) -%} {{ return("timestamp") }}
     {%- elif type == "date" -%} {{ return("date") }}
@@ -37,6 +37,10 @@
     {%- endif -%}
     {{ return("other") }}
 {% endmacro %}
+
+
+{#- Names that a warehouse gives to moments, and others to what has no zone. -#}
+{% macro default__zoned_types() %}{{ return([]) }}{% endmacro %}
 
 
 {#- A value as it is in the warehouse, brought to a type of the package; null where it does not fit. -#}
@@ -103,8 +107,8 @@
         "day": day,
         "utc": second ~ "(([.][0-9]{1,9})?Z?|[.][0-9]{6,9}[+-]00:?00)",
         "zoned": second ~ "([.][0-9]{1,9})?[+-](0[0-9]|1[0-4]):?[0-5][0-9]",
-        "decimal": "-?([0-9]{1,21}([.][0-9]{1,99})?|[.][0-9]{1,99})",
-        "double": "-?[0-9]{1,120}([.][0-9]{1,120})?([eE][+-]?[0-9]{1,2})?",
+        "decimal": "-?([0-9]{1,21}([.][0-9]{1,16})?|[.][0-9]{1,16})",
+        "double": "-?([0-9]{1,120}([.][0-9]{1,120})?|[.][0-9]{1,120})([eE][+-]?[0-9]{1,2})?",
     }) }}
 {% endmacro %}
 
@@ -119,9 +123,6 @@
 {% macro duckdb__matches(value, pattern) %}{{ return("regexp_matches(" ~ value ~ ", '" ~ pattern ~ "')") }}{% endmacro %}
 
 {% macro postgres__matches(value, pattern) %}{{ return(value ~ " ~ '" ~ pattern ~ "'") }}{% endmacro %}
-
-{# Not tested. #}
-{% macro bigquery__matches(value, pattern) %}{{ return("regexp_contains(" ~ value ~ ", '" ~ pattern ~ "')") }}{% endmacro %}
 
 
 {#- The day that a text begins with, which is a date or a moment; null for other text. -#}
@@ -142,7 +143,7 @@
     {%- set known = vitally.patterns() -%}
     case
         when {{ vitally.matches(value, known.day ~ "|" ~ known.utc) }}
-            then cast(substring({{ value }}, 1, 26) as {{ dbt.type_timestamp() }})
+            then cast(substring({{ value }}, 1, 26) as {{ vitally.type_of("timestamp") }})
         when
             {{ vitally.matches(value, known.zoned) }}
             and (substring({{ value }}, 1, 10) not in ('0001-01-01', '9999-12-31') or {{ value }} like '%00:00')
@@ -160,19 +161,10 @@
     cast(cast({{ value }} as timestamp with time zone) at time zone 'UTC' as timestamp)
 {%- endmacro %}
 
+
 {#- Not a cast to timestamp, which leaves out the zone from DuckDB 2 on. -#}
 {% macro duckdb__moment_in_utc(value) -%}
     make_timestamp(epoch_us(cast({{ value }} as timestamp with time zone)))
-{%- endmacro %}
-
-{# Not tested. #}
-{% macro snowflake__moment_in_utc(value) -%}
-    cast(convert_timezone('UTC', cast({{ value }} as timestamp_tz)) as timestamp_ntz)
-{%- endmacro %}
-
-{# Not tested. #}
-{% macro bigquery__moment_in_utc(value) -%}
-    cast({{ value }} as timestamp)
 {%- endmacro %}
 
 
@@ -198,21 +190,17 @@
     make_timestamp(cast(({{ seconds }}) * 1000000 as bigint))
 {%- endmacro %}
 
-{# Not tested. #}
-{% macro snowflake__moment_of_epoch(seconds) -%}
-    to_timestamp_ntz(cast(({{ seconds }}) * 1000 as bigint), 3)
-{%- endmacro %}
-
-{# Not tested. #}
-{% macro bigquery__moment_of_epoch(seconds) -%}
-    timestamp_millis(cast(({{ seconds }}) * 1000 as int64))
-{%- endmacro %}
-
 
 {#- The moment that "overdue" and "days since" refer to. -#}
 {% macro as_of() -%}
-    cast('{{ var("vitally__as_of") or run_started_at.strftime("%Y-%m-%d %H:%M:%S") }}' as {{ dbt.type_timestamp() }})
+    cast('{{ var("vitally__as_of") or run_started_at.strftime("%Y-%m-%d %H:%M:%S") }}' as {{ vitally.type_of("timestamp") }})
 {%- endmacro %}
+
+
+{#- A day as text, such as 2026-01-31. -#}
+{% macro day_text(day) -%} {{ return(adapter.dispatch("day_text", "vitally")(day)) }} {%- endmacro %}
+
+{% macro default__day_text(day) -%} cast({{ day }} as {{ dbt.type_string() }}) {%- endmacro %}
 
 
 {#- Which of the three bands a health score is in. -#}

@@ -16,7 +16,8 @@
             {{ exceptions.raise_compiler_error("vitally__using_" ~ stream ~ " is neither true nor false") }}
         {%- endif -%}
     {%- endfor -%}
-    {%- set everywhere = adapter.config.vars.to_dict() -%}
+    {#- Fusion does not tell what dbt_project.yml says, only what the command does. -#}
+    {%- set everywhere = adapter.config.vars.to_dict() if adapter.config is defined else {} -%}
     {%- set given = (everywhere.get("vitally") or {}).keys() | list -%}
     {%- for name in (everywhere.keys() | list) + (invocation_args_dict.get("vars") or {}).keys() | list -%}
         {%- if modules.re.match("vit+al+y_", name | lower) -%} {%- do given.append(name) -%} {%- endif -%}

@@ -2,7 +2,7 @@ with segments as (
     select
         account_id,
         count(*) as segments_count,
-        {{ dbt.listagg("segment_name", "', '", "order by segment_name") }} as segment_names
+        {{ vitally.list_of("segment_name") }} as segment_names
     from {{ ref("stg_vitally__account_segments") }}
     group by account_id
 ),

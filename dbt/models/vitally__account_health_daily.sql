@@ -39,7 +39,7 @@ breakdowns as (
     select
         account_id,
         observed_on,
-        coalesce(observed_at, cast(observed_on as {{ dbt.type_timestamp() }})) as observed_at,
+        coalesce(observed_at, cast(observed_on as {{ vitally.type_of("timestamp") }})) as observed_at,
         {{ vitally.overall_score("breakdown") }} as health_score,
         breakdown
     from {{ ref("stg_vitally__account_health_scores") }}
@@ -101,7 +101,7 @@ days as (
 )
 
 select
-    account_id || ' ' || cast(observed_on as {{ dbt.type_string() }}) as account_health_id,
+    account_id || ' ' || {{ vitally.day_text("observed_on") }} as account_health_id,
     account_id,
     observed_on,
     health_score,

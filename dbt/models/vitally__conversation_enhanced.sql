@@ -3,7 +3,7 @@ with accounts as (
         links.conversation_id,
         count(*) as accounts_count,
         min(links.account_id) as an_account_id,
-        {{ dbt.listagg("accounts.name", "', '", "order by accounts.name") }} as account_names
+        {{ vitally.list_of("accounts.name") }} as account_names
     from {{ ref("stg_vitally__conversation_accounts") }} as links
     left join {{ ref("stg_vitally__accounts") }} as accounts on links.account_id = accounts.account_id
     left join {{ ref("vitally__deleted_records") }} as deleted

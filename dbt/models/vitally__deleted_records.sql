@@ -38,13 +38,13 @@ both_sides as (
         stream_name,
         record_id,
         created_at,
-        cast(null as {{ dbt.type_timestamp() }}) as listed_at
+        cast(null as {{ vitally.type_of("timestamp") }}) as listed_at
     from {{ ref("int_vitally__records") }}
     union all
     select
         stream_name,
         record_id,
-        cast(null as {{ dbt.type_timestamp() }}) as created_at,
+        cast(null as {{ vitally.type_of("timestamp") }}) as created_at,
         listed_at
     from listed
 ),

@@ -43,7 +43,7 @@ both_sides as (
     select
         stream_name,
         record_id,
-        cast(null as {{ dbt.type_timestamp() }}) as listed_at,
+        cast(null as {{ vitally.type_of("timestamp") }}) as listed_at,
         1 as is_there
     from {{ ref("int_vitally__records") }}
 )

@@ -1,7 +1,7 @@
 with projects as (
     select
         links.task_id,
-        {{ dbt.listagg("projects.name", "', '", "order by projects.name") }} as project_names
+        {{ vitally.list_of("projects.name") }} as project_names
     from {{ ref("stg_vitally__task_projects") }} as links
     inner join {{ vitally.not_deleted("projects") }} as projects on links.project_id = projects.project_id
     group by links.task_id

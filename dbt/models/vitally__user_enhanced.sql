@@ -3,7 +3,7 @@ with accounts as (
         links.user_id,
         count(*) as accounts_count,
         min(links.account_id) as an_account_id,
-        {{ dbt.listagg("accounts.name", "', '", "order by accounts.name") }} as account_names
+        {{ vitally.list_of("accounts.name") }} as account_names
     from {{ ref("stg_vitally__user_accounts") }} as links
     left join {{ ref("stg_vitally__accounts") }} as accounts on links.account_id = accounts.account_id
     left join {{ ref("vitally__deleted_records") }} as deleted
@@ -18,7 +18,7 @@ organizations as (
     select
         links.user_id,
         count(*) as organizations_count,
-        {{ dbt.listagg("organizations.name", "', '", "order by organizations.name") }} as organization_names
+        {{ vitally.list_of("organizations.name") }} as organization_names
     from {{ ref("stg_vitally__user_organizations") }} as links
     left join {{ ref("stg_vitally__organizations") }} as organizations
         on links.organization_id = organizations.organization_id
@@ -33,7 +33,7 @@ organizations as (
 segments as (
     select
         user_id,
-        {{ dbt.listagg("segment_name", "', '", "order by segment_name") }} as segment_names
+        {{ vitally.list_of("segment_name") }} as segment_names
     from {{ ref("stg_vitally__user_segments") }}
     group by user_id
 ),
@@ -57,7 +57,7 @@ meetings as (
         on participants.meeting_id = meetings.meeting_id
     where
         meetings.archived_at is null
-        and coalesce(meetings.start_at, cast(meetings.start_date as {{ dbt.type_timestamp() }}))
+        and coalesce(meetings.start_at, cast(meetings.start_date as {{ vitally.type_of("timestamp") }}))
         <= {{ vitally.as_of() }}
     group by participants.user_id
 ),

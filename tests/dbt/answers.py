@@ -238,7 +238,7 @@ def conversations_per_account(expected_rows: ExpectedData) -> Answer:
 def message_volume(expected_rows: ExpectedData) -> Answer:
     counts = Counter((month(m["timestamp"]), m["type"]) for m in expected_rows.rows("messages"))
     return [
-        (when, counts[when, "inbound"], counts[when, "outbound"])
+        (when.year, when.month, counts[when, "inbound"], counts[when, "outbound"])
         for when in {when for when, _ in counts}
     ]
 

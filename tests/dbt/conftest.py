@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -41,6 +42,8 @@ TRAITS = {
 }
 EVERYTHING, BARE = "everything", "bare"
 """Schemas: one with all that the package can use, one with what is selected by default."""
+VARIABLES = {**{f"vitally__using_{name}": True for name in OPTIONAL}, "vitally__traits": TRAITS}
+NOW = START + timedelta(days=2)
 DAY = 86_400
 RESOURCES = {"nps_responses": "npsResponses"}
 """What the sandbox calls a resource, where the stream has another name."""
@@ -59,15 +62,30 @@ class Built:
     """One record of each stream that was deleted on the second day."""
 
 
-@pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
-    """Build the models after three days.
+@dataclass(frozen=True)
+class ThreeDays:
+    """What the tap has read on three days, and what was true then.
 
     On the first, dbt runs before the health scores are read; on the second, records are deleted and
     only lists of ids and scores are read; on the third, everything is, the scores again after the
     rest. Scores move between the reading of accounts and that of scores.
     """
-    folder = tmp_path_factory.mktemp("dbt")
+
+    first: ExpectedData
+    expected_rows: ExpectedData
+    gone: Mapping[str, str]
+    one: str
+    """What was read on the first day, before dbt ran."""
+    late: str
+    """What was read after that, and on the second day."""
+    last: str
+    """What was read on the third."""
+    bare: str
+    """What is selected by default, on the third."""
+
+
+def three_days(folder: Path) -> ThreeDays:
+    """Read a sandbox on three days."""
     world = World(seed=3, accounts=24, clock=Clock(START), sizes={"npsResponses": 72})
     world.update("accounts", world.ids("accounts")[7], churnedAt="2026-05-01T00:00:00.000Z")
     streams = {
@@ -103,24 +121,27 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
         last += read(scores).stdout
         bare = run_tap(folder, config_for(sandbox.url), default_selection=True)
         assert bare.returncode == 0, bare.stderr
-    now = START + timedelta(days=2)
+    return ThreeDays(first, ExpectedData(world), gone, one.stdout, late, last, bare.stdout)
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
+    """Build the models on both databases, after three days."""
+    folder = tmp_path_factory.mktemp("dbt")
+    days = three_days(folder)
     with postgres_in(tmp_path_factory.mktemp("postgres")) as address:
         built = Built(
-            first,
-            ExpectedData(world),
+            days.first,
+            days.expected_rows,
             duckdb_warehouse(folder),
             postgres_warehouse(folder, address),
-            gone,
+            days.gone,
         )
-        variables = {
-            **{f"vitally__using_{name}": True for name in OPTIONAL},
-            "vitally__traits": TRAITS,
-        }
 
         def prepare(warehouse: Warehouse) -> None:
-            warehouse.load(one.stdout, EVERYTHING)
+            warehouse.load(days.one, EVERYTHING)
             health = ("run", "--select", "+vitally__account_health_daily")
-            warehouse.dbt(*health, schema=EVERYTHING, variables={**variables, **as_of(START)})
+            warehouse.dbt(*health, schema=EVERYTHING, variables={**VARIABLES, **as_of(START)})
             if warehouse is built.postgres:
                 # As the table was made before it had these columns.
                 with psycopg.connect(address) as connection:
@@ -128,15 +149,14 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
                         "ALTER TABLE dbt_everything_vitally.vitally__account_health_daily"
                         " DROP COLUMN health_score_as_of, DROP COLUMN breakdown_at"
                     )
-            warehouse.load(late, EVERYTHING)
-            warehouse.load(last, EVERYTHING)
-            warehouse.dbt("build", schema=EVERYTHING, variables={**variables, **as_of(now)})
+            warehouse.load(days.late + days.last, EVERYTHING)
+            warehouse.dbt("build", schema=EVERYTHING, variables={**VARIABLES, **as_of(NOW)})
 
         with ThreadPoolExecutor() as pool:
             both = pool.map(prepare, (built.duckdb, built.postgres))
             list(both)
-        built.duckdb.load(bare.stdout, BARE)
-        built.duckdb.dbt("run", schema=BARE, variables=as_of(now))
+        built.duckdb.load(days.bare, BARE)
+        built.duckdb.dbt("run", schema=BARE, variables=as_of(NOW))
         yield built
 
 

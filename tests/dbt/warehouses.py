@@ -41,6 +41,9 @@ class Warehouse:
     fetch: Callable[[str, list[str]], list[tuple[Any, ...]]]
     write: Callable[[str, list[tuple[Any, ...]]], None]
     folder: Path
+    command: Path | None = None
+    """Its own dbt, if it is not the one of the tests."""
+    profiles: Path = DBT
     failed: set[str] = field(default_factory=set)
     """The tests that failed, where a build was to fail."""
 
@@ -69,12 +72,12 @@ class Warehouse:
         known = {"vitally_schema": schema, **variables}
         done = subprocess.run(
             [
-                program("dbt"),
+                self.command or program("dbt"),
                 *arguments,
                 "--project-dir",
                 project,
                 "--profiles-dir",
-                DBT,
+                self.profiles,
                 "--vars",
                 json.dumps(known),
             ],

@@ -7,7 +7,7 @@ with scores as (
     select
         account_id,
         {{ vitally.overall_score("breakdown") }} as health_score,
-        coalesce(observed_at, cast(observed_on as {{ dbt.type_timestamp() }})) as observed_at,
+        coalesce(observed_at, cast(observed_on as {{ vitally.type_of("timestamp") }})) as observed_at,
         loaded_at,
         row_number() over (
             partition by account_id

@@ -39,7 +39,7 @@ meetings as (
     select
         links.account_id,
         'meeting' as touch_type,
-        coalesce(meetings.start_at, cast(meetings.start_date as {{ dbt.type_timestamp() }})) as touched_at
+        coalesce(meetings.start_at, cast(meetings.start_date as {{ vitally.type_of("timestamp") }})) as touched_at
     from {{ vitally.not_deleted("meetings") }} as meetings
     inner join {{ ref("stg_vitally__meeting_accounts") }} as links
         on meetings.meeting_id = links.meeting_id

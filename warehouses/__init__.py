@@ -1,0 +1,1 @@
+"""The dbt package on emulators of other warehouses: ``make warehouses``."""

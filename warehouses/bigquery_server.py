@@ -1,0 +1,102 @@
+"""Run an emulator of BigQuery on loopback, with what it lacks made up for.
+
+Run by the Python of `.venvs/dbt-bigquery`: ``python bigquery_server.py TABLES``. TABLES is a file of JSON:
+`create`, statements of BigQuery that make the tables, `file`, a database of DuckDB that becomes `load`, and
+`fill`, statements of DuckDB that copy its rows. Beside BigQuery's own API, which dbt speaks, the server
+answers ``GET /rows`` with the rows of a query as JSON. It prints its port when it can be asked.
+
+Each mend stands for a sentence of BigQuery's documentation, which is given beside it in our words. What is
+different in the emulator and does not matter to the package is left as it is.
+"""
+
+# ruff: noqa: E402 - the emulator logs from its first import on
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+ANSWER = os.fdopen(os.dup(1), "w")
+os.dup2(2, 1)  # where the emulator logs, in place of standard output
+
+from bqemulator import server
+from bqemulator.config import LogLevel, Settings
+from bqemulator.sql.rules.datetime_semantics import JsonTypeLowerRule
+from bqemulator.sql.rules.json_helpers import JSONKeysRule
+from bqemulator.storage.engine import DuckDBEngine
+from fastapi import FastAPI, Request
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import bigquery
+from sqlglot import exp
+
+# JSON_TYPE names what a JSON value is: object, array, string, number, boolean or null.
+# JSON_KEYS with a depth of 1 names the members of the outermost object, those with other signs than letters,
+# digits and _ between double quotes.
+MACROS = """
+CREATE OR REPLACE MACRO _mend_json_type(x) AS CASE json_type(x)
+    WHEN 'VARCHAR' THEN 'string' WHEN 'BIGINT' THEN 'number' WHEN 'UBIGINT' THEN 'number'
+    WHEN 'DOUBLE' THEN 'number' ELSE lower(json_type(x)) END;
+CREATE OR REPLACE MACRO _mend_json_keys(x) AS list_transform(json_keys(x), lambda k:
+    CASE WHEN regexp_full_match(k, '[A-Za-z0-9_]+') THEN k ELSE CAST(to_json(k) AS VARCHAR) END);
+"""
+
+
+def mend() -> None:
+    """Put the mends in place, and do without extensions of DuckDB, which would have to be fetched."""
+    register = DuckDBEngine._register_builtin_udfs
+
+    def start(engine: DuckDBEngine) -> None:
+        register(engine)
+        engine.execute(MACROS)
+
+    DuckDBEngine._load_spatial = lambda _: None
+    DuckDBEngine._load_format_extensions = lambda _: None
+    DuckDBEngine._register_builtin_udfs = start
+    JsonTypeLowerRule.rewrite = lambda _, node: exp.func("_mend_json_type", node.this)
+    JSONKeysRule.rewrite = lambda _, node: exp.func("_mend_json_keys", node.this)
+
+
+async def main(load: dict[str, Any]) -> None:
+    """Serve until the process is ended."""
+    create_app = server.create_app
+    made: list[FastAPI] = []
+
+    def create(context: Any) -> Any:
+        made.append(create_app(context))
+        return made[0]
+
+    server.create_app = create
+    running = server.EmulatorServer(
+        Settings(rest_port=0, grpc_port=0, default_project_id="vitally", log_level=LogLevel.ERROR)
+    )
+    await running.start()
+    client = bigquery.Client(
+        "vitally", AnonymousCredentials(), client_options={"api_endpoint": running.rest_url}
+    )
+
+    def ask(sql: str) -> bigquery.table.RowIterator:
+        return client.query_and_wait(sql, retry=None, job_retry=None)
+
+    async def rows(request: Request) -> dict[str, Any]:
+        found = await asyncio.to_thread(ask, request.query_params["sql"])
+        columns = [field.name for field in found.schema]
+        values = [list(row.values()) for row in found]
+        return {"columns": columns, "rows": json.loads(json.dumps(values, default=str))}
+
+    made[0].get("/rows")(rows)
+    for statement in load["create"]:
+        await asyncio.to_thread(ask, statement)
+    running._engine.execute(f"ATTACH '{load['file']}' AS load (READ_ONLY)")
+    for statement in load["fill"]:
+        running._engine.execute(statement)
+    print(running.rest_port, file=ANSWER, flush=True)
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    mend()
+    asyncio.run(main(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))))

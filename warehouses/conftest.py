@@ -1,0 +1,121 @@
+"""One load on DuckDB, and what the package makes of it there: what other warehouses are compared with."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from tests.dbt.conftest import NOW, VARIABLES, three_days
+from tests.dbt.warehouses import Warehouse, as_of, duckdb_warehouse
+from warehouses.emulators import RAW, Column, Emulator, Tables, qualified
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """The tables of a loader in a file of DuckDB, and the models that were made of them."""
+
+    warehouse: Warehouse
+    path: Path
+    tables: Tables
+
+    def models(self) -> list[str]:
+        """Return the names of all models."""
+        found = self.warehouse.fetch(
+            f"SELECT table_name FROM information_schema.tables WHERE table_schema LIKE 'dbt_{RAW}_%'"
+            " ORDER BY 1",
+            [],
+        )
+        return [name for (name,) in found]
+
+    def rows(self, sql: str) -> tuple[list[str], list[list[Any]]]:
+        """Return the columns and the rows of a query."""
+        with duckdb.connect(self.path, read_only=True) as connection:
+            done = connection.execute(sql)
+            assert done.description
+            return [column[0] for column in done.description], [
+                list(row) for row in done.fetchall()
+            ]
+
+
+@pytest.fixture(scope="session")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> Loaded:
+    """Load three days of a sandbox, and build."""
+    folder = tmp_path_factory.mktemp("duckdb")
+    days = three_days(folder)
+    warehouse = duckdb_warehouse(folder)
+    messages = days.one + days.late + days.last
+    warehouse.load(messages, RAW)
+    warehouse.dbt("run", schema=RAW, variables={**VARIABLES, **as_of(NOW)})
+    path = folder / "warehouse.duckdb"
+    return Loaded(warehouse, path, tables_of(path, messages))
+
+
+def tables_of(path: Path, messages: str) -> Tables:
+    """Return the columns of all tables, with the names that the tap gave them."""
+    known: dict[str, dict[str, Any]] = {}
+    for line in messages.splitlines():
+        if line.startswith('{"type":"SCHEMA"') or '"type": "SCHEMA"' in line:
+            message = json.loads(line)
+            known[message["stream"]] = {
+                name.lower(): (name, "array" in json.dumps(shape.get("type", "")))
+                for name, shape in message["schema"]["properties"].items()
+            }
+    with duckdb.connect(path, read_only=True) as connection:
+        columns = connection.execute(
+            "SELECT table_name, column_name, data_type FROM information_schema.columns"
+            " WHERE table_schema = ? ORDER BY table_name, ordinal_position",
+            [RAW],
+        ).fetchall()
+    tables: dict[str, list[Column]] = {}
+    for table, column, type_ in columns:
+        name, is_array = known[table].get(column, (column, False))
+        tables.setdefault(table, []).append(Column(name, type_, is_array))
+    return tables
+
+
+def compared(loaded: Loaded, emulator: Emulator, sql: str) -> tuple[list[Any], list[Any]]:
+    """Return the rows of a query on DuckDB and on an emulator, in a form and an order of their own."""
+    columns, wanted = loaded.rows(qualified(sql, RAW))
+    names, found = emulator.rows(qualified(sql, RAW))
+    assert sorted(names) == sorted(columns)
+    return sorted_rows(columns, wanted), sorted_rows(names, found)
+
+
+def sorted_rows(columns: list[str], rows: list[list[Any]]) -> list[Any]:
+    """Return rows with their values in the order of the columns' names, and in a common form."""
+    order = sorted(range(len(columns)), key=columns.__getitem__)
+    return sorted(([common(row[i]) for i in order] for row in rows), key=repr)
+
+
+def common(value: Any) -> Any:
+    """Return a value as all warehouses can write it: numbers rounded, JSON parsed, moments as text."""
+    if isinstance(value, bool) or value is None:
+        return value
+    if isinstance(value, list):
+        return [common(each) for each in value] or None
+    if isinstance(value, dict):
+        return _rounded(value)
+    text = str(value)
+    try:
+        parsed = json.loads(text)
+    except ValueError:
+        moment = text.removesuffix("Z").removesuffix("+00:00").removesuffix(" UTC")
+        return moment.replace("T", " ", 1) if moment[:2].isdigit() else moment
+    return _rounded(parsed)
+
+
+def _rounded(value: Any) -> Any:
+    match value:
+        case bool() | None | str():
+            return value
+        case int() | float():
+            return round(float(value), 4)
+        case list():
+            return [_rounded(each) for each in value] or None
+        case _:
+            return {name: _rounded(each) for name, each in sorted(value.items())}

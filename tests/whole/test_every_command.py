@@ -30,6 +30,7 @@ MENTIONED = {
     "meltano state list": "field/workspaces.py, as a line of all.sh",
     "meltano run tap-vitally target-postgres": "in start.md",
     "meltano select tap-vitally --list --all": "of Meltano, and changes nothing",
+    "meltano run": "of Meltano; the pages run it in blocks",
     "meltano run tap-postgres target-vitally": "test_pushing.py, with the settings before it",
     "meltano run tap-postgres target-vitally tap-jsonl target-vitally": "two of them in one",
     """sh put.sh accounts '{"externalId": "a-1", "name": "Example Mills"}'""": "test_commands.py",

@@ -71,7 +71,7 @@ class RecordMapper:
                 if row[name] is not None and row[name] != record[name]:
                     self._report(name, "of the API gave way to the id of the list it is from")
             if shape:
-                record = shape(record)
+                record = {**blank, **shape(record)}
             self._link(record)
             fill_traits(record, self._traits)
             for key in self._ids:

@@ -15,7 +15,7 @@ from singer_sdk.singerlib.messages import RecordMessage
 from harness.support import Row, catalog, config_for, run_in_process
 from sandbox import Sandbox
 from tap_vitally.sdk_stream import VitallyStream
-from tap_vitally.sync.batches import CompressedRecords
+from tap_vitally.sync.batches import CompressedRecords, ListRequest
 from tap_vitally.tap import TapVitally
 from tap_vitally.writer import MessageWriter
 
@@ -147,3 +147,16 @@ def test_a_property_deselected_within_another_is_left_out(
     cut = run_in_process(config, entries=entries)
     left = {key for m in cut if m["type"] == "RECORD" for key in m["record"]["traits"] or ()}
     assert left == traits - {gone}
+
+
+def test_a_column_that_is_folded_into_another_may_stand_in_the_catalog() -> None:
+    entries = catalog(["survey_responses"])
+    (entry,) = (each for each in entries["streams"] if each["stream"] == "survey_responses")
+    entry["schema"]["properties"]["userID"] = {"type": ["string", "null"]}
+    tap = TapVitally(config=config_for("http://localhost"), catalog=entries, message_writer=Kept())
+    stream = tap.streams["survey_responses"]
+    assert isinstance(stream, VitallyStream)
+    rows = [{"id": "1", "userID": "7"}, {"id": "2", "userId": "8"}]
+    first, second = stream.reader.stream.mapper.records(rows, ListRequest("/surveys"))
+    assert (first["userId"], first["userID"]) == ("7", None)
+    assert (second["userId"], second["userID"]) == ("8", None)

@@ -69,10 +69,6 @@ def _problems(entry: Entry) -> Iterator[str]:
     for column, how in properties.items():
         if not _is_schema(how):
             yield f"gives {safe_name(column)} a type that JSON schemas do not have"
-        elif "selected" in how:
-            yield f"selects {safe_name(column)} beside its metadata"
-    if "selected" in entry or "selected" in entry["schema"]:
-        yield "selects the stream beside its metadata"
     if entry.get("stream", entry["tap_stream_id"]) != entry["tap_stream_id"]:
         yield "gives another name under stream, which __alias__ in stream_maps does"
     yield from _metadata_problems(entry)
@@ -84,13 +80,29 @@ def _metadata_problems(entry: Entry) -> Iterator[str]:
         yield "has metadata whose breadcrumb leads nowhere"
         return
     for item in items:
-        if not isinstance(item["metadata"].get("selected"), bool | None):
+        flag = item["metadata"].get("selected")
+        if flag is not None and _word(flag) not in {"true", "false"}:
             column = ".".join(map(safe_name, item["breadcrumb"][1::2])) or "the stream"
             yield f"says neither true nor false of {column}, where it says selected"
+    # Meltano 4.4.1 writes a flag beside the metadata, too, which says the same.
+    said = {tuple(i["breadcrumb"]) for i in items if i["metadata"].get("selected") is not None}
+    schema = entry["schema"]
+    flags: dict[tuple[str, ...], Any]
+    flags = {(): entry.get("selected", schema.get("selected"))}
+    flags |= {
+        ("properties", name): how.get("selected") for name, how in schema["properties"].items()
+    }
+    if any(flag is not None and where not in said for where, flag in flags.items()):
+        yield "says what is selected beside its metadata, and not in it"
     root: Entry = next((i["metadata"] for i in items if not i["breadcrumb"]), {})
     for keys in (entry.get("key_properties"), root.get("table-key-properties")):
         if keys is not None and not _are_names(keys):
             yield "names a key that is no list of properties"
+
+
+def _word(flag: Any) -> str:
+    """Return a flag as a word; settings of a runner may come from the environment, as text."""
+    return str(flag).strip().lower()
 
 
 def _is_item(item: Any) -> bool:
@@ -123,6 +135,9 @@ def _settle(entry: Entry) -> None:
     """Read what the SDK does not."""
     entry["stream"] = entry["tap_stream_id"]
     items = entry["metadata"] = entry.get("metadata") or []
+    for item in items:
+        if (flag := item["metadata"].get("selected")) is not None:
+            item["metadata"]["selected"] = _word(flag) == "true"
     root: Entry | None = next((i["metadata"] for i in items if not i["breadcrumb"]), None)
     if root is None:
         # Without an entry for the whole stream, the SDK would leave out each of its properties.

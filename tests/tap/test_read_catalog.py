@@ -84,24 +84,47 @@ def test_without_metadata_for_the_whole_its_properties_stay() -> None:
     assert is_selected(stream, "properties", "id")
 
 
-@pytest.mark.parametrize("word", ["", "false", "true", " off", "nein", [], {}, 7, 0])
+@pytest.mark.parametrize("word", ["", "off", "nein", [], {}, 7, 0])
 def test_a_selection_that_is_neither_true_nor_false_is_refused(word: Any) -> None:
     with pytest.raises(VitallyError, match=r"entry for users says neither .* of email"):
         users_of(lambda entry: metadata_of(entry, EMAIL).update(selected=word))
 
 
+@pytest.mark.parametrize(("text", "read"), [("false", False), ("False ", False), ("true", True)])
+def test_a_selection_written_as_text_means_what_it_says(text: str, *, read: bool) -> None:
+    stream, _ = users_of(lambda entry: metadata_of(entry, EMAIL).update(selected=text))
+    assert is_selected(stream, *EMAIL) is read
+
+
 @pytest.mark.parametrize(
     "change",
     [
-        lambda entry: entry.update(selected=True),
-        lambda entry: entry["schema"].update(selected=False),
-        lambda entry: entry["schema"]["properties"]["email"].update(selected=False),
+        lambda entry: entry.update(selected=True, metadata=[]),
+        lambda entry: entry["schema"].update(selected=False) or entry.update(metadata=[]),
+        lambda entry: (
+            entry["schema"]["properties"]["email"].update(selected=False)
+            or entry.update(metadata=[])
+        ),
     ],
     ids=["entry", "schema", "property"],
 )
 def test_a_selection_beside_the_metadata_is_refused(change: Callable[[Row], object]) -> None:
     with pytest.raises(VitallyError, match="beside its metadata"):
         users_of(change)
+
+
+def test_a_selection_beside_the_metadata_that_it_repeats_is_no_harm() -> None:
+    """Meltano writes both."""
+
+    def change(entry: Row) -> None:
+        entry.update(selected=True)
+        metadata_of(entry, []).update(selected=True)
+        entry["schema"]["properties"]["email"].update(selected=False)
+        metadata_of(entry, EMAIL).update(selected=False)
+
+    stream, _ = users_of(change)
+    assert stream.selected
+    assert not is_selected(stream, *EMAIL)
 
 
 def test_another_name_under_stream_is_refused() -> None:

@@ -136,6 +136,25 @@ def schedulers() -> str:
     return f"Run on {day}.\n\n{_table(('recipe', 'what happened'), rows)}"
 
 
+def workspaces() -> str:
+    """Return what became of the twenty workspaces."""
+    day, found = results("workspaces")
+    rows = [
+        (
+            name,
+            str(one["exit codes"])[1:-1],
+            str(one["states"]),
+            "yes" if one["each has its own rows"] else "**no**",
+        )
+        for name, one in found.items()
+    ]
+    first = found["one folder, three at once"]
+    failed = ", ".join(f"`{name}`" for name in first["failed"])
+    head = ("run", "exit code", "STATE ids", "each has its own rows and no others")
+    ran = f"Twenty workspaces on {day}: {first['ok']} ok, and {failed}, whose key is wrong, named as failed."
+    return f"{ran}\n\n{_table(head, rows)}"
+
+
 def _release(name: str, one: Row) -> str:
     return name if "version" not in one else f"{name.rstrip(' 34')} {one['version']}"
 

@@ -153,6 +153,7 @@ PARTS: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
             name: file(f"examples/workspaces/{name}.sh", "sh")
             for name in ("workspaces", "one", "all")
         },
+        "twenty": pages.workspaces,
     },
     "docs/masking.md": {"masking": file("examples/masking.yml", "yaml")},
     "docs/names.md": {"columns": pages.columns},

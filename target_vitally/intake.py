@@ -40,7 +40,7 @@ _decoder = json.JSONDecoder(parse_float=Decimal, parse_constant=_no_constant)
 
 
 class Intake:
-    """Gives the messages of an input one by one, parsed.
+    """Yields the messages of an input one by one, parsed.
 
     ``knows`` says whether a stream has had its SCHEMA, ``reject`` takes a line that is no message
     (its stream or nothing, its number, and the reason), ``tick`` is called now and then while nothing
@@ -114,7 +114,7 @@ class Intake:
         return cast("dict[str, Any]", message)
 
     def _lines(self) -> Iterator[bytes]:
-        """Give the lines as bytes; what an unreadable byte stands in is one line, not the end."""
+        """Yield the lines as bytes; what an unreadable byte stands in is one line, not the end."""
         if self._file is None:
             msg = "There is no input: standard input is closed."
             raise VitallyError(msg)

@@ -41,7 +41,7 @@ def table(streams: Mapping[str, StreamOutcomes], *, limit: int, dry_run: bool) -
 def log_summary(
     logger: logging.Logger, outcomes: Outcomes, metrics: Mapping[str, float], mapped: set[str]
 ) -> None:
-    """Tell what the run did; ``mapped`` are the streams of which something was to be written."""
+    """Log what the run did; ``mapped`` are the streams that were to be written."""
     settings = outcomes.settings
     for name, counts in outcomes.streams.items():
         if counts.read and counts.outcomes["ignored"] == counts.read and name in mapped:
@@ -53,7 +53,7 @@ def log_summary(
 
 
 def values(streams: Mapping[str, StreamOutcomes], metrics: Mapping[str, float]) -> dict[str, Any]:
-    """Give the summary as values, for machines that read the log."""
+    """Return the summary as values, for machines that read the log."""
     return {
         "streams": {
             name: {

@@ -275,7 +275,7 @@ class TargetVitally(SeamTarget):
         filter_log()
         super(Target, cls).invoke(about=about, about_format=about_format)
         cls.print_version(print_fn=cls.logger.info)
-        # Click would say more than once what is wrong with the settings, and nothing if nobody reads STATE.
+        # Click would repeat what is wrong with the settings, and say nothing if STATE is not read.
         with failures_in_one_line():
             target = cls(
                 config=config.config if config else {},
@@ -297,7 +297,7 @@ class TargetVitally(SeamTarget):
 
 
 def _give_up(last_words: Callable[[], None], code: int) -> None:
-    """End, also where a thread holds a lock because nobody reads what it writes."""
+    """End, also where a thread holds a lock because its output is not read."""
     last = threading.Thread(target=last_words, daemon=True)
     last.start()
     last.join(LAST_WORDS)

@@ -17,7 +17,7 @@ from vitally_api import Refused, Unavailable, Unreadable, safe_name
 from vitally_api.resources import CUSTOM_FIELD_MODELS
 
 CUSTOM = "vitally.custom."
-"""What the paths of traits begin with that nobody can write who has not made a field for them."""
+"""What the paths of traits begin with that take a field which somebody has made in the app."""
 OBJECTS = "customObjects"
 
 

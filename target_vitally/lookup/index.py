@@ -29,7 +29,7 @@ FEW = 8
 """Records that are read one by one without a look at the list."""
 UNIQUE = frozenset({"id", "externalId"})
 """Keys that one record has; e-mails, names and traits may be those of several."""
-LARGE = 1000
+LARGE = 300
 """Bytes from which on a record is kept compressed: a note's text shrinks to a third, a user to a half."""
 
 _decoder = json.JSONDecoder(parse_float=Decimal)
@@ -220,7 +220,7 @@ class Index:
         return self._resource.api.lookups
 
     def _knows(self, by: str, text: str) -> bool:
-        """Tell whether all is known of a value of a key; what some records have, others may have, too."""
+        """Return whether all records with a value of a key are known; some do not make that sure."""
         with self._lock:
             if self._complete or (by, text) in self._asked or (by, text) in self._refused:
                 return True
@@ -230,7 +230,7 @@ class Index:
         return text in self._records if by == "id" else text in self._ids_of(by)
 
     def _one_request_tells(self, by: str) -> bool:
-        """Tell whether one request finds every record that has a value of a key.
+        """Return whether one request finds every record that has a value of a key.
 
         A search for an e-mail may go by its case: whether it does is tried out, once, with somebody of
         the list. Where there is no list but a search, the search has to do.
@@ -250,7 +250,7 @@ class Index:
         return bool(self._search_ignores_case)
 
     def _ids_of(self, by: str) -> dict[str, tuple[str, ...]]:
-        """Give the ids by a key; the first who asks has them sorted."""
+        """Return the ids by a key, which are sorted at the first call."""
         if by not in self._ids:
             found: dict[str, tuple[str, ...]] = {}
             for id_, raw in self._records.items():

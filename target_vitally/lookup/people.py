@@ -33,7 +33,7 @@ def _candidates(person: Record, *, copy: bool) -> list[RecordRef]:
 
 
 def as_sender(person: Record, resolve: Callable[[RecordRef], str], *, copy: bool) -> Record:
-    """Return a person as messages take it, ``{type, id}``; raise `Unresolved` for nobody known."""
+    """Return a person as messages take it, ``{type, id}``; raise `Unresolved` for one that is not known."""
     candidates = _candidates(person, copy=copy)
     if not candidates:
         return {"type": person.get("type") or "user", "id": person.get("id")}

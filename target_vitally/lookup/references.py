@@ -84,7 +84,7 @@ class References:
         self._sources[resource, id_] = key
 
     def can_come(self, ref: RecordRef) -> bool:
-        """Tell whether a record that is not there may still come with the input."""
+        """Return whether a record that is not there may still come with the input."""
         return ref.by == "source" or (ref.resource not in LOOKED_UP and ref.by != "id")
 
     def prefetch(self, refs: Iterable[RecordRef]) -> None:
@@ -98,7 +98,7 @@ class References:
             self.index(resource).find(by, values)
 
     def resolve(self, ref: RecordRef) -> str:
-        """Give the id of a record that was looked up; `Unresolved` is raised where there is not one."""
+        """Return the id of a record that was looked up; raise `Unresolved` where there is not one."""
         known = self._known(ref)
         if known is None:
             raise Unresolved(ref)
@@ -113,7 +113,7 @@ class References:
         return str(found[0]["id"])
 
     def spelled(self, email: str) -> str:
-        """Return a user's e-mail as Vitally has it, or as it is given where there is no such user."""
+        """Return a user's e-mail as Vitally has it, or as it is given where there is none."""
         try:
             id_ = self.resolve(RecordRef("users", "email", email))
             return str(self.index("users").get("id", id_)[0]["email"])

@@ -29,7 +29,7 @@ def displayed(prop: Property, record: Mapping[str, Any]) -> Any:
 
 
 def as_displayed(resource: Resource, body: Mapping[str, Any]) -> Record:
-    """Say what a record shows of what was written into it."""
+    """Return what a record shows of what was written into it."""
     elsewhere = {
         prop.displayed: body[prop.name] for prop in resource.properties if prop.name in body
     }

@@ -12,7 +12,7 @@ from vitally_api.values import email_text
 Item = TypeVar("Item")
 PARTICIPANTS = "participants"
 IDENTITY = ("id", "userId", "vitallyUserId", "externalId", "email", "label")
-"""Members by which people, messages and fields are told apart."""
+"""Members by which people, messages and fields are known apart."""
 
 
 def unite(first: Iterable[Item], then: Iterable[Item]) -> list[Item]:

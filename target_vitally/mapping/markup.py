@@ -14,6 +14,7 @@ LISTS: Final = frozenset({"ul", "ol", "nl"})
 STYLES: Final = {"b": "b", "strong": "b", "i": "i", "em": "i", "u": "u", "code": "code", "a": "a"}
 """Tags that a reader cannot tell apart have one name. Vitally strips what stands in none of these."""
 HIDDEN: Final = frozenset({"script", "style"})
+HIDDEN_TAG: Final = re.compile(r"(?i)</?(?:script|style)\b[^<>]*>")
 SEEN_OF_IMAGES: Final = ("src", "alt", "width", "height")
 
 MARKUP: Final = re.compile(
@@ -29,14 +30,16 @@ AFTER: Final = re.compile(r"(?:\s|\x04[^\x03]*\x03)+\Z")
 
 
 def same_html(wanted: str, present: str) -> bool:
-    """Tell whether two texts look alike to a reader; Vitally may have filled in ``{{...}}``.
+    """Return whether two texts look alike to a reader; Vitally may have filled in ``{{...}}``.
 
-    A service may keep the content of ``<script>`` as text, or take it away with its tag.
+    A service may take the content of ``<script>`` away with its tag, keep it as text, or keep the tags
+    in it.
     """
     if wanted == present:
         return True
-    theirs = seen(present)
-    return any(_alike(seen(wanted, hidden=hidden), theirs) for hidden in (False, True))
+    theirs = (seen(present), seen(HIDDEN_TAG.sub("", present)))
+    readings = (seen(wanted), seen(wanted, hidden=True), seen(HIDDEN_TAG.sub("", wanted)))
+    return any(_alike(ours, their) for ours in readings for their in theirs)
 
 
 def seen(text: str, *, hidden: bool = False) -> str:

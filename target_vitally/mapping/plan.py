@@ -147,7 +147,7 @@ def _update(
     record: Record,
     found: Changes | None,
 ) -> Record:
-    """Say what an update sends: what differs, or everything where ``found`` is None."""
+    """Return what an update sends: what differs, or everything where ``found`` is None."""
     allowed = {
         name for name in body if (prop := resource.by_name.get(name)) is None or not prop.fixed
     } - {"id", "externalId"}

@@ -121,7 +121,7 @@ class Resource:
 
     @property
     def archives(self) -> bool:
-        """Whether a delete only archives its records."""
+        """Return whether a delete only archives its records."""
         return self.api.variants is ARCHIVED
 
     @cached_property

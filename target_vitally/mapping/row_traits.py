@@ -63,5 +63,5 @@ def traits_of(
 
 @lru_cache(maxsize=4096)
 def _owned(path: str, protected: tuple[str, ...]) -> bool:
-    """Tell whether a trait belongs to another system: 33 µs a row, were it not remembered."""
+    """Return whether a trait belongs to another system: 33 µs a row, were it not remembered."""
     return any(fnmatchcase(path, pattern) for pattern in protected)

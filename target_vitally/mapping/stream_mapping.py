@@ -93,7 +93,7 @@ class StreamMapping:
         ]
 
     def unread_marks(self, columns: Iterable[str]) -> list[str]:
-        """Return the columns that are named like marks of deleted rows, and of which nobody said it."""
+        """Return the columns that are named like marks of deleted rows, and are not said to be or not."""
         if self.deleted:
             return []
         mine = [c for c in columns if c not in self.known and c not in self.markers]
@@ -218,7 +218,7 @@ def map_stream(  # noqa: PLR0913 - the stream as it came, and what the settings 
 
 
 def _problems(mapping: StreamMapping, columns: Sequence[str]) -> Iterator[str]:
-    """Say what is wrong with a stream."""
+    """Yield what is wrong with a stream."""
     stream, resource = mapping.stream, mapping.resource
     if mapping.traits and not resource.model:
         yield f"streams.{stream}: {resource.name} have no traits"
@@ -344,9 +344,9 @@ def _matching(column: str, resource: Resource, *, copy: bool) -> str:
 def _lookups(
     reference: Reference, found: Mapping[str, str], *, copy: bool
 ) -> tuple[tuple[LookupColumn | None, str], ...]:
-    """Say which columns name the records that a reference holds, the surest first.
+    """Return the columns that name the records that a reference holds, the surest first.
 
-    A way is None for the column that has Vitally's own ids.
+    The `LookupColumn` is None for the column that has Vitally's own ids.
     """
     lookups: list[tuple[LookupColumn | None, str]] = [
         (lookup, found[lookup.column]) for lookup in reference.lookups if lookup.column in found

@@ -80,7 +80,7 @@ def typed_traits(fields: Fields, traits: Record, *, keep_nulls: bool) -> Record:
 
 
 def same_trait(field: TraitField | None, wanted: Any, present: Any) -> bool:
-    """Tell whether a trait that Vitally shows already says what a row does."""
+    """Return whether a trait that Vitally shows already says what a row does."""
     if (wanted in EMPTY and present in EMPTY) or same_json(wanted, present):
         return True
     if field is None or not field.kind or wanted is None or present is None:

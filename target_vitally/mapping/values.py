@@ -120,7 +120,7 @@ COERCIONS: dict[Kind, Callable[[Any], Any]] = {
 
 
 def trait(value: Any) -> Any:
-    """Make a trait's value one that JSON has; what is none is left as it is."""
+    """Return a trait's value as JSON has it: days and moments as text."""
     if isinstance(value, date):  # or a datetime
         return _instant(value) if isinstance(value, datetime) else value.isoformat()
     return value
@@ -135,7 +135,7 @@ READ_AS: dict[Kind, Callable[[Any], Any]] = {
 
 
 def same(kind: Kind, wanted: Any, present: Any) -> bool:
-    """Tell whether a property that shows one value already says the other."""
+    """Return whether a property that shows one value already says the other."""
     if wanted is None or present is None:
         return wanted in EMPTY and present in EMPTY
     if kind == "html":

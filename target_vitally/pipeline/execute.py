@@ -138,7 +138,7 @@ class Executor:
     def _send(
         self, writer: ResourceWriter, write_: PendingWrite, made: Plan
     ) -> tuple[Plan, Record]:
-        """Send once, or twice where a create is refused because there is such a record."""
+        """Send once, or twice where a create is refused because the record is there."""
         try:
             send = writer.create if made.outcome == "created" else writer.update
             now = send(write_, made)

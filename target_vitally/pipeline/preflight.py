@@ -1,4 +1,4 @@
-"""Whether a run would work, before there is a row: the key, the resources, objects and traits."""
+"""The check of a run before its first row: the key, the resources, objects and traits."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Preflight:
         next(self._client.pages("/accounts", "/resources/accounts", {"limit": "1"}), None)
 
     def lines(self) -> Iterator[str]:
-        """Tell of each stream what would be taken; without any, of each resource."""
+        """Yield for each stream what would be taken; without any, for each resource."""
         for stream, entry in (self._streams or {name: {} for name in self._resources}).items():
             name = entry.get("resource") or resource_named(stream, self._resources, self._ignored)
             reported = ", ".join(self._about(name, entry)) or "can be written"

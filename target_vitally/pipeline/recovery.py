@@ -36,7 +36,7 @@ NO_KEY = (
 class Recovery:
     """Finds out what became of lost writes."""
 
-    def __init__(  # noqa: PLR0913, PLR0917 - what it looks with, and whom it reports to
+    def __init__(  # noqa: PLR0913, PLR0917 - what it looks with, and reports to
         self,
         settings: Settings,
         writers: Mapping[str, ResourceWriter],

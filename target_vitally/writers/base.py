@@ -187,7 +187,7 @@ class ResourceWriter:
 
 
 def is_duplicate(rejected: WriteRejected) -> bool:
-    """Return whether a create was refused because there is such a record."""
+    """Return whether a create was refused because the record is there."""
     text = str(rejected).lower()
     reported = any(word in text for word in ("exist", "duplicate", "unique", "already"))
     return rejected.status in EXISTS or (rejected.status in MAY_EXIST and reported)

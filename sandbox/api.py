@@ -24,6 +24,7 @@ from sandbox.pages import (
 )
 from sandbox.resources import BY_EXTERNAL_ID, DATA_MODELS, LISTS, NESTED_LISTS, SINGLES
 from sandbox.table import Row, View
+from sandbox.untemplated import untemplated
 from sandbox.world import World
 from sandbox.writing.switches import Writing
 
@@ -58,7 +59,7 @@ class Api:
 
     def _route(self, path: Sequence[str], params: Params) -> Plain | ListPage:
         answer = self._listed(path, params) or self._found(path, params) or self._read(path)
-        return answer or NOT_FOUND
+        return answer or untemplated(self.world, path, params) or NOT_FOUND
 
     def _listed(self, path: Sequence[str], params: Params) -> ListPage | None:
         """Answer a path that stands for a paginated list."""

@@ -66,6 +66,8 @@ def _keys(program: str, config: Any) -> list[str]:
 def _reworded(problem: str) -> str:
     if "config['api_key']" in problem:
         return "api_key is not text: put it in quotes"
+    if "config['custom_streams']" in problem:
+        return "custom_streams: it takes a list of streams"
     if problem == "'api_key' is a required property":
         return API_KEY_MISSING
     return problem

@@ -24,6 +24,7 @@ from singer_command.settings import settings_problems_named
 from tap_vitally.catalog import read_catalog
 from tap_vitally.check import test_report
 from tap_vitally.command import check_output, failures_in_one_line, read_state
+from tap_vitally.custom.discovery import declared_streams
 from tap_vitally.discovery import streams_of_workspace
 from tap_vitally.report import Progress, left_out, table
 from tap_vitally.sdk_stream import VitallyStream
@@ -182,6 +183,7 @@ class TapVitally(Tap):
                     failure,
                 )
         streams = streams or [stream(tap=self) for stream in STREAMS]
+        streams += declared_streams(self)
         for stream in streams if looked_up else ():
             stream.selected_by_default = stream.name in looked_up
         return streams

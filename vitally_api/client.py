@@ -87,9 +87,11 @@ class Vitally:
         *,
         label: str | None = None,
         policy: Policy | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Answer[T]:
         """Read one resource; see `send`."""
-        return self.send("GET", path, query, parse=parse, counts=counts, label=label, policy=policy)
+        more: Any = {"label": label, "policy": policy, "headers": headers}
+        return self.send("GET", path, query, parse=parse, counts=counts, **more)
 
     def send(  # noqa: PLR0913 - one request, described by its parts
         self,
@@ -102,6 +104,7 @@ class Vitally:
         counts: RequestMetrics | None = None,
         label: str | None = None,
         policy: Policy | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Answer[T]:
         """Send a request until it is answered.
 
@@ -113,7 +116,8 @@ class Vitally:
         where the policy's patience is at its end; `WriteOutcomeUnknown` at once for a method that the policy
         does not repeat, if the request may have been carried out; `Cancelled` after a stop.
         """
-        asked = Request(method, path, query or {}, body, label or f"/resources{path}")
+        called = label or f"/resources{path}"
+        asked = Request(method, path, query or {}, body, called, headers or {})
         counts, policy = counts or NoMetrics(), policy or self.policy
 
         def attempt() -> Answer[T]:

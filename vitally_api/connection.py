@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -24,6 +24,7 @@ DEADLINE_FACTOR = 10
 """A body may take this many times the request timeout, so that a trickle comes to an end."""
 MAX_BODY = 1 << 28
 CHUNK = 1 << 16
+JSON = {"Content-Type": "application/json"}
 
 
 class ConnectionFailed(Exception):
@@ -38,7 +39,8 @@ class ConnectionFailed(Exception):
 class Request:
     """What is asked: ``path`` below ``/resources``, its parts percent-encoded; a body, sent as JSON.
 
-    ``label`` is what messages call it, where its path may name a person.
+    ``label`` is what messages call it, where its path may name a person; ``headers`` are sent beside
+    those of every request, and may be secrets.
     """
 
     method: str
@@ -46,6 +48,7 @@ class Request:
     query: Mapping[str, str]
     body: Any
     label: str
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,7 @@ class Connection:
                 f"{self._endpoint.base_url}/resources{asked.path}",
                 params=asked.query,
                 data=body,
-                headers=None if body is None else {"Content-Type": "application/json"},
+                headers={**asked.headers, **({} if body is None else JSON)},
                 timeout=(policy.connect_timeout, policy.request_timeout),
                 allow_redirects=False,
                 stream=True,

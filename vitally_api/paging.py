@@ -6,6 +6,7 @@ Nothing here touches the network. Source: API notes, "Pagination (list endpoints
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -39,8 +40,12 @@ class Cursors:
     there is no further page; ``endless`` that the list seems to go on for ever with nothing in it.
     """
 
-    def __init__(self, first: str | None = None) -> None:
+    def __init__(
+        self, first: str | None = None, find: Callable[[Any], str | None] | None = None
+    ) -> None:
+        """Begin with the cursor ``first``; ``find`` finds the next one in a body, as `next_cursor` does."""
         self.current = first
+        self._find = find or next_cursor
         self.finished = False
         self.endless = False
         self._recent = deque([first], REMEMBERED)
@@ -53,7 +58,7 @@ class Cursors:
 
         `Unreadable` is raised for a page that points back to an earlier one: it would never end.
         """
-        following = next_cursor(body)
+        following = self._find(body)
         if following is not None and (following == self._marker or following in self._recent):
             msg = "its next page is one that was read before"
             raise Unreadable(msg)

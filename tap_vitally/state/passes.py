@@ -86,12 +86,20 @@ class Window:
     now.
     """
 
-    def __init__(self, start: datetime | None, key: str = "updatedAt") -> None:
-        """Open a window on a list whose moment of change is in the property ``key``."""
+    def __init__(
+        self,
+        start: datetime | None,
+        key: str = "updatedAt",
+        ordered: bool = True,  # noqa: FBT001, FBT002
+    ) -> None:
+        """Open a window on a list whose moment of change is in the property ``key``.
+
+        One that is not ``ordered`` is read to its end.
+        """
         self._start = start
         self._key = key
         self._last: datetime | None = None
-        self.ordered = True
+        self.ordered = ordered
         self.finished = False
         self.newest: datetime | None = None
 

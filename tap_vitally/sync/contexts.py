@@ -66,7 +66,7 @@ class TopLevel:
     def can_resume(self, resume: Resume) -> bool:
         """Return True if an interrupted pass is one that this run would make, too."""
         same_order = not resume.cursor or resume.sort_by == self.stream.plan.sort_by
-        return self.stream.resource.sortable and resume.context in self.labels and same_order
+        return self.stream.resource.ordered and resume.context in self.labels and same_order
 
     def requests(self) -> Iterator[ListRequest]:
         """Find each list, from where an interrupted pass was."""
@@ -91,7 +91,7 @@ class TopLevel:
 
     def lists_to_look_at(self, long: list[ListRequest]) -> Iterator[ListRequest]:
         """Look at all, if one took long enough to change or the pass was interrupted."""
-        if long or self.stream.stream_state.resume:
+        if self.stream.resource.ordered and (long or self.stream.stream_state.resume):
             yield from (each for each in self._lists() if each.label not in self._unusable)
 
     def place(self, batch: RecordBatch) -> dict[str, Any]:
@@ -155,12 +155,11 @@ ListsOf = Callable[[StreamRun, Parent], Iterable[ListRequest]]
 class PerParent:
     """The lists of each parent, newest parent first.
 
-    ``find`` finds the parents and ``lists`` those of one parent, where that is not as the resource
-    declares; ``setting`` is the one without which there are none.
+    ``find`` finds the parents and ``lists`` those of one, where that is not as the resource declares;
+    without ``setting`` there are none. A pass that is not ``resumable`` begins again.
     """
 
     by_parent = True
-    resumable = True
 
     def __init__(
         self,
@@ -168,8 +167,10 @@ class PerParent:
         find: Find | None = None,
         lists: ListsOf | None = None,
         setting: str = "",
+        *,
+        resumable: bool = True,
     ) -> None:
-        self.stream = stream
+        self.stream, self.resumable = stream, resumable
         self._find, self._lists, self._setting = find, lists, setting
         self._written = OrderCheck()
         self._refused = 0
@@ -189,8 +190,6 @@ class PerParent:
     def waits_for(self) -> Collection[str]:
         """The streams that have to be read first: none."""
         return ()
-
-    # The plan
 
     def plan(self, plan: Pass) -> Pass:
         """Decide how the parents are scanned."""
@@ -216,7 +215,7 @@ class PerParent:
         same = self.stream.incremental
         if self.stream.resource.snapshot:
             same = resume.signpost.date() == self.stream.workspace.started_at.date()
-        return same and self.scan.can_go_on(resume)
+        return same and self.resumable and self.scan.can_go_on(resume)
 
     def samples(self) -> Iterator[Iterable[ListRequest]]:
         """Find the lists of one parent after the other, to see if they are given."""
@@ -314,7 +313,7 @@ class PerParent:
         """Say up to which parent everything is done, as long as their order holds."""
         request, state = batch.context, self.stream.stream_state
         resume = None if request.since else self.scan.resume_after(request.parent, state)
-        if resume is None:
+        if resume is None or not self.resumable:
             return {}
         if self._written.check(resume.parents_after):
             return {"resume": None}

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from tap_vitally.state.parent_scan import Parent, newest_first
 from tap_vitally.state.passes import Pass, SortKey, Window
 from tap_vitally.sync.batches import ListRequest, RawPage
+from tap_vitally.sync.declared import Moments
 from tap_vitally.sync.linked_ids import digest, organizations_of
 from tap_vitally.sync.resource import Parse, Record, Resource, Variant
 from tap_vitally.sync.settings import Settings
@@ -20,7 +21,6 @@ from vitally_api import (
     Answer,
     CursorRefused,
     Cursors,
-    Policy,
     Refused,
     Unreadable,
     Vitally,
@@ -55,9 +55,12 @@ class ListClient:
         """Prepare to read.
 
         ``skip`` is called for what is left out; ``fixed`` is injected into every record and path.
-        ``reads_records`` says that the stream reads its records from its lists itself.
+        ``reads_records`` says that the stream reads its records from its lists itself; ``moments`` returns
+        what a declared stream may ask by, ``kept`` are the columns that streams below need of a parent.
         """
         self.reads_records = False
+        self.moments: Callable[[], Moments] = dict
+        self.kept: frozenset[str] = frozenset()
         self.resource = resource
         self.metrics = StreamMetrics()
         self._api = api
@@ -77,6 +80,12 @@ class ListClient:
         self, parent: Parent | None = None, *, every: bool = False
     ) -> Iterator[ListRequest]:
         """Find the lists of a parent, or of the whole workspace; ``every`` has those left out, too."""
+        if declared := self.resource.declared:
+            found = declared.addresses(parent, self.moments())
+            return (
+                ListRequest(path, query, declared.version, inject, parent)
+                for path, query, inject in found
+            )
         lists = self.resource.all_lists if every else self.resource.lists
         return (self._context(variant, parent) for variant in lists(self._settings))
 
@@ -102,9 +111,9 @@ class ListClient:
         ``sort_by`` is not asked for where the API lets no order be chosen; ``start`` is the moment
         from which on records are wanted, None for all.
         """
-        resource = self.resource
-        cursors = Cursors(context.cursor)
-        window = Window(start, resource.replication_key or "updatedAt")
+        resource, declared = self.resource, self.resource.declared
+        cursors = Cursors(context.cursor, declared.find_cursor if declared else None)
+        window = Window(start, resource.replication_key or "updatedAt", resource.ordered)
         query = self._in_its_spelling(context)
         if resource.paginated:
             query.setdefault("limit", str(self._settings.page_size))
@@ -117,7 +126,7 @@ class ListClient:
         ends = False
         while not ends:
             if cursors.current:
-                query["from"] = cursors.current
+                query[declared.cursor_param if declared else "from"] = cursors.current
             try:
                 answer = self._get_page(context, query, parse)
             except Refused as refusal:
@@ -181,8 +190,10 @@ class ListClient:
             return answer
 
     def _get(self, context: ListRequest, query: Mapping[str, str], parse: Any) -> Answer[Any]:
-        policy: Policy | None = self._parent_policy if context.parent else None
-        return self._api.get(context.path, query, parse, self.metrics, policy=policy)
+        more: dict[str, Any] = {"policy": self._parent_policy if context.parent else None}
+        if declared := self.resource.declared:
+            more |= {"label": declared.called, "headers": declared.headers}
+        return self._api.get(context.path, query, parse, self.metrics, **more)
 
     # For others than the resource's own stream
 
@@ -222,7 +233,8 @@ class ListClient:
             return None
         updated = as_moment(row.get("updatedAt"))
         created = parse_moment(as_moment(row.get("createdAt")))
-        record = row if self.resource.keeps_parents else {}
+        kept = row.keys() & self.kept
+        record = row if self.resource.keeps_parents else {name: row[name] for name in kept}
         if not whose:
             return Parent(identity, created, updated, record=record)
         return Parent(identity, created, updated, organizations_of(row), digest(row), record)
@@ -260,15 +272,17 @@ class ListClient:
         """Say in a few words for a person whether the workspace gives these lists."""
         found = 0
         for context in contexts:
-            one = replace(context, params={**context.params, "limit": "1"})
+            one = {"limit": "1"} if self.resource.paginated else {}
+            asked = replace(context, params={**context.params, **one})
             try:
-                found += len(next(self.scan(one, None)).rows)
+                found += len(next(self.scan(asked, None)).rows)
             except (Refused, Unreadable) as failure:
                 if isinstance(failure, Refused) and failure.key:
                     raise
                 where = f" ({context.label})" if context.label else ""
                 return f"NOT GIVEN{where}: {failure}"
-        return "ok" if found else EMPTY
+        good = f"ok, {found:,} records in one request" if self.resource.declared else "ok"
+        return good if found else EMPTY
 
 
 def _ids_of_before(

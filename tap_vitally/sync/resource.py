@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from tap_vitally.sync.declared import Declared
 from tap_vitally.sync.settings import Settings
 from vitally_api import rows_at
 from vitally_api.resources import ACCOUNT_STATUS, ARCHIVED, ONE, Variants
@@ -42,6 +43,7 @@ class Resource:
     dated by when they were read; ``linked`` finds in an answer a record whose links the streams below
     parents may ask for. ``parse`` finds the rows in a body and
     ``shape`` makes a record of a row: pure functions beside the declaration that needs them.
+    ``declared`` is how a stream is asked for that an operator declares.
     """
 
     name: str
@@ -67,6 +69,12 @@ class Resource:
     linked: Linked | None = None
     parse: Parse | None = None
     shape: Shape | None = None
+    declared: Declared | None = None
+
+    @property
+    def ordered(self) -> bool:
+        """Return True if a list comes newest first, because that is asked for or declared."""
+        return self.sortable or (self.declared is not None and self.declared.in_order)
 
     def rows(self, body: Any) -> list[Record]:
         """Return the rows of a page, even those that are no record; else raise `Unreadable`."""
@@ -76,7 +84,7 @@ class Resource:
         """Return the lists that the settings ask for, in their order."""
         variants = self.variants
         if not variants.parameter:
-            return [Variant()]
+            return [Variant(self.declared.version if self.declared else "")]
         return [
             Variant(
                 f"{variants.parameter}={value}",

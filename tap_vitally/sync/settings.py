@@ -109,6 +109,13 @@ class Settings(ConnectionSettings):
         default=(),
     )
 
+    custom_streams: tuple[Any, ...] = setting(
+        "Custom streams",
+        "Streams of your own for any endpoint below /resources, as a list of objects: see the page on "
+        "custom streams.",
+        default=(),
+    )
+
     @property
     def lookback(self) -> timedelta:
         """How far behind the bookmark a pass begins."""

@@ -113,7 +113,11 @@ class StreamReader:
         whole = self._reads_whole and is_due(state.whole_read_at, state.signpost, hours)
         bookmark = None if whole else state.bookmark
         plan = plan_pass(bookmark, settings.start_date, settings.lookback)
-        return state.resume.finishing(plan) if state.resume else plan
+        plan = state.resume.finishing(plan) if state.resume else plan
+        if resource.declared:
+            # Its list has the order that it has, also in a first pass.
+            return Pass("updatedAt" if resource.ordered else None, plan.start)
+        return plan
 
     @property
     def _reads_whole(self) -> bool:
@@ -146,8 +150,8 @@ class StreamReader:
         try:
             for lists in islice(contexts.samples(), MOST_TRIED):
                 found.append(client.check(lists))
-                if found[-1] == "ok":
-                    return "ok"
+                if found[-1].startswith("ok") and found[-1] != EMPTY:
+                    return found[-1]
         except (Refused, Unreadable) as failure:
             if isinstance(failure, Refused) and failure.key:
                 raise
@@ -183,8 +187,10 @@ class StreamReader:
         read looks again, so that it brings what a later pass would have brought.
         """
         stream = self.stream
+        if stream.resource.declared and not stream.resource.ordered:
+            return False  # it is read whole in every run, and a second look would be another read
         if stream.stream_state.resume:
-            return stream.resource.sortable
+            return stream.resource.ordered
         return stream.incremental and (
             stream.plan.sort_by == "updatedAt"
             or stream.stream_state.bookmark is not None

@@ -7,9 +7,10 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from tap_vitally.state.passes import FIRST_PASS
+from tap_vitally.state.passes import FIRST_PASS, before
 from tap_vitally.state.stream_state import StreamState
 from tap_vitally.sync.batches import MEMORY_FACTOR, ListRequest, RecordBatch
+from tap_vitally.sync.declared import Moments
 from tap_vitally.sync.list_client import ListClient
 from tap_vitally.sync.record_mapper import RecordMapper
 from tap_vitally.sync.resource import Record, Resource
@@ -58,6 +59,7 @@ class StreamRun:
             self.metrics,
             masked,
         )
+        self.list_client.moments = self._moments
         self.stream_state = StreamState(None)
         self.plan = FIRST_PASS
         self.complete = True
@@ -68,6 +70,12 @@ class StreamRun:
     def metrics(self) -> StreamMetrics:
         """The stream's counts."""
         return self.list_client.metrics
+
+    def _moments(self) -> Moments:
+        """Return what a declared stream may ask by."""
+        bookmark, start = self.stream_state.bookmark, self.settings.start_date
+        since = before(bookmark, self.settings.lookback) if bookmark else None
+        return {"now": self.workspace.started_at, "start_date": start, "bookmark": since}
 
     @property
     def settings(self) -> Settings:

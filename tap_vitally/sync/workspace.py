@@ -125,8 +125,15 @@ class Workspace:
         """Return the parents of nested streams, newest first; they are listed once per run, as needed."""
         with self._sharing:
             if name not in self._parents:
+                self.list_client(name).kept = self._needed_of(name)
                 self._parents[name] = SharedList(self.list_client(name).parents())
             return self._parents[name]
+
+    def _needed_of(self, name: str) -> frozenset[str]:
+        """Return the columns of a stream that declared streams below it have in their addresses."""
+        resources = [reader.list_client.resource for reader in self.readers.values()]
+        below = [r for r in resources if r.parent and r.parent.name == name and r.declared]
+        return frozenset().union(*(r.declared.parent_columns for r in below if r.declared))
 
     def lists_parents(self, name: str) -> bool:
         """Return True if all records of a stream are listed anyway, as parents of others."""

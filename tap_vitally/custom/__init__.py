@@ -1,0 +1,1 @@
+"""Streams that an operator declares in the setting ``custom_streams``: read, checked, inferred."""

@@ -1,0 +1,306 @@
+"""Streams that an operator declares are read as all others are: whole, incremental, and without a leak."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from harness.support import ROOT, Result, config_for, run_command
+from sandbox import Sandbox
+from sandbox.untemplated import change_events, subscriptions, usage
+from tests.whole.terminal import Terminal, shell
+
+TAP = [sys.executable, "-m", "tap_vitally"]
+PAGE = (ROOT / "docs" / "custom-streams.md").read_text(encoding="utf-8")
+ALL: list[dict[str, Any]] = json.loads(PAGE.partition("```json\n")[2].partition("```")[0])
+"""The three that the page shows: a list, a list below each account, a single answer."""
+EVENTS = {**ALL[0], "params": {"limit": 5}}
+
+
+def run(
+    folder: Path, url: str, *declared: dict[str, Any], state: Any = None, **settings: Any
+) -> Result:
+    """Discover the declared streams and read them, as a runner does."""
+    config = config_for(url, custom_streams=list(declared), **settings)
+    path = folder / "discover.json"
+    path.write_text(json.dumps(config))
+    found = run_command([*TAP, "--config", str(path), "--discover"])
+    assert found.returncode == 0, found.stderr
+    catalog = json.loads(found.stdout)
+    wanted = {stream["name"] for stream in declared}
+    for entry in catalog["streams"]:
+        root = next(each for each in entry["metadata"] if not each["breadcrumb"])
+        root["metadata"]["selected"] = entry["tap_stream_id"] in wanted
+    (folder / "catalog.json").write_text(json.dumps(catalog))
+    words = [*TAP, "--config", str(path), "--catalog", str(folder / "catalog.json")]
+    if state is not None:
+        (folder / "state.json").write_text(json.dumps(state))
+        words += ["--state", str(folder / "state.json")]
+    return run_command(words)
+
+
+def records(result: Result, stream: str) -> list[dict[str, Any]]:
+    return [m["record"] for m in result.messages if m["type"] == "RECORD" and m["stream"] == stream]
+
+
+def schemas(result: Result) -> dict[str, dict[str, Any]]:
+    return {m["stream"]: m for m in result.messages if m["type"] == "SCHEMA"}
+
+
+def test_a_list_a_child_and_a_single_answer_bring_all_there_is(
+    start_sandbox: Callable[..., Sandbox], tmp_path: Path
+) -> None:
+    sandbox = start_sandbox(accounts=12)
+    done = run(tmp_path, sandbox.url, *ALL)
+    assert done.returncode == 0, done.stderr
+    events = {row["id"]: row for row in records(done, "change_events")}
+    assert events.keys() == {row["id"] for row in change_events(sandbox.world)}
+    found = {(r["parentAccountId"], r["code"]): r for r in records(done, "account_subscriptions")}
+    wanted = {
+        (account, row["code"]): row
+        for account in sandbox.world.ids("accounts")
+        for row in subscriptions(sandbox.world, account)
+    }
+    assert found.keys() == wanted.keys()
+    assert all(found[key]["seats"] == row["seats"] for key, row in wanted.items())
+    rows = records(done, "usage_summary")
+    assert [row["accountId"] for row in rows] == [row["accountId"] for row in usage(sandbox.world)]
+    assert len({(row["asOf"], row["since"]) for row in rows}) == 1
+    said = schemas(done)
+    assert said["account_subscriptions"]["key_properties"] == ["parentAccountId", "code"]
+    properties = said["account_subscriptions"]["schema"]["properties"]
+    assert properties["seats"]["type"] == ["number", "null"]
+    assert properties["renewsOn"]["format"] == "date"
+    assert properties["plan"]["additionalProperties"] is True
+
+
+def test_the_next_run_stops_at_what_it_knows(
+    start_sandbox: Callable[..., Sandbox], tmp_path: Path
+) -> None:
+    sandbox = start_sandbox(accounts=12)
+    first = run(tmp_path, sandbox.url, EVENTS)
+    sandbox.requests.clear()
+    task = sandbox.world.ids("tasks")[0]
+    sandbox.world.update("tasks", task, name="another")
+    second = run(tmp_path, sandbox.url, EVENTS, state=first.state)
+    assert task in {row["id"] for row in records(second, "change_events")}
+    assert len(records(second, "change_events")) < len(records(first, "change_events"))
+    # Discovery reads eight pages to infer the columns; the run itself one or two.
+    asked = [entry.path for entry in sandbox.requests if entry.path.endswith("changeEvents")]
+    assert len(asked) <= 8 + 2
+
+
+def test_another_declaration_is_read_from_its_start(
+    start_sandbox: Callable[..., Sandbox], tmp_path: Path
+) -> None:
+    sandbox = start_sandbox(accounts=6)
+    first = run(tmp_path, sandbox.url, {**EVENTS, "params": {"limit": 5, "since": "2027"}})
+    assert records(first, "change_events") == []
+    second = run(tmp_path, sandbox.url, EVENTS, state=first.state)
+    assert len(records(second, "change_events")) == len(change_events(sandbox.world))
+
+
+# Servers in shapes of their own
+
+
+class Answers(ThreadingHTTPServer):
+    """Answers each path by a function of its query, and remembers what was asked."""
+
+    def __init__(self, bodies: dict[str, Callable[[dict[str, str]], Any]]) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.bodies = bodies
+        self.asked: list[tuple[str, dict[str, str], dict[str, str]]] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Answers
+
+    def do_GET(self) -> None:
+        parts = urlsplit(self.path)
+        path = parts.path.removeprefix("/resources")
+        query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+        self.server.asked.append((path, query, dict(self.headers)))
+        answer = self.server.bodies.get(path)
+        body = json.dumps(answer(query) if answer else {"error": "Not found"}).encode()
+        self.send_response(200 if answer else 404)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+        """Say nothing."""
+
+
+@contextmanager
+def answering(**bodies: Callable[[dict[str, str]], Any]) -> Iterator[Answers]:
+    accounts = {
+        "results": [
+            {"id": "a1", "externalId": "x/1", "createdAt": "2026-01-01T00:00:00Z"},
+            {"id": "a2", "externalId": None, "createdAt": "2026-01-02T00:00:00Z"},
+        ],
+        "next": None,
+    }
+    found = {"/accounts": lambda _: accounts}
+    found |= {f"/{path.replace('__', '/')}": answer for path, answer in bodies.items()}
+    server = Answers(found)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_every_combination_of_values_is_a_list(tmp_path: Path) -> None:
+    declared = {
+        "name": "prices",
+        "path": "/prices/{region}",
+        "params": {"tier": "{tier}"},
+        "values": {"region": ["north", "a/b"], "tier": [1, 2, 1]},
+        "primary_keys": [],
+        "cursor": False,
+    }
+    rows = lambda query: {"results": [{"price": int(query["tier"]) * 2}]}  # noqa: E731
+    with answering(prices__north=rows, **{"prices__a%2Fb": rows}) as server:
+        done = run(tmp_path, server.url, declared)
+    found = {(row["region"], row["tier"], row["price"]) for row in records(done, "prices")}
+    assert found == {("north", "1", 2), ("north", "2", 4), ("a/b", "1", 2), ("a/b", "2", 4)}
+
+
+def test_a_parent_without_the_value_is_left_out_and_counted(tmp_path: Path) -> None:
+    declared = {
+        "name": "plans",
+        "path": "/plans/{accounts.externalId}",
+        "records_path": "$",
+        "primary_keys": ["code"],
+    }
+    with answering(**{"plans__x%2F1": lambda _: {"code": "p", "next": "never followed"}}) as server:
+        done = run(tmp_path, server.url, declared)
+    assert records(done, "plans") == [
+        {
+            "parentAccountExternalId": "x/1",
+            "code": "p",
+            "next": "never followed",
+            "additionalProperties": None,
+        }
+    ]
+    assert "it lacks a value that the address takes" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("cursor", "following"),
+    [
+        ({"response": "$.page.after", "param": "after"}, lambda n: {"page": {"after": n or None}}),
+        (
+            {"response": "$.links.next", "param": "p"},
+            lambda n: {"links": {"next": n and f"/x?p={n}"}},
+        ),
+        ({"response": "$.more", "param": "from"}, lambda n: {"more": str(n) if n else ""}),
+    ],
+)
+def test_cursors_come_in_many_forms(
+    cursor: dict[str, str], following: Callable[[int], Any], tmp_path: Path
+) -> None:
+    def page(query: dict[str, str]) -> Any:
+        number = int(query.get(cursor["param"], 0))
+        rows = [{"id": f"{number}-{n}"} for n in range(2)]
+        return {"items": rows, **following(number + 1 if number < 2 else 0)}
+
+    declared = {"name": "items", "path": "/items", "records_path": "$.items[*]", "cursor": cursor}
+    with answering(items=page) as server:
+        done = run(tmp_path, server.url, declared)
+    assert [row["id"] for row in records(done, "items")] == [
+        f"{p}-{n}" for p in "012" for n in "01"
+    ]
+
+
+def test_a_path_that_matches_nothing_names_those_that_would(tmp_path: Path) -> None:
+    body = {"data": {"things": [{"id": 1}], "odd name": [{"a": 1}, {"a": 2}]}, "secret": "hush"}
+    declared = {"name": "things", "path": "/things"}
+    with answering(things=lambda _: body) as server:
+        path = tmp_path / "config.json"
+        path.write_text(json.dumps(config_for(server.url, custom_streams=[declared])))
+        words = [*TAP, "--config", str(path), "--test"]
+        done = run_command(words)
+    line = next(line for line in done.stdout.splitlines() if line.startswith("things "))
+    assert "NOT GIVEN" in line
+    assert "$.data.things[*] (1), $.data['odd name'][*] (2), $" in line
+    assert "hush" not in done.stdout + done.stderr
+
+
+def test_an_empty_list_is_empty_and_its_key_stands(tmp_path: Path) -> None:
+    with answering(things=lambda _: {"results": []}) as server:
+        done = run(tmp_path, server.url, {"name": "things", "path": "/things"})
+    assert done.returncode == 0
+    assert records(done, "things") == []
+    assert set(schemas(done)["things"]["schema"]["properties"]) == {"id", "additionalProperties"}
+
+
+def test_headers_are_sent_and_told_nowhere(tmp_path: Path) -> None:
+    declared = {"name": "things", "path": "/things", "headers": {"X-Feature": "hush-hush"}}
+    with answering(things=lambda _: {"results": [{"id": 1}]}) as server:
+        good = run(tmp_path, server.url, declared)
+        sent = [headers for path, _, headers in server.asked if path == "/things"]
+        server.bodies.pop("/things")
+        bad = run(tmp_path, server.url, declared)
+    assert sent
+    assert all(headers["X-Feature"] == "hush-hush" for headers in sent)
+    assert all(headers["Authorization"].startswith("Basic ") for headers in sent)
+    for done in (good, bad):
+        assert "hush" not in done.stdout + done.stderr
+    assert "Skipped in 'things'" in bad.stderr
+
+
+@pytest.mark.parametrize("entry", [{"name": "x"}, {"headers": {"X": "hush"}}, "hush", ["hush"]])
+def test_a_mistake_ends_discovery_and_run_before_the_first_request(
+    entry: Any, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(config_for(sandbox.url, custom_streams=[entry])))
+    for more in ([], ["--discover"], ["--test"]):
+        done = run_command([*TAP, "--config", str(path), *more])
+        assert done.returncode == 1
+        assert "custom_streams" in done.stderr
+        assert "hush" not in done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+    assert sandbox.requests == []
+
+
+def test_a_setting_that_is_no_list_is_told_without_its_value(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(config_for(sandbox.url, custom_streams={"headers": {"X": "hush"}})))
+    done = run_command([*TAP, "--config", str(path)])
+    assert done.returncode == 1
+    assert "custom_streams: it takes a list of streams" in done.stderr
+    assert "hush" not in done.stderr
+
+
+def test_the_commands_of_the_page_say_what_the_endpoints_give(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    (tmp_path / "custom_streams.json").write_text(json.dumps(ALL))
+    terminal = Terminal(tmp_path)
+    terminal.environment |= {
+        "TAP_VITALLY_API_KEY": sandbox.key,
+        "TAP_VITALLY_API_URL": sandbox.url,
+    }
+    said = terminal.run(shell("docs/custom-streams.md", "export TAP_VITALLY_CUSTOM_STREAMS"))
+    lines = dict(re.findall(r"^(\w+) +(ok, [\d,]+ records in one request)$", said, re.MULTILINE))
+    assert {stream["name"] for stream in ALL} <= lines.keys() | {"account_subscriptions"}

@@ -226,7 +226,8 @@ def notes_per_month(expected_rows: ExpectedData) -> Answer:
         if note["accountId"] in expected_rows.accounts
     )
     return [
-        (expected_rows.accounts[key]["name"], when, count) for (key, when), count in counts.items()
+        (expected_rows.accounts[key]["name"], when.year, when.month, count)
+        for (key, when), count in counts.items()
     ]
 
 

@@ -51,7 +51,7 @@ class Last(Generic[Item]):
 
 
 MAX_BYTES = 4 << 20
-"""What may be held: compressed, some 15,000 records with all that is embedded in them. It is less than
+"""What may be held: compressed, some 10,000 records with all that is embedded in them. It is less than
 the tap takes anyway, so that memory hardly depends on the number of records."""
 MAX_QUEUES = 1000
 """Lists of a stream that may wait for their turn: empty ones take no bytes that count."""

@@ -14,12 +14,12 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     gc.disable()
     from tap_vitally.command import failures_in_one_line  # noqa: PLC0415 - after the above
-    from tap_vitally.tap import TapVitally  # noqa: PLC0415
+    from tap_vitally.terminal import command  # noqa: PLC0415
 
     gc.freeze()
     gc.enable()
     with failures_in_one_line():
-        TapVitally.cli()
+        command()()
 
 
 if __name__ == "__main__":

@@ -232,3 +232,18 @@ def test_a_row_is_put_by_the_script_of_the_page(terminal: Terminal, workspace: S
     terminal.run("""sh put.sh accounts '{"externalId": "a-1", "name": "Example Mills"}'""")
     rows = workspace.world.tables["accounts"].rows.values()
     assert [row["name"] for row in rows if row["externalId"] == "a-1"] == ["Example Mills"]
+
+
+def test_the_warehouse_is_compared_with_vitally(project: Terminal, workspace: Sandbox) -> None:
+    port = project.environment["TARGET_POSTGRES_PORT"]
+    names = {"HOST": "127.0.0.1", "PORT": port, "USER": "postgres", "PASSWORD": "any"}
+    project.environment |= {f"PG{name}": value for name, value in names.items()}
+    asked = shell("docs/runs.md", "psql --csv")
+    assert "1 table equals Vitally as of" in project.run(asked)
+    workspace.world.create("users")
+    assert "users: 1 missing of " in project.run(asked, fails=True)
+
+
+def test_a_sample_is_printed(project: Terminal) -> None:
+    said = project.run(shell("docs/runs.md", "tap-vitally --config=ENV --sample"))
+    assert len([line for line in said.splitlines() if line.startswith('{"id":')]) == 3

@@ -15,6 +15,8 @@ from tests.whole.terminal import PAGES, shell_blocks
 PROGRAMS = "meltano|tap-vitally|target-vitally|make|pip|pipx|uv|sh|curl|.venv|dbt|python|git|psql"
 MENTIONED = {
     "tap-vitally --config=ENV --catalog=catalog.json --state=state.json --test": "test_check.py",
+    "tap-vitally --config=ENV --sample usage_summary": "test_terminal.py",
+    "make warehouses": "in the hosted workflow, with emulators",
     "make docs": "a mark that says where a part comes from",
     "make test": "is what runs this",
     "make demo": "in the first steps of the README",
@@ -30,7 +32,6 @@ MENTIONED = {
     "meltano state list": "field/workspaces.py, as a line of all.sh",
     "meltano run tap-vitally target-postgres": "in start.md",
     "meltano select tap-vitally --list --all": "of Meltano, and changes nothing",
-    "meltano run": "of Meltano; the pages run it in blocks",
     "meltano run tap-postgres target-vitally": "test_pushing.py, with the settings before it",
     "meltano run tap-postgres target-vitally tap-jsonl target-vitally": "two of them in one",
     """sh put.sh accounts '{"externalId": "a-1", "name": "Example Mills"}'""": "test_commands.py",

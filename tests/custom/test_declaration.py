@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tap_vitally.custom.declaration import (
@@ -18,6 +18,8 @@ from tap_vitally.custom.declaration import (
 )
 from tap_vitally.streams import STREAMS
 
+often = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""A loaded machine takes seconds to draw what an idle one draws at once."""
 KNOWN = known_streams(STREAMS)
 GOOD = {"name": "subscriptions", "path": "/accounts/{accounts.id}/subscriptions"}
 SENT = "hush\nhush"
@@ -212,6 +214,7 @@ KEYS = st.sampled_from(
 )
 
 
+@often
 @given(st.dictionaries(KEYS, JSON, max_size=5))
 def test_whatever_is_set_is_a_stream_or_a_mistake(entry: dict[str, Any]) -> None:
     streams, problems = read_custom_streams([{**GOOD, **entry}], {"accounts": KnownStream()})

@@ -114,8 +114,11 @@ class Index:
             missing -= found if by in UNIQUE else set()
             pages, brought = pages + 1, len(found)
         if missing and not self._complete:
-            self._map_concurrently(lambda text: self._read_one(by, text, wanted[text]), missing)
-            self._read_archived({text for text in missing if not self._ids_known(by, text)})
+            since = self._client.metrics.reads
+            self._map_concurrently(
+                lambda text: self._read_one(by, text, wanted[text], since), missing
+            )
+            self._read_archived({text for text in missing if not self.ids(by, text)})
 
     def get(self, by: str, value: str) -> list[Record]:
         """Return the records that have a value of a key, as far as they have been read.
@@ -150,29 +153,32 @@ class Index:
         """Look records up once more, to see whether writes were carried out."""
         wanted = {key_text(by, value): value for value in values}
         if by in UNIQUE and by in self._lookups and len(wanted) <= FEW:
-            found = [
-                record
-                for value in wanted.values()
-                for record in self._source.ask(by, value, write_)
-            ]
+            asked = (self._source.ask(by, value, write_) for value in wanted.values())
+            found = [record for records in asked for record in records]
         else:
             newest = (record for page in self._source.newest(write_) for record in page)
             found = [record for record in newest if key_of_record(by, record) in wanted]
         for record in found:
             self.put(record)
 
-    def attempt(self, by: str, text: str, ask: Callable[[], None]) -> None:
+    def attempt(self, by: str, text: str, ask: Callable[[], None], since: int) -> None:
         """Ask something about one record; where that alone is not answered, remember why.
 
         An answer that is no data, or none at all while others get theirs, concerns this record alone.
+        ``since`` is how many reads of the run had been answered before the first of several were asked.
         """
-        reads = self._client.metrics.reads
+        metrics = self._client.metrics
+        reads = metrics.reads
         try:
             ask()
         except RateLimited:
             raise
         except (Refused, Unavailable, Unreadable) as failure:
-            if failure.key if isinstance(failure, Refused) else self._client.metrics.reads == reads:
+            if isinstance(failure, Refused):
+                if failure.key:
+                    raise
+            # The others may have been answered just before this one was asked.
+            elif metrics.reads == reads and (since == reads or not self._client.answers()):
                 raise
             with self._lock:
                 self._refused[by, text] = str(failure)
@@ -211,21 +217,14 @@ class Index:
         for by, ids in self._ids.items():
             value = key_of_record(by, record)
             if value in ids:
-                rest = tuple(other for other in ids[value] if other != id_)
-                if rest:
-                    ids[value] = rest
-                else:
-                    del ids[value]
+                ids[value] = tuple(other for other in ids[value] if other != id_)
 
     def _knows(self, by: str, text: str) -> bool:
         """Return whether all records with a value of a key are known; some do not make that sure."""
         with self._lock:
             if self._complete or (by, text) in self._asked or (by, text) in self._refused:
                 return True
-            return by in UNIQUE and self._ids_known(by, text)
-
-    def _ids_known(self, by: str, text: str) -> bool:
-        return text in self._records if by == "id" else text in self._ids_of(by)
+            return by in UNIQUE and bool(self.ids(by, text))
 
     def _one_request_tells(self, by: str) -> bool:
         """Return whether one request finds every record that has a value of a key.
@@ -267,22 +266,23 @@ class Index:
             # A generator that failed looks as if it were at its end: a list read in part is none.
             self._pages = self._source.pages()
             raise
+        self._put_new(page)
+        return page
+
+    def _put_new(self, page: list[Record]) -> None:
         for record in page:
             # What was written meanwhile is newer than the list.
             if str(record.get("id")) not in self._records:
                 self.put(record)
-        return page
 
     def _read_archived(self, texts: set[str]) -> None:
         """Read what is archived, where records were not found one by one: a look-up may hide it."""
         if texts and self._resource.archives and not self._archived_read:
             for page in self._source.archived():
-                for record in page:
-                    if str(record.get("id")) not in self._records:
-                        self.put(record)
+                self._put_new(page)
             self._archived_read = True
 
-    def _read_one(self, by: str, text: str, value: str) -> None:
+    def _read_one(self, by: str, text: str, value: str, since: int) -> None:
         def ask() -> None:
             found = self._source.ask(by, value, both=self._unlisted)
             with self._lock:
@@ -291,7 +291,7 @@ class Index:
                 if by not in UNIQUE or not found:
                     self._asked.add((by, text))
 
-        self.attempt(by, text, ask)
+        self.attempt(by, text, ask, since)
 
 
 def _encode(record: Record, whole: Collection[str], kept: Iterable[str], traits: Traits) -> bytes:

@@ -52,8 +52,10 @@ class ConversationWriter(ResourceWriter):
             for record in self.client.records(path, f"{self.label}/..."):
                 index.put(record)
 
+        since = self.client.metrics.reads
+
         def attempt(id_: str) -> None:
-            index.attempt("id", id_, lambda: read(id_))
+            index.attempt("id", id_, lambda: read(id_), since)
 
         self.references.map_concurrently(attempt, known - self.simulated)
 
@@ -141,9 +143,10 @@ class ConversationMessageWriter(ResourceWriter):
     def find(self, writes: Sequence[PendingWrite]) -> None:
         first = {write_.inside["conversationId"]: write_ for write_ in reversed(writes)}
         conversations = self.references.index("conversations")
+        since = self.client.metrics.reads
 
         def attempt(id_: str) -> None:
-            conversations.attempt("id", id_, lambda: self._read(first[id_]))
+            conversations.attempt("id", id_, lambda: self._read(first[id_]), since)
 
         self.references.map_concurrently(attempt, first.keys() - self.simulated)
 

@@ -108,7 +108,7 @@ class TranscriptWriter(ResourceWriter):
             )
 
         meetings = self.references.index("meetings")
-        meetings.attempt("transcript", meeting, ask)
+        meetings.attempt("transcript", meeting, ask, self.client.metrics.reads)
         meetings.check("transcript", meeting)
         return [{"id": meeting, **record} for record in found[:1]]
 

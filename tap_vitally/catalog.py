@@ -22,7 +22,7 @@ NO_CATALOG = "The catalog file holds no catalog: make one with --discover, and c
 
 
 def read_catalog(file: IO[str] | None) -> dict[str, Any] | None:
-    """Read a catalog; raise a `VitallyError` for what is none."""
+    """Return the catalog in a file; raise a `VitallyError` if the file holds something else."""
     if file is None:
         return None
     try:

@@ -56,13 +56,13 @@ def read_state(file: IO[str] | None) -> dict[str, Any] | None:
         if not isinstance(entry, dict) or entry.get("partitions"):
             logger.warning("STATE of '%s' is of another form, and is not used.", safe_name(name))
         if isinstance(entry, dict):
-            # The streams have no partitions, and the SDK fails on what is none.
+            # The streams have no partitions, and the SDK fails on anything else under that name.
             places[name] = {key: value for key, value in entry.items() if key != "partitions"}
     return {"bookmarks": places}
 
 
 def _last_state(file: IO[str]) -> Any:
-    """Read a file of one value, or of one on each line, of which the last that may be STATE counts."""
+    """Return the value in a file; where each line has one, the last that may be STATE."""
     try:
         text = text_of(file)
     except ValueError:

@@ -26,7 +26,7 @@ from vitally_api import safe_name
 
 MOST_SAMPLED_PARENTS = 5
 NO_SAMPLE: Mapping[str, Any] = {"type": ["string", "integer"]}
-"""What a key may be of which no sample was seen."""
+"""The types of a key without a sample."""
 
 
 ColumnsOf = Callable[[CustomStream, type[VitallyStream]], Mapping[str, Any]]
@@ -98,7 +98,7 @@ def _lists_of(stream: StreamRun, parent: Parent) -> list[ListRequest]:
 
 
 def _text_of(stream: CustomStream) -> str:
-    """Return the path as it was declared, but for the braces of what stands for itself."""
+    """Return the path as it was declared, with single braces where they were doubled."""
     return "".join(
         part
         if isinstance(part, str)
@@ -155,7 +155,7 @@ def addresses(stream: CustomStream, parent: Parent | None, moments: Moments) -> 
     """Find the addresses of a parent, or of the workspace: one for each combination of values.
 
     A parent one of whose values is missing has none, and neither has one whose value cannot be part of
-    an address. A parameter of which something is missing is left out.
+    an address. A parameter that lacks a value is left out.
     """
     known: dict[Placeholder, str | None] = {
         **moments_of(stream.placeholders, moments, stream.date_format),

@@ -71,6 +71,8 @@ class StreamReader:
         """Decide how to read, from the stream's entry in STATE and the server's clock."""
         stream, workspace = self.stream, self.stream.workspace
         services, identity = workspace.fingerprint, workspace.identity
+        if stream.settings.lookups:
+            entry = {}  # no bookmark is used or moved: to prove whose STATE it is took two requests more
         self.discarded = reason_to_discard(entry, signpost, services, identity.recognizes)
         if self.discarded:
             stream.logger.warning(

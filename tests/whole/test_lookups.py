@@ -208,6 +208,18 @@ def test_what_is_not_found_is_reported_without_its_value(sandbox: Sandbox, tmp_p
     assert email.lower().replace("@", "%40") not in run.stderr.lower()
 
 
+def test_state_costs_a_look_up_no_request(sandbox: Sandbox) -> None:
+    accounts = {"accounts": ["not-there-1", "not-there-2"]}
+    state = {"bookmarks": {"users": {"host": "elsewhere", "workspace": accounts}}}
+    user = sandbox.world.ids("users")[0]
+    config = config_for(sandbox.url, lookups={"users": [user]})
+    run_in_process(config, select=["users"], state=state)
+    assert [entry.path for entry in sandbox.requests] == [
+        "/resources/accounts",
+        f"/resources/users/{user}",
+    ]
+
+
 def test_state_is_handed_through_unchanged(sandbox: Sandbox) -> None:
     config = config_for(sandbox.url)
     state = last_state(run_in_process(config, select=["notes", "account_notes"]))

@@ -209,9 +209,11 @@ def test_what_is_not_found_is_reported_without_its_value(sandbox: Sandbox, tmp_p
 
 
 def test_state_costs_a_look_up_no_request(sandbox: Sandbox) -> None:
-    accounts = {"accounts": ["not-there-1", "not-there-2"]}
-    state = {"bookmarks": {"users": {"host": "elsewhere", "workspace": accounts}}}
+    """Not even STATE of this host that remembers other accounts than the first answer brings."""
+    state = last_state(run_in_process(config_for(sandbox.url), select=["users"]))
+    state["bookmarks"]["users"]["workspace"] = {"accounts": ["not-there-1", "not-there-2"]}
     user = sandbox.world.ids("users")[0]
+    sandbox.requests.clear()
     config = config_for(sandbox.url, lookups={"users": [user]})
     run_in_process(config, select=["users"], state=state)
     assert [entry.path for entry in sandbox.requests] == [

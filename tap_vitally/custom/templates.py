@@ -6,9 +6,11 @@ Pure: what stands in the braces is given as values, and nothing is asked for.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from vitally_api.values import format_moment
 
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 NOW, START_DATE, BOOKMARK = "now", "start_date", "bookmark"
@@ -134,7 +136,7 @@ def moment_text(moment: datetime, date_format: str) -> str:
     """Write a moment in UTC as ``iso``, ``epoch``, ``epoch_ms`` or by a pattern of strftime."""
     match date_format:
         case "iso":
-            return f"{moment.replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
+            return format_moment(moment)
         case "epoch":
             return str(int(moment.timestamp()))
         case "epoch_ms":
@@ -144,7 +146,7 @@ def moment_text(moment: datetime, date_format: str) -> str:
 
 
 def moments_of(
-    placeholders: Iterator[Placeholder] | list[Placeholder],
+    placeholders: Iterable[Placeholder],
     known: Mapping[str, datetime | None],
     date_format: str,
 ) -> dict[Placeholder, str | None]:

@@ -23,6 +23,14 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, default=0, help="0 (default) is any free port")
     parser.add_argument("--port-file", type=Path, help="write the port here once it answers")
     parser.add_argument("--key", default="sandbox", help="the API key to accept")
+    parser.add_argument(
+        "--analytics-key", default="analytics", help="the token of the Analytics API"
+    )
+    parser.add_argument(
+        "--analytics-limit",
+        type=int,
+        help="requests of the Analytics API per window; any by default",
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--accounts", type=int, default=50, help="the rest is in proportion")
     parser.add_argument(
@@ -73,6 +81,9 @@ def main() -> None:
     if args.rate_model != "none":
         rate = Rate(args.rate_model, args.limit, args.window, args.retry_after)
     options = {"key": args.key, "latency": args.latency, "gzip": not args.no_gzip}
+    options |= {"analytics_key": args.analytics_key}
+    if args.analytics_limit:
+        options["analytics_rate"] = Rate(limit=args.analytics_limit, window=args.window)
     with ExitStack() as running:
         try:
             sandbox = running.enter_context(serve(world, port=args.port, rate=rate, **options))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
+from collections.abc import Callable
 from email.utils import format_datetime
+from functools import partial
 from urllib.parse import parse_qsl, unquote
 
 from starlette.applications import Starlette
@@ -20,6 +22,7 @@ from sandbox.pages import NOT_FOUND, ListPage, Plain
 from sandbox.sandbox import Sandbox
 from sandbox.wire import Delivery, compressed
 
+ANALYTICS = "/analytics/v1/"
 METHODS = frozenset({"GET", "POST", "PUT", "DELETE"})
 
 NOT_DONE = Plain({"error": "Service unavailable"}, 503)
@@ -71,10 +74,13 @@ class _Application:
         self, request: Request, path: str, query: str, body: bytes
     ) -> tuple[Reply, Fault | None]:
         headers = {"Date": format_datetime(self._sandbox.world.clock.now(), usegmt=True)}
+        analytics = path.startswith(ANALYTICS)
+        limiter = self._sandbox.analytics_limiter if analytics else self._sandbox.limiter
         objection = self._objection(request)
-        if not objection and self._sandbox.limiter:
-            allowed, rate_headers = self._sandbox.limiter.take(
-                1 if request.method == "GET" else self._sandbox.writer.switches.cost
+        if not objection and limiter:
+            writes = request.method != "GET" and not analytics
+            allowed, rate_headers = limiter.take(
+                self._sandbox.writer.switches.cost if writes else 1
             )
             headers |= rate_headers
             objection = None if allowed else Plain({"error": "Too many requests"}, 429)
@@ -87,30 +93,36 @@ class _Application:
             misread(fault, params)
         self._sandbox.writer.catch_up()
         answer: Plain | ListPage
+        writer = self._sandbox.writer
+        write: Callable[[], Plain] = partial(writer.write, request.method, segments, params, body)
+        if analytics:
+            write = partial(writer.analytics.post, segments, body)
         if request.method == "GET":
             answer = self._sandbox.api.get(segments, params)
         elif fault and not fault.done:
             answer = NOT_DONE
             if fault.late:
-                self._sandbox.writer.write_later(
-                    self._sandbox.faults.delay(), request.method, segments, params, body
-                )
+                writer.later(self._sandbox.faults.delay(), write)
         else:
-            answer = self._sandbox.writer.write(request.method, segments, params, body)
+            answer = write()
         if not fault:
             return self._written(answer, headers), None
         return respond(fault, self._written(tamper(fault, answer), headers)), fault
 
     def _objection(self, request: Request) -> Plain | None:
         """Return the refusal of wrong headers; None if they are right (API notes: auth)."""
-        if not request.scope["raw_path"].startswith(b"/resources/"):
+        path = request.scope["raw_path"].decode("ascii")
+        analytics = path.startswith(ANALYTICS)
+        if not (analytics or path.startswith("/resources/")):
             return NOT_FOUND
-        if request.method not in METHODS:
+        if request.method not in (("POST",) if analytics else METHODS):
             return Plain({"error": "Method not allowed"}, 405)
         header = request.headers.get("authorization")
         if header is None:
             return Plain({"error": "Authorization header not present."}, 401)
         token = base64.b64encode(f"{self._sandbox.key}:".encode()).decode()
+        if analytics:
+            token = self._sandbox.analytics_key
         return None if header == f"Basic {token}" else Plain({"error": "Invalid API key."}, 401)
 
     def _written(self, answer: Plain | ListPage, headers: dict[str, str]) -> Reply:

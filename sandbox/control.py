@@ -67,6 +67,7 @@ def control_routes(sandbox: Sandbox) -> list[Route]:
     handlers: tuple[tuple[str, str, Callable[[Request], Awaitable[Any]]], ...] = (
         ("GET", "/health", control.health),
         ("GET", "/truth/{stream}", control.expected_rows),
+        ("GET", "/events", control.events),
         ("GET", "/requests", control.requests),
         ("DELETE", "/requests", control.forget_requests),
         ("POST", "/day", control.day),
@@ -103,6 +104,13 @@ class Control:
         if request.query_params.get("rows") == "false":
             return {"count": len(rows)}
         return {"count": len(rows), "rows": list(rows.values())}
+
+    async def events(self, request: Request) -> Any:
+        """Answer what was tracked; with ``rows=false`` only how much."""
+        self._sandbox.writer.catch_up()
+        events = self._sandbox.writer.analytics.events
+        count = {"count": len(events), "unknown": sum(not event["known"] for event in events)}
+        return count if request.query_params.get("rows") == "false" else {**count, "rows": events}
 
     async def requests(self, _request: Request) -> Any:
         """Answer the log of requests."""

@@ -28,6 +28,8 @@ class Rate:
     """What the names of the headers begin with."""
     terse: bool = False
     """True: a refusal says only that a unit is back in one second."""
+    silent: bool = False
+    """True: no answer says anything of the budget, refusals included."""
 
 
 class Verdict(NamedTuple):
@@ -57,6 +59,8 @@ class Limiter:
         spend = self._from_window if self.rate.model == "sliding" else self._from_bucket
         allowed, remaining, reset = spend(units)
         rate, prefix = self.rate, self.rate.prefix
+        if rate.silent:
+            return Verdict(allowed, {})
         if rate.terse and not allowed:
             return Verdict(allowed, {f"{prefix}-Reset": "1"})
         headers = {

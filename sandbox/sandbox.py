@@ -73,6 +73,10 @@ class Sandbox:
     """Seconds that every answer takes longer than it has to."""
     rate: Rate | None = None
     """The request budget; None is no limit and no headers about one."""
+    analytics_key: str = "analytics"
+    """The one token that the Analytics API accepts."""
+    analytics_rate: Rate | None = None
+    """The request budget of the Analytics API, which is one of its own."""
     gzip: bool = True
     """True: bodies are compressed for clients that accept it."""
     at_end: AtEnd = "present"
@@ -93,6 +97,7 @@ class Sandbox:
     def __post_init__(self, writing: Writing) -> None:
         """Set up what follows from the choices."""
         self.limiter = Limiter(self.rate) if self.rate else None
+        self.analytics_limiter = Limiter(self.analytics_rate) if self.analytics_rate else None
         self.api = Api(self.world, self.at_end, self.admin_search)
         self.writer = Writer(self.api)
         self.writer.switches = writing

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from decimal import Decimal
 from random import Random
 from typing import Any, Final
-
-import msgspec
 
 from sandbox.api import Api
 from sandbox.fake_values import new_id
 from sandbox.pages import NOT_FOUND, Params, Plain, RefusedError
 from sandbox.table import Row
 from sandbox.writing import talks
+from sandbox.writing.analytics import Analytics
+from sandbox.writing.bodies import read_body
 from sandbox.writing.store import Store
 from sandbox.writing.switches import Writing
 from sandbox.writing.write_schema import WRITE_SCHEMAS, problem, refusal
@@ -27,21 +26,6 @@ DELETE_BY_EXTERNAL_ID: Final = frozenset({"accounts", "meetings", "organizations
 WRITABLE: Final = WRITE_SCHEMAS.keys() - {"messages", "instances", "participants", "transcripts"}
 """Resources that have a path of their own."""
 
-_decoder = msgspec.json.Decoder(float_hook=Decimal)
-BAD_JSON: Final = Plain({"error": "Request body is not valid JSON"}, 400)
-
-
-def _as_doubles(value: Any) -> Any:
-    """Keep numbers as JavaScript does: a whole number beyond 2^53 is the nearest double, too."""
-    if isinstance(value, dict):
-        return {name: _as_doubles(item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_as_doubles(item) for item in value]
-    if isinstance(value, Decimal) or (type(value) is int and abs(value) > 2**53):
-        double = float(value)
-        return int(double) if double.is_integer() else double
-    return value
-
 
 class Writer:
     """Answers POST, PUT and DELETE."""
@@ -50,6 +34,7 @@ class Writer:
         self._api = api
         self._store = Store(api.world)
         self._random = Random("custom fields")
+        self.analytics = Analytics(api.world, self._store)
 
     @property
     def switches(self) -> Writing:
@@ -65,12 +50,9 @@ class Writer:
         with self._api.world.lock:
             self._store.catch_up()
 
-    def write_later(
-        self, seconds: float, method: str, path: Sequence[str], params: Params, body: bytes
-    ) -> None:
+    def later(self, seconds: float, act: Callable[[], object]) -> None:
         """Carry a request out after so many seconds by the sandbox's clock; nobody hears how it went."""
-        moment = self._api.world.clock.now() + timedelta(seconds=seconds)
-        self._store.put_off(moment, lambda: self.write(method, path, params, body))
+        self._store.put_off(self._api.world.clock.now() + timedelta(seconds=seconds), act)
 
     def write(self, method: str, path: Sequence[str], params: Params, body: bytes) -> Plain:
         """Answer a request for decoded segments below ``/resources``."""
@@ -86,12 +68,7 @@ class Writer:
     def _route(self, method: str, path: Sequence[str], params: Params, body: bytes) -> Plain:
         if method == "DELETE":
             return self._delete(path, params)
-        try:
-            document = _decoder.decode(body)
-        except msgspec.DecodeError:
-            return BAD_JSON
-        if self.switches.doubles:
-            document = _as_doubles(document)
+        document = read_body(body, doubles=self.switches.doubles)
         return (self._post if method == "POST" else self._put)(path, params, document)
 
     def _post(  # noqa: PLR0911 - a table of routes

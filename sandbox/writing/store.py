@@ -103,11 +103,11 @@ class Store:
         """Add a row, and let those it belongs to show it."""
         fields = self._as_shown(resource, {**self._links(resource, fields), **fields}, {})
         if resource == "users":
-            self._count("accounts", "usersCount", fields["accountIds"], 1)
-            self._count("organizations", "usersCount", fields["organizationIds"], 1)
+            count_links(self.world, "accounts", "usersCount", fields["accountIds"], 1)
+            count_links(self.world, "organizations", "usersCount", fields["organizationIds"], 1)
             fields.setdefault("joinDate", iso(self.world.clock.now()))
         if resource == "accounts" and fields["organizationId"]:
-            self._count("organizations", "accountsCount", [fields["organizationId"]], 1)
+            count_links(self.world, "organizations", "accountsCount", [fields["organizationId"]], 1)
         if resource == "notes":
             for parents, id_ in (
                 ("accounts", fields["accountId"]),
@@ -150,7 +150,7 @@ class Store:
         if resource == "users":
             for _, parents in PARENTS:
                 ids = [parent["id"] for parent in self.world.row("users", key)[parents]]
-                self._count(parents, "usersCount", ids, -1)
+                count_links(self.world, parents, "usersCount", ids, -1)
         self.world.delete(resource, key)
 
     def remove_user(self, key: str, day: str | None) -> None:
@@ -274,14 +274,20 @@ class Store:
             after = fields[name]
             if self.switches.links == "add":
                 after = fields[name] = list(dict.fromkeys([*before, *after]))
-            self._count(parents, "usersCount", [id_ for id_ in after if id_ not in before], 1)
-            self._count(parents, "usersCount", [id_ for id_ in before if id_ not in after], -1)
-
-    def _count(self, resource: str, field: str, ids: Iterable[str] | None, by: int) -> None:
-        for id_ in ids or ():
-            self.world.update(
-                resource, id_, **{field: max(0, self.world.row(resource, id_)[field] + by)}
+            count_links(
+                self.world, parents, "usersCount", [id_ for id_ in after if id_ not in before], 1
             )
+            count_links(
+                self.world, parents, "usersCount", [id_ for id_ in before if id_ not in after], -1
+            )
+
+
+def count_links(
+    world: World, resource: str, field: str, ids: Iterable[str] | None, by: int
+) -> None:
+    """Change how many users or accounts rows say that they have."""
+    for id_ in ids or ():
+        world.update(resource, id_, **{field: max(0, world.row(resource, id_)[field] + by)})
 
 
 def _typed(kind: str | None, value: Any) -> Any:

@@ -62,6 +62,26 @@ class Writing:
     """True: traits are kept as their field's type has them: a day as its midnight, a moment in UTC."""
     deleted_status: Literal[200, 204] = 204
     """The status of a DELETE: 204 without a body, 200 with one."""
+    analytics_delay: float = 0.0
+    """Seconds after which what the Analytics API has accepted shows."""
+    analytics_order: Literal["kept", "shuffled"] = "kept"
+    """``shuffled`` applies messages in another order, each up to as many seconds later again."""
+    analytics_drops: float = 0.0
+    """The share of the messages that are accepted and never applied."""
+    analytics_repeated: Literal["drop", "apply"] = "drop"
+    """What becomes of a message whose ``messageId`` has come before."""
+    analytics_blocked: tuple[str, ...] = ()
+    """Types of messages that are refused."""
+    analytics_poison: str = ""
+    """A message that holds this text makes its request be refused; empty: none does."""
+    analytics_unknown_parents: Literal["create", "ignore"] = "create"
+    """What becomes of an account or organization that a message names and that is not there."""
+    analytics_nulls: Literal["clear", "keep"] = "clear"
+    """What a null does to a trait, or to a property."""
+    analytics_stamp: Literal["applied", "accepted"] = "applied"
+    """The moment that ``updatedAt`` is set to."""
+    analytics_most: int = 100
+    """Messages that a request may hold."""
 
     def known(self, resource: str) -> Known:
         """Return what a POST does with a known external id of a resource."""

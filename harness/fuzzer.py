@@ -10,15 +10,17 @@ after a last run in peace, the target's tables are held against the workspace it
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from random import Random
+from types import MappingProxyType
 from typing import Any
 from unittest import mock
 
 from harness.checker import Checker, Loss
+from harness.declared import DECLARED, declarations
 from harness.run_attempts import Attempt, Killed, Pipe
 from harness.support import Row, Warehouse, catalog_of, config_for, waits_pass_in_no_time
 from sandbox import Clock, Entry, Fault, Sandbox, World, scenarios, serve
@@ -49,6 +51,7 @@ STREAMS = (
     "organization_projects",
 )
 """One of each kind: plain lists, variants, two targets, whole tables, children, details."""
+ALL_STREAMS = (*STREAMS, *DECLARED)
 RESOURCES = {
     "accounts": ("accounts",),
     "users": ("users",),
@@ -72,6 +75,7 @@ RESOURCES = {
     "organization_projects": ("projects", "projects", "accounts"),
 }
 """What has to change for a stream to change."""
+RESOURCES |= {name: (each.resource,) for name, each in DECLARED.items()}
 INVENTORIED = ("accounts", "notes", "nps_responses")
 BOOKKEEPING = ("inventory", "inventory_runs")
 
@@ -115,6 +119,7 @@ PATHS = (
     "accounts",
     "accounts/*",
     "accounts/{account}/*",
+    "changeEvents",
     "conversations",
     "conversations/*",
     "customObjects",
@@ -125,6 +130,8 @@ PATHS = (
     "notes?archived=true",
     "npsResponses?target=organization",
     "organizations/*",
+    "tasks/*",
+    "usage/*",
     "users",
 )
 
@@ -146,6 +153,7 @@ class Fuzzer:
         start_days: int | None = None,
         full_walk_days: int = 7,
         inventory: tuple[str, ...] = INVENTORIED,
+        sizes: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         """Open a workspace, in front of whose clock this machine's is ``clock_off`` seconds late.
 
@@ -153,7 +161,7 @@ class Fuzzer:
         """
         self._open = ExitStack()
         self.clock = Clock(datetime.now(UTC).replace(microsecond=0), offset=clock_off)
-        self.world = World(seed, accounts=4, clock=self.clock, sizes=SIZES)
+        self.world = World(seed, accounts=4, clock=self.clock, sizes={**SIZES, **sizes})
         self.sandbox: Sandbox = self._open.enter_context(serve(self.world))
         self._open.enter_context(waits_pass_in_no_time())
         self.streams = streams
@@ -167,6 +175,9 @@ class Fuzzer:
             inventory_resources=list(inventory),
         )
         self.start: str | None = None
+        self.declared = declarations(streams)
+        if self.declared:
+            self.config["custom_streams"] = self.declared
         if start_days is not None:
             self.start = (self.clock.now() - timedelta(days=start_days)).isoformat()
             self.config["start_date"] = self.start
@@ -253,7 +264,9 @@ class Fuzzer:
                 "concurrency": attempt.concurrency,
                 **(NARROW if attempt.narrow else {}),
             },
-            catalog=catalog_of((*self.streams, *(BOOKKEEPING if self.inventory else ()))),
+            catalog=catalog_of(
+                (*self.streams, *(BOOKKEEPING if self.inventory else ())), self.declared
+            ),
             state=copy.deepcopy(known),
             message_writer=pipe.collector,
         )

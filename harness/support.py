@@ -288,12 +288,12 @@ def read(
     return run_in_process(config, state=state, collector=collector, entries=entries)
 
 
-def catalog_of(streams: tuple[str, ...]) -> Row:
+def catalog_of(streams: tuple[str, ...], declared: Sequence[Row] = ()) -> Row:
     """A catalog of these streams alone, which the SDK takes in sooner than a whole one."""
-    return copy.deepcopy(_made_catalog(streams))
+    return copy.deepcopy(_made_catalog(streams, json.dumps(declared)))
 
 
 @cache
-def _made_catalog(streams: tuple[str, ...]) -> Row:
-    whole = catalog(streams)
+def _made_catalog(streams: tuple[str, ...], declared: str) -> Row:
+    whole = catalog(streams, {"custom_streams": json.loads(declared)})
     return {"streams": [entry for entry in whole["streams"] if entry["stream"] in streams]}

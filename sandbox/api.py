@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 from sandbox.pages import (
     MOST_ROWS,
@@ -50,8 +50,10 @@ class Api:
         except RefusedError as refused:
             return refused.answer
 
-    def envelope(self, page: ListPage) -> Row:
+    def envelope(self, page: ListPage) -> Any:
         """Wrap a page's rows; surveys do it differently (API notes: custom surveys)."""
+        if page.body:
+            return page.body(page.rows, page.next)
         envelope: Row = {page.key: page.rows, "next": page.next}
         if page.key == "results" and self.at_end != "omitted":
             envelope["atEnd"] = page.at_end

@@ -13,7 +13,8 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from sandbox.pages import ListPage, Params, Plain, invalid
+from sandbox.odd_bodies import odd_body
+from sandbox.pages import Cursor, ListPage, Params, Plain, invalid
 from sandbox.shapes import RESHAPED, reshaped
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ Kind: TypeAlias = Literal[
     "lone_surrogate",
     "no_date",
     "nul_chars",
+    "odd_body",
     "out_of_order",
     "param_ignored",
     "param_spelled",
@@ -102,6 +104,7 @@ class Fault:
             epochs                moments of rows as milliseconds since 1970
             times_of_day          days of rows as moments
             undeclared            a property ``name`` in every row
+            odd_body              a list of an endpoint without a stream in the shape ``name``
             cut_list              ends a list after ``rows`` rows of a page, none for 0
             param_ignored         does not understand the parameter ``param`` of the query
             param_spelled         takes values of ``param`` as ``spelling`` has them, and no others
@@ -223,12 +226,16 @@ def tamper(fault: Fault, answer: Plain | ListPage) -> Plain | ListPage:
         return reshaped(fault.kind, fault.name, answer)
     if fault.kind == "cursor_refused":
         return invalid("from", "must be a cursor")
-    return _misled(fault, answer) if isinstance(answer, ListPage) else answer
+    if not isinstance(answer, ListPage):
+        return answer
+    if fault.kind == "odd_body":
+        return odd_body(fault.name, answer)
+    sent = answer.sent or answer.first
+    return _misled(fault, answer, sent) if sent else answer
 
 
-def _misled(fault: Fault, page: ListPage) -> ListPage:
-    """Spoil the order or the end of a page."""
-    sent = page.sent or page.first
+def _misled(fault: Fault, page: ListPage, sent: Cursor) -> ListPage:
+    """Spoil the order or the end of a page that was asked for with a cursor."""
     match fault.kind:
         case "out_of_order":
             return replace(page, rows=page.rows[::-1])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
@@ -42,9 +42,12 @@ class ListPage:
     next: str | None
     at_end: bool
     sent: Cursor | None
-    first: Cursor
+    first: Cursor | None
+    """What stands for its front; None where cursors are of another kind."""
     former: Row | None
     key: str = "results"
+    body: Callable[[list[Row], Any], Any] | None = None
+    """Makes a body of rows and next page, where that is not as in most lists."""
 
 
 class RefusedError(Exception):

@@ -7,18 +7,29 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
-from sandbox.pages import MOST_ROWS, NOT_FOUND, Cursor, Params, Plain, RefusedError, invalid
+from sandbox.pages import (
+    MOST_ROWS,
+    NOT_FOUND,
+    Cursor,
+    ListPage,
+    Params,
+    Plain,
+    RefusedError,
+    invalid,
+)
 from sandbox.rows import Rows
 from sandbox.table import Row, View
 
 PLANS = ("Starter", "Team", "Business", "Enterprise")
+KINDS = ("task", "review", "call")
 TOKEN_PAGE = 2
 """Subscriptions on a page, so that most accounts have more than one."""
 
 
-def untemplated(world: Rows, path: Sequence[str], params: Params) -> Plain | None:
+def untemplated(world: Rows, path: Sequence[str], params: Params) -> Plain | ListPage | None:
     """Answer a request for one of the three endpoints; None for any other path."""
     match path:
         case ["changeEvents"]:
@@ -64,45 +75,70 @@ def usage(world: Rows) -> list[Row]:
 def _event(task: Row) -> Row:
     return {
         "id": task["id"],
-        "kind": "task",
+        "kind": KINDS[int(task["id"][-1], 16) % len(KINDS)],
         "changedAt": task["updatedAt"],
         "name": task["name"],
         "done": bool(task["completedAt"]),
     }
 
 
-def _change_events(world: Rows, params: Params) -> Plain:
-    """Answer a list, newest change first, whose rows stand two levels down; ``since`` cuts it off."""
+def _change_events(world: Rows, params: Params) -> ListPage:
+    """Answer a list, newest change first, whose rows stand two levels down.
+
+    ``since`` cuts it off, and ``kind`` leaves the others out of each page.
+    """
     limit = params.get("limit", str(MOST_ROWS))
     if not (limit.isdigit() and 1 <= int(limit) <= MOST_ROWS):
         raise RefusedError(invalid("limit", f"must be an integer between 1 and {MOST_ROWS}"))
-    sent = Cursor.decode(params["from"], "changeEvents") if params.get("from") else None
+    first = Cursor(None, f"changeEvents:{params.get('kind', '')}")
+    sent = Cursor.decode(params["from"], first.listing) if params.get("from") else None
     table = world.tables["tasks"]
     keys, more = table.page(View("updatedAt"), sent.key if sent else None, int(limit))
     rows = [_event(table.rows[key.id]) for key in keys]
-    kept = [row for row in rows if row["changedAt"] >= params.get("since", "")]
-    more = more and len(kept) == len(rows)
-    following = Cursor(keys[-1], "changeEvents").encode() if more else None
-    return Plain({"data": {"events": kept, "count": len(kept)}, "next": following})
+    late = [row for row in rows if row["changedAt"] >= params.get("since", "")]
+    more = more and len(late) == len(rows)
+    wanted = [row for row in late if params.get("kind", row["kind"]) == row["kind"]]
+    return ListPage(
+        rows=wanted,
+        next=Cursor(keys[-1], first.listing).encode() if more else None,
+        at_end=not more,
+        sent=sent,
+        first=first,
+        former=None,
+        body=lambda rows, after: {"data": {"events": rows, "count": len(rows)}, "next": after},
+    )
 
 
-def _subscriptions(world: Rows, account: str, params: Params) -> Plain:
-    """Answer a list below an account, with a token in place of a cursor."""
+def _subscriptions(world: Rows, account: str, params: Params) -> Plain | ListPage:
+    """Answer a list below an account, with a token in place of a cursor; ``plan`` asks for one."""
     if account not in world.tables["accounts"].rows:
         return NOT_FOUND
-    rows = subscriptions(world, account)
+    plan = params.get("plan")
+    rows = [row for row in subscriptions(world, account) if plan in {None, row["plan"]["name"]}]
     try:
         start = int(base64.b64decode(params.get("page_token", "MA=="), validate=True))
     except (ValueError, binascii.Error):
         raise RefusedError(invalid("page_token", "must be a token")) from None
     end = start + TOKEN_PAGE
     token = base64.b64encode(str(end).encode()).decode() if end < len(rows) else None
-    return Plain(
-        {"subscriptions": rows[start:end], "meta": {"nextToken": token, "total": len(rows)}}
+    total = len(rows)
+    return _page(
+        rows[start:end],
+        token,
+        lambda rows, after: {"subscriptions": rows, "meta": {"nextToken": after, "total": total}},
     )
 
 
-def _usage(world: Rows, params: Params) -> Plain:
+def _usage(world: Rows, params: Params) -> ListPage:
     """Answer everything at once, with what holds for all rows beside them."""
-    window = {"since": params.get("since"), "until": params.get("until")}
-    return Plain({"asOf": world.clock.now().isoformat(), "window": window, "rows": usage(world)})
+    beside = {
+        "asOf": world.clock.now().isoformat(),
+        "window": {"since": params.get("since"), "until": params.get("until")},
+    }
+    return _page(usage(world), None, lambda rows, _: {**beside, "rows": rows})
+
+
+def _page(rows: list[Row], after: str | None, body: Callable[[list[Row], Any], Any]) -> ListPage:
+    return ListPage(
+        rows, after, at_end=after is None, sent=None, first=None, former=None, body=body
+    )

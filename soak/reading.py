@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
-from harness.fuzzer import INVENTORIED, LASTING, PASSING, PATHS, STREAMS, Fuzzer
+from harness.declared import DECLARED
+from harness.fuzzer import ALL_STREAMS, INVENTORIED, LASTING, PASSING, PATHS, STREAMS, Fuzzer
 from harness.run_attempts import Attempt, PlannedFault
 
 
@@ -38,10 +39,11 @@ class History:
 def invented(random: Random) -> History:
     """Think of a history."""
     streams = random.sample(STREAMS, random.choice((1, 1, 1, 2, 3, 6)))
+    streams += random.sample(tuple(DECLARED), random.choice((0, 2, 2)))
     setup = {
         "seed": random.randrange(10),
         "clock_off": random.choice((0.0, -600.0, 600.0)),
-        "streams": tuple(name for name in STREAMS if name in streams),
+        "streams": tuple(name for name in ALL_STREAMS if name in streams),
         "page_size": random.randrange(1, 8),
         "lookback": random.choice((0, 0, 0, 1, 300)),
         "start_days": random.choice((None, None, None, 300)),

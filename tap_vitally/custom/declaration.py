@@ -68,6 +68,11 @@ class CustomStream:
         return next((each.stream for each in self.placeholders if each.stream), "")
 
     @property
+    def parent_columns(self) -> frozenset[str]:
+        """Return what has to be known of each parent."""
+        return frozenset(each.name for each in self.placeholders if each.stream)
+
+    @property
     def injected(self) -> dict[Placeholder, str]:
         """Return the columns that receive the values of parents and lists, which belong to the key."""
         return {

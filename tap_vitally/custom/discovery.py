@@ -13,6 +13,7 @@ from tap_vitally.custom.streams import sampled_columns, stream_classes
 from tap_vitally.sdk_stream import TapServices, VitallyStream
 from tap_vitally.streams import STREAMS
 from tap_vitally.sync.list_client import ListClient
+from tap_vitally.sync.resource import Resource
 from vitally_api import SettingsError, VitallyError
 
 
@@ -30,20 +31,26 @@ def declared_streams(tap: Tap) -> list[VitallyStream]:
     known = {stream.name: stream for stream in STREAMS}
     in_catalog = set(tap.input_catalog or ())
 
-    def columns_of(stream: CustomStream, cls: type[VitallyStream]) -> Mapping[str, Any]:
-        return {} if stream.name in in_catalog else _inferred(tap, stream, cls)
+    def columns_of(
+        stream: CustomStream, resource: Resource, parent: type[VitallyStream] | None
+    ) -> Mapping[str, Any]:
+        if stream.name in in_catalog:
+            return {}
+        return _inferred(tap, stream, resource, parent.resource if parent else None)
 
     return [cls(tap) for cls in stream_classes(declared, known, columns_of).values()]
 
 
-def _inferred(tap: Tap, stream: CustomStream, cls: type[VitallyStream]) -> Mapping[str, Any]:
+def _inferred(
+    tap: Tap, stream: CustomStream, resource: Resource, parent: Resource | None
+) -> Mapping[str, Any]:
     """Infer columns; none, and a line that says why, where nothing was to be seen."""
     try:
-        client = _client(tap, cls)
+        client = _client(tap, resource)
         now = datetime.now(UTC)
         start = cast("TapServices", tap).run.settings.start_date
-        client.moments = lambda: {"now": now, "start_date": start}
-        columns = sampled_columns(stream, client, _client(tap, cls.parent) if cls.parent else None)
+        client.moments = lambda _: {"now": now, "start_date": start}
+        columns = sampled_columns(stream, client, _client(tap, parent) if parent else None)
         why = "it has no record yet"
     except (VitallyError, SettingsError) as failure:
         columns, why = {}, str(failure)
@@ -56,6 +63,6 @@ def _inferred(tap: Tap, stream: CustomStream, cls: type[VitallyStream]) -> Mappi
     return columns
 
 
-def _client(tap: Tap, cls: type[VitallyStream]) -> ListClient:
+def _client(tap: Tap, resource: Resource) -> ListClient:
     run = cast("TapServices", tap).run
-    return ListClient(cls.resource, run.api, run.settings, skip=lambda _what, _list: None)
+    return ListClient(resource, run.api, run.settings, skip=lambda _what, _list: None)

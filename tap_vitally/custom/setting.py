@@ -7,7 +7,8 @@ from typing import Any
 
 from jsonschema import Draft7Validator
 
-NAME = r"\A[a-zA-Z]\w*\Z"
+from tap_vitally.custom.templates import MOMENTS, NAME
+
 HEADER = r"\A[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z"
 SET_BY_THE_TAP = (
     "authorization", "proxy-authorization", "host", "content-length", "cookie", "connection",
@@ -52,7 +53,7 @@ ENTRY: dict[str, Any] = {
         ),
         "date_format": _takes("iso, epoch, epoch_ms or a pattern such as %Y-%m-%d"),
         "records_path": JSON_PATH,
-        "metadata": _map("an object of columns and JSONPaths", JSON_PATH, NAME),
+        "metadata": _map("an object of columns and JSONPaths", JSON_PATH, rf"\A{NAME.pattern}\Z"),
         "headers": _map(
             "an object of headers that the tap does not set itself",
             _takes("text in ASCII without a line break", pattern=r"\A[!-~]([ -~]*[!-~])?\Z"),
@@ -91,7 +92,7 @@ ENTRY: dict[str, Any] = {
                     },
                 ],
             },
-            rf"\A(?!(now|start_date|bookmark)\Z){NAME[2:]}",
+            rf"\A(?!({'|'.join(MOMENTS)})\Z){NAME.pattern}\Z",
         ),
         "schema": _takes(
             "a JSON schema with properties",

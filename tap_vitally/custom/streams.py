@@ -20,16 +20,19 @@ from tap_vitally.streams import fields as f
 from tap_vitally.sync.batches import ListRequest
 from tap_vitally.sync.contexts import PerParent
 from tap_vitally.sync.declared import Address, Declared, Moments
+from tap_vitally.sync.declared_lists import DeclaredLists
 from tap_vitally.sync.list_client import ListClient
+from tap_vitally.sync.resource import Resource
 from tap_vitally.sync.stream_run import StreamRun
 from vitally_api import safe_name
+from vitally_api.values import EARLIEST
 
 MOST_SAMPLED_PARENTS = 5
 NO_SAMPLE: Mapping[str, Any] = {"type": ["string", "integer"]}
 """The types of a key without a sample."""
 
 
-ColumnsOf = Callable[[CustomStream, type[VitallyStream]], Mapping[str, Any]]
+ColumnsOf = Callable[[CustomStream, Resource, "type[VitallyStream] | None"], Mapping[str, Any]]
 
 
 def stream_classes(
@@ -39,53 +42,69 @@ def stream_classes(
 ) -> dict[str, type[VitallyStream]]:
     """Return a class for each declaration, those that others are below first.
 
-    ``columns_of`` finds the columns of one without a schema, given its class without them.
+    ``columns_of`` finds the columns of one without a schema, given how it is asked for and its parent.
     """
     classes: dict[str, type[VitallyStream]] = {}
     for stream in sorted(declared, key=lambda each: bool(each.parent)):
         parent = {**known, **classes}.get(stream.parent)
+        resource = Resource(
+            stream.name,
+            schema={},
+            path=_text_of(stream),
+            sortable=False,
+            paginated=False,
+            optional=True,
+            parse=partial(records_in, path=stream.records_path, metadata=stream.metadata),
+            declared=_declared(stream),
+        )
         if stream.schema is None:
-            columns = columns_of(stream, _class(stream, parent, {}))
+            columns = columns_of(stream, resource, parent)
         else:
             columns = stream.schema["properties"]
-        classes[stream.name] = _class(stream, parent, columns)
+        classes[stream.name] = _class(stream, resource, parent, columns)
     return classes
 
 
 def _class(
-    stream: CustomStream, parent: type[VitallyStream] | None, columns: Mapping[str, Any]
+    stream: CustomStream,
+    resource: Resource,
+    parent: type[VitallyStream] | None,
+    columns: Mapping[str, Any],
 ) -> type[VitallyStream]:
     injected = list(dict.fromkeys(stream.injected.values()))
     keys = (*injected, *stream.primary_keys) if stream.primary_keys else ()
     said: dict[str, Any] = {
-        "__doc__": f"Declared in custom_streams.\n\nAPI: GET {_text_of(stream)}\n",
+        "__doc__": f"Declared in custom_streams.\n\nAPI: GET {resource.path}\n",
         "__module__": __name__,
         "name": stream.name,
-        "path": _text_of(stream),
         "primary_keys": tuple(dict.fromkeys(keys)),
         "replication_key": stream.replication_key,
-        "sortable": False,
-        "paginated": False,
-        "optional": True,
         "schema": _schema(stream, injected, keys, columns),
         "parent": parent,
         "parents": stream.parent or "values",
-        "parse": partial(records_in, path=stream.records_path, metadata=stream.metadata),
-        "declared": _declared(stream),
+        **{name: getattr(resource, name) for name in _AS_ASKED_FOR},
     }
     if parent or stream.values:
+        in_order = parent is not None and parent.resource.sortable and not stream.values
         said["contexts"] = partial(
-            PerParent,
-            find=None if parent else _one_parent,
+            PerParent if in_order else DeclaredLists,
+            find=None if parent else partial(_combinations, stream),
             lists=_lists_of,
-            resumable=not stream.values,
         )
     return type(f"{stream.name}_stream", (VitallyStream,), said)
 
 
-def _one_parent(_: StreamRun) -> Iterator[Parent]:
-    """Find the workspace itself, in place of parents, for a stream that has lists for values alone."""
-    yield Parent("values")
+_AS_ASKED_FOR = ("path", "sortable", "paginated", "optional", "parse", "declared")
+
+
+def _combinations(stream: CustomStream, _: StreamRun | None = None) -> Iterator[Parent]:
+    """Find each combination of values, in place of parents.
+
+    Its id is its number, since a value may name a person; none of them ever appears anew.
+    """
+    for number, combination in enumerate(product(*stream.values.values()), 1):
+        record = dict(zip(stream.values, combination, strict=True))
+        yield Parent(str(number), EARLIEST, record=record)
 
 
 def _lists_of(stream: StreamRun, parent: Parent) -> list[ListRequest]:
@@ -147,7 +166,7 @@ def _declared(stream: CustomStream) -> Declared:
         headers=stream.headers,
         in_order=stream.order == "newest_first",
         version=f"declared={sha256(text.encode()).hexdigest()[:8]}",
-        parent_columns=frozenset(each.name for each in stream.placeholders if each.stream),
+        parent_columns=stream.parent_columns,
     )
 
 
@@ -159,11 +178,12 @@ def addresses(stream: CustomStream, parent: Parent | None, moments: Moments) -> 
     """
     known: dict[Placeholder, str | None] = {
         **moments_of(stream.placeholders, moments, stream.date_format),
-        **{each: _value(parent, each.name) for each in stream.placeholders if each.stream},
+        **{each: _value(parent, each) for each in stream.injected},
     }
-    names = [each for each in stream.placeholders if each.name in stream.values and not each.stream]
-    for combination in product(*(stream.values[each.name] for each in names)):
-        values = {**known, **dict(zip(names, combination, strict=True))}
+    below = stream.values if stream.parent else {}
+    named = [each for each in stream.placeholders if each.name in below and not each.stream]
+    for combination in product(*(below[each.name] for each in named)):
+        values = {**known, **dict(zip(named, combination, strict=True))}
         path = stream.path.render(values, lambda text: quote(text, safe=""))
         injected = {column: values[each] for each, column in stream.injected.items()}
         if path is None or None in injected.values() or {".", ".."} & set(path.split("/")):
@@ -173,10 +193,10 @@ def addresses(stream: CustomStream, parent: Parent | None, moments: Moments) -> 
         yield Address(path, query, {name: text or "" for name, text in injected.items()})
 
 
-def _value(parent: Parent | None, column: str) -> str | None:
+def _value(parent: Parent | None, each: Placeholder) -> str | None:
     if parent is None:
         return None
-    value = parent.id if column == "id" else parent.record.get(column)
+    value = parent.id if each.stream and each.name == "id" else parent.record.get(each.name)
     if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
         return None
     return str(value)
@@ -192,10 +212,10 @@ def sampled_columns(
     found: list[dict[str, Any]] = []
     below: Iterable[Parent | None] = [None]
     if parents is not None:
-        parents.kept = frozenset(each.name for each in stream.placeholders if each.stream)
+        parents.kept = stream.parent_columns
         below = islice(parents.parents(), MOST_SAMPLED_PARENTS)
     elif stream.values:
-        below = [Parent("values")]
+        below = islice(_combinations(stream), MOST_SAMPLED_PARENTS)
     for parent in below:
         for request in islice(client.contexts(parent), MOST_SAMPLED_PARENTS):
             for page in islice(client.scan(request, None), MOST_RECORDS):

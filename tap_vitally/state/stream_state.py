@@ -29,8 +29,9 @@ class Resume:
     ``archived=true``, empty for a single list; ``cursor`` the one after the last page delivered
     whole; ``sort_by`` the order that it is bound to. Below parents, ``context`` is all lists of
     each parent and which parents are scanned, and parents created (or changed, by ``sort_by``) after
-    ``parents_after`` are done. ``start`` is from when on the pass wants records, null for all of
-    them: the next run must not want less, whatever bookmark a runner puts beside it.
+    ``parents_after`` are done; ``done`` are the lists of a declared stream that are. ``start`` is from
+    when on the pass wants records, null for all of them: the next run must not want less, whatever
+    bookmark a runner puts beside it.
     """
 
     signpost: datetime
@@ -40,12 +41,13 @@ class Resume:
     sort_by: SortKey | None = None
     parents_after: datetime | None = None
     start: datetime | None = None
+    done: tuple[str, ...] = ()
 
     def to_state(self) -> dict[str, str | None]:
         """Return it as STATE has it.
 
         What is not set is null and not left out: a runner may merge this into an older one, and
-        nothing of that may stay.
+        nothing of that may stay. ``done`` is one text for the same reason: lists would be joined.
         """
         return {
             "signpost": format_moment(self.signpost),
@@ -55,6 +57,7 @@ class Resume:
             "sort_by": self.sort_by,
             "parents_after": _written(self.parents_after),
             "start": _written(self.start),
+            "done": " ".join(self.done) or None,
         }
 
     @classmethod
@@ -65,7 +68,7 @@ class Resume:
         signpost = parse_moment(state.get("signpost"))
         if signpost is None:
             return None
-        cursor, sort_by = state.get("cursor"), state.get("sort_by")
+        cursor, sort_by, done = state.get("cursor"), state.get("sort_by"), state.get("done")
         return cls(
             signpost=signpost,
             newest=parse_moment(state.get("newest")),
@@ -74,12 +77,13 @@ class Resume:
             sort_by=next((key for key in SORT_KEYS if key == sort_by), None),
             parents_after=parse_moment(state.get("parents_after")),
             start=parse_moment(state.get("start")),
+            done=tuple(done.split()) if isinstance(done, str) else (),
         )
 
     @property
     def has_begun(self) -> bool:
         """Return True if anything of the pass had been delivered."""
-        return bool(self.newest or self.cursor or self.parents_after)
+        return bool(self.newest or self.cursor or self.parents_after or self.done)
 
     def finishing(self, plan: Pass) -> Pass:
         """Make of a run's plan one that also finishes this pass.

@@ -156,10 +156,11 @@ class PerParent:
     """The lists of each parent, newest parent first.
 
     ``find`` finds the parents and ``lists`` those of one, where that is not as the resource declares;
-    without ``setting`` there are none. A pass that is not ``resumable`` begins again.
+    without ``setting`` there are none.
     """
 
     by_parent = True
+    resumable = True
 
     def __init__(
         self,
@@ -167,10 +168,8 @@ class PerParent:
         find: Find | None = None,
         lists: ListsOf | None = None,
         setting: str = "",
-        *,
-        resumable: bool = True,
     ) -> None:
-        self.stream, self.resumable = stream, resumable
+        self.stream = stream
         self._find, self._lists, self._setting = find, lists, setting
         self._written = OrderCheck()
         self._refused = 0

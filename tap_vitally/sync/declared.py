@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 from tap_vitally.state.parent_scan import Parent
 
 Moments = Mapping[str, datetime | None]
-"""By name the start of the run (``now``), ``start_date``, and the ``bookmark`` less the lookback."""
+"""By name the start of the run (``now``), ``start_date``, and from when on records are wanted, the
+``bookmark`` less the lookback."""
 
 
 class Address(NamedTuple):

@@ -56,10 +56,11 @@ class ListClient:
 
         ``skip`` is called for what is left out; ``fixed`` is injected into every record and path.
         ``reads_records`` says that the stream reads its records from its lists itself; ``moments`` returns
-        what a declared stream may ask by, ``kept`` are the columns that streams below need of a parent.
+        what a declared stream may ask for a parent's lists by, ``kept`` are the columns that streams
+        below need of a parent.
         """
         self.reads_records = False
-        self.moments: Callable[[], Moments] = dict
+        self.moments: Callable[[Parent | None], Moments] = lambda _: {}
         self.kept: frozenset[str] = frozenset()
         self.resource = resource
         self.metrics = StreamMetrics()
@@ -81,7 +82,7 @@ class ListClient:
     ) -> Iterator[ListRequest]:
         """Find the lists of a parent, or of the whole workspace; ``every`` has those left out, too."""
         if declared := self.resource.declared:
-            found = declared.addresses(parent, self.moments())
+            found = declared.addresses(parent, self.moments(parent))
             return (
                 ListRequest(path, query, declared.version, inject, parent)
                 for path, query, inject in found

@@ -52,14 +52,14 @@ class StreamReader:
     """
 
     def __init__(self, stream: StreamRun, contexts: MakeContexts, source: Source) -> None:
-        self.stream = stream
+        self.stream, self.discarded = stream, ""
         self.contexts = contexts(stream)
-        self.discarded = ""
         self.repeats = Repeats(stream.list_client, self._remark)
         self._source = source
         self._remembered: list[str] | None = None
         self._long: list[ListRequest] = []
         self._pages_read = self._pages_reported = 0
+        stream.start_for = self._start_for
 
     def _remark(self, message: str) -> None:
         self.stream.logger.warning("'%s': %s.", self.stream.name, message)

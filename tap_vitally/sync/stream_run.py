@@ -7,7 +7,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from tap_vitally.state.passes import FIRST_PASS, before
+from tap_vitally.state.parent_scan import Parent
+from tap_vitally.state.passes import FIRST_PASS
 from tap_vitally.state.stream_state import StreamState
 from tap_vitally.sync.batches import MEMORY_FACTOR, ListRequest, RecordBatch
 from tap_vitally.sync.declared import Moments
@@ -26,7 +27,8 @@ class StreamRun:
 
     ``stream_state`` is its past and ``plan`` how it is read; both are set before the first list is
     asked for. ``complete`` is False once the bookmark must stay where it is. ``note_rows`` is called
-    with the rows of each page of a list, on any thread.
+    with the rows of each page of a list, on any thread; ``start_for`` decides from when on the
+    records of a list are wanted.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - what the seam knows of a stream
@@ -64,6 +66,7 @@ class StreamRun:
         self.plan = FIRST_PASS
         self.complete = True
         self.note_rows: Callable[[ListRequest, Sequence[Record]], None] = lambda _list, _rows: None
+        self.start_for: Callable[[ListRequest], datetime | None] = lambda _: None
         self._warned: set[tuple[str, str]] = set()
 
     @property
@@ -71,10 +74,14 @@ class StreamRun:
         """The stream's counts."""
         return self.list_client.metrics
 
-    def _moments(self) -> Moments:
-        """Return what a declared stream may ask by."""
-        bookmark, start = self.stream_state.bookmark, self.settings.start_date
-        since = before(bookmark, self.settings.lookback) if bookmark else None
+    def _moments(self, parent: Parent | None) -> Moments:
+        """Return what the lists of a parent are asked for by, in a declared stream.
+
+        ``bookmark`` is where this parent's records start: all of them are wanted of one that could not
+        be read before, and a server that cuts its lists off must not hide the rest.
+        """
+        request = ListRequest("", label=self.list_client.labels[0], parent=parent)
+        start, since = self.settings.start_date, self.start_for(request)
         return {"now": self.workspace.started_at, "start_date": start, "bookmark": since}
 
     @property

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from harness.fuzzer import INVENTORIED, LASTING, PASSING, PATHS, STREAMS, Fuzzer
+from harness.fuzzer import ALL_STREAMS, INVENTORIED, LASTING, PASSING, PATHS, Fuzzer
 from harness.run_attempts import Attempt, EndsBy, PlannedFault
 
 SEEDS = st.integers(0, 9999)
@@ -58,14 +58,14 @@ class LossHunt(RuleBasedStateMachine):
     @initialize(
         seed=st.integers(0, 5),
         clock_off=st.sampled_from((0.0, -600.0, 600.0)),
-        streams=st.lists(st.sampled_from(STREAMS), min_size=1, max_size=3, unique=True),
+        streams=st.lists(st.sampled_from(ALL_STREAMS), min_size=1, max_size=3, unique=True),
         page_size=st.integers(1, 7),
         lookback=st.sampled_from((0, 0, 1, 60, 300)),
         start_days=st.none() | st.none() | st.just(300),
         inventory=st.sampled_from(((), (), INVENTORIED)),
     )
     def open(self, streams: list[str], **how: Any) -> None:
-        self.fuzzer = Fuzzer(streams=tuple(name for name in STREAMS if name in streams), **how)
+        self.fuzzer = Fuzzer(streams=tuple(name for name in ALL_STREAMS if name in streams), **how)
 
     @rule(seconds=st.sampled_from((5.0, 0.0, 0.5, 3600.0)), seeds=seeds, attempt=attempts)
     def live_and_run(self, seconds: float, seeds: tuple[int, ...], attempt: Attempt) -> None:

@@ -18,7 +18,7 @@ from harness.support import Result, Row, catalog, config_for, run_tap
 from sandbox import Clock, World, serve
 from tap_vitally.streams import INVENTORIED
 from tests.dbt.answers import ExpectedData
-from tests.dbt.warehouses import Warehouse, as_of, duckdb_warehouse, postgres_warehouse
+from tests.dbt.warehouses import SCHEMA, Warehouse, as_of, duckdb_warehouse, postgres_warehouse
 
 START = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 OPTIONAL = (
@@ -40,8 +40,6 @@ TRAITS = {
         {"path": "beta", "type": "boolean"},
     ]
 }
-EVERYTHING, BARE = "everything", "bare"
-"""Schemas: one with all that the package can use, one with what is selected by default."""
 VARIABLES = {**{f"vitally__using_{name}": True for name in OPTIONAL}, "vitally__traits": TRAITS}
 NOW = START + timedelta(days=2)
 DAY = 86_400
@@ -58,6 +56,8 @@ class Built:
     expected_rows: ExpectedData
     duckdb: Warehouse
     postgres: Warehouse
+    bare: Warehouse
+    """A DuckDB with what the tap selects by default, and nothing else."""
     gone: Mapping[str, str]
     """One record of each stream that was deleted on the second day."""
 
@@ -135,29 +135,30 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
             days.expected_rows,
             duckdb_warehouse(folder),
             postgres_warehouse(folder, address),
+            duckdb_warehouse(tmp_path_factory.mktemp("bare")),
             days.gone,
         )
 
         def prepare(warehouse: Warehouse) -> None:
-            warehouse.load(days.one, EVERYTHING)
+            warehouse.load(days.one, SCHEMA)
             health = ("run", "--select", "+vitally__account_health_daily")
-            warehouse.dbt(*health, schema=EVERYTHING, variables={**VARIABLES, **as_of(START)})
+            warehouse.dbt(*health, schema=SCHEMA, variables={**VARIABLES, **as_of(START)})
             if warehouse is built.postgres:
                 # As the table was made before it had these columns.
                 with psycopg.connect(address) as connection:
                     connection.execute(
-                        "ALTER TABLE dbt_everything_vitally.vitally__account_health_daily"
+                        "ALTER TABLE dbt_vitally_vitally.vitally__account_health_daily"
                         " DROP COLUMN health_score_as_of, DROP COLUMN breakdown_at"
                     )
-            warehouse.load(days.late, EVERYTHING)
-            warehouse.load(days.last, EVERYTHING)
-            warehouse.dbt("build", schema=EVERYTHING, variables={**VARIABLES, **as_of(NOW)})
+            warehouse.load(days.late, SCHEMA)
+            warehouse.load(days.last, SCHEMA)
+            warehouse.dbt("build", schema=SCHEMA, variables={**VARIABLES, **as_of(NOW)})
 
         with ThreadPoolExecutor() as pool:
             both = pool.map(prepare, (built.duckdb, built.postgres))
             list(both)
-        built.duckdb.load(days.bare, BARE)
-        built.duckdb.dbt("run", schema=BARE, variables=as_of(NOW))
+        built.bare.load(days.bare, SCHEMA)
+        built.bare.dbt("run", schema=SCHEMA, variables=as_of(NOW))
         yield built
 
 
@@ -198,31 +199,29 @@ def _delete(world: World, stream: str) -> str:
 
 @dataclass(frozen=True)
 class Models:
-    """The models in one schema of one database."""
+    """The models in one database."""
 
     warehouse: Warehouse
-    schema: str
+    is_bare: bool = False
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """Put a query to them."""
-        return self.warehouse.query(sql, self.schema)
+        return self.warehouse.query(sql, SCHEMA)
 
 
 @pytest.fixture(params=["duckdb", "postgres"])
 def models(request: pytest.FixtureRequest, built: Built) -> Models:
     """The models of all that the package can use, in each database."""
-    return Models(getattr(built, request.param), EVERYTHING)
+    return Models(getattr(built, request.param))
 
 
 @pytest.fixture
 def bare(built: Built) -> Models:
     """The models of what the tap selects by default."""
-    return Models(built.duckdb, BARE)
+    return Models(built.bare, is_bare=True)
 
 
 @pytest.fixture(params=["duckdb", "postgres", "bare"])
 def all_models(request: pytest.FixtureRequest, built: Built) -> Models:
     """All of these."""
-    if request.param == "bare":
-        return Models(built.duckdb, BARE)
-    return Models(getattr(built, request.param), EVERYTHING)
+    return Models(getattr(built, request.param), is_bare=request.param == "bare")

@@ -9,9 +9,8 @@ from typing import Any
 
 from tests.dbt.conftest import START
 from tests.dbt.odd import LITERALS, TEXTS, mutated
-from tests.dbt.warehouses import Warehouse, as_of
+from tests.dbt.warehouses import SCHEMA, Warehouse, as_of
 
-SCHEMA = "odd"
 ODD_TEXTS = dict(enumerate(dict.fromkeys([*TEXTS, *mutated(300)])))
 ODD_TRAITS = dict(enumerate(dict.fromkeys([*LITERALS, *map(json.dumps, mutated(100))])))
 QUOTES = 'it\'s "odd"/~.key\\'

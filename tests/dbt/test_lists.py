@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import pytest
 
 from harness.postgres import postgres_in
 from harness.support import Row
-from tests.dbt.warehouses import Warehouse, as_of, duckdb_warehouse, postgres_warehouse
+from tests.dbt.warehouses import SCHEMA, Warehouse, as_of, duckdb_warehouse, postgres_warehouse
 
 FIRST = datetime(2026, 3, 1, 2, tzinfo=UTC)
 IDS = tuple(f"r{number}" for number in range(10))
@@ -31,7 +32,6 @@ COLUMNS: Mapping[str, tuple[Row, list[str]]] = {
     ),
 }
 RECORD = {"id": TEXT, "createdAt": MOMENT}
-LISTS, OLDER = "lists", "older"
 
 
 @dataclass(frozen=True)
@@ -123,30 +123,25 @@ def warehouses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, W
             "vitally__missing_records",
             "vitally__deleted_records",
         ]
-        chosen = {
-            "duckdb": [],
-            "postgres": ["--indirect-selection=buildable", "--select", *(f"+{m}" for m in lists)],
-        }
+        chosen = ("--indirect-selection=buildable", "--select", *(f"+{m}" for m in lists))
 
         def prepare(name: str) -> None:
-            both[name].load(written, LISTS)
-            both[name].failed = failures(
-                both[name].dbt(
-                    "build", *chosen[name], schema=LISTS, variables=variables, fails=True
-                )
-            )
+            both[name].load(written, SCHEMA)
+            said = both[name].dbt("build", *chosen, schema=SCHEMA, variables=variables, fails=True)
+            both[name].failed = failures(said)
+            if name == "duckdb":
+                both[name].dbt("run", schema=SCHEMA, variables=variables)
 
         with ThreadPoolExecutor() as pool:
-            list(pool.map(prepare, both))
-        both["duckdb"].dbt(
+            list(pool.map(prepare, list(both)))
+        older = tmp_path_factory.mktemp("older")
+        shutil.copy(folder / "warehouse.duckdb", older)
+        both["older"] = duckdb_warehouse(older)
+        both["older"].dbt(
             "run",
-            *chosen["postgres"],
-            schema=OLDER,
-            variables={
-                **variables,
-                "vitally_schema": LISTS,
-                "vitally_inventory_runs_identifier": "not_there",
-            },
+            *("--select", *(f"+{model}" for model in lists)),
+            schema=SCHEMA,
+            variables={**variables, "vitally__using_inventory_runs": False},
         )
         yield both
 
@@ -166,7 +161,7 @@ def warehouse(request: pytest.FixtureRequest, warehouses: dict[str, Warehouse]) 
 
 def test_a_record_is_deleted_when_two_right_lists_in_a_row_lack_it(warehouse: Warehouse) -> None:
     found = warehouse.query(
-        "SELECT stream_name, record_id, missing_at FROM vitally__deleted_records", LISTS
+        "SELECT stream_name, record_id, missing_at FROM vitally__deleted_records", SCHEMA
     )
     wanted = {
         (stream, key, (FIRST + timedelta(days=history.since)).replace(tzinfo=None))
@@ -178,12 +173,12 @@ def test_a_record_is_deleted_when_two_right_lists_in_a_row_lack_it(warehouse: Wa
 
 
 def test_it_is_told_which_lists_are_short_and_which_were_lost(warehouse: Warehouse) -> None:
-    found = warehouse.query("SELECT stream_name, status FROM vitally__inventory_health", LISTS)
+    found = warehouse.query("SELECT stream_name, status FROM vitally__inventory_health", SCHEMA)
     assert dict(found) == {stream: history.status for stream, history in HISTORIES.items()}
 
 
 def test_what_the_warehouse_lost_is_named(warehouse: Warehouse) -> None:
-    found = warehouse.query("SELECT stream_name, record_id FROM vitally__missing_records", LISTS)
+    found = warehouse.query("SELECT stream_name, record_id FROM vitally__missing_records", SCHEMA)
     wanted = {(name, key) for name, history in HISTORIES.items() for key in history.missing}
     assert set(found) == wanted
     assert len(found) == len(wanted)
@@ -201,9 +196,9 @@ def test_without_the_lists_ends_nothing_is_deleted_and_losses_still_show(
     warehouses: dict[str, Warehouse],
 ) -> None:
     """A list may have been broken off, so that what it lacks may be there."""
-    query = warehouses["duckdb"].query
-    assert query("SELECT * FROM vitally__deleted_records", OLDER) == []
-    missing = query("SELECT stream_name, record_id FROM vitally__missing_records", OLDER)
+    query = warehouses["older"].query
+    assert query("SELECT * FROM vitally__deleted_records", SCHEMA) == []
+    missing = query("SELECT stream_name, record_id FROM vitally__missing_records", SCHEMA)
     assert set(missing) == {("meetings", key) for key in IDS[3:]}
 
 
@@ -224,11 +219,11 @@ def test_where_a_link_is_missing_there_is_no_zero(
     query = warehouses["duckdb"].query
     columns = query(
         f"SELECT column_name FROM information_schema.columns WHERE table_name = 'vitally__{model}'"  # noqa: S608
-        f" AND table_schema = 'dbt_{LISTS}_vitally'",
-        LISTS,
+        f" AND table_schema = 'dbt_{SCHEMA}_vitally'",
+        SCHEMA,
     )
     numbers = [name for (name,) in columns if name.endswith("_count") or name == "arr"]
     assert numbers
-    rows = query(f"SELECT {', '.join(numbers)} FROM vitally__{model}", LISTS)  # noqa: S608
+    rows = query(f"SELECT {', '.join(numbers)} FROM vitally__{model}", SCHEMA)  # noqa: S608
     assert rows
     assert {value for row in rows for value in row} == {None}

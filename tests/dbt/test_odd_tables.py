@@ -20,7 +20,6 @@ from tests.dbt.odd_tables import (
     DOUBLES,
     ODD_TEXTS,
     ODD_TRAITS,
-    SCHEMA,
     STEPS,
     TITLES,
     VERSIONS,
@@ -29,6 +28,7 @@ from tests.dbt.odd_tables import (
 )
 from tests.dbt.warehouses import (
     DBT,
+    SCHEMA,
     by_sort,
     duckdb_warehouse,
     even,

@@ -12,7 +12,7 @@ import yaml
 
 from harness.support import ROOT, Row, catalog
 from tests.dbt.answers import ANSWERS, GOOD, POOR, ExpectedData, moment, rate
-from tests.dbt.conftest import BARE, START, Built, Models, has_overall
+from tests.dbt.conftest import START, Built, Models, has_overall
 from tests.dbt.numbers import of_days, of_the_team, of_users
 from tests.dbt.warehouses import DBT, by_sort, even
 
@@ -58,7 +58,7 @@ def described() -> dict[str, list[str]]:
 def test_every_model_and_column_is_described(bare: Models) -> None:
     columns = """
         SELECT table_name, column_name FROM information_schema.columns
-        WHERE table_schema LIKE 'dbt_bare_%' ORDER BY table_name, ordinal_position
+        WHERE table_schema LIKE 'dbt_vitally_%' ORDER BY table_name, ordinal_position
     """
     found: dict[str, list[str]] = {}
     for table, column in bare.query(columns):
@@ -73,13 +73,13 @@ def test_staging_has_every_row(all_models: Models, built: Built) -> None:
         for item in entry["metadata"]
         if item["metadata"].get("selected-by-default")
     }
-    if all_models.schema == BARE:
+    if all_models.is_bare:
         selected -= {"survey_responses", "survey_questions"}
     counts = {
         stream: all_models.query(f"SELECT count(*) FROM stg_vitally__{stream}")[0][0]  # noqa: S608
         for stream in selected
     }
-    kept = {} if all_models.schema == BARE else dict.fromkeys(built.gone, 1)
+    kept = {} if all_models.is_bare else dict.fromkeys(built.gone, 1)
     assert counts == {
         stream: len(built.expected_rows.rows(stream)) + kept.get(stream, 0) for stream in selected
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -18,9 +17,12 @@ import psycopg
 
 from harness.programs import program
 from harness.support import ROOT
+from tests.dbt.dbt_process import parsed_for, process_of
 
 SCHEMAS = ("vitally", "stg_vitally", "int_vitally")
 DBT = ROOT / "dbt"
+SCHEMA = "vitally"
+"""Where each database has the loader's tables: one name, so that the package is parsed once for all."""
 
 
 def even(value: Any) -> Any:
@@ -70,33 +72,24 @@ class Warehouse:
     ) -> str:
         """Run dbt into schemas of this name, and return what it said."""
         known = {"vitally_schema": schema, **variables}
-        done = subprocess.run(
-            [
-                self.command or program("dbt"),
-                *arguments,
-                "--project-dir",
-                project,
-                "--profiles-dir",
-                self.profiles,
-                "--vars",
-                json.dumps(known),
-            ],
-            env={
-                **os.environ,
-                **self.environment,
-                "VITALLY_DBT_TARGET": self.name,
-                "VITALLY_DBT_SCHEMA": f"dbt_{schema}",
-                "DBT_TARGET_PATH": str(self.folder / f"target-{self.name}"),
-                "DBT_LOG_PATH": str(self.folder / f"logs-{self.name}"),
-                "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
-                "DBT_USE_COLORS": "false",
-            },
-            capture_output=True,
-            text=True,
-            check=False,
+        environment = {
+            **self.environment,
+            "VITALLY_DBT_TARGET": self.name,
+            "VITALLY_DBT_SCHEMA": f"dbt_{schema}",
+            "DBT_TARGET_PATH": str(self.folder / f"target-{self.name}"),
+            "DBT_LOG_PATH": str(self.folder / f"logs-{self.name}"),
+            "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+            "DBT_USE_COLORS": "false",
+        }
+        folders = ["--project-dir", str(project), "--profiles-dir", str(self.profiles)]
+        python = (self.command or program("dbt")).with_name("python")
+        success, said = process_of(python, self.name).run(
+            [*arguments, *folders, "--vars", json.dumps(known)],
+            environment,
+            parsed_for(project, environment, known),
         )
-        assert bool(done.returncode) is fails, done.stdout + done.stderr
-        return done.stdout
+        assert success is not fails, said
+        return said
 
     def query(self, sql: str, schema: str) -> list[tuple[Any, ...]]:
         """Put a query to the models, and return the rows in the form that all have in common."""

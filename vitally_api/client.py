@@ -72,7 +72,7 @@ class Vitally:
         self.endpoint = endpoint
         self.policy = policy or Policy()
         self._budget = budget
-        self._connection = Connection(endpoint)
+        self._connection = Connection(endpoint, concurrency)
         self._under_way = threading.BoundedSemaphore(concurrency)
         self._wording = Wording(endpoint)
         self._met = self._understood = False

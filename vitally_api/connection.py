@@ -1,4 +1,9 @@
-"""One request and its answer, read whole: a session per thread, the key in its header."""
+"""One request and its answer, read whole: a pool of connections to one host, the key in a header.
+
+`requests` reads the surroundings once, the proxy and the certificates; `urllib3`, which it is made of,
+sends. A `requests.Session` reads them for every request, which with the rest of what it does takes as
+long as all else that is done for a request.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +14,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import urlencode, urlsplit
 
 import requests
 import urllib3
-from typing_extensions import override
 
 from vitally_api.decoding import encoded
 from vitally_api.endpoint import Endpoint
@@ -25,6 +30,8 @@ DEADLINE_FACTOR = 10
 MAX_BODY = 1 << 28
 CHUNK = 1 << 16
 JSON = {"Content-Type": "application/json"}
+ONCE = urllib3.Retry(total=False)
+"""What is tried again, and where a redirect leads, is decided elsewhere."""
 
 
 class ConnectionFailed(Exception):
@@ -66,82 +73,77 @@ class Response:
         return Quota.from_headers(self.headers, self.date)
 
 
-class _Key(requests.auth.AuthBase):
-    """Sets the header that was made once."""
-
-    def __init__(self, header: str) -> None:
-        self._header = header
-
-    @override
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = self._header
-        return request
-
-
-class _Session(requests.Session):
-    """A session that does not even look at where a redirect leads."""
-
-    @override
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        return None
-
-
 class Connection:
-    """Sends single requests from any thread."""
+    """Sends single requests from any thread, over connections that are kept alive."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
-        self._endpoint = endpoint
-        self._key = _Key(endpoint.authorization)
-        self._local = threading.local()
+    def __init__(self, endpoint: Endpoint, at_once: int) -> None:
+        """Prepare to send; ``at_once`` is how many requests may be under way."""
+        self._base_url, self._at_once = endpoint.base_url, at_once
+        self._target = f"{urlsplit(endpoint.base_url).path}/resources"
+        self._headers = {
+            "Authorization": endpoint.authorization,
+            "User-Agent": endpoint.user_agent,
+            "Accept": "application/json",
+            "Accept-Encoding": "gzip",
+        }
+        self._opening = threading.Lock()
+        self._opened: Any = None
 
     def request(self, asked: Request, policy: Policy) -> Response:
         """Send a request; `ConnectionFailed` is raised where no whole answer comes."""
         body = None if asked.body is None else encoded(asked.body)
+        query = f"?{urlencode(asked.query)}" if asked.query else ""
         try:
-            with self._session().request(
+            with self._pool().urlopen(
                 asked.method,
-                f"{self._endpoint.base_url}/resources{asked.path}",
-                params=asked.query,
-                data=body,
-                headers={**asked.headers, **({} if body is None else JSON)},
-                timeout=(policy.connect_timeout, policy.request_timeout),
-                allow_redirects=False,
-                stream=True,
+                f"{self._target}{asked.path}{query}",
+                body,
+                {**self._headers, **asked.headers, **({} if body is None else JSON)},
+                ONCE,
+                redirect=False,
+                assert_same_host=False,
+                timeout=urllib3.Timeout(
+                    connect=policy.connect_timeout, read=policy.request_timeout
+                ),
+                preload_content=False,
             ) as response:
                 date = _http_date(response.headers.get("Date"))
                 raw = self._read(response, asked.label, policy)
-                return Response(response.status_code, response.headers, raw, date)
+                return Response(response.status, response.headers, raw, date)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise ConnectionFailed(error) from None
 
-    def _session(self) -> requests.Session:
-        """Give each thread its own session, and with it its own kept-alive connection."""
-        session: requests.Session | None = getattr(self._local, "session", None)
-        if session is None:
-            session = self._local.session = _Session()
-            session.auth = self._key
-            session.headers["User-Agent"] = self._endpoint.user_agent
-            session.headers["Accept"] = "application/json"
-            session.headers["Accept-Encoding"] = "gzip"
-            # Plain http goes to this machine only, and a proxy would see the key in the clear.
-            session.trust_env = self._endpoint.base_url.startswith("https:")
-        return session
+    def _pool(self) -> Any:
+        """Return the connections to the host, or to its proxy."""
+        with self._opening:
+            if self._opened is None:
+                session = requests.Session()
+                # Plain http goes to this machine only, and a proxy would see the key in the clear.
+                session.trust_env = self._base_url.startswith("https:")
+                found = session.merge_environment_settings(self._base_url, {}, None, None, None)
+                adapter = requests.adapters.HTTPAdapter(pool_maxsize=self._at_once)
+                request = requests.Request("GET", self._base_url).prepare()
+                verify, proxies = found["verify"], found["proxies"]
+                pool: Any = adapter.get_connection_with_tls_context(request, verify, proxies)
+                adapter.cert_verify(pool, self._base_url, verify, None)  # type: ignore[no-untyped-call]
+                self._opened = pool
+            return self._opened
 
-    def _read(self, response: requests.Response, label: str, policy: Policy) -> bytes:
+    def _read(self, response: urllib3.BaseHTTPResponse, label: str, policy: Policy) -> bytes:
         """Read a body to its end, but not for ever and not without limit."""
         deadline = time.monotonic() + DEADLINE_FACTOR * policy.request_timeout
         body = bytearray()
-        while chunk := response.raw.read1(CHUNK, decode_content=True):
+        while chunk := response.read1(CHUNK, decode_content=True):
             body += chunk
             if len(body) > MAX_BODY:
                 msg = (
                     f"Vitally sent more than {MAX_BODY >> 20} MB in one answer, at "
-                    f"{self._endpoint.base_url} for {label}. Lower page_size."
+                    f"{self._base_url} for {label}. Lower page_size."
                 )
                 raise Oversized(msg)
             if time.monotonic() > deadline:
                 msg = "the body did not come to its end"
-                raise requests.exceptions.ReadTimeout(msg)
+                raise TimeoutError(msg)
         return bytes(body)
 
 

@@ -15,7 +15,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
-from requests import exceptions as http
+from requests.exceptions import InvalidProxyURL, InvalidSchema
 from urllib3 import exceptions as urllib
 
 from vitally_api.endpoint import WHERE_THE_KEY_IS, Endpoint
@@ -54,30 +54,26 @@ _KINDS = (
         (ssl.SSLCertVerificationError,),
         passing=False,
     ),
-    NetworkErrorKind(
-        "The address of the proxy is none", PROXY, (http.InvalidProxyURL,), passing=False
-    ),
+    NetworkErrorKind("The address of the proxy is none", PROXY, (InvalidProxyURL,), passing=False),
     NetworkErrorKind(
         "The proxy is of a kind that cannot be used",
         PROXY,
-        (http.InvalidSchema, urllib.ProxySchemeUnknown),
+        (InvalidSchema, urllib.ProxySchemeUnknown),
         passing=False,
     ),
     NetworkErrorKind(
         "The proxy refused the connection",
         "Check HTTPS_PROXY and NO_PROXY.",
-        (http.ProxyError, urllib.ProxyError),
+        (urllib.ProxyError,),
     ),
     NetworkErrorKind(
         "No TLS connection could be made",
         "Check api_url, the proxy and REQUESTS_CA_BUNDLE.",
-        (http.SSLError, urllib.SSLError, ssl.SSLError),
+        (urllib.SSLError, ssl.SSLError),
         # The same type stands for a connection that broke off after the request had gone out.
         unsent=False,
     ),
-    NetworkErrorKind(
-        "The address is none", ADDRESS, (http.InvalidURL, urllib.LocationParseError), passing=False
-    ),
+    NetworkErrorKind("The address is none", ADDRESS, (urllib.LocationParseError,), passing=False),
     NetworkErrorKind(
         "The host name was not found", NETWORK, (urllib.NameResolutionError, socket.gaierror)
     ),
@@ -87,14 +83,12 @@ _KINDS = (
         (ConnectionRefusedError,),
     ),
     NetworkErrorKind("The connection broke", LATER, (urllib.NewConnectionError,)),
-    NetworkErrorKind(*SLOW, (http.ConnectTimeout, urllib.ConnectTimeoutError)),
-    NetworkErrorKind(
-        *SLOW, (http.Timeout, urllib.TimeoutError, TimeoutError), unsent=False, address=False
-    ),
+    NetworkErrorKind(*SLOW, (urllib.ConnectTimeoutError,)),
+    NetworkErrorKind(*SLOW, (urllib.TimeoutError, TimeoutError), unsent=False, address=False),
     NetworkErrorKind(
         "The compressed body was damaged",
         "Run again; if it stays, check the proxy.",
-        (http.ContentDecodingError, urllib.DecodeError),
+        (urllib.DecodeError,),
         unsent=False,
         address=False,
     ),

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import json
+import socket
 import ssl
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-import requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from urllib3 import HTTPConnectionPool
+from urllib3.connection import HTTPConnection
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    DecodeError,
+    NameResolutionError,
+    ProtocolError,
+    ProxyError,
+    ReadTimeoutError,
+    SSLError,
+)
 
 from sandbox import Sandbox
 from tests.vitally_api.wire import KEY, Client, Reply, Server
@@ -114,14 +125,17 @@ def test_a_server_that_repeats_the_key_does_not_bring_it_into_a_message(
 @pytest.mark.parametrize(
     ("error", "what", "unsent"),
     [
-        (requests.exceptions.ConnectTimeout(), "did not answer in time", True),
-        (requests.exceptions.ReadTimeout(), "did not answer in time", False),
-        (requests.exceptions.ConnectionError(ConnectionRefusedError()), "was refused", True),
-        (requests.exceptions.ConnectionError(ConnectionResetError()), "connection broke", False),
-        (requests.exceptions.ChunkedEncodingError(), "connection broke", False),
-        (requests.exceptions.ProxyError(ConnectionRefusedError()), "proxy refused", True),
-        (requests.exceptions.SSLError(ssl.SSLCertVerificationError()), "certificate", True),
-        (requests.exceptions.SSLError(ssl.SSLEOFError()), "No TLS", False),
+        (ConnectTimeoutError(), "did not answer in time", True),
+        (ReadTimeoutError(HTTPConnectionPool("host"), "/", ""), "did not answer in time", False),
+        (TimeoutError(), "did not answer in time", False),
+        (ProtocolError("", ConnectionRefusedError()), "was refused", True),
+        (ProtocolError("", ConnectionResetError()), "connection broke", False),
+        (ProtocolError("", None), "connection broke", False),
+        (ProxyError("", ConnectionRefusedError()), "proxy refused", True),
+        (SSLError(ssl.SSLCertVerificationError()), "certificate", True),
+        (SSLError(ssl.SSLEOFError()), "No TLS", False),
+        (DecodeError(), "was damaged", False),
+        (NameResolutionError("host", HTTPConnection("host"), socket.gaierror()), "not found", True),
         (OSError("no such file"), "file of certificates", True),
     ],
 )

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
+import urllib3
 from singer_sdk.exceptions import ConfigValidationError
 
 from harness.support import ROOT, Row, catalog, config_for, run_command, run_in_process
@@ -204,9 +204,9 @@ def raised(error: Exception) -> Any:
 
 @failure_case("certificate")
 def certificate(stage: Stage) -> list[str]:
-    error = requests.exceptions.SSLError(ssl.SSLCertVerificationError(1))
+    error = urllib3.exceptions.SSLError(ssl.SSLCertVerificationError(1))
     with stage.patch.context() as patch:
-        patch.setattr("requests.adapters.HTTPAdapter.send", lambda *_, **__: raised(error))
+        patch.setattr("urllib3.HTTPConnectionPool.urlopen", lambda *_, **__: raised(error))
         return stage.reported(api_url=SOME_HOST)
 
 

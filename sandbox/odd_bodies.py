@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
+from urllib.parse import quote
 
 from sandbox.pages import ListPage, Plain
 from sandbox.table import Row
@@ -17,12 +18,10 @@ def _first_key(row: Row) -> str:
 
 
 def _mixed(rows: Rows) -> Rows:
-    """Let the values of every second row have other types: text for numbers, lists for text."""
+    """Let numbers and booleans of every second row be text."""
 
     def other(value: Any) -> Any:
-        if isinstance(value, str):
-            return value
-        return [value] if isinstance(value, dict) else str(value)
+        return value if isinstance(value, str | dict) else str(value)
 
     return [
         {name: other(value) for name, value in row.items()} if place % 2 else row
@@ -50,7 +49,7 @@ ROWS: Final[Mapping[str, Callable[[Rows], list[Any]]]] = {
 """What becomes of the rows, in the body that the endpoint has."""
 
 NEXT: Final[Mapping[str, Callable[[Any], Any]]] = {
-    "next_url": lambda after: after and f"https://example.com/elsewhere?x=1&from={after}",
+    "next_url": lambda after: after and f"https://example.com/elsewhere?x=1&from={quote(after)}",
     "next_empty": lambda after: after or "",
     "next_zero": lambda after: after or 0,
     "next_false": lambda after: after or False,

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from functools import cache
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from jsonpath_ng.ext.parser import parse
+from jsonpath_ng.jsonpath import Child, Fields, Index, Root
 from singer_sdk.helpers.jsonpath import extract_jsonpath
 
-from vitally_api import Unreadable
+from vitally_api import Unreadable, safe_name
 
-MOST_SUGGESTED = 5
-DEEPEST = 4
-"""Objects within each other that are looked through for arrays of objects."""
+MOST_SUGGESTED = 10
+DEEPEST = 8
+"""Steps from the top of an answer that are looked through for arrays of objects."""
+PLAIN = re.compile(r"(?!where\Z)[A-Za-z_]\w*", re.ASCII)
+"""Names that stand in a JSONPath as they are; ``where`` is a word of its own in it."""
 
 Record = dict[str, Any]
+parsed = cache(parse)
 
 
 def records_in(body: Any, path: str, metadata: Mapping[str, str]) -> list[Any]:
@@ -23,40 +31,101 @@ def records_in(body: Any, path: str, metadata: Mapping[str, str]) -> list[Any]:
     ``$`` takes an answer that is an object as one record. An empty list is an empty list;
     `Unreadable` is raised where there is nothing at that place, with the paths that would match.
     """
-    found = list(extract_jsonpath(path, body))
-    if len(found) == 1 and isinstance(found[0], list):
-        found = found[0]
-    elif not found and not list(extract_jsonpath(path.removesuffix("[*]"), body)):
+    found = _find(body, path)
+    if not found and not _is_empty(body, path):
         suggested = ", ".join(paths_in(body)) or "none"
         msg = f"there is nothing at {path}; paths that would match: {suggested}"
         raise Unreadable(msg)
+    if _is_one_place(path):
+        found = [row for each in found for row in (each if isinstance(each, list) else [each])]
+        found = [] if found == [None] else found
     if not metadata:
         return found
-    beside = {name: _first(body, where) for name, where in metadata.items()}
+    beside = {name: _value(body, where) for name, where in metadata.items()}
     return [{**row, **beside} if isinstance(row, dict) else row for row in found]
 
 
-def _first(body: Any, path: str) -> Any:
-    return next(iter(extract_jsonpath(path, body)), None)
+def _find(body: Any, path: str) -> list[Any]:
+    try:
+        return list(extract_jsonpath(path, body))
+    except Exception:  # noqa: BLE001 - a filter fails with whatever its comparison raises
+        msg = f"{path} cannot be looked for in it: a filter or an order meets values of other types"
+        raise Unreadable(msg) from None
+
+
+def _value(body: Any, path: str) -> Any:
+    """Return what stands at a path, all of it where it stands at several."""
+    found = _find(body, path)
+    return found if len(found) > 1 else next(iter(found), None)
+
+
+def _is_one_place(path: str) -> bool:
+    """Return True if a path names its last place, which may hold a list, and not what is in one."""
+    last = getattr(parsed(path), "right", Root())
+    return isinstance(last, Root | Index) or (isinstance(last, Fields) and "*" not in last.fields)
+
+
+def _is_empty(body: Any, path: str) -> bool:
+    """Return True if a path finds nothing because the list that it leads into holds nothing of it.
+
+    What counts is the last place on the way that is there: an empty list or null, or a list of which
+    a filter takes nothing.
+    """
+    step = parsed(path)
+    while isinstance(step, Child):
+        values = [match.value for match in step.left.find(body)]
+        if values:
+            named = isinstance(step.right, Fields) and "*" not in step.right.fields
+            in_list = [isinstance(value, list) and not (named and value) for value in values]
+            null = [not value and not isinstance(step.left, Root) for value in values]
+            return all(map(max, in_list, null))
+        step = step.left
+    return False
 
 
 def paths_in(body: Any) -> list[str]:
     """Return the JSONPaths of the arrays of objects in an answer, with their lengths, and ``$``.
 
-    Names of properties alone are in it, and no value.
+    Objects whose properties are all objects of one kind count as arrays, since their names are
+    values. Names of properties alone are in it, and no value.
     """
-    found = [f"{path}[*] ({length:,})" for path, length in _arrays(body, "$", DEEPEST)]
-    return [*found[:MOST_SUGGESTED], *(["$"] if isinstance(body, dict) and body else [])]
+    arrays = sorted(_arrays([body], "$", DEEPEST), key=lambda found: found[0].count("*"))
+    found = [f"{path} ({length:,})" for path, length in arrays[:MOST_SUGGESTED]]
+    return [*found, *(["$"] if isinstance(body, dict) and body else [])]
 
 
-def _arrays(value: Any, path: str, depth: int) -> Iterator[tuple[str, int]]:
-    if isinstance(value, list):
-        if value and all(isinstance(item, dict) for item in value):
-            yield path, len(value)
-    elif isinstance(value, dict) and depth:
-        for name, inner in value.items():
-            plain = name.isidentifier()
-            yield from _arrays(inner, f"{path}.{name}" if plain else f"{path}['{name}']", depth - 1)
+def _arrays(values: Sequence[Any], path: str, depth: int) -> Iterator[tuple[str, int]]:
+    """Find arrays of objects in all values that stand at a path."""
+    objects = [value for value in values if isinstance(value, dict)]
+    items = [item for value in values if isinstance(value, list) for item in value]
+    step = "[*]"
+    if objects and not items and all(map(_is_keyed, objects)):
+        items, objects, step = [item for value in objects for item in value.values()], [], ".*"
+    if not objects and any(isinstance(item, dict) for item in items):
+        yield path + step, len(items)
+    if not depth:
+        return
+    if items and not objects:
+        yield from _arrays(items, path + step, depth - 1)
+    for name in dict.fromkeys(name for value in objects for name in value):
+        inner = [value[name] for value in objects if name in value]
+        yield from _arrays(inner, path + _step(name), depth - 1)
+
+
+def _is_keyed(value: Record) -> bool:
+    """Return True for objects of one kind by their keys: their names are ids, or people."""
+    inner = list(value.values())
+    if len(inner) < 2 or not all(isinstance(each, dict) and each for each in inner):  # noqa: PLR2004
+        return False
+    return all(each.keys() == inner[0].keys() for each in inner)
+
+
+def _step(name: str) -> str:
+    if PLAIN.fullmatch(name):
+        return f".{name}"
+    name = name if len(name) <= len(safe_name(name)) else f"{safe_name(name)}..."
+    escaped = name.replace("\\", r"\\").replace("'", r"\'")
+    return f"['{escaped}']"
 
 
 def cursor_in(body: Any, path: str, param: str) -> str | None:
@@ -65,18 +134,28 @@ def cursor_in(body: Any, path: str, param: str) -> str | None:
     Of an address only its own parameter is taken: an answer cannot send the key to another host.
     `Unreadable` is raised for what is neither text nor a whole number.
     """
-    following = _first(body, path)
-    if following is None or following is False or following == "":
-        return None
-    if isinstance(following, int) and not isinstance(following, bool):
-        return str(following)
-    if not isinstance(following, str):
-        msg = f"its next page, at {path}, is neither text nor a number"
+    found = _find(body, path)
+    following = found[0] if len(found) == 1 else None
+    if len(found) > 1:
+        msg = f"its next page, at {path}, is {len(found):,} values"
         raise Unreadable(msg)
-    if following.startswith(("http://", "https://", "/", "?")):
-        cursors = parse_qs(urlsplit(following).query).get(param, [])
-        if not cursors:
-            msg = f"its next page, at {path}, is an address without {param}"
-            raise Unreadable(msg)
+    if not following or (isinstance(body, dict) and body.get("atEnd") is True):
+        return None
+    if isinstance(following, int | float | Decimal) and following is not True:
+        if following == int(following):
+            return str(int(following))
+    elif isinstance(following, str):
+        return _in_address(following.strip(), path, param)
+    msg = f"its next page, at {path}, is neither text nor a whole number"
+    raise Unreadable(msg)
+
+
+def _in_address(following: str, path: str, param: str) -> str | None:
+    """Return the cursor in an address; text that is none is a cursor itself, and None if empty."""
+    cursors = parse_qs(urlsplit(following).query).get(param, []) if "?" in following else []
+    if cursors:
         return cursors[0]
-    return following
+    if following.startswith(("http://", "https://", "/", "?")):
+        msg = f"its next page, at {path}, is an address without {param}"
+        raise Unreadable(msg)
+    return following or None

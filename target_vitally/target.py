@@ -33,6 +33,7 @@ from target_vitally.mapping.stream_mapping import (
     is_copy,
     map_stream,
 )
+from target_vitally.mapping.undo_rows import UNDO
 from target_vitally.pipeline.engine import Engine
 from target_vitally.pipeline.preflight import Preflight
 from target_vitally.pipeline.settings import SCHEMA, Settings
@@ -132,6 +133,10 @@ class TargetVitally(SeamTarget):
             )
             raise MappingError([msg])
         self._open.discard(stream)
+        if UNDO in properties:
+            mapping = map_stream(stream, (), {}, RESOURCES[name], "update")
+            self._mappings[stream] = replace(mapping, undo=True)
+            return
         copy = is_copy(entry, properties)
         columns = list(properties)
         if not columns:  # each row says which it has, and any of them may

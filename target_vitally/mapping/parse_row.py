@@ -149,6 +149,8 @@ def record_keys(resource: Resource, parsed: ParsedRow) -> set[Key]:
 
 def key_of(mapping: StreamMapping, record: Record) -> Key | None:
     """Find what a row's record is found by, if the row can be read that far."""
+    if mapping.undo:
+        return None
     try:
         record, _ = _with_composite_keys(mapping, record)
         return _key(mapping, record, _properties(mapping, record, "omit", keys_only=True))

@@ -87,7 +87,7 @@ def plan(  # noqa: PLR0911, PLR0913 - a table of cases
     found |= {f"unlinked {name}": (links, []) for name, links in gone.items() if name in found}
     sent: Record = {}
     if found or not only_changed:
-        sent = _update(resource, wanted, body, record, found if only_changed else None)
+        sent = update_body(resource, wanted, body, record, found if only_changed else None)
     fixed = ", ".join(unchangeable(resource, body, record))
     reason = f"only a create takes {fixed}, and the record has another" if fixed else ""
     if sent:
@@ -140,7 +140,7 @@ def _creation(  # noqa: PLR0911 - a table of cases
     return Plan("created", body=sent | ({"traits": traits} if traits else {}))
 
 
-def _update(
+def update_body(
     resource: Resource,
     wanted: ParsedRow,
     body: Mapping[str, Any],

@@ -11,6 +11,7 @@ from target_vitally.mapping.parse_row import Key, ParsedRow, RecordRef
 from target_vitally.mapping.plan import Plan
 from target_vitally.mapping.resource import Record, Resource
 from target_vitally.mapping.stream_mapping import StreamMapping
+from target_vitally.mapping.undo import Undo
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ class PendingWrite:
     ``exact`` if links that no row names are taken away. ``typed`` is the resource with its custom
     fields. ``plan`` is what is to be sent, unless a write before it in its queue may change that.
     ``requests`` and ``retries`` were sent for it; ``retried_at`` has how many writes of each kind had
-    been answered at the first retry.
+    been answered at the first retry. ``undo`` is the change that it takes back, if it is to do that.
     """
 
     parsed: ParsedRow
@@ -94,6 +95,7 @@ class PendingWrite:
     requests: int = 0
     retries: int = 0
     retried_at: Counter[str] | None = None
+    undo: Undo | None = None
 
     @property
     def key(self) -> Key | None:

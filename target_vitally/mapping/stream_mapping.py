@@ -58,7 +58,8 @@ class StreamMapping:
     columns of references. ``match`` is None where each row decides between externalId and id.
     ``composite_keys`` has the columns that make one key, by the name that stands for them in those maps;
     ``markers`` are the columns that mark deletes. ``of_links`` if a row is one link of a record, so
-    that several rows have the record's key. ``warnings`` are what is to be said once.
+    that several rows have the record's key; ``undo`` if rows take back what a run did. ``warnings`` are
+    what is to be said once.
     """
 
     stream: str
@@ -79,6 +80,7 @@ class StreamMapping:
     deleted: str | None = None
     markers: tuple[str, ...] = UNDERSTOOD
     of_links: bool = False
+    undo: bool = False
     warnings: tuple[str, ...] = ()
 
     def unmapped(self, columns: Iterable[str]) -> list[str]:

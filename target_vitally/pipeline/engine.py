@@ -23,6 +23,8 @@ from target_vitally.pipeline.overflow import WaitingRows
 from target_vitally.pipeline.recovery import Recovery
 from target_vitally.pipeline.settings import Settings
 from target_vitally.pipeline.state_tracker import StateTracker
+from target_vitally.pipeline.take_back import TakeBack
+from target_vitally.pipeline.undo_file import UndoFile
 from target_vitally.pipeline.workers import RunAborted, Workers
 from target_vitally.writers.base import ResourceWriter
 from vitally_api import Budget, Cancelled, Vitally
@@ -68,6 +70,12 @@ class Engine:
         self._waiting = WaitingRows(settings.batch_size_rows)
         timeout = vitally.policy.request_timeout
         self._recovery = Recovery(settings, built, self.client, budget, self.outcomes, timeout)
+        self._undo_file = UndoFile(
+            settings.undo_file,
+            dry_run=settings.dry_run,
+            messages=resources["messages"],
+            warn_once=self.outcomes.warn_once,
+        )
         self._executor = Executor(
             settings,
             built,
@@ -75,7 +83,9 @@ class Engine:
             self.outcomes,
             self._recovery,
             self._waiting,
+            self._undo_file,
         )
+        self._take_back = TakeBack(settings, built, self.references, self.fields, self.outcomes)
         self._deletes = Deletes(settings.max_deletes, built, self.references, self.outcomes)
         self._batches = Batches(
             settings,
@@ -114,6 +124,9 @@ class Engine:
         """Take a row."""
         row = InputRow(self._state.row(), mapping, origin, record, raw)
         self.outcomes.read(row)
+        if mapping.undo:
+            self._take_back.put(row)
+            return
         if mapping.links == "exact":
             # A run that begins after this row would not know what it names, and unlink that.
             self._state.hold(row.number)
@@ -177,6 +190,7 @@ class Engine:
                 self.emit()
             ranks = {resource.name: resource.rank for resource in self._ranked}
             problem = self._deletes.carry_out(self._executor, ranks.__getitem__)
+            self._take_back.carry_out(self._executor)
             self._recovery.end_aside(last=True)
             self._state.release()
             self.emit()
@@ -214,6 +228,8 @@ class Engine:
             key = key_of(row.mapping, row.record)
             self.outcomes.end([row], "not reached", key=key)
         self._waiting.close()
+        self._take_back.close()
+        self._undo_file.close()
         self.workers.close()
         self.outcomes.close()
 
@@ -225,6 +241,7 @@ class Engine:
             yield from rows
         yield from self._waiting.rows()
         yield from self._deletes.rows()
+        yield from self._take_back.rows()
 
     def interrupt(self, signal: int) -> None:
         """Stop for a signal: what is under way comes to its end, nothing new begins."""

@@ -12,10 +12,12 @@ from target_vitally.mapping.parse_row import Key, record_keys
 from target_vitally.mapping.plan import Plan
 from target_vitally.mapping.resource import Record
 from target_vitally.mapping.rows import PendingWrite
+from target_vitally.mapping.undo import STILL_ARCHIVED
 from target_vitally.pipeline.outcomes import Outcomes
 from target_vitally.pipeline.overflow import WaitingRows
 from target_vitally.pipeline.recovery import Recovery
 from target_vitally.pipeline.settings import Settings
+from target_vitally.pipeline.undo_file import UndoFile
 from target_vitally.pipeline.workers import Workers
 from target_vitally.writers.base import ResourceWriter, is_duplicate
 from vitally_api import Refused, Unavailable, safe_name
@@ -34,6 +36,7 @@ class Executor:
         outcomes: Outcomes,
         recovery: Recovery,
         waiting: WaitingRows,
+        undo_file: UndoFile,
     ) -> None:
         self._settings = settings
         self._writers = writers
@@ -41,6 +44,7 @@ class Executor:
         self._outcomes = outcomes
         self._recovery = recovery
         self._waiting = waiting
+        self._undo_file = undo_file
         self._simulated = itertools.count(1)
 
     def write(self, writes: Sequence[PendingWrite]) -> None:
@@ -77,7 +81,7 @@ class Executor:
 
     def _needs_request(self, write_: PendingWrite) -> bool:
         """Plan a write, and end it unless it takes a request; a plan that does travels with it."""
-        if self._writers[write_.resource.name].asks:
+        if self._writers[write_.resource.name].asks or write_.undo:
             return True
         made = self._plan(write_)
         if made.outcome in {"created", "updated"}:
@@ -109,15 +113,11 @@ class Executor:
         """Take one write to its end; return False where its answer was lost."""
         writer = self._writers[write_.resource.name]
         made = write_.plan if write_.plan and not writer.only_adds else self._plan(write_)
-        now = made.record
+        if made.outcome == "deleted" and made.record:  # an undo, whose deletes do not wait
+            self._delete(write_, made.record)
+            return True
         try:
-            if made.outcome in {"created", "updated"}:
-                if self._settings.dry_run:
-                    now = writer.simulate(write_, made, f"new:{next(self._simulated)}")
-                else:
-                    self._recovery.wait_for_late(writer.queue(write_))
-                    made, now = self._send(writer, write_, made)
-                    self._recovery.remember(writer.queue(write_), write_)
+            made, now = self._carry_out(writer, write_, made)
         except WriteRejected as rejected:
             if write_.retry_at_end:
                 self._waiting.put(write_)
@@ -131,14 +131,31 @@ class Executor:
             self._recovery.lose(write_, made, failure)
             return False
         else:
+            if write_.undo and now and made.outcome != "rejected":
+                write_.undo.run.settled.add(str(now.get("id")))
             self._outcomes.end_write(write_, made, now)
         self._workers.check()
         return True
+
+    def _carry_out(
+        self, writer: ResourceWriter, write_: PendingWrite, made: Plan
+    ) -> tuple[Plan, Record | None]:
+        """Do what is planned, or as if in a dry run; return what was done, and the record now."""
+        if made.outcome not in {"created", "updated"}:
+            return made, made.record
+        if self._settings.dry_run:
+            self._undo_file.before(write_, made)
+            return made, writer.simulate(write_, made, f"new:{next(self._simulated)}")
+        self._recovery.wait_for_late(writer.queue(write_))
+        made, now = self._send(writer, write_, made)
+        self._recovery.remember(writer.queue(write_), write_)
+        return made, now
 
     def _send(
         self, writer: ResourceWriter, write_: PendingWrite, made: Plan
     ) -> tuple[Plan, Record]:
         """Send once, or twice where a create is refused because the record is there."""
+        order = self._undo_file.before(write_, made)
         try:
             send = writer.create if made.outcome == "created" else writer.update
             now = send(write_, made)
@@ -148,10 +165,16 @@ class Executor:
             writer.find_again([write_])
             if not writer.present(write_):
                 raise
+            self._undo_file.found(write_, made)
             made = self._plan(write_)
             if made.outcome != "updated":
                 return made, made.record or {}
+            self._undo_file.before(write_, made)
             now = writer.update(write_, made)
+        else:
+            self._undo_file.after(write_, made, order, now)
+        if write_.undo and now.get("archivedAt"):
+            raise WriteRejected(STILL_ARCHIVED, 400)
         stream = write_.mapping.stream
         for name in writer.not_applied(write_, made, now):
             what = f"not applied {name}"
@@ -168,12 +191,16 @@ class Executor:
         try:
             if not self._settings.dry_run:
                 self._recovery.wait_for_late(writer.queue(write_))
+            self._undo_file.before_delete(writer, write_, record)
             there = self._settings.dry_run or writer.delete(write_, record)
-        except WriteRejected as rejected:
+        except (LookupFailed, WriteRejected) as rejected:
             self._outcomes.end_write(write_, Plan("rejected", str(rejected)), record)
         except Unavailable as failure:
             self._recovery.lose(write_, Plan("deleted", record=record), failure)
             self._recovery.give_up(write_)
         else:
             made = Plan("deleted") if there else Plan("unchanged", "it is not there")
+            if write_.undo:
+                run, dry_run = write_.undo.run, self._settings.dry_run
+                run.settle(write_.undo, str(record["id"]), dry_run=dry_run)
             self._outcomes.end_write(write_, made, record)

@@ -112,6 +112,11 @@ class Settings(ConnectionSettings):
         "Where rejected rows go, as a Singer stream: mend it and feed it back with --input.",
         default="",
     )
+    undo_file: str = setting(
+        "Undo file",
+        "Where what takes the run back goes, as a Singer stream: feed it back with --input.",
+        default="",
+    )
     results_file: str = setting(
         "Results file",
         "Where the outcome of each row goes, as JSON lines: stream, key, id, outcome, requests.",

@@ -8,13 +8,18 @@ from functools import partial
 from target_vitally.lookup.client import RecordClient, WriteRejected, segment
 from target_vitally.lookup.index import Index
 from target_vitally.lookup.references import References
+from target_vitally.lookup.source import Source
 from target_vitally.mapping import plan as planning
 from target_vitally.mapping.compare import Changes, as_displayed, changes
 from target_vitally.mapping.parse_row import ParsedRow, RecordRef
 from target_vitally.mapping.plan import Plan
 from target_vitally.mapping.resource import Record, Resource
 from target_vitally.mapping.rows import PendingWrite
+from target_vitally.mapping.undo import HANGING, Undo, plan_undo
+from vitally_api import Refused
+from vitally_api.resources import LISTS, NESTED
 from vitally_api.statuses import EXISTS, GONE, MAY_EXIST
+from vitally_api.values import key_text
 
 
 class ResourceWriter:
@@ -54,6 +59,8 @@ class ResourceWriter:
 
     def plan(self, write_: PendingWrite, *, only_changed: bool) -> Plan:
         """Compare a write with what is there; raise `LookupFailed` where that is unknown."""
+        if write_.undo:
+            return self._plan_undo(write_, write_.undo)
         return planning.plan(
             write_.resource,
             write_.parsed.mode,
@@ -65,6 +72,64 @@ class ResourceWriter:
             missing=str(write_.missing or ""),
             exact=write_.exact,
         )
+
+    def _plan_undo(self, write_: PendingWrite, undo: Undo) -> Plan:
+        """Compare what a run wrote with what is there now."""
+        simulated = undo.run.simulated.get(undo.identity)
+        present = self.read(write_) if simulated is None else simulated
+        compare = partial(self.compare, write_)
+        made = plan_undo(write_.resource, undo, write_.parsed, present, compare)
+        if made.outcome == "deleted" and made.record:
+            added = self.added_to(write_, undo, made.record)
+            if added:
+                return Plan("rejected", HANGING.format(added), record=made.record)
+        return made
+
+    def read(self, write_: PendingWrite) -> list[Record]:
+        """Read anew the record that an undo is about, by its id or else by its key."""
+        undo = write_.undo
+        id_ = undo.run.moved.get(undo.id, undo.id) if undo else ""
+        by_id = self.read_by(write_, "id", id_) if id_ else []
+        if (by_id and not by_id[0].get("archivedAt")) or not (undo and undo.key):
+            return by_id
+        return self.read_by(write_, undo.key.by, undo.key.value) or by_id
+
+    def read_by(self, write_: PendingWrite, by: str, value: str) -> list[Record]:
+        """Read records whole, by a key; raise `LookupFailed` where that is not answered."""
+        index = self.index(write_)
+        if by not in self.resource.api.lookups:
+            index.check(by, key_text(by, value))
+            return [r for id_ in index.ids(by, value) for r in self.read_by(write_, "id", id_)]
+        source = Source(self.client, self.resource, self.path(write_))
+        found: list[Record] = []
+
+        def ask() -> None:
+            found.extend(source.ask(by, value, write_))
+
+        index.attempt(by, value, ask, self.client.metrics.reads)
+        index.check(by, value)
+        for record in found:
+            index.put(record)
+        return [record for record in found if not record.get("archivedAt")] or found[:1]
+
+    def whole(self, write_: PendingWrite, record: Record) -> Record:
+        """Return all of a record that is about to be deleted; what is there no more stays as it is."""
+        return next(iter(self.read_by(write_, "id", str(record["id"]))), record)
+
+    def added_to(self, write_: PendingWrite, undo: Undo, record: Record) -> str:
+        """Name what others have added to a record that an undo is to delete, and that goes with it."""
+        lists = lists_below(self.resource.name)
+        for name, (path, query) in lists.items():
+            address = f"{self.path_of(write_, record)}{path}"
+            label = f"{self.label}/...{path}"
+            try:
+                pages = self.client.pages(address, label, query, write_)
+                if any(str(r.get("id")) not in undo.run.settled for page in pages for r in page):
+                    return name.replace("_", " ")
+            except Refused as refused:
+                if refused.key:
+                    raise
+        return ""
 
     def find_again(self, writes: Sequence[PendingWrite]) -> None:
         """Read anew what writes may have changed; `present` has it then."""
@@ -91,6 +156,8 @@ class ResourceWriter:
 
     def queue(self, write_: PendingWrite) -> str:
         """Name what must be written one after the other."""
+        if write_.undo:
+            return write_.undo.identity
         if write_.key is None:
             return f"row {write_.rows[-1].number}"
         ids = self.index(write_).ids(write_.key.by, write_.key.value)
@@ -157,6 +224,9 @@ class ResourceWriter:
     def simulate(self, write_: PendingWrite, plan: Plan, id_: str) -> Record:
         """Do as if it were written: what would be created is there for the rows after it."""
         now = self._after(plan.body, plan.record or {"id": id_})
+        if write_.undo:
+            write_.undo.run.simulated[write_.undo.identity] = [now]
+            return now
         self.index(write_).simulate(now)
         self.simulated.add(self.queue(write_))
         return now
@@ -184,6 +254,16 @@ class ResourceWriter:
         templated = [n for n, v in plan.body.items() if isinstance(v, str) and "{{" in v]
         body = {n: v for n, v in plan.body.items() if n not in {"traits", *templated}}
         return list(self.compare(write_, body, plan.body.get("traits") or {}, now))
+
+
+def lists_below(resource: str) -> Mapping[str, tuple[str, Mapping[str, str]]]:
+    """Return the lists of what Vitally deletes with a record: their paths below it, and their queries."""
+    if resource == "custom_objects":
+        return {"records": ("/instances", {"archived": "false"})}
+    return {
+        name: (LISTS[name].path, variants.queries[0])
+        for name, variants in NESTED.get(resource, {}).items()
+    }
 
 
 def is_duplicate(rejected: WriteRejected) -> bool:

@@ -16,6 +16,7 @@ from target_vitally.mapping.parse_row import ParsedRow, RecordRef
 from target_vitally.mapping.plan import Plan
 from target_vitally.mapping.resource import Record, Resource
 from target_vitally.mapping.rows import PendingWrite
+from target_vitally.mapping.undo import Undo
 from target_vitally.mapping.values import same
 from target_vitally.writers.base import ResourceWriter
 from vitally_api.values import same_json
@@ -104,6 +105,12 @@ class ConversationWriter(ResourceWriter):
         return super().not_applied(write_, sent, now)
 
     @override
+    def added_to(self, write_: PendingWrite, undo: Undo, record: Record) -> str:
+        written = {str(message["externalId"]) for message in undo.written.get("messages") or ()}
+        others = [m for m in record.get("messages") or () if str(m["id"]) not in undo.run.settled]
+        return "messages" if any(str(m.get("externalId")) not in written for m in others) else ""
+
+    @override
     def refs(self, parsed: ParsedRow) -> list[RecordRef]:
         return people_named(people_in_messages(parsed), copy=parsed.copy)
 
@@ -150,15 +157,31 @@ class ConversationMessageWriter(ResourceWriter):
 
         self.references.map_concurrently(attempt, first.keys() - self.simulated)
 
-    def _read(self, write_: PendingWrite) -> None:
+    def _read(self, write_: PendingWrite) -> list[Record]:
         conversation = write_.inside["conversationId"]
         if conversation.startswith("new:"):
-            return
+            return []
         path = f"/conversations/{segment(conversation)}"
         found = self.client.records(path, "/resources/conversations/...", None, write_)
-        for message in (m for record in found for m in record.get("messages") or ()):
+        messages = [m for record in found for m in record.get("messages") or ()]
+        for message in messages:
             self.index(write_).put(message)
         self._subjects[conversation] = str(found[0].get("subject") or "") if found else None
+        return messages
+
+    @override
+    def read_by(self, write_: PendingWrite, by: str, value: str) -> list[Record]:
+        found: list[Record] = []
+        conversation = write_.inside["conversationId"]
+        index = self.references.index("conversations")
+        since = self.client.metrics.reads
+
+        def ask() -> None:
+            found.extend(self._read(write_))
+
+        index.attempt("id", conversation, ask, since)
+        index.check("id", conversation)
+        return [message for message in found if str(message.get(by)) == value]
 
     @override
     def find_again(self, writes: Sequence[PendingWrite]) -> None:

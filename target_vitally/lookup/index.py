@@ -161,7 +161,7 @@ class Index:
         for record in found:
             self.put(record)
 
-    def attempt(self, by: str, text: str, ask: Callable[[], None], since: int) -> None:
+    def attempt(self, by: str, text: str, ask: Callable[[], object], since: int) -> None:
         """Ask something about one record; where that alone is not answered, remember why.
 
         An answer that is no data, or none at all while others get theirs, concerns this record alone.

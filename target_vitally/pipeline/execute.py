@@ -146,9 +146,9 @@ class Executor:
         if self._settings.dry_run:
             self._undo_file.before(write_, made)
             return made, writer.simulate(write_, made, f"new:{next(self._simulated)}")
-        self._recovery.wait_for_late(writer.queue(write_))
+        self._recovery.wait_for_late(writer, write_)
         made, now = self._send(writer, write_, made)
-        self._recovery.remember(writer.queue(write_), write_)
+        self._recovery.remember(writer, write_)
         return made, now
 
     def _send(
@@ -167,6 +167,8 @@ class Executor:
                 raise
             self._undo_file.found(write_, made)
             made = self._plan(write_)
+            if made.outcome == "created":
+                raise
             if made.outcome != "updated":
                 return made, made.record or {}
             self._undo_file.before(write_, made)
@@ -190,7 +192,7 @@ class Executor:
         writer = self._writers[write_.resource.name]
         try:
             if not self._settings.dry_run:
-                self._recovery.wait_for_late(writer.queue(write_))
+                self._recovery.wait_for_late(writer, write_)
             self._undo_file.before_delete(writer, write_, record)
             there = self._settings.dry_run or writer.delete(write_, record)
         except (LookupFailed, WriteRejected) as rejected:

@@ -133,23 +133,24 @@ class Recovery:
         self._outcomes.end_write(write_, made, made.record)
         self._in_a_row = 0
         if write_.resource.upserts:  # one of several tries was found, and others may come
-            self.remember(writer.queue(write_), write_)
+            self.remember(writer, write_)
         return True
 
-    def remember(self, queue: str, write_: PendingWrite) -> None:
+    def remember(self, writer: ResourceWriter, write_: PendingWrite) -> None:
         """Remember until when an earlier try of a write may be carried out, which would undo others."""
         self._in_a_row = 0
-        if write_.lost:
-            self._late[queue] = write_.lost.late
-        elif write_.retries:
-            self._late[queue] = self._budget.monotonic() + self._window
+        late = self._budget.monotonic() + self._window if write_.retries else 0.0
+        late = write_.lost.late if write_.lost else late
+        if late:
+            self._late |= dict.fromkeys(writer.touched(write_), late)
 
-    def wait_for_late(self, queue: str) -> None:
+    def wait_for_late(self, writer: ResourceWriter, write_: PendingWrite) -> None:
         """Wait while an earlier write may still be carried out after what is to be written now."""
-        rest = self._late.get(queue, 0.0) - self._budget.monotonic()
-        if rest > 0:
-            self._budget.sleep(rest)
-        self._late.pop(queue, None)
+        for name in writer.touched(write_):
+            rest = self._late.get(name, 0.0) - self._budget.monotonic()
+            if rest > 0:
+                self._budget.sleep(rest)
+            self._late.pop(name, None)
 
     def give_up(self, write_: PendingWrite) -> None:
         """End a write that fails for ever as uncertain, if others of its kind succeed meanwhile.

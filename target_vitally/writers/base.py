@@ -163,6 +163,12 @@ class ResourceWriter:
         ids = self.index(write_).ids(write_.key.by, write_.key.value)
         return ids[0] if ids else f"{write_.key.by}:{write_.key.value}"
 
+    def touched(self, write_: PendingWrite) -> set[str]:
+        """Name what a write may change: an undo knows its record by its key, and others by its id."""
+        undo = write_.undo
+        known = {undo.id, *undo.inside.values()} if undo else set()
+        return {self.queue(write_), *known} - {""}
+
     def blocks(self, lost: PendingWrite, then: PendingWrite) -> bool:
         """Return whether a write of one queue has to wait for one whose answer was lost."""
         _ = lost, then

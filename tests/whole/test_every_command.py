@@ -34,6 +34,7 @@ MENTIONED = {
     "meltano select tap-vitally --list --all": "of Meltano, and changes nothing",
     "meltano run tap-postgres target-vitally": "test_pushing.py, with the settings before it",
     "meltano run tap-postgres target-vitally tap-jsonl target-vitally": "two of them in one",
+    "meltano invoke target-vitally --input undo.jsonl": "test_undo_page.py, without Meltano",
     """sh put.sh accounts '{"externalId": "a-1", "name": "Example Mills"}'""": "test_commands.py",
 }
 """Commands within sentences, and why no block of them is run, or where they are."""

@@ -1,0 +1,126 @@
+"""A run that breaks is taken back, and so is one of which Vitally takes back only a part."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from harness.support import waits_pass_in_no_time
+from sandbox import Entry, Fault, Sandbox, World, serve
+from tests.target.undoing import (
+    FORGIVING,
+    PROJECTS,
+    data,
+    difference,
+    everything,
+    feed,
+    filled,
+    push,
+)
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with serve(World.empty(seed=2), writing=FORGIVING) as made:
+        yield filled(made)
+
+
+@pytest.mark.parametrize("count", [7, 26])
+def test_a_run_that_is_killed_in_the_middle_is_taken_back(
+    sandbox: Sandbox, tmp_path: Path, count: int
+) -> None:
+    """The command is killed when so many writes have come, and none of them is answered."""
+    undo, config = tmp_path / "undo.jsonl", tmp_path / "config.json"
+    before = data(sandbox)
+    settings = {"api_key": "sandbox", "api_url": sandbox.url, "streams": PROJECTS}
+    usual = {"nulls": "clear", "deletes": "delete", "delete_custom_objects": True}
+    config.write_text(json.dumps({**settings, **usual, "undo_file": str(undo), "concurrency": 2}))
+    running: list[subprocess.Popen[bytes]] = []
+    written = 0
+
+    def kill(entry: Entry) -> None:
+        nonlocal written
+        written += entry.method != "GET"
+        if written == count:
+            running[0].kill()
+
+    sandbox.before_request = kill
+    command = [sys.executable, "-m", "target_vitally", "--config", str(config)]
+    running.append(subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL))
+    running[0].communicate("\n".join(map(json.dumps, everything())).encode())
+    assert running[0].returncode == -signal.SIGKILL
+    sandbox.before_request = None
+    feed(sandbox, undo)
+    left = {each.split("/")[1] for each in difference(before, data(sandbox))}
+    assert left <= {"meetingTranscripts", "projects"}
+
+
+@pytest.mark.parametrize(
+    ("when", "method"),
+    [("done", "POST"), ("late", "POST"), ("late", "PUT"), ("done", "DELETE"), ("never", "DELETE")],
+)
+def test_answers_that_are_lost_make_no_difference(tmp_path: Path, when: str, method: str) -> None:
+    undo = tmp_path / "undo.jsonl"
+    switches = FORGIVING.but({"on_known": "duplicate"})
+    with (
+        serve(World.empty(seed=2), writing=switches) as sandbox,
+        waits_pass_in_no_time(sandbox.world.clock.advance),
+    ):
+        filled(sandbox)
+        before = data(sandbox)
+        how: dict[str, Any] = {} if when == "never" else {when: True}
+        for run in ("push", "undo"):
+            sandbox.faults.append(Fault("status", method=method, status=504, times=2, **how))
+            if run == "push":
+                push(sandbox, everything(), undo_file=str(undo))
+            else:
+                feed(sandbox, undo)
+            sandbox.world.clock.advance(60)
+            sandbox.writer.catch_up()
+            sandbox.faults.clear()
+        left = {each.split("/")[1] for each in difference(before, data(sandbox))}
+        assert left <= {"meetingTranscripts", "projects"}
+
+
+ARCHIVED = {"tgone", "ngone", "igone", "egone"}
+
+
+@pytest.mark.parametrize(
+    ("switches", "more"),
+    [
+        ({"on_archived": "update"}, ARCHIVED),
+        ({"on_archived": "400"}, ARCHIVED),
+        ({"on_archived": "409"}, ARCHIVED),
+        ({"links": "add"}, {"u"}),
+        ({"users_deleted": "later"}, {"unew"}),
+        ({"delete_custom_objects": False}, {"dealnew"}),
+        ({"absent_tags": "keep", "archived_instances": "hidden", "typed_traits": True}, set()),
+        ({"extra": "refuse", "errors_as_200": True, "deleted_status": 200}, set()),
+    ],
+    ids=str,
+)
+def test_what_vitally_does_not_do_is_told(
+    tmp_path: Path, switches: dict[str, Any], more: set[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    undo = tmp_path / "undo.jsonl"
+    with serve(World.empty(seed=2), writing=FORGIVING.but(switches)) as sandbox:
+        filled(sandbox)
+        before = data(sandbox)
+        push(sandbox, everything(), undo_file=str(undo))
+        caplog.clear()
+        found = feed(sandbox, undo)
+        left = {each.split(":")[0].split("/")[3] for each in difference(before, data(sandbox))}
+        transcripts = {each for each in left if len(each) == len(str(uuid4()))}
+        assert left - transcripts == {"pgone"} | more
+        reported = found.words.count("rejected") - 2
+        warned = "Vitally did not take accountIds" in caplog.text
+        later = "unew" in more  # it says that it deletes a user, and may do so in a day
+        assert reported + warned + later == len(more)

@@ -38,7 +38,7 @@ numbers = count(1)
 
 def write(bench: Bench, name: str, server: Sandbox, table: Path) -> Usage:
     """Let a target write a table."""
-    settings: dict[str, Any] = {"api_key": "sandbox", "api_url": server.url}
+    settings: dict[str, Any] = {"api_key": "sandbox", "api_url": server.url, "first_push": True}
     if name == TARGET:
         settings["concurrency"] = CONCURRENCY
     config = bench.folder / "target.json"

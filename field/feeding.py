@@ -94,7 +94,14 @@ def _write(path: Path, written: Written, folder: Path, vitally: Vitally) -> Row:
     }
     config = folder / "target.json"
     config.write_text(
-        json.dumps({"api_key": "sandbox", "api_url": vitally.url, "streams": {stream: mapping}})
+        json.dumps(
+            {
+                "api_key": "sandbox",
+                "api_url": vitally.url,
+                "streams": {stream: mapping},
+                "first_push": True,
+            }
+        )
     )
     requests.delete(f"{vitally.url}/control/requests", timeout=60).raise_for_status()
     done = run([program("target-vitally"), "--config", str(config)], source=path)

@@ -81,6 +81,8 @@ def write(here: WithSandbox, said: list[Row] | str, **settings: Any) -> Outcome:
         config = {
             "api_key": "sandbox",
             "api_url": here.url,
+            "first_push": True,
+            "max_deletes": 100,
             "results_file": str(results),
             "rejects_file": str(rejects),
             **settings,

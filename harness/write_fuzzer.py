@@ -205,6 +205,8 @@ class WriteFuzzer:
             "api_key": self.sandbox.key,
             "api_url": self.sandbox.url,
             "results_file": str(self._results),
+            "first_push": True,
+            "max_deletes": 100,
             **self.settings,
             **more,
         }

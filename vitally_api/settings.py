@@ -34,6 +34,7 @@ _TYPES: Mapping[Any, tuple[Mapping[str, Any], Callable[[Any], Any]]] = {
 def setting(title: str, description: str, *, default: Any, **schema: Any) -> Any:
     """Return a field of a dataclass of settings.
 
+    A type that is not in ``_TYPES`` needs ``type`` and ``read``.
     ``schema`` is JSON schema beyond what follows from the type, or in place of it; ``read`` makes the
     field's value of the setting's, and ``written`` is the default as people write it, if it differs.
     """
@@ -131,7 +132,7 @@ def _kind(hint: Any) -> Any:
 def _property(hint: Any, declared: Field[Any]) -> dict[str, Any]:
     """Return the JSON schema of a setting; an empty default is left out."""
     choices = {"enum": list(get_args(hint))} if get_origin(hint) is Literal else {}
-    schema = {**_TYPES[_kind(hint)][0], **choices, **declared.metadata["schema"]}
+    schema = {**_TYPES.get(_kind(hint), ({},))[0], **choices, **declared.metadata["schema"]}
     default = schema.pop("default")
     if default in (None, "", (), {}):
         return schema

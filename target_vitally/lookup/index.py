@@ -50,11 +50,7 @@ class Index:
     """
 
     def __init__(
-        self,
-        client: RecordClient,
-        resource: Resource,
-        path: str,
-        map_concurrently: Concurrently,
+        self, client: RecordClient, resource: Resource, path: str, map_concurrently: Concurrently
     ) -> None:
         self._client = client
         self._resource = resource
@@ -72,12 +68,13 @@ class Index:
 
     def _forget(self) -> None:
         self._records: dict[str, bytes] = {}
+        self.listed = 0
         self._ids: dict[str, dict[str, tuple[str, ...]]] = {}
         self._asked: set[tuple[str, str]] = set()
         self._pages = self._source.pages()
         self._complete = self._archived_read = False
-        for raw in self._simulated.values():
-            self.put(_decode(raw))
+        for raw in list(self._simulated.values()):
+            self.simulate(_decode(raw))
 
     def want(self, traits: Iterable[str] | None) -> None:
         """Keep more traits of each record, or all where it is None; what was read without is forgotten."""
@@ -153,11 +150,10 @@ class Index:
         """Look records up once more, to see whether writes were carried out."""
         wanted = {key_text(by, value): value for value in values}
         if by in UNIQUE and by in self._lookups and len(wanted) <= FEW:
-            asked = (self._source.ask(by, value, write_) for value in wanted.values())
-            found = [record for records in asked for record in records]
+            found = [r for value in wanted.values() for r in self._source.ask(by, value, write_)]
         else:
-            newest = (record for page in self._source.newest(write_) for record in page)
-            found = [record for record in newest if key_of_record(by, record) in wanted]
+            newest = self._source.newest(write_)
+            found = [r for page in newest for r in page if key_of_record(by, r) in wanted]
         for record in found:
             self.put(record)
 
@@ -188,8 +184,14 @@ class Index:
 
     def simulate(self, record: Record) -> None:
         """Take in a record as a plan has it, which no reading would bring back."""
-        self._simulated[str(record["id"])] = encoded(record)
         self.put(record)
+        self._simulated[str(record["id"])] = encoded(record)
+
+    def read_on(self) -> bool:
+        """Read one more page of what is not archived; return False if there is none."""
+        if self._complete or self._unlisted:
+            return False
+        return not any(record.get("archivedAt") for record in self._read_page())  # these come last
 
     def put(self, record: Record) -> None:
         """Take in a record as it is now."""
@@ -197,7 +199,7 @@ class Index:
         if not id_:
             return
         with self._lock:
-            self._drop(id_)
+            self.drop(id_)
             self._records[id_] = _encode(record, self._resource.by_name, self._kept, self._traits)
             for by, ids in self._ids.items():
                 value = key_of_record(by, record)
@@ -207,17 +209,13 @@ class Index:
     def drop(self, id_: str) -> None:
         """Forget a record that is gone."""
         with self._lock:
-            self._drop(id_)
-
-    def _drop(self, id_: str) -> None:
-        raw = self._records.pop(id_, None)
-        if raw is None:
-            return
-        record = _decode(raw)
-        for by, ids in self._ids.items():
-            value = key_of_record(by, record)
-            if value in ids:
-                ids[value] = tuple(other for other in ids[value] if other != id_)
+            self._simulated.pop(id_, None)
+            raw = self._records.pop(id_, None)
+            record = {} if raw is None else _decode(raw)
+            for by, ids in self._ids.items() if record else ():
+                value = key_of_record(by, record)
+                if value in ids:
+                    ids[value] = tuple(other for other in ids[value] if other != id_)
 
     def _knows(self, by: str, text: str) -> bool:
         """Return whether all records with a value of a key are known; some do not make that sure."""
@@ -264,9 +262,10 @@ class Index:
             return []
         except BaseException:
             # A generator that failed looks as if it were at its end: a list read in part is none.
-            self._pages = self._source.pages()
+            self._pages, self.listed = self._source.pages(), 0
             raise
         self._put_new(page)
+        self.listed += sum(not record.get("archivedAt") for record in page)
         return page
 
     def _put_new(self, page: list[Record]) -> None:

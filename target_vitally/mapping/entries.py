@@ -15,7 +15,7 @@ UNKNOWN: tuple[Unknown, ...] = ("fail", "ignore", "traits")
 LINKS = ("add", "exact")
 ENTRY = (
     "resource", "mode", "match", "properties", "traits", "unknown", "custom_object",
-    "links", "deleted", "copy",
+    "links", "deleted", "copy", "first_push",
 )  # fmt: skip
 IGNORE = "ignore"
 """What ``deleted`` is for a stream in which no column marks deletes."""
@@ -109,8 +109,11 @@ def problems_with(streams: Mapping[str, Any], resources: Mapping[str, Resource])
         for name, allowed in (("mode", MODES), ("unknown", UNKNOWN), ("links", LINKS)):
             if entry.get(name) is not None and entry[name] not in allowed:
                 problems.append(f"{where}.{name} is none of {', '.join(allowed)}")
-        if not isinstance(entry.get("copy"), bool | None):
-            problems.append(f"{where}.copy is neither true nor false")
+        problems += [
+            f"{where}.{name} is neither true nor false"
+            for name in ("copy", "first_push")
+            if not isinstance(entry.get(name), bool | None)
+        ]
         if not isinstance(entry.get("deleted"), str | None):
             problems.append(f"{where}.deleted is neither a column nor {IGNORE}")
         known = resources.get(cast("str", resource or resource_named(stream, resources, ())))

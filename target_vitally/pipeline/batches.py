@@ -20,6 +20,7 @@ from target_vitally.pipeline.deletes import Deletes
 from target_vitally.pipeline.execute import Executor
 from target_vitally.pipeline.outcomes import Outcomes
 from target_vitally.pipeline.overflow import WaitingRows
+from target_vitally.pipeline.own_ids import OWN_ID, with_own_ids
 from target_vitally.pipeline.row_parser import RowParser
 from target_vitally.pipeline.settings import Settings
 from target_vitally.writers.base import ResourceWriter
@@ -41,6 +42,7 @@ class Batches:
         deletes: Deletes,
         executor: Executor,
         waiting: WaitingRows,
+        exact: ExactLinks,
     ) -> None:
         self._settings = settings
         self._writers = writers
@@ -50,7 +52,7 @@ class Batches:
         self._deletes = deletes
         self._executor = executor
         self._waiting = waiting
-        self._exact = ExactLinks()
+        self._exact = exact
         self._parser = RowParser(settings, fields, self._exact, outcomes)
         self.under_way: list[InputRow] = []
 
@@ -68,6 +70,12 @@ class Batches:
         separate = (part for write_ in merged for part in self._separate(write_, last=last))
         writes = [write_ for write_ in separate if self._resolve(write_, last=last)]
         writer.find(writes)
+        own = with_own_ids(writer, writes)
+        writes = [
+            write_
+            for place, write_ in enumerate(writes)
+            if place not in own or self._end(write_, "rejected", OWN_ID)
+        ]
         if self._settings.deletes and resource.archives:
             writes = [write_ for write_ in writes if not self._may_be_deleted(write_)]
         if any(write_.exact for write_ in writes):

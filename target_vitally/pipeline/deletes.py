@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from target_vitally.lookup.index import LookupFailed
 from target_vitally.lookup.references import References
 from target_vitally.lookup.resolve import resolve
 from target_vitally.lookup.source import key_of_record
+from target_vitally.mapping.cap import Cap
 from target_vitally.mapping.parse_row import Key, Rejection, record_keys
 from target_vitally.mapping.plan import ARCHIVED, Outcome, Plan
 from target_vitally.mapping.resource import Record, Resource
 from target_vitally.mapping.rows import InputRow, PendingWrite
+from target_vitally.pipeline.caps import OVER, HeldRecords
 from target_vitally.pipeline.execute import Executor
 from target_vitally.pipeline.outcomes import Outcomes
 from target_vitally.writers.base import ResourceWriter
@@ -24,12 +27,13 @@ class Deletes:
 
     def __init__(
         self,
-        max_deletes: int,
+        max_deletes: Cap,
         writers: Mapping[str, ResourceWriter],
         references: References,
         outcomes: Outcomes,
     ) -> None:
         self._max_deletes = max_deletes
+        self._held = HeldRecords(writers)
         self._writers = writers
         self._references = references
         self._outcomes = outcomes
@@ -92,22 +96,32 @@ class Deletes:
         self._end_archived()
         names = sorted(self._waiting, key=rank, reverse=True)
         found = {name: self._find(name, list(self._waiting[name].values())) for name in names}
-        records = sum(map(len, found.values()))
-        links = sum(count for _, count in self._unlinking)
-        if records + links > self._max_deletes:
-            return self._refuse(found, records, links)
+        most = self._max_deletes.excess(self._counts(found), self._held.count)
+        if most is not None:
+            return self._refuse(found, most)
         executor.write([write_ for write_, _ in self._unlinking])
         for doomed in found.values():
             executor.delete(doomed)
         return ""
 
-    def _refuse(self, found: Mapping[str, Sequence[Doomed]], records: int, links: int) -> str:
-        most = f"{self._max_deletes:,}"
-        reason = f"more than max_deletes ({most}) would be deleted, so that nothing was"
-        over = [(w, str(record["id"])) for doomed in found.values() for w, record in doomed]
-        for write_, id_ in over + [(write_, "") for write_, _ in self._unlinking]:
-            rows, key = write_.rows, write_.key
-            self._outcomes.end(rows, "rejected", reason, key=key, id_=id_, stops=False)
+    def _counts(self, found: Mapping[str, Sequence[Doomed]]) -> Mapping[str, int]:
+        """Return how many records and links of each resource would be deleted."""
+        counts = Counter({name: len(doomed) for name, doomed in found.items()})
+        for write_, links in self._unlinking:
+            counts[write_.resource.name] += links
+        over = [write_ for doomed in found.values() for write_, _ in doomed]
+        for write_ in over + [write_ for write_, _ in self._unlinking]:
+            self._held.note(write_)
+        return counts
+
+    def _refuse(self, found: Mapping[str, Sequence[Doomed]], most: str) -> str:
+        refusal = OVER.format("max_deletes", self._max_deletes.text, "deleted")
+        for write_, record in [pair for doomed in found.values() for pair in doomed]:
+            self._outcomes.end_write(write_, Plan("deleted"), record, refusal=refusal)
+        for write_, _ in self._unlinking:
+            self._outcomes.end(write_.rows, "rejected", refusal, key=write_.key, stops=False)
+        records = sum(map(len, found.values()))
+        links = sum(count for _, count in self._unlinking)
         reported = f"{records:,} records{f' and {links:,} links' if links else ''}"
         return f"{reported} would be deleted, and max_deletes is {most}: nothing was deleted."
 

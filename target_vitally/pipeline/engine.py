@@ -11,11 +11,14 @@ from typing import Any
 from target_vitally.lookup.client import RecordClient
 from target_vitally.lookup.custom_fields import CustomFields
 from target_vitally.lookup.references import References
+from target_vitally.mapping.exact_links import ExactLinks
 from target_vitally.mapping.parse_row import key_of
 from target_vitally.mapping.resource import Record, Resource
 from target_vitally.mapping.rows import InputRow, Origin
 from target_vitally.mapping.stream_mapping import StreamMapping
 from target_vitally.pipeline.batches import Batches
+from target_vitally.pipeline.caps import WriteCaps
+from target_vitally.pipeline.counting_run import CountingRun
 from target_vitally.pipeline.deletes import Deletes
 from target_vitally.pipeline.execute import Executor
 from target_vitally.pipeline.outcomes import Outcomes
@@ -67,6 +70,7 @@ class Engine:
             name: writers[name](resource, self.references, self.client)
             for name, resource in resources.items()
         }
+        self._writers = built
         self._waiting = WaitingRows(settings.batch_size_rows)
         timeout = vitally.policy.request_timeout
         self._recovery = Recovery(settings, built, self.client, budget, self.outcomes, timeout)
@@ -76,6 +80,7 @@ class Engine:
             messages=resources["messages"],
             warn_once=self.outcomes.warn_once,
         )
+        self._caps = WriteCaps(settings, built, self._waiting, self.outcomes)
         self._executor = Executor(
             settings,
             built,
@@ -84,9 +89,11 @@ class Engine:
             self._recovery,
             self._waiting,
             self._undo_file,
+            self._caps,
         )
         self._take_back = TakeBack(settings, built, self.references, self.fields, self.outcomes)
         self._deletes = Deletes(settings.max_deletes, built, self.references, self.outcomes)
+        self._exact_links = ExactLinks()
         self._batches = Batches(
             settings,
             built,
@@ -96,6 +103,7 @@ class Engine:
             self._deletes,
             self._executor,
             self._waiting,
+            self._exact_links,
         )
         self._buffers: dict[str, list[InputRow]] = {}
         self._flushed_at = time.monotonic()
@@ -180,21 +188,40 @@ class Engine:
 
     def finish(self) -> str:
         """Write the rest, the rows that waited and the deletes; return what is wrong, or nothing."""
-        if self._exact:
-            # All rows have to be read before a link is taken away that one of them names.
+        if self._exact or self._caps.active:
+            # All rows have to be read before a link is taken away that one of them names, and before
+            # it is known how many records would be created.
             self.flush()
         with self._working():
+            problems = []
+            if self._caps.active:
+                self._count_waiting()
+                problems = self._caps.decide()
             for resource in self._ranked:
                 for rows in self._rest(resource.name):
                     self._batches.process(resource, rows, last=True)
                 self.emit()
             ranks = {resource.name: resource.rank for resource in self._ranked}
-            problem = self._deletes.carry_out(self._executor, ranks.__getitem__)
+            problems.append(self._deletes.carry_out(self._executor, ranks.__getitem__))
             self._take_back.carry_out(self._executor)
             self._recovery.end_aside(last=True)
             self._state.release()
             self.emit()
-        return problem
+        return " ".join(filter(None, problems))
+
+    def _count_waiting(self) -> None:
+        """Count what the rows that wait would do, before any of it is done."""
+        run = CountingRun(
+            self._settings,
+            self._writers,
+            self.references,
+            self.fields,
+            self.workers,
+            self._recovery,
+            self._exact_links,
+            self._caps,
+        )
+        run.count((each, rows) for each in self._ranked for rows in self._rest(each.name))
 
     def _rest(self, resource: str) -> Iterator[list[InputRow]]:
         """Yield the rows of a resource that have waited, then those that came last, in batches."""

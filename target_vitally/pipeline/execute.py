@@ -13,13 +13,14 @@ from target_vitally.mapping.plan import Plan
 from target_vitally.mapping.resource import Record
 from target_vitally.mapping.rows import PendingWrite
 from target_vitally.mapping.undo import STILL_ARCHIVED
+from target_vitally.pipeline.caps import Admission
 from target_vitally.pipeline.outcomes import Outcomes
 from target_vitally.pipeline.overflow import WaitingRows
 from target_vitally.pipeline.recovery import Recovery
 from target_vitally.pipeline.settings import Settings
 from target_vitally.pipeline.undo_file import UndoFile
 from target_vitally.pipeline.workers import Workers
-from target_vitally.writers.base import ResourceWriter, is_duplicate
+from target_vitally.writers.base import NEW, ResourceWriter, is_duplicate
 from vitally_api import Refused, Unavailable, safe_name
 
 NOT_APPLIED = "%s: Vitally did not take %s as it was sent: its answer shows something else."
@@ -37,7 +38,10 @@ class Executor:
         recovery: Recovery,
         waiting: WaitingRows,
         undo_file: UndoFile,
+        admission: Admission,
+        new: str = NEW,
     ) -> None:
+        """Take in the stages; ``new`` is what the ids of records begin with that a dry run creates."""
         self._settings = settings
         self._writers = writers
         self._workers = workers
@@ -45,6 +49,8 @@ class Executor:
         self._recovery = recovery
         self._waiting = waiting
         self._undo_file = undo_file
+        self._admission = admission
+        self._new = new
         self._simulated = itertools.count(1)
 
     def write(self, writes: Sequence[PendingWrite]) -> None:
@@ -84,6 +90,8 @@ class Executor:
         if self._writers[write_.resource.name].asks or write_.undo:
             return True
         made = self._plan(write_)
+        if not self._admission.admit(write_, made):
+            return False
         if made.outcome in {"created", "updated"}:
             write_.plan = made
             return True
@@ -110,14 +118,16 @@ class Executor:
         left += stuck
 
     def _write(self, write_: PendingWrite) -> bool:
-        """Take one write to its end; return False where its answer was lost."""
+        """Take one write to its end, or let it wait; return False where its answer was lost."""
         writer = self._writers[write_.resource.name]
-        made = write_.plan if write_.plan and not writer.only_adds else self._plan(write_)
+        made = self._admitted(writer, write_)
+        if made is None:
+            return True
         if made.outcome == "deleted" and made.record:  # an undo, whose deletes do not wait
             self._delete(write_, made.record)
             return True
         try:
-            made, now = self._carry_out(writer, write_, made)
+            done = self._carry_out(writer, write_, made)
         except WriteRejected as rejected:
             if write_.retry_at_end:
                 self._waiting.put(write_)
@@ -131,30 +141,46 @@ class Executor:
             self._recovery.lose(write_, made, failure)
             return False
         else:
-            if write_.undo and now and made.outcome != "rejected":
-                write_.undo.run.settled.add(str(now.get("id")))
-            self._outcomes.end_write(write_, made, now)
+            if done is not None:
+                self._end(write_, *done)
         self._workers.check()
         return True
 
+    def _admitted(self, writer: ResourceWriter, write_: PendingWrite) -> Plan | None:
+        """Return the plan of a write, or None if it waits or has ended."""
+        if write_.plan and not writer.only_adds:
+            return write_.plan
+        made = self._plan(write_)
+        if self._admission.follows(write_) or not self._admission.admit(write_, made):
+            return None
+        return made
+
     def _carry_out(
         self, writer: ResourceWriter, write_: PendingWrite, made: Plan
-    ) -> tuple[Plan, Record | None]:
-        """Do what is planned, or as if in a dry run; return what was done, and the record now."""
+    ) -> tuple[Plan, Record | None] | None:
+        """Do what is planned; return what was done and the record, or None if the write is not done now."""
         if made.outcome not in {"created", "updated"}:
             return made, made.record
         if self._settings.dry_run:
             self._undo_file.before(write_, made)
-            return made, writer.simulate(write_, made, f"new:{next(self._simulated)}")
+            return made, writer.simulate(write_, made, f"{self._new}{next(self._simulated)}")
         self._recovery.wait_for_late(writer, write_)
-        made, now = self._send(writer, write_, made)
+        done = self._send(writer, write_, made)
         self._recovery.remember(writer, write_)
-        return made, now
+        return done
+
+    def _end(self, write_: PendingWrite, made: Plan, now: Record | None) -> None:
+        if write_.undo and now and made.outcome != "rejected":
+            write_.undo.run.settled.add(str(now.get("id")))
+        self._outcomes.end_write(write_, made, now)
 
     def _send(
         self, writer: ResourceWriter, write_: PendingWrite, made: Plan
-    ) -> tuple[Plan, Record]:
-        """Send once, or twice where a create is refused because the record is there."""
+    ) -> tuple[Plan, Record] | None:
+        """Send once, or twice where a create is refused because the record is there.
+
+        Return None if an update in place of a create has to wait, or has ended.
+        """
         order = self._undo_file.before(write_, made)
         try:
             send = writer.create if made.outcome == "created" else writer.update
@@ -169,6 +195,8 @@ class Executor:
             made = self._plan(write_)
             if made.outcome == "created":
                 raise
+            if not self._admission.admit(write_, made):
+                return None
             if made.outcome != "updated":
                 return made, made.record or {}
             self._undo_file.before(write_, made)

@@ -128,19 +128,25 @@ class Outcomes:
         counts = self.streams.get(stream)
         return counts or self.streams.setdefault(stream, StreamOutcomes())
 
-    def end_write(self, write_: PendingWrite, made: Plan, record: Record | None = None) -> None:
-        """Record what became of a write; one that was lost in between ends as what it was to be."""
+    def end_write(
+        self, write_: PendingWrite, made: Plan, record: Record | None = None, *, refusal: str = ""
+    ) -> None:
+        """Record what became of a write; one that was lost in between ends as what it was to be.
+
+        ``refusal`` says why it is not carried out, with all others of its kind.
+        """
         if write_.lost and made.outcome in {"created", "updated", "unchanged"}:
             first = write_.lost.plan
             made = Plan(first.outcome, body=first.body, changes=first.changes)
         self.end(
             write_.rows,
-            made.outcome,
-            made.reason,
+            "rejected" if refusal else made.outcome,
+            refusal or made.reason,
             key=write_.key,
             id_=str((record or {}).get("id") or ""),
             requests=write_.requests,
             changes=made.changes if made.outcome == "updated" else None,
+            stops=not refusal,
         )
 
     def end(  # noqa: PLR0913 - a line of the results, by its parts

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from target_vitally.mapping.cap import Cap
 from target_vitally.mapping.entries import LINKS, MODES, UNKNOWN, Mode
 from target_vitally.mapping.parse_row import Nulls
 from vitally_api import SettingsError
@@ -16,6 +17,11 @@ OVERWRITE = (
     "load_method is overwrite, which would delete what the input does not have: use upsert, and mark "
     "rows to delete (see the setting deletes)"
 )
+# Not "integer": the SDK would take "10%" in the environment for one.
+CAP: dict[str, Any] = {"type": ["string", "number", "null"], "read": Cap.read}
+MAX_DELETES = "100, 10%"
+CAPS = ("max_creates", "max_updates", "max_deletes")
+WRONG_CAP = "{} is neither a number of records (100), nor a share (10%), nor both (100, 10%)"
 _ENTRY: dict[str, Any] = {
     "type": "object",
     "properties": {
@@ -32,6 +38,7 @@ _ENTRY: dict[str, Any] = {
         "links": {"type": "string", "enum": list(LINKS)},
         "deleted": {"type": "string"},
         "copy": {"type": "boolean"},
+        "first_push": {"type": "boolean"},
     },
 }
 
@@ -43,7 +50,8 @@ class Settings(ConnectionSettings):
     streams: Mapping[str, Any] = setting(
         "Streams",
         "What incoming streams mean, by their names: resource, mode, match, properties, traits, "
-        "unknown, custom_object, links, deleted, copy. A stream named like a resource needs no entry.",
+        "unknown, custom_object, links, deleted, copy, first_push. A stream named like a resource "
+        "needs no entry.",
         default={},
         additionalProperties=_ENTRY,
     )
@@ -84,11 +92,32 @@ class Settings(ConnectionSettings):
         written="ignore",
         read="delete".__eq__,
     )
-    max_deletes: int = setting(
+    max_creates: Cap | None = setting(
+        "Most creates",
+        "Records that a run may create: a number, a share of those that Vitally holds (10%) or both "
+        "(100, 10%: the smaller counts). If there would be more, none is created.",
+        default=None,
+        **CAP,
+    )
+    max_updates: Cap | None = setting(
+        "Most updates",
+        "Records that a run may update, written like max_creates. If there would be more, none is.",
+        default=None,
+        **CAP,
+    )
+    max_deletes: Cap = setting(
         "Most deletes",
-        "Records that a run may delete; if there are more, none is.",
-        default=100,
-        minimum=0,
+        "Records that a run may delete, and links that it may take away, written like max_creates. "
+        "If there would be more, none is deleted.",
+        default=Cap.read(MAX_DELETES),
+        written=MAX_DELETES,
+        **CAP,
+    )
+    first_push: bool = setting(
+        "First push",
+        "true: a stream may create more records than it finds in Vitally, as the first push of a table "
+        "does. Without it such a stream creates none. Also in streams, for one of them.",
+        default=False,
     )
     delete_custom_objects: bool = setting(
         "Delete custom objects",
@@ -140,12 +169,23 @@ class Settings(ConnectionSettings):
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Settings:
-        """Read a configuration that fits the JSON schema; refuse, by `SettingsError`, to overwrite."""
+        """Read a configuration that fits the JSON schema; raise `SettingsError` for what does not work."""
         method = config.get("load_method")
         if method == "overwrite":
             raise SettingsError([OVERWRITE])
+        given = {name: value for name, value in config.items() if name not in CAPS or value != ""}
+        problems = [WRONG_CAP.format(name) for name in CAPS if not _is_cap(given.get(name))]
+        if problems:
+            raise SettingsError(problems)
         mode = config.get("mode") or LOAD_METHODS.get(str(method))
-        return read_settings(cls, {**config, "mode": mode})
+        return read_settings(cls, {**given, "mode": mode})
+
+
+def _is_cap(value: Any) -> bool:
+    try:
+        return value is None or bool(Cap.read(value))
+    except ValueError:
+        return False
 
 
 SCHEMA = schema_of(Settings)

@@ -21,6 +21,9 @@ from vitally_api.resources import LISTS, NESTED
 from vitally_api.statuses import EXISTS, GONE, MAY_EXIST
 from vitally_api.values import key_text
 
+NEW = "new:"
+"""What the ids begin with that a dry run gives to records that it would create."""
+
 
 class ResourceWriter:
     """Finds, creates, updates and deletes; a resource that differs replaces parts of it."""
@@ -36,8 +39,11 @@ class ResourceWriter:
         self.client = client
         self.label = f"/resources{resource.api.path}"
         """What messages call the address."""
-        self.simulated: set[str] = set()
-        """Ids that a dry run must not read anew: it has to remember what it would have done."""
+        self.simulated: dict[str, Record] = {}
+        """By `queue`, what a dry run must not read anew: it has to remember what it would have done."""
+
+        self.invented: list[tuple[Index, str]] = []
+        """The records that a dry run created, by their ids in the index that has them."""
 
     def index(self, write_: PendingWrite) -> Index:
         """Return the index that the record belongs into."""
@@ -142,7 +148,7 @@ class ResourceWriter:
         wanted: dict[tuple[int, str], tuple[Index, list[str], PendingWrite]] = {}
         for write_ in writes:
             # What would lie inside something that a dry run creates cannot be there yet.
-            if write_.key and not any(v.startswith("new:") for v in write_.inside.values()):
+            if write_.key and not any(v.startswith(NEW) for v in write_.inside.values()):
                 index, by = self.index(write_), write_.key.by
                 found = wanted.setdefault((id(index), by), (index, [], write_))
                 found[1].append(write_.key.value)
@@ -234,7 +240,9 @@ class ResourceWriter:
             write_.undo.run.simulated[write_.undo.identity] = [now]
             return now
         self.index(write_).simulate(now)
-        self.simulated.add(self.queue(write_))
+        if plan.record is None:
+            self.invented.append((self.index(write_), id_))
+        self.simulated[self.queue(write_)] = {}
         return now
 
     def _after(self, sent: Record, before: Record) -> Record:

@@ -18,7 +18,7 @@ from target_vitally.mapping.resource import Record, Resource
 from target_vitally.mapping.rows import PendingWrite
 from target_vitally.mapping.undo import Undo
 from target_vitally.mapping.values import same
-from target_vitally.writers.base import ResourceWriter
+from target_vitally.writers.base import NEW, ResourceWriter
 from vitally_api.values import same_json
 
 MOST_MESSAGES = 100
@@ -58,7 +58,7 @@ class ConversationWriter(ResourceWriter):
         def attempt(id_: str) -> None:
             index.attempt("id", id_, lambda: read(id_), since)
 
-        self.references.map_concurrently(attempt, known - self.simulated)
+        self.references.map_concurrently(attempt, known - self.simulated.keys())
 
     @override
     def compare(
@@ -155,11 +155,11 @@ class ConversationMessageWriter(ResourceWriter):
         def attempt(id_: str) -> None:
             conversations.attempt("id", id_, lambda: self._read(first[id_]), since)
 
-        self.references.map_concurrently(attempt, first.keys() - self.simulated)
+        self.references.map_concurrently(attempt, first.keys() - self.simulated.keys())
 
     def _read(self, write_: PendingWrite) -> list[Record]:
         conversation = write_.inside["conversationId"]
-        if conversation.startswith("new:"):
+        if conversation.startswith(NEW):
             return []
         path = f"/conversations/{segment(conversation)}"
         found = self.client.records(path, "/resources/conversations/...", None, write_)

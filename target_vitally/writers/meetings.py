@@ -7,16 +7,15 @@ from dataclasses import replace
 
 from typing_extensions import override
 
-from target_vitally.lookup.client import RecordClient, WriteRejected, segment
+from target_vitally.lookup.client import WriteRejected, segment
 from target_vitally.lookup.people import participants_named
-from target_vitally.lookup.references import References
 from target_vitally.mapping.compare import Changes
 from target_vitally.mapping.links import PARTICIPANTS, difference
 from target_vitally.mapping.parse_row import ParsedRow, RecordRef
 from target_vitally.mapping.plan import Plan
-from target_vitally.mapping.resource import Record, Resource
+from target_vitally.mapping.resource import Record
 from target_vitally.mapping.rows import PendingWrite
-from target_vitally.writers.base import ResourceWriter
+from target_vitally.writers.base import NEW, ResourceWriter
 from vitally_api import single
 
 
@@ -81,10 +80,6 @@ class TranscriptWriter(ResourceWriter):
 
     asks = True
 
-    def __init__(self, resource: Resource, references: References, client: RecordClient) -> None:
-        super().__init__(resource, references, client)
-        self._simulated: dict[str, Record] = {}
-
     @override
     def find(self, writes: Sequence[PendingWrite]) -> None:
         """Leave it to `present`: each is a request of its own."""
@@ -100,9 +95,9 @@ class TranscriptWriter(ResourceWriter):
     @override
     def present(self, write_: PendingWrite) -> list[Record]:
         meeting = write_.inside["meetingId"]
-        if meeting in self._simulated:
-            return [self._simulated[meeting]]
-        if meeting.startswith("new:"):
+        if meeting in self.simulated:
+            return [self.simulated[meeting]]
+        if meeting.startswith(NEW):
             return []
         found: list[Record] = []
 
@@ -119,8 +114,8 @@ class TranscriptWriter(ResourceWriter):
     @override
     def simulate(self, write_: PendingWrite, plan: Plan, id_: str) -> Record:
         meeting = write_.inside["meetingId"]
-        self._simulated[meeting] = {"id": meeting, **plan.body}
-        return self._simulated[meeting]
+        self.simulated[meeting] = {"id": meeting, **plan.body}
+        return self.simulated[meeting]
 
     @override
     def queue(self, write_: PendingWrite) -> str:

@@ -18,7 +18,7 @@ def copied(rows: str, into: Sandbox) -> dict[str, int]:
     """Write what a tap read, and say which requests that took."""
     into.requests.clear()
     with redirect_stdout(io.StringIO()):
-        TargetVitally(config=config_for(into.url)).write_all(io.StringIO(rows))
+        TargetVitally(config=config_for(into.url, first_push=True)).write_all(io.StringIO(rows))
     return into.requests.by_method()
 
 

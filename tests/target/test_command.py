@@ -22,7 +22,9 @@ COMMAND = [sys.executable, "-m", "target_vitally"]
 
 def config(folder: Path, here: Workspace, **settings: Any) -> str:
     path = folder / "config.json"
-    path.write_text(json.dumps({"api_key": SECRET, "api_url": here.url, **settings}))
+    path.write_text(
+        json.dumps({"api_key": SECRET, "api_url": here.url, "first_push": True, **settings})
+    )
     return str(path)
 
 
@@ -237,6 +239,7 @@ def test_settings_come_from_the_env_file_of_the_working_folder(
         f"TARGET_VITALLY_API_KEY={SECRET}",
         f"TARGET_VITALLY_API_URL={here.url}",
         "TARGET_VITALLY_DRY_RUN=true",
+        "TARGET_VITALLY_FIRST_PUSH=true",
         "TARGET_VITALLY_ON_REJEKT=stop",
     ]
     (tmp_path / ".env").write_text("\n".join(lines))

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from harness.support import config_for
 from harness.target import hasty_target, messages
 from harness.workspace import Workspace
 from target_vitally import intake
@@ -24,7 +25,7 @@ PERSON = "who@example.com"
 
 def config(folder: Path, here: Workspace, **settings: Any) -> list[str]:
     path = folder / "config.json"
-    path.write_text(json.dumps({"api_key": "sandbox", "api_url": here.url, **settings}))
+    path.write_text(json.dumps({**config_for(here.url), "first_push": True, **settings}))
     return [*COMMAND, "--config", str(path)]
 
 
@@ -133,7 +134,7 @@ def test_rows_and_state_go_on_while_the_input_is_silent(
     feeder = threading.Thread(target=feed)
     feeder.start()
     with os.fdopen(reading) as file:
-        hasty_target({"api_key": "sandbox", "api_url": here.url}).write_all(file)
+        hasty_target(config_for(here.url, first_push=True)).write_all(file)
     feeder.join()
     assert ended_after_writing == [True]
     assert capfd.readouterr().out == '{"end":true}\n'

@@ -229,6 +229,8 @@ def test_the_script_keeps_state_and_tells_what_failed(
 
 def test_a_row_is_put_by_the_script_of_the_page(terminal: Terminal, workspace: Sandbox) -> None:
     (terminal.folder / "put.sh").write_text(shell("docs/writing.md", "# put.sh STREAM ROW"))
+    config = {"api_key": KEY, "api_url": workspace.url, "first_push": True}
+    (terminal.folder / "config.json").write_text(json.dumps(config))
     terminal.run("""sh put.sh accounts '{"externalId": "a-1", "name": "Example Mills"}'""")
     rows = workspace.world.tables["accounts"].rows.values()
     assert [row["name"] for row in rows if row["externalId"] == "a-1"] == ["Example Mills"]

@@ -39,6 +39,7 @@ def test_a_workspace_is_piped_into_another_once(tmp_path: Path) -> None:
     source, other = World(seed=1, accounts=8), World.empty(seed=9)
     with serve(source) as full, serve(other) as empty:
         writing: Row = {
+            "first_push": True,
             "results_file": "results.jsonl",
             "on_reject": "continue",
             "max_rejects": 100,

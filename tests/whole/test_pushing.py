@@ -94,11 +94,14 @@ def test_tables_of_a_database_are_planned_written_once_and_kept(
         assert "public-customers: can be written" in terminal.run(check)
         writes(there)
 
-        plan = terminal.run(shell(PAGE, "meltano run tap-postgres"))
+        plan = terminal.run(shell(PAGE, "TARGET_VITALLY_FIRST_PUSH=true meltano run tap-postgres"))
         assert "nothing was written" in plan
         assert writes(there) == 0
 
-        script = shell(PAGE, "TARGET_VITALLY_DRY_RUN=false meltano run tap-postgres")
+        script = shell(
+            PAGE,
+            "TARGET_VITALLY_DRY_RUN=false TARGET_VITALLY_FIRST_PUSH=true meltano run tap-postgres",
+        )
         terminal.run(script)
         assert writes(there) == 42
         accounts, users = held(there, "accounts"), held(there, "users")
@@ -114,7 +117,7 @@ def test_tables_of_a_database_are_planned_written_once_and_kept(
             assert (user["email"], user["name"]) == (f"person{n}@example.com", f"Person {n}")
             assert [account["externalId"] for account in user["accounts"]] == [f"a-{1 + n % 12}"]
 
-        terminal.run(script)
+        terminal.run(script.replace("TARGET_VITALLY_FIRST_PUSH=true ", ""))
         assert writes(there) == 0
 
 
@@ -124,7 +127,9 @@ def test_the_row_that_the_page_shows_is_written_with_the_project_beside_it(
     """Its SCHEMA, made from this row, lacks columns that the project names."""
     row = re.findall(r"such as `(\{.*?\})`", (ROOT / PAGE).read_text(encoding="utf-8"))[0]
     (terminal.folder / "customers.jsonl").write_text(f"{row}\n")
-    script = shell(PAGE, "TARGET_VITALLY_DRY_RUN=false meltano run tap-jsonl")
+    script = shell(
+        PAGE, "TARGET_VITALLY_DRY_RUN=false TARGET_VITALLY_FIRST_PUSH=true meltano run tap-jsonl"
+    )
     assert "its SCHEMA lacks arr_eur, plan" in terminal.run(script)
     assert writes(there) == 1
     assert held(there, "accounts")["a-1"]["name"] == "Example Mills"
@@ -137,7 +142,9 @@ def test_lines_of_json_are_written_once(terminal: Terminal, there: Sandbox) -> N
     ]
     file = terminal.folder / "customers.jsonl"
     file.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
-    script = shell(PAGE, "TARGET_VITALLY_DRY_RUN=false meltano run tap-jsonl")
+    script = shell(
+        PAGE, "TARGET_VITALLY_DRY_RUN=false TARGET_VITALLY_FIRST_PUSH=true meltano run tap-jsonl"
+    )
     terminal.run(script)
     assert writes(there) == len(rows)
     found = held(there, "accounts")

@@ -49,7 +49,7 @@ def problems_in_environment(name: str, schema: Mapping[str, Any]) -> list[str]:
                 f"{variable} is {value!r}, which is neither yes nor no: write true or false, "
                 "or leave it unset"
             )
-        elif "boolean" not in types and not _readable(value, types):
+        elif "boolean" not in types and not _readable(value, declared):
             problems.append(
                 f"{variable} cannot be read: write whole numbers in digits, lists and objects as "
                 "JSON, or leave it unset"
@@ -57,10 +57,12 @@ def problems_in_environment(name: str, schema: Mapping[str, Any]) -> list[str]:
     return problems
 
 
-def _readable(value: str, types: Iterable[str]) -> bool:
+def _readable(value: str, declared: Mapping[str, Any]) -> bool:
     try:
-        for kind in READERS.keys() & set(types):
+        for kind in READERS.keys() & set(declared.get("type") or ()):
             READERS[kind](value)
+            if kind == "array" and "string" not in declared.get("items", {}).get("type", ()):
+                json.loads(value)  # the SDK takes what stands between commas for text alone
     except ValueError:
         return False
     return True

@@ -24,6 +24,7 @@ from singer_command.settings import settings_problems_named
 from tap_vitally.catalog import read_catalog
 from tap_vitally.check import test_report
 from tap_vitally.command import check_output, failures_in_one_line, read_state
+from tap_vitally.custom.declaration import header_values
 from tap_vitally.custom.discovery import declared_streams
 from tap_vitally.discovery import streams_of_workspace
 from tap_vitally.report import Progress, left_out, table
@@ -92,7 +93,8 @@ class TapVitally(Tap):
     @cached_property
     def endpoint(self) -> Endpoint:
         """Which host is asked, with which key."""
-        return Endpoint.from_config(self.config, f"{self.name}/{self.plugin_version}")
+        endpoint = Endpoint.from_config(self.config, f"{self.name}/{self.plugin_version}")
+        return replace(endpoint, headers=header_values(self.config.get("custom_streams")))
 
     @cached_property
     def run(self) -> Run:

@@ -174,7 +174,8 @@ class Vitally:
             kind = UnexpectedShape
             data = parse(body)
         except Unreadable as failure:
-            raise self._unreadable(asked, response, kind(str(failure)), policy) from failure
+            reason = self._wording.redacted(str(failure))
+            raise self._unreadable(asked, response, kind(reason), policy) from None
         self._understood = True
         return Answer(data, response.date, len(response.body), response.status)
 

@@ -25,11 +25,15 @@ API_KEY_MISSING = f"api_key is missing: copy the secret token from {WHERE_THE_KE
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A workspace's API: scheme and host without a slash at the end, the bare key, who is asking."""
+    """A workspace's API: scheme and host without a slash at the end, the bare key, who is asking.
+
+    ``headers`` are the values of further headers that no message may hold.
+    """
 
     base_url: str
     api_key: str = field(repr=False)
     user_agent: str
+    headers: tuple[str, ...] = field(default=(), repr=False)
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], user_agent: str) -> Endpoint:
@@ -60,9 +64,9 @@ class Endpoint:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """All spellings of the key, ours and those in which a server may send it back."""
+        """All spellings of key and headers, ours and those in which a server may send them back."""
         encoded = self.authorization.removeprefix("Basic ")
-        plain = (encoded, encoded.rstrip("="), self.api_key)
+        plain = (encoded, encoded.rstrip("="), self.api_key, *self.headers)
         return (*plain, *(quote(secret, safe="") for secret in plain))
 
 

@@ -160,6 +160,10 @@ class Wording:
             )
         return f"Vitally refused the request: {reported}."
 
+    def redacted(self, text: str) -> str:
+        """Return a message of ours without what a server has put into it of key and headers."""
+        return _without(text, self._secrets)
+
     def safe_name(self, text: str) -> str:
         """Return what a server sent, made fit for a log."""
         return _safe(text, self._secrets)
@@ -191,9 +195,14 @@ def error_text(body: Any, secrets: Iterable[str] = ()) -> str:
     return _safe(error, secrets) if isinstance(error, str) else ""
 
 
-def _safe(text: str, secrets: Iterable[str]) -> str:
+def _without(text: str, secrets: Iterable[str]) -> str:
     for secret in secrets:
         text = re.sub(re.escape(secret), "***", text, flags=re.IGNORECASE)
+    return text
+
+
+def _safe(text: str, secrets: Iterable[str]) -> str:
+    text = _without(text, secrets)
     words = "".join(c if c.isprintable() else " " for c in text)
     # One expression for both sides of the @ takes 7 s for a word of 64 kB.
     text = re.sub(r"\S+", lambda word: "***" if "@" in word[0][1:-1] else word[0], words)

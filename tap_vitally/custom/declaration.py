@@ -293,6 +293,13 @@ def _stands_for_nothing(
     return ""
 
 
+def header_values(setting: Any) -> tuple[str, ...]:
+    """Return the values of all headers in the setting, longest first; a wrong entry has none."""
+    found = (entry.get("headers") for entry in setting or () if isinstance(entry, dict))
+    values = {value for headers in found if isinstance(headers, dict) for value in headers.values()}
+    return tuple(sorted(filter(None, map(str, values)), key=len, reverse=True))
+
+
 def known_streams(streams: Sequence[Any]) -> dict[str, KnownStream]:
     """Return what the check has to know of stream classes, by name."""
     return {

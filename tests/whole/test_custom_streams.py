@@ -5,19 +5,16 @@ from __future__ import annotations
 import json
 import re
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from harness.support import ROOT, Result, config_for, run_command
 from sandbox import Sandbox
 from sandbox.untemplated import change_events, subscriptions, usage
+from tests.whole.answering import answering
 from tests.whole.terminal import Terminal, shell
 
 TAP = [sys.executable, "-m", "tap_vitally"]
@@ -111,59 +108,6 @@ def test_another_declaration_is_read_from_its_start(
 
 
 # Servers in shapes of their own
-
-
-class Answers(ThreadingHTTPServer):
-    """Answers each path by a function of its query, and remembers what was asked."""
-
-    def __init__(self, bodies: dict[str, Callable[[dict[str, str]], Any]]) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.bodies = bodies
-        self.asked: list[tuple[str, dict[str, str], dict[str, str]]] = []
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: Answers
-
-    def do_GET(self) -> None:
-        parts = urlsplit(self.path)
-        path = parts.path.removeprefix("/resources")
-        query = {name: values[0] for name, values in parse_qs(parts.query).items()}
-        self.server.asked.append((path, query, dict(self.headers)))
-        answer = self.server.bodies.get(path)
-        body = json.dumps(answer(query) if answer else {"error": "Not found"}).encode()
-        self.send_response(200 if answer else 404)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        """Say nothing."""
-
-
-@contextmanager
-def answering(**bodies: Callable[[dict[str, str]], Any]) -> Iterator[Answers]:
-    accounts = {
-        "results": [
-            {"id": "a1", "externalId": "x/1", "createdAt": "2026-01-01T00:00:00Z"},
-            {"id": "a2", "externalId": None, "createdAt": "2026-01-02T00:00:00Z"},
-        ],
-        "next": None,
-    }
-    found = {"/accounts": lambda _: accounts}
-    found |= {f"/{path.replace('__', '/')}": answer for path, answer in bodies.items()}
-    server = Answers(found)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def test_every_combination_of_values_is_a_list(tmp_path: Path) -> None:

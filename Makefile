@@ -103,7 +103,7 @@ quick: lint ## lint, and test what needs neither the whole tap nor the loaders: 
 test: $(INSTALLED) $(TOOLS_INSTALLED) $(DBT_INSTALLED) ## run the tests
 	$(PY) -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder -m 'not journey' $(ARGS)
 
-journeys: $(INSTALLED) $(TOOLS_INSTALLED) $(DBT_INSTALLED) ## follow README and docs step by step in clones and projects
+journeys: $(INSTALLED) $(TOOLS_INSTALLED) $(DBT_INSTALLED) $(PAGES_INSTALLED) ## follow README and docs step by step in clones and projects, and look at the site in Chromium
 	$(PY) -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder -m journey $(ARGS)
 
 demo: $(INSTALLED) .venvs/meltano/.installed .venvs/target-duckdb/.installed $(DBT_INSTALLED) ## go from a sandbox to a warehouse, to answers, and back

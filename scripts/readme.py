@@ -13,56 +13,19 @@ import subprocess
 import sys
 import textwrap
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import yaml
 
 from field import pages
-from scripts.about import ROOT, TAP, TARGET, about, meltano_setting, types_of
+from scripts import dictionary
+from scripts.about import ROOT, TAP, TARGET, about, meltano_setting
 from scripts.hub import extractor, loader
 from scripts.stubs import BY_DEFAULT, stubs
-from scripts.tables import diagram
 from tap_vitally.streams import STREAMS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-
-
-def streams() -> str:
-    """Return a table of all streams."""
-    rows = [
-        (
-            f"[`{stream.name}`](#{stream.name})",
-            _summary(stream),
-            ", ".join(f"`{name}`" for name in stream.primary_keys),
-            f"by `{stream.replication_key}`" if stream.replication_key else "full",
-            "yes" if stream.selected_by_default else "no",
-        )
-        for stream in STREAMS
-    ]
-    return _table(("stream", "what it is", "key", "replication", "selected by default"), rows)
-
-
-def dictionary() -> str:
-    """Return all streams with all their properties."""
-    parts = []
-    for stream in STREAMS:
-        schema: dict[str, Any] = stream.schema
-        rows = [
-            (f"`{name}`", _type(declared), declared.get("description", ""))
-            for name, declared in schema["properties"].items()
-        ]
-        parts += [f"## {stream.name}", _text(stream), _table(("property", "type", "what"), rows)]
-    return "\n\n".join(parts)
-
-
-def settings() -> str:
-    """Return the table of settings that the tap prints about itself.
-
-    Left out are the parts of a setting that nothing is said about.
-    """
-    table = [line for line in about("markdown").splitlines() if line.startswith("|")]
-    return _escaped("\n".join(line for line in table if not line.endswith("| None |  |")))
 
 
 def file(path: str, language: str) -> Callable[[], str]:
@@ -105,34 +68,8 @@ def selected() -> str:
     return "\n".join(f"    - {name}.*" for name in dict.fromkeys(names))
 
 
-def _type(declared: Mapping[str, Any]) -> str:
-    kind = declared.get("format") or "/".join(types_of(declared))
-    if kind == "array":
-        return f"array of {'/'.join(types_of(declared['items']))}s"
-    return kind
-
-
-def _text(stream: type[Any]) -> str:
-    """Return what a stream's docstring says."""
-    return _escaped(textwrap.dedent(f"    {stream.__doc__}").strip())
-
-
-def _summary(stream: type[Any]) -> str:
-    return _text(stream).partition("\n")[0]
-
-
-def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    lines = [tuple(head), *(tuple(row) for row in rows)]
-    lines.insert(1, tuple("---" for _ in lines[0]))
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _escaped(text: str) -> str:
-    """Keep placeholders such as <subdomain> from being taken for HTML."""
-    return re.sub(r"<(?=\w)", "&lt;", text)
-
-
 PARTS: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
+    ".env.example": {"environment": dictionary.environment},
     # The examples come first: pages show them.
     "docs/examples/meltano.yml": {
         "declared": declared_settings,
@@ -157,18 +94,20 @@ PARTS: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
     },
     "docs/masking.md": {"masking": file("examples/masking.yml", "yaml")},
     "docs/names.md": {"columns": pages.columns},
+    "docs/runs.md": {"health": file("sql/sync_health.sql", "sql")},
     "docs/schedulers.md": {
         "airflow": file("examples/vitally_airflow.py", "python"),
         "dagster": file("examples/vitally_dagster.py", "python"),
         "cronjob": file("examples/cronjob.yml", "yaml"),
         "schedulers": pages.schedulers,
     },
-    "docs/settings.md": {"settings": settings},
+    "docs/models.md": {"models": dictionary.models},
+    "docs/settings.md": {"settings": dictionary.settings},
     "docs/sources.md": {"sources": pages.sources, "written": pages.written},
     "docs/start.md": {"project": file("examples/meltano.yml", "yaml")},
-    "docs/tables.md": {"diagram": diagram},
+    "docs/tables.md": {"pictures": dictionary.pictures},
     "docs/writing.md": {"push": file("examples/push.yml", "yaml")},
-    "docs/streams.md": {"streams": streams, "properties": dictionary},
+    "docs/streams.md": {"streams": dictionary.streams},
     "meltano.yml": {
         "settings": meltano_settings,
         "selected": selected,
@@ -177,6 +116,12 @@ PARTS: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
 }
 """What is generated, by file and by the name that marks its place there."""
 WHOLE: Final[Mapping[str, Callable[[], str]]] = {
+    **{f"docs/streams/{name}.md": partial(dictionary.page_of, name) for name in dictionary.GROUPS},
+    **{
+        f"docs/images/tables-{name}.svg": partial(dictionary.picture_of, name)
+        for name, group in dictionary.GROUPS.items()
+        if group.is_drawn
+    },
     "hub/extractors/tap-vitally.yml": extractor,
     "hub/loaders/target-vitally.yml": loader,
 }

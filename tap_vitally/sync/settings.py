@@ -100,7 +100,7 @@ class Settings(ConnectionSettings):
     )
     lookups: Mapping[str, Any] = setting(
         "Look-ups",
-        "Read exactly these records, by stream or search, and move no bookmark; see the README.",
+        "Read exactly these records, by stream or search, and move no bookmark; see the page on look-ups.",
         default={},
     )
     inventory_resources: tuple[str, ...] = setting(

@@ -18,7 +18,10 @@ from harness.postgres import PROGRAMS
 from harness.programs import program
 from harness.support import ROOT
 
-PAGES = ("README.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md"))))
+PAGES = (
+    "README.md",
+    *(str(path.relative_to(ROOT)) for path in sorted((ROOT / "docs").rglob("*.md"))),
+)
 SHELLS = "sh|bash|console|shell"
 SHELL = shutil.which("dash") or "/bin/sh"
 NOT_OURS = ("TAP_", "TARGET_", "MELTANO", "DBT_", "VITALLY_", "PG", "MAKE", "MFLAGS", "ARGS")

@@ -165,7 +165,8 @@ def test_an_inventory_and_the_query_find_what_was_deleted(
 
 def test_the_queries_of_the_pages_find_rows(project: Terminal, database: str) -> None:
     assert project.folder.is_dir()
-    for page, columns in (("names", {"id", "starts"}), ("runs", {"stream", "newest", "skipped"})):
+    health = {"status", "stream", "last_run", "last_news", "bookmark", "records", "skipped"}
+    for page, columns in (("names", {"id", "starts"}), ("runs", health)):
         text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
         (query,) = re.findall(r"^```sql\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
         with psycopg.connect(database, options="-c search_path=vitally") as connection:
@@ -195,6 +196,11 @@ def test_a_check_tells_the_streams_and_writes_nothing(
     assert f"The connection to {workspace.url} works, and the key is accepted." in said
     assert "accounts" in asked(workspace)
     assert {path.name for path in terminal.folder.iterdir()} == before
+
+
+def test_a_check_of_the_project_tells_the_same(project: Terminal, workspace: Sandbox) -> None:
+    said = project.run(shell("docs/start.md", "meltano invoke tap-vitally --test"))
+    assert f"The connection to {workspace.url} works, and the key is accepted." in said
 
 
 def test_the_script_keeps_state_and_tells_what_failed(
@@ -247,5 +253,5 @@ def test_the_warehouse_is_compared_with_vitally(project: Terminal, workspace: Sa
 
 
 def test_a_sample_is_printed(project: Terminal) -> None:
-    said = project.run(shell("docs/runs.md", "tap-vitally --config=ENV --sample"))
+    said = project.run(shell("docs/runs.md", "meltano invoke tap-vitally --sample"))
     assert len([line for line in said.splitlines() if line.startswith('{"id":')]) == 3

@@ -16,6 +16,10 @@ PROGRAMS = "meltano|tap-vitally|target-vitally|make|pip|pipx|uv|sh|curl|.venv|db
 MENTIONED = {
     "tap-vitally --config=ENV --catalog=catalog.json --state=state.json --test": "test_check.py",
     "tap-vitally --config=ENV --sample usage_summary": "test_terminal.py",
+    "tap-vitally --config=ENV": "begins others; in start.md with --test",
+    "meltano invoke tap-vitally": "begins others; in start.md with --test",
+    "dbt docs generate": "of dbt, and changes nothing in a database",
+    "make demo ARGS='--accounts 500'": "the demo with another size",
     "make warehouses": "in the hosted workflow, with emulators",
     "make docs": "a mark that says where a part comes from",
     "make test": "is what runs this",

@@ -60,6 +60,12 @@ def _inferred(
             stream.name,
             why,
         )
+    for key, name in [
+        *(("primary_keys", key) for key in stream.primary_keys),
+        ("replication_key", stream.replication_key),
+    ]:
+        if columns and name and name not in {*columns, *stream.injected.values()}:
+            tap.logger.warning("No record of '%s' has %s, which %s names.", stream.name, name, key)
     return columns
 
 

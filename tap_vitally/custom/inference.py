@@ -10,6 +10,7 @@ from typing import Any
 from genson import SchemaBuilder
 
 MOST_RECORDS = 100
+LARGEST_KEY = 2**63 - 1
 MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?\s?(Z|[+-]\d\d:?\d\d)?")
 DAY = re.compile(r"\d{4}-\d\d-\d\d")
 OPEN: Mapping[str, Any] = {"additionalProperties": True}
@@ -23,26 +24,51 @@ def inferred(
     """Return the schema of each property that the records have, in the order in which they come.
 
     All but the ``keys`` may be null. A whole number becomes a number, since the next one may have a
-    fraction; a key stays whole. Text becomes a moment or a day where all samples are. Objects stay
-    open. A property that is seen with two types takes both; one that was only seen as null takes
-    anything.
+    fraction; a key stays whole, and is text where it has two types or does not fit 64 bits. Text
+    becomes a moment or a day where all samples are. Objects stay open. A property that is seen with
+    two types takes both; one that was only seen as null takes anything. Of names that are one column
+    to a database only the first has a column, a key before others; the rest is undeclared.
     """
     builder = SchemaBuilder(schema_uri=None)
     builder.add_schema({"type": "object", "properties": {}})
     texts: dict[str, list[str]] = {}
     names: dict[str, None] = {}
+    long: set[str] = set()
     for record in records[:MOST_RECORDS]:
         builder.add_object(_plain(record))
         names |= dict.fromkeys(record)
         for name, value in record.items():
             if isinstance(value, str):
                 texts.setdefault(name, []).append(value)
+            elif isinstance(value, int) and abs(value) > LARGEST_KEY:
+                long.add(name)
     found = builder.to_schema().get("properties", {})
     return {
-        name: _widened(found[name], texts.get(name, ()), key=name in keys)
-        for name in names
+        name: _key(found[name], long=name in long)
+        if name in keys
+        else _widened(found[name], texts.get(name, ()))
+        for name in _different(names, keys)
         if name in found
     }
+
+
+def _different(names: Iterable[str], keys: Collection[str]) -> list[str]:
+    """Return the names that no database takes for one that came before, in their order."""
+    known: dict[str, str | None] = {"": None}
+    names = list(names)
+    for name in sorted(names, key=lambda name: name not in keys):
+        words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name)
+        spelled = {re.sub(r"\W+|_+", "_", text).strip("_").lower() for text in (name, words)}
+        spelled |= {text.replace("_", "") for text in spelled}
+        if known.keys().isdisjoint(spelled):
+            known |= dict.fromkeys(spelled, name)
+    return [name for name in names if name in known.values()]
+
+
+def _key(schema: Mapping[str, Any], *, long: bool) -> dict[str, Any]:
+    types = {kind for kind in _types(schema) if kind != "null"}
+    whole = types == {"integer"} and not long
+    return {"type": ["integer"] if whole else ["string"]}
 
 
 def _plain(value: Any) -> Any:
@@ -54,15 +80,13 @@ def _plain(value: Any) -> Any:
     return float(value) if isinstance(value, Decimal) else value
 
 
-def _widened(schema: Mapping[str, Any], texts: Iterable[str], *, key: bool) -> dict[str, Any]:
-    types = _types(schema)
-    if "integer" in types and not key:
-        types = ["number" if kind == "integer" else kind for kind in types]
+def _widened(schema: Mapping[str, Any], texts: Iterable[str]) -> dict[str, Any]:
+    types = ["number" if kind == "integer" else kind for kind in _types(schema)]
     types = list(dict.fromkeys(kind for kind in types if kind != "null"))
     if not types:
         return {"type": ["string", "number", "boolean", "object", "array", "null"], **OPEN}
-    wide: dict[str, Any] = {"type": types if key else [*types, "null"]}
-    if types == ["string"] and (texts := list(texts)) and not key:
+    wide: dict[str, Any] = {"type": [*types, "null"]}
+    if types == ["string"] and (texts := list(texts)):
         if all(map(DAY.fullmatch, texts)):
             wide["format"] = "date"
         elif all(map(MOMENT.fullmatch, texts)):

@@ -24,7 +24,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--port-file", type=Path, help="write the port here once it answers")
     parser.add_argument("--key", default="sandbox", help="the API key to accept")
     parser.add_argument(
-        "--analytics-key", default="analytics", help="the token of the Analytics API"
+        "--analytics-key", default="sandbox-analytics", help="the token of the Analytics API"
     )
     parser.add_argument(
         "--analytics-limit",

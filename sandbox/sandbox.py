@@ -73,7 +73,7 @@ class Sandbox:
     """Seconds that every answer takes longer than it has to."""
     rate: Rate | None = None
     """The request budget; None is no limit and no headers about one."""
-    analytics_key: str = "analytics"
+    analytics_key: str = "sandbox-analytics"
     """The one token that the Analytics API accepts."""
     analytics_rate: Rate | None = None
     """The request budget of the Analytics API, which is one of its own."""

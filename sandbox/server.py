@@ -79,7 +79,7 @@ def serve(  # noqa: PLR0913 - they are all optional, and named
     key: str = "sandbox",
     latency: float = 0.0,
     rate: Rate | None = None,
-    analytics_key: str = "analytics",
+    analytics_key: str = "sandbox-analytics",
     analytics_rate: Rate | None = None,
     gzip: bool = True,
     at_end: AtEnd = "present",

@@ -18,6 +18,8 @@ from singer_command.environment import (
 )
 from vitally_api import API_KEY_MISSING, SettingsError
 
+KEYS = ("api_key", "analytics_api_key")
+
 
 @contextmanager
 def settings_problems_named(plugin: type[PluginBase], given: Mapping[str, Any]) -> Iterator[None]:
@@ -57,15 +59,17 @@ def settings_problems_named(plugin: type[PluginBase], given: Mapping[str, Any]) 
 
 
 def _keys(program: str, config: Any) -> list[str]:
-    """Return the key, from wherever it is given, as it may stand in a message."""
-    pasted = config.get("api_key") if isinstance(config, dict) else None
-    found = (str(pasted or ""), os.environ.get(f"{prefix_of(program)}API_KEY", ""))
+    """Return the keys, from wherever they are given, as they may stand in a message."""
+    given = config if isinstance(config, dict) else {}
+    found = [str(given.get(name) or "") for name in KEYS]
+    found += [os.environ.get(f"{prefix_of(program)}{name.upper()}", "") for name in KEYS]
     return [key for text in found if (key := text.removeprefix("Basic ").strip())]
 
 
 def _reworded(problem: str) -> str:
-    if "config['api_key']" in problem:
-        return "api_key is not text: put it in quotes"
+    for name in KEYS:
+        if f"config['{name}']" in problem:
+            return f"{name} is not text: put it in quotes"
     if "config['custom_streams']" in problem:
         return "custom_streams: it takes a list of streams"
     if problem == "'api_key' is a required property":

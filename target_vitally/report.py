@@ -17,9 +17,8 @@ MOST_DIFFERING = 12
 
 def table(streams: Mapping[str, StreamOutcomes], *, limit: int, dry_run: bool) -> str:
     """Draw the summary: a table of several lines, with reasons and differences below it."""
-    words = [
-        w for w in OUTCOMES if w != "not reached" or any(c.outcomes[w] for c in streams.values())
-    ]
+    rare = {"accepted", "not reached"}
+    words = [w for w in OUTCOMES if w not in rare or any(c.outcomes[w] for c in streams.values())]
     rows = [["stream", "rows", *words, "requests"]]
     for name, counts in streams.items():
         numbers = [counts.read, *(counts.outcomes[outcome] for outcome in words), counts.requests]
@@ -33,6 +32,11 @@ def table(streams: Mapping[str, StreamOutcomes], *, limit: int, dry_run: bool) -
             most = counts.differing.most_common(MOST_DIFFERING)
             reported = ", ".join(f"{safe_name(prop)} ({n:,})" for prop, n in most)
             lines.append(f"{name}: properties that differ: {reported}")
+        if counts.ways:
+            ways = "; ".join(f"{way} ({n:,})" for way, n in counts.ways.most_common())
+            lines.append(f"{name}: written {ways}")
+        if counts.unknown:
+            lines.append(f"{name}: about somebody unknown to this workspace ({counts.unknown:,})")
         if dry_run and limit:
             lines += [f"{name}: {displayed}" for displayed in counts.displayed]
     return "\n".join(lines)
@@ -59,6 +63,8 @@ def values(streams: Mapping[str, StreamOutcomes], metrics: Mapping[str, float]) 
             name: {
                 "rows": counts.read,
                 **{outcome: counts.outcomes[outcome] for outcome in OUTCOMES},
+                **({"ways": dict(counts.ways)} if counts.ways else {}),
+                **({"unknown": counts.unknown} if counts.unknown else {}),
             }
             for name, counts in streams.items()
         },

@@ -8,6 +8,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -41,6 +42,8 @@ from target_vitally.report import log_summary
 from target_vitally.resources import IGNORED, NAMED, RESOURCES, WRITERS
 from target_vitally.sdk_sink import SeamTarget
 from vitally_api import (
+    Analytics,
+    AnalyticsEndpoint,
     Budget,
     Endpoint,
     Policy,
@@ -92,7 +95,10 @@ class TargetVitally(SeamTarget):
         ]
         streams = self.config.get("streams") or {}
         problems += problems_with(streams, RESOURCES)
-        for check in (lambda: self.endpoint, lambda: self.settings):
+        checks: list[Callable[[], object]] = [lambda: self.endpoint, lambda: self.settings]
+        if any(needs_analytics(name, entry, self.config) for name, entry in streams.items()):
+            checks.append(lambda: self.analytics_endpoint)
+        for check in checks:
             try:
                 check()
             except SettingsError as error:
@@ -111,12 +117,23 @@ class TargetVitally(SeamTarget):
         return Endpoint.from_config(self.config, f"{self.name}/{self.plugin_version}")
 
     @cached_property
+    def analytics_endpoint(self) -> AnalyticsEndpoint:
+        """Where messages go; raise a `SettingsError` where that is not known."""
+        return AnalyticsEndpoint.from_config(self.config, f"{self.name}/{self.plugin_version}")
+
+    @cached_property
     def engine(self) -> Engine:
         """What rows are handed to."""
-        policy = replace(self.policy, request_timeout=self.settings.request_timeout)
-        budget = Budget(self.settings.max_requests_per_minute)
-        vitally = Vitally(self.endpoint, budget, policy, self.settings.concurrency)
-        return Engine(self.settings, vitally, budget, RESOURCES, WRITERS, NAMED, _emit)
+        settings = self.settings
+        policy = replace(self.policy, request_timeout=settings.request_timeout)
+        budget = Budget(settings.max_requests_per_minute)
+        vitally = Vitally(self.endpoint, budget, policy, settings.concurrency)
+        analytics = None
+        if settings.analytics_api_key:
+            with suppress(SettingsError):  # which is raised again by what needs it
+                endpoint = self.analytics_endpoint
+                analytics = Analytics(endpoint, Budget(), policy, settings.concurrency)
+        return Engine(settings, vitally, budget, RESOURCES, WRITERS, NAMED, _emit, analytics)
 
     @override
     def declare(self, stream: str, properties: Mapping[str, Any], keys: Sequence[str]) -> None:
@@ -132,6 +149,8 @@ class TargetVitally(SeamTarget):
                 f"{', '.join(RESOURCES)}), or leave it out of the tap's selection"
             )
             raise MappingError([msg])
+        if needs_analytics(stream, entry, self.config):
+            _ = self.analytics_endpoint
         self._open.discard(stream)
         if UNDO in properties:
             mapping = map_stream(stream, (), {}, RESOURCES[name], "update")
@@ -299,6 +318,16 @@ class TargetVitally(SeamTarget):
             # Rows hold no cycles: to look for these in ten thousand of them was an eighth of the CPU.
             gc.set_threshold(GARBAGE_THRESHOLD)
             target.write_all(file_input)
+
+
+def needs_analytics(stream: str, entry: Any, config: Mapping[str, Any]) -> bool:
+    """Return whether a stream is sent to the Analytics API, or may be."""
+    entry = entry if isinstance(entry, dict) else {}
+    name = entry.get("resource") or resource_named(stream, RESOURCES, IGNORED)
+    resource = RESOURCES.get(str(name))
+    channel = entry.get("channel") or config.get("channel") or "rest"
+    only = resource is not None and resource.only_message
+    return only or (channel != "rest" and resource is not None and bool(resource.message))
 
 
 def _give_up(last_words: Callable[[], None], code: int) -> None:

@@ -19,6 +19,7 @@ HEIGHTS = {
     "target_vitally.resources": 5,
     "target_vitally.sdk_sink": 4,
     "target_vitally.pipeline": 3,
+    "target_vitally.bulk": 2,
     "target_vitally.writers": 2,
     "target_vitally.lookup": 1,
     "target_vitally.mapping": 0,

@@ -1,8 +1,10 @@
 """HTTP to Vitally, without a word of Singer: what every program that reads or writes there needs.
 
-`Vitally` sends requests to an `Endpoint` within a `Budget`, as patiently as a `Policy` says.
+`Vitally` sends requests to an `Endpoint` within a `Budget`, as patiently as a `Policy` says;
+`Analytics` does so with messages, to the other API.
 """
 
+from vitally_api.analytics import Analytics, AnalyticsEndpoint, Message, fits, in_requests
 from vitally_api.budget import Budget
 from vitally_api.client import Answer, Vitally
 from vitally_api.decoding import as_text, decoded_or_none, encoded, sanitized
@@ -27,22 +29,26 @@ from vitally_api.paging import (
     rows_at,
     single,
 )
-from vitally_api.policy import Policy
+from vitally_api.policy import Policy, RequestMetrics
 from vitally_api.wording import error_text, safe_name
 
 __all__ = [
     "API_KEY_MISSING",
     "ENVELOPES",
     "MOST_EMPTY_PAGES",
+    "Analytics",
+    "AnalyticsEndpoint",
     "Answer",
     "Budget",
     "Cancelled",
     "CursorRefused",
     "Cursors",
     "Endpoint",
+    "Message",
     "Policy",
     "RateLimited",
     "Refused",
+    "RequestMetrics",
     "SettingsError",
     "Unavailable",
     "UnexpectedShape",
@@ -54,6 +60,8 @@ __all__ = [
     "decoded_or_none",
     "encoded",
     "error_text",
+    "fits",
+    "in_requests",
     "objects_at",
     "rows_at",
     "safe_name",

@@ -108,7 +108,7 @@ class Vitally:
     ) -> Answer[T]:
         """Send a request until it is answered.
 
-        ``path`` is below ``/resources``, its parts percent-encoded; ``label`` is what messages call
+        ``path`` is below the root of the API, its parts percent-encoded; ``label`` is what messages call
         it, where the path may name a person. ``parse`` picks what is wanted of the decoded body,
         and raises `Unreadable` if that is not what was asked for, which counts as a failed try.
 
@@ -116,7 +116,7 @@ class Vitally:
         where the policy's patience is at its end; `WriteOutcomeUnknown` at once for a method that the policy
         does not repeat, if the request may have been carried out; `Cancelled` after a stop.
         """
-        called = label or f"/resources{path}"
+        called = label or f"{self.endpoint.root}{path}"
         asked = Request(method, path, query or {}, body, called, headers or {})
         counts, policy = counts or NoMetrics(), policy or self.policy
 
@@ -223,7 +223,7 @@ class Vitally:
                     ),
                     # Not the call's own: whatever is asked for, a full window is waited for.
                     self.policy.patience,
-                    wait=min(max(wait or 1.0, 1.0), LONGEST_WAIT),
+                    wait=None if wait is None else min(max(wait, 1.0), LONGEST_WAIT),
                     for_all=True,
                 )
             case StatusClass.BROKEN if asked.method not in policy.repeats:

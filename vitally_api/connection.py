@@ -44,7 +44,7 @@ class ConnectionFailed(Exception):
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked: ``path`` below ``/resources``, its parts percent-encoded; a body, sent as JSON.
+    """What is asked: ``path`` below the root of its API, its parts percent-encoded; a body, sent as JSON.
 
     ``label`` is what messages call it, where its path may name a person; ``headers`` are sent beside
     those of every request, and may be secrets.
@@ -79,7 +79,7 @@ class Connection:
     def __init__(self, endpoint: Endpoint, at_once: int) -> None:
         """Prepare to send; ``at_once`` is how many requests may be under way."""
         self._base_url, self._at_once = endpoint.base_url, at_once
-        self._target = f"{urlsplit(endpoint.base_url).path}/resources"
+        self._target = f"{urlsplit(endpoint.base_url).path}{endpoint.root}"
         self._headers = {
             "Authorization": endpoint.authorization,
             "User-Agent": endpoint.user_agent,

@@ -11,7 +11,7 @@ import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import SplitResult, quote, urlsplit
 
 from vitally_api.errors import SettingsError
@@ -34,6 +34,12 @@ class Endpoint:
     api_key: str = field(repr=False)
     user_agent: str
     headers: tuple[str, ...] = field(default=(), repr=False)
+    root: ClassVar[str] = "/resources"
+    """What the paths of requests are below."""
+    url_setting: ClassVar[str] = "api_url"
+    key_advice: ClassVar[str] = (
+        f"api_key is the REST API key ({WHERE_THE_KEY_IS}), not an analytics key"
+    )
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], user_agent: str) -> Endpoint:
@@ -115,7 +121,7 @@ def read_base_url(config: Mapping[str, Any]) -> str:
     ``ValueError`` is raised if no host follows from them, or it would carry the key in the clear.
     """
     if config.get("api_url"):
-        return _read_api_url(str(config["api_url"]))
+        return read_address("api_url", str(config["api_url"]), "/resources")
     if config.get("data_center", "us") == "eu":
         return EU_URL
     subdomain = read_subdomain(str(config.get("subdomain") or ""))
@@ -147,21 +153,25 @@ def read_subdomain(value: str) -> str:
     return name
 
 
-def _read_api_url(value: str) -> str:
-    text = value.strip().rstrip("/").removesuffix("/resources").rstrip("/")
+def read_address(name: str, value: str, root: str) -> str:
+    """Return an address in one spelling, without ``root`` at its end; ``name`` is its setting.
+
+    ``ValueError`` is raised for what is no address, or would carry the key in the clear.
+    """
+    text = value.strip().rstrip("/").removesuffix(root).rstrip("/")
     parts = _parts(text)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        msg = "api_url is not an address: write it as https://host, without /resources"
+        msg = f"{name} is not an address: write it as https://host, without {root}"
         raise ValueError(msg)
     if not re.fullmatch(r"[\w:-]+(\.[\w-]+)*", parts.hostname, re.ASCII):
-        msg = f"api_url has {parts.hostname!r} for a host, which is no name of one"
+        msg = f"{name} has {parts.hostname!r} for a host, which is no name of one"
         raise ValueError(msg)
     if parts.username or parts.password or parts.query or parts.fragment:
-        msg = "api_url holds more than scheme, host, port and path: leave out the rest"
+        msg = f"{name} holds more than scheme, host, port and path: leave out the rest"
         raise ValueError(msg)
     if parts.scheme == "http" and not is_loopback(parts.hostname):
         msg = (
-            f"api_url uses plain http for {parts.hostname}, which would send the API key in the "
+            f"{name} uses plain http for {parts.hostname}, which would send the API key in the "
             "clear: use https (http is for addresses of this machine only)"
         )
         raise ValueError(msg)

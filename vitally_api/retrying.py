@@ -21,6 +21,8 @@ SHORTEST_PAUSE = 0.001
 """Seconds of patience that count as none: a rest that rounds to 0 would never come to its end."""
 LONGEST_PAUSE = 30.0
 """Seconds between two tries, at most and on average half of it."""
+LONGEST_REFUSAL = 60.0
+"""Seconds between two tries, at most, where a 429 does not say when to come again."""
 ALL_LOGGED, SOME_LOGGED = 10, 5
 """Tries of one request that are all logged, and which of those that follow: every fifth."""
 
@@ -57,7 +59,7 @@ def until_answered(attempt: Callable[[], T], budget: Budget, counts: RequestMetr
     next(growing)
     began: float | None = None
     failures: Counter[str] = Counter()
-    most = reported = 0
+    most = reported = refusals = 0
     while True:
         try:
             return attempt()
@@ -75,7 +77,10 @@ def until_answered(attempt: Callable[[], T], budget: Budget, counts: RequestMetr
             if spent:
                 raise failed.failure(now - began) from None
             wait = failed.wait
-            if wait is None:
+            if wait is None and failed.for_all:
+                wait = min(2.0**refusals, LONGEST_REFUSAL)
+                refusals += 1
+            elif wait is None:
                 rest = failed.patience - (now - began)
                 wait = min(backoff.full_jitter(next(growing)), rest)
             again = failed

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from requests.exceptions import InvalidProxyURL, InvalidSchema
 from urllib3 import exceptions as urllib
 
-from vitally_api.endpoint import WHERE_THE_KEY_IS, Endpoint
+from vitally_api.endpoint import Endpoint
 from vitally_api.statuses import StatusClass, classify, phrase
 
 LONGEST_DETAIL = 200
@@ -123,14 +123,18 @@ class Wording:
     def __init__(self, endpoint: Endpoint) -> None:
         self._host = endpoint.base_url
         self._secrets = endpoint.secrets
+        self._endpoint = endpoint
 
     def network(self, found: NetworkErrorKind, label: str) -> str:
         """Return the message of a network failure."""
-        return f"{found.what}, at {self._host} for {label}. {found.remedy}"
+        return f"{found.what}, at {self._host} for {label}. {self._remedy(found)}"
 
     def where(self, found: NetworkErrorKind) -> str:
         """Return the message of a network failure before any answer: the address, what to check."""
-        return f"{found.what}, at {self._host}. {found.remedy}"
+        return f"{found.what}, at {self._host}. {self._remedy(found)}"
+
+    def _remedy(self, found: NetworkErrorKind) -> str:
+        return found.remedy.replace("api_url", self._endpoint.url_setting)
 
     def reported(self, status: int, body: Any, label: str) -> str:
         """Return a status in words: ``404 Not Found at /resources/... (what the body says)``."""
@@ -143,15 +147,14 @@ class Wording:
             case StatusClass.KEY:
                 return (
                     f"Vitally does not accept the API key at {self._host}: {reported}. Check that "
-                    f"api_key is the REST API key ({WHERE_THE_KEY_IS}), not an analytics key, that "
-                    "it was not revoked, and that data_center and subdomain are those of its "
-                    "workspace."
+                    f"{self._endpoint.key_advice}, that it was not revoked, and that data_center and "
+                    "subdomain are those of its workspace."
                 )
             case StatusClass.ELSEWHERE:
                 target = self.safe_name(_host(location))
                 return (
                     f"{self._host} redirects to {target}, and the API key is sent nowhere else: "
-                    f"{reported}. Check data_center, subdomain and api_url."
+                    f"{reported}. Check data_center, subdomain and {self._endpoint.url_setting}."
                 )
         if status == HTTPStatus.FORBIDDEN:
             return (

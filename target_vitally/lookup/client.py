@@ -216,7 +216,9 @@ class RecordClient:
         self.clock = self.clock or answer.date
         data: Any = answer.data
         if _is_error(data):
-            text = error_text(data) or "an error, without a word why"
+            text = (
+                error_text(data, self._vitally.endpoint.secrets) or "an error, without a word why"
+            )
             msg = f"Vitally did not take it: {text}"
             raise WriteRejected(msg, 400)
         self.metrics.writes[f"{method} {label}"] += 1

@@ -46,7 +46,7 @@ class References:
         resources: Mapping[str, Resource],
         map_concurrently: Concurrently,
     ) -> None:
-        self._client = client
+        self.client = client
         self._resources = {**LOOKED_UP, **resources}
         self.map_concurrently = map_concurrently
         self._indexes: dict[tuple[str, tuple[str, ...]], Index] = {}
@@ -66,7 +66,7 @@ class References:
                 path = declared.api.path.format(
                     **{n: segment(v) for n, v in (inside or {}).items()}
                 )
-                made = Index(self._client, declared, path, self.map_concurrently)
+                made = Index(self.client, declared, path, self.map_concurrently)
                 made.want(self._traits.get(resource, set()))
                 self._indexes[place] = made
             return self._indexes[place]

@@ -9,14 +9,24 @@ from typing import Any, Literal, cast
 from target_vitally.mapping.resource import Resource
 
 Mode = Literal["upsert", "create", "update", "delete"]
-Unknown = Literal["fail", "ignore", "traits"]
+Unknown = Literal["fail", "ignore", "traits", "properties"]
+Channel = Literal["rest", "bulk", "auto"]
 MODES: tuple[Mode, ...] = ("upsert", "create", "update", "delete")
-UNKNOWN: tuple[Unknown, ...] = ("fail", "ignore", "traits")
+UNKNOWN: tuple[Unknown, ...] = ("fail", "ignore", "traits", "properties")
+CHANNELS: tuple[Channel, ...] = ("rest", "bulk", "auto")
 LINKS = ("add", "exact")
+ALLOWED: Mapping[str, tuple[str, ...]] = {
+    "mode": MODES,
+    "unknown": UNKNOWN,
+    "links": LINKS,
+    "channel": CHANNELS,
+}
 ENTRY = (
     "resource", "mode", "match", "properties", "traits", "unknown", "custom_object",
-    "links", "deleted", "copy", "first_push",
+    "links", "deleted", "copy", "first_push", "channel", "event", "event_properties",
 )  # fmt: skip
+EVENTS = "events"
+"""The resource whose rows are no records, so that they have properties of any name in place of traits."""
 IGNORE = "ignore"
 """What ``deleted`` is for a stream in which no column marks deletes."""
 
@@ -44,6 +54,14 @@ def resource_named(stream: str, resources: Mapping[str, Resource], ignored: Iter
 
 def _snake(name: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+
+
+def without_names_of_events(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return an entry in which the properties of events are called traits, which they are like."""
+    made = {name: value for name, value in entry.items() if name != "event_properties"}
+    if "event_properties" in entry:
+        made["traits"] = entry["event_properties"]
+    return made | ({"unknown": "traits"} if entry.get("unknown") == "properties" else {})
 
 
 def trait_columns(configured: Any) -> dict[str, str]:
@@ -106,7 +124,7 @@ def problems_with(streams: Mapping[str, Any], resources: Mapping[str, Resource])
         resource = entry.get("resource")
         if resource is not None and resource not in resources:
             problems.append(f"{where}.resource is none of {', '.join(resources)}")
-        for name, allowed in (("mode", MODES), ("unknown", UNKNOWN), ("links", LINKS)):
+        for name, allowed in ALLOWED.items():
             if entry.get(name) is not None and entry[name] not in allowed:
                 problems.append(f"{where}.{name} is none of {', '.join(allowed)}")
         problems += [
@@ -117,19 +135,45 @@ def problems_with(streams: Mapping[str, Any], resources: Mapping[str, Resource])
         if not isinstance(entry.get("deleted"), str | None):
             problems.append(f"{where}.deleted is neither a column nor {IGNORE}")
         known = resources.get(cast("str", resource or resource_named(stream, resources, ())))
-        problems += _wrong_maps(where, entry) or _wrong_keys(where, entry, known)
-        problems += _wrong_match(where, entry, known)
+        problems += _wrong_in_events(where, entry, known)
+        read = without_names_of_events(entry)
+        problems += _wrong_maps(where, entry) or _wrong_keys(where, read, known)
+        problems += _wrong_match(where, read, known)
     return problems
 
 
+def _wrong_in_events(
+    where: str, entry: Mapping[str, Any], resource: Resource | None
+) -> Iterator[str]:
+    """Yield what events alone take, or what they do not."""
+    is_events = resource is not None and resource.name == EVENTS
+    names = ("event", "event_properties")
+    for name in names if resource is not None and not is_events else ():
+        if entry.get(name) is not None:
+            yield f"{where}.{name} is for {EVENTS} alone"
+    if resource is not None and not is_events and entry.get("unknown") == "properties":
+        yield f"{where}.unknown: properties is for {EVENTS} alone"
+    if not is_events:
+        return
+    if entry.get("traits") is not None or entry.get("unknown") == "traits":
+        yield f"{where}: {EVENTS} have no traits: say event_properties, or unknown: properties"
+    if entry.get("mode") not in {None, "create", "upsert"}:
+        yield f"{where}.mode: {EVENTS} are only created"
+    if entry.get("event") is not None and not (
+        isinstance(entry["event"], str) and entry["event"].strip()
+    ):
+        yield f"{where}.event is no name of an event"
+
+
 def _wrong_maps(where: str, entry: Mapping[str, Any]) -> list[str]:
-    maps = {name: entry[name] for name in ("properties", "traits") if entry.get(name) is not None}
+    names = ("properties", "traits", "event_properties")
+    maps = {name: entry[name] for name in names if entry.get(name) is not None}
     if maps.get("traits") == "all":
         del maps["traits"]
     return [
         f"{where}.{name} is no map of names to columns"
         for name, value in maps.items()
-        if not _is_map(value, nested=name == "traits")
+        if not _is_map(value, nested=name != "properties")
     ]
 
 

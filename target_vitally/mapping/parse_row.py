@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -252,15 +253,19 @@ def _key(
 
 
 def _place(mapping: StreamMapping, record: Record) -> Key | None:
-    """Name what there is one of in each record that the address takes, such as a transcript."""
-    lookups = [
-        lookup
-        for ref in mapping.resource.references
-        if ref.in_path
-        for lookup in mapping.lookups[ref.name]
-    ]
-    found = ((column, _text_in(record, column)) for _, column in lookups)
-    return next((Key(column, text) for column, text in found if text), None)
+    """Name what there is one of in each record that the address takes, such as a transcript.
+
+    Where it takes several, what names them all is written as a list, so that no two make one text.
+    """
+    found = []
+    for ref in mapping.resource.references:
+        if ref.in_path:
+            named = ((column, _text_in(record, column)) for _, column in mapping.lookups[ref.name])
+            found.append(next(((column, text) for column, text in named if text), None))
+    columns, texts = zip(*(each or ("", "") for each in found), strict=True)
+    if not all(texts):
+        return None
+    return Key("+".join(columns), texts[0] if len(texts) == 1 else json.dumps(texts))
 
 
 def _refer(

@@ -21,6 +21,7 @@ Outcome = Literal[
     "ignored",
     "rejected",
     "uncertain",
+    "accepted",
     "not reached",
 ]
 """What became of a row."""

@@ -101,7 +101,8 @@ class Resource:
     ``api`` is its list, whose path also takes what is created. ``model`` is the name of its custom
     fields, None where it has no traits; ``fields`` are those, as far as the workspace tells.
     ``one_of`` are groups of which a create needs one property. ``upserts`` if a second POST with its
-    key is an update, as the API notes (writing, 1.3) have it.
+    key is an update, as the API notes (writing, 1.3) have it. ``message`` is the type of message that
+    carries it to the Analytics API, empty where there is none; ``only_message`` if nothing else does.
     """
 
     name: str
@@ -115,6 +116,8 @@ class Resource:
     one_of: tuple[tuple[str, ...], ...] = ()
     model: str | None = None
     upserts: bool = False
+    message: str = ""
+    only_message: bool = False
     read_only: frozenset[str] = frozenset()
     needs_flag: str = ""
     fields: Fields = field(default_factory=dict)
@@ -165,7 +168,7 @@ class Resource:
             found[reference.name] = "reference"
             found |= {lookup.column: "reference" for lookup in reference.lookups}
         if self.model:
-            found["traits"] = "traits"
+            found["properties" if self.name == "events" else "traits"] = "traits"
         if self.name == "users":
             found["deleteOn"] = "property"
         return found

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from target_vitally.mapping.entries import (
+    EVENTS,
     IGNORE,
     Mode,
     Unknown,
@@ -17,6 +18,7 @@ from target_vitally.mapping.entries import (
     marker_of,
     parts,
     trait_columns,
+    without_names_of_events,
 )
 from target_vitally.mapping.markers import UNDERSTOOD, marks_deletes
 from target_vitally.mapping.resource import LookupColumn, Property, Reference, Resource
@@ -58,8 +60,8 @@ class StreamMapping:
     columns of references. ``match`` is None where each row decides between externalId and id.
     ``composite_keys`` has the columns that make one key, by the name that stands for them in those maps;
     ``markers`` are the columns that mark deletes. ``of_links`` if a row is one link of a record, so
-    that several rows have the record's key; ``undo`` if rows take back what a run did. ``warnings`` are
-    what is to be said once.
+    that several rows have the record's key; ``undo`` if rows take back what a run did. ``channel`` is
+    empty where the setting of that name counts. ``warnings`` are what is to be said once.
     """
 
     stream: str
@@ -77,6 +79,7 @@ class StreamMapping:
     fixed: Mapping[str, str] = field(default_factory=dict)
     composite_keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     links: str = "add"
+    channel: str = ""
     deleted: str | None = None
     markers: tuple[str, ...] = UNDERSTOOD
     of_links: bool = False
@@ -159,6 +162,7 @@ def map_stream(  # noqa: PLR0913 - the stream as it came, and what the settings 
     """
     columns = list(columns)
     problems: list[str] = []
+    entry = without_names_of_events(entry)
     named = _named(entry, resource, problems, stream)
     traits = trait_columns(entry.get("traits"))
     composite_keys = composite_columns(entry)
@@ -184,16 +188,19 @@ def map_stream(  # noqa: PLR0913 - the stream as it came, and what the settings 
             if (lookups := _lookups(ref, found, copy=copy))
         },
         traits=traits,
-        trait_map=found.get("traits"),
+        trait_map=next((column for n, column in found.items() if kinds[n] == "traits"), None),
         unknown=unknown if unknown != "traits" or resource.model else "fail",
         known=frozenset({*mapped, *composite_keys, *found.values(), *stamps, *marker}),
         copy=copy,
-        all_traits=entry.get("traits") == "all",
-        fixed={"customObjectName": str(entry["custom_object"])}
-        if entry.get("custom_object")
-        else {},
+        all_traits=entry.get("traits") == "all" or resource.name == EVENTS,
+        fixed={
+            name: str(entry[given])
+            for name, given in (("customObjectName", "custom_object"), ("event", "event"))
+            if entry.get(given)
+        },
         composite_keys=composite_keys,
         links=entry.get("links") or "add",
+        channel=entry.get("channel") or "",
         deleted=entry.get("deleted"),
         markers=(
             *dict.fromkeys(
@@ -301,6 +308,7 @@ def columns_of_row(
 
     What is nothing to the resource is left out: the row is rejected for it, and not the run.
     """
+    entry = without_names_of_events(entry)
     named = [
         *(entry.get("properties") or {}).values(),
         *trait_columns(entry.get("traits")).values(),

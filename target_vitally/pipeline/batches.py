@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 
+from target_vitally.bulk.sender import Sender
 from target_vitally.lookup.custom_fields import CustomFields
 from target_vitally.lookup.index import LookupFailed
 from target_vitally.lookup.references import References
 from target_vitally.lookup.resolve import resolve
+from target_vitally.mapping.entries import EVENTS
 from target_vitally.mapping.exact_links import ExactLinks
 from target_vitally.mapping.links import PARTICIPANTS, unlinked
 from target_vitally.mapping.merge_rows import merge_rows
@@ -17,6 +19,7 @@ from target_vitally.mapping.plan import Outcome, plan
 from target_vitally.mapping.resource import Record, Resource
 from target_vitally.mapping.rows import InputRow, PendingWrite
 from target_vitally.pipeline.deletes import Deletes
+from target_vitally.pipeline.events import Events
 from target_vitally.pipeline.execute import Executor
 from target_vitally.pipeline.outcomes import Outcomes
 from target_vitally.pipeline.overflow import WaitingRows
@@ -43,6 +46,7 @@ class Batches:
         executor: Executor,
         waiting: WaitingRows,
         exact: ExactLinks,
+        sender: Sender | None = None,
     ) -> None:
         self._settings = settings
         self._writers = writers
@@ -54,11 +58,18 @@ class Batches:
         self._waiting = waiting
         self._exact = exact
         self._parser = RowParser(settings, fields, self._exact, outcomes)
+        self.events: Events | None = None
+        if sender is not None:
+            self.events = Events(settings, sender, references, self._parser, outcomes)
         self.under_way: list[InputRow] = []
 
     def process(self, resource: Resource, rows: Sequence[InputRow], *, last: bool) -> None:
         """Process rows; those whose parents may still come wait, unless it is the ``last`` time."""
         self.under_way = list(rows)
+        if resource.name == EVENTS:
+            assert self.events is not None  # noqa: S101 - or else the stream was refused
+            self.events.process(rows)
+            return
         writer = self._writers[resource.name]
         merged = self._merge(resource, rows, last=last)
         for write_ in merged:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+from target_vitally.bulk.sender import Sender
 from target_vitally.lookup.client import RecordClient
 from target_vitally.lookup.custom_fields import CustomFields
 from target_vitally.lookup.references import References
@@ -30,7 +31,7 @@ from target_vitally.pipeline.take_back import TakeBack
 from target_vitally.pipeline.undo_file import UndoFile
 from target_vitally.pipeline.workers import RunAborted, Workers
 from target_vitally.writers.base import ResourceWriter
-from vitally_api import Budget, Cancelled, Vitally
+from vitally_api import Analytics, Budget, Cancelled, Vitally
 
 NOTHING_UNLINKED = "%s: nothing is unlinked: links is exact, which takes deletes: delete, too."
 LONGEST_WAIT = 45.0
@@ -51,10 +52,12 @@ class Engine:
         writers: Mapping[str, type[ResourceWriter]],
         only_named: Mapping[str, str],
         emit: Callable[[Any], None],
+        analytics: Analytics | None = None,
     ) -> None:
         """Build the stages; ``only_named`` has streams that say what ids stand for, by which column.
 
-        ``emit`` sends out a STATE; a dry run acknowledges nothing.
+        ``emit`` sends out a STATE; a dry run acknowledges nothing. ``analytics`` is needed for streams
+        that are sent there.
         """
         self._settings = settings
         self._only_named = only_named
@@ -63,7 +66,11 @@ class Engine:
         self.outcomes = Outcomes(settings, self._state)
         self.client = RecordClient(vitally)
         concurrency = settings.concurrency
-        self.workers = Workers(concurrency, budget, lambda: self._state.emit(only_if_due=True))
+        budgets = [budget, *([analytics.budget] if analytics else [])]
+        self.workers = Workers(concurrency, budgets, lambda: self._state.emit(only_if_due=True))
+        sender = None
+        if analytics is not None:
+            sender = Sender(analytics, self.workers.map_concurrently)
         self.fields = CustomFields(self.client, self.outcomes.warn_once)
         self.references = References(self.client, resources, self.workers.map_concurrently)
         built = {
@@ -104,6 +111,7 @@ class Engine:
             self._executor,
             self._waiting,
             self._exact_links,
+            sender,
         )
         self._buffers: dict[str, list[InputRow]] = {}
         self._flushed_at = time.monotonic()
@@ -205,6 +213,8 @@ class Engine:
             problems.append(self._deletes.carry_out(self._executor, ranks.__getitem__))
             self._take_back.carry_out(self._executor)
             self._recovery.end_aside(last=True)
+            if self._batches.events:
+                self._batches.events.finish()
             self._state.release()
             self.emit()
         return " ".join(filter(None, problems))

@@ -28,7 +28,7 @@ MOST_REASONS = 10
 """Different reasons that the summary has of a stream."""
 MOST_EXAMPLES = 3
 """Rows that are named for each reason."""
-WRITTEN: tuple[Outcome, ...] = ("created", "updated", "deleted", "uncertain")
+WRITTEN: tuple[Outcome, ...] = ("created", "updated", "deleted", "uncertain", "accepted")
 MATCHED: tuple[Outcome, ...] = (*WRITTEN, "unchanged")
 STOP = "A row was rejected, and on_reject is stop: see the summary, and rejects_file."
 NO_ROOM = (
@@ -42,7 +42,9 @@ class StreamOutcomes:
     """What became of the rows of one stream.
 
     ``examples`` has the first rows of each reason: their number, and their id as far as it names
-    nobody. ``unmatched`` are rows that could only update, and whose record is not there.
+    nobody. ``unmatched`` are rows that could only update, and whose record is not there. ``ways`` are
+    how many rows go in bulk and how many by REST, and why; ``unknown`` are events about somebody who is
+    not there.
     """
 
     read: int = 0
@@ -53,6 +55,8 @@ class StreamOutcomes:
     displayed: list[str] = field(default_factory=list)
     examples: dict[str, list[str]] = field(default_factory=dict)
     unmatched: int = 0
+    ways: Counter[str] = field(default_factory=Counter)
+    unknown: int = 0
 
     def add_reason(self, reason: str, name: str) -> None:
         """Count a reason, and name the first rows that it is about."""
@@ -160,12 +164,16 @@ class Outcomes:
         requests: int = 0,
         changes: Changes | None = None,
         stops: bool = True,
+        again: bool = False,
     ) -> None:
         """Record what became of rows that were written together; those that have ended stay.
 
-        Raise `RunAborted` for rejected rows under ``on_reject: stop``, unless that is not for them.
+        ``again`` is for uncertain rows that another run may send again: they hold STATE and are kept as
+        rejected ones are. Raise `RunAborted` for rejected rows under ``on_reject: stop``, unless that is
+        not for them.
         """
         held = outcome == "rejected" and self.settings.on_reject == "hold"
+        held |= again and self.settings.on_reject != "continue"
         for row in rows:
             with self._lock:
                 if row.number not in self._open:
@@ -182,7 +190,7 @@ class Outcomes:
                 counts.add_changes(row.number, changes or {}, self.settings.plan_limit)
                 if self._results is not None or self._broken:
                     self._result(row, outcome, reason, key, id_, requests, changes)
-                if outcome == "rejected":
+                if outcome == "rejected" or again:
                     self._reject(row, reason)
             requests = 0
             if held:
@@ -266,6 +274,17 @@ class Outcomes:
                 return
             self._warned.add((stream, what))
         logger.warning(message, *args)
+
+    def count_ways(self, write_: PendingWrite, way: str) -> None:
+        """Count which way the rows of a write go, and why."""
+        with self._lock:
+            for row in write_.rows:
+                self._of(row.mapping.stream).ways[way] += 1
+
+    def count_unknown(self, stream: str, events: int) -> None:
+        """Count events about somebody who is not there."""
+        with self._lock:
+            self._of(stream).unknown += events
 
     @property
     def unmatched(self) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from target_vitally.mapping.cap import Cap
-from target_vitally.mapping.entries import LINKS, MODES, UNKNOWN, Mode
+from target_vitally.mapping.entries import CHANNELS, LINKS, MODES, UNKNOWN, Channel, Mode
 from target_vitally.mapping.parse_row import Nulls
 from vitally_api import SettingsError
 from vitally_api.settings import ConnectionSettings, read_settings, schema_of, setting
@@ -39,6 +39,9 @@ _ENTRY: dict[str, Any] = {
         "deleted": {"type": "string"},
         "copy": {"type": "boolean"},
         "first_push": {"type": "boolean"},
+        "channel": {"type": "string", "enum": list(CHANNELS)},
+        "event": {"type": "string"},
+        "event_properties": {"type": "object"},
     },
 }
 
@@ -50,8 +53,8 @@ class Settings(ConnectionSettings):
     streams: Mapping[str, Any] = setting(
         "Streams",
         "What incoming streams mean, by their names: resource, mode, match, properties, traits, "
-        "unknown, custom_object, links, deleted, copy, first_push. A stream named like a resource "
-        "needs no entry.",
+        "unknown, custom_object, links, deleted, copy, first_push, channel, event, event_properties. A "
+        "stream named like a resource needs no entry.",
         default={},
         additionalProperties=_ENTRY,
     )
@@ -162,6 +165,39 @@ class Settings(ConnectionSettings):
         "Rows of one resource that are compared at once.",
         default=10_000,
         minimum=1,
+    )
+    analytics_api_key: str = setting(
+        "Analytics API key",
+        "Token of the Analytics API, from Settings > Integrations > Vitally Analytics API. Needed for "
+        "events, unlinks and channel bulk or auto only.",
+        default="",
+        secret=True,
+        writeOnly=True,
+    )
+    analytics_url: str = setting(
+        "Analytics API address",
+        "Address of the Analytics API without /analytics; in the us data center it follows from "
+        "subdomain. https, or http to this machine.",
+        default="",
+    )
+    channel: Channel = setting(
+        "Channel",
+        "rest: a request for each row that differs; bulk: a hundred rows a request through the "
+        "Analytics API, which are then looked for; auto: bulk where a batch has more than bulk_from "
+        "rows to write.",
+        default="rest",
+    )
+    bulk_from: int = setting(
+        "Bulk from",
+        "Rows of a batch to write up to which channel auto takes REST.",
+        default=200,
+        minimum=0,
+    )
+    verify_seconds: float = setting(
+        "Seconds to verify",
+        "How long rows sent in bulk are looked for; 0: not at all, and their outcome is accepted.",
+        default=300,
+        minimum=0,
     )
     plan_limit: int = setting(
         "Plan limit", "Differences that a dry run shows for each stream.", default=20, minimum=0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from typing import Any, TypeVar
 
@@ -28,9 +28,11 @@ class RunAborted(Exception):
 class Workers:
     """As many threads as may have a request under way; ``poll`` is called while they work."""
 
-    def __init__(self, concurrency: int, budget: Budget, poll: Callable[[], None]) -> None:
+    def __init__(
+        self, concurrency: int, budgets: Sequence[Budget], poll: Callable[[], None]
+    ) -> None:
         self._concurrency = concurrency
-        self._budget = budget
+        self._budgets = budgets
         self._poll = poll
         self._pool: ThreadPoolExecutor | None = None
         self._lock = threading.Lock()
@@ -43,7 +45,8 @@ class Workers:
             if self.failure is None or isinstance(self.failure, Cancelled):
                 self.failure = failure
         if now:
-            self._budget.stop()
+            for budget in self._budgets:
+                budget.stop()
 
     def check(self) -> None:
         """Raise what ends the run, if something does."""

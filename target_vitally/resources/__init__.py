@@ -6,6 +6,7 @@ from target_vitally.mapping.resource import Resource
 from target_vitally.resources.activity import NOTES, NPS_RESPONSES, PROJECTS, TASKS
 from target_vitally.resources.custom import CUSTOM_OBJECT_INSTANCES, CUSTOM_OBJECTS
 from target_vitally.resources.customers import ACCOUNTS, ORGANIZATIONS, USERS
+from target_vitally.resources.messages import EVENTS
 from target_vitally.resources.talks import (
     CONVERSATIONS,
     MEETING_TRANSCRIPTS,
@@ -36,6 +37,7 @@ RESOURCES: dict[str, Resource] = {
         MEETINGS,
         MESSAGES,
         MEETING_TRANSCRIPTS,
+        EVENTS,
     )
 }
 

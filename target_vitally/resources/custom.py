@@ -28,6 +28,7 @@ CUSTOM_OBJECT_INSTANCES = Resource(
     name="custom_object_instances",
     api=LISTS["custom_object_instances"],
     rank=4,
+    message="customobjectinstance",
     properties=(
         OWN_ID,
         prop("name", needed=True, clears=False),

@@ -17,6 +17,7 @@ ORGANIZATIONS = Resource(
     api=LISTS["organizations"],
     rank=0,
     upserts=True,
+    message="organization",
     properties=(EXTERNAL_ID, prop("name", needed=True)),
     model="organizations",
     read_only=STAMPS | COUNTS | {"accountOwnerId", "accountsCount", "organizationOwnerId"},
@@ -26,6 +27,7 @@ ACCOUNTS = Resource(
     name="accounts",
     api=LISTS["accounts"],
     rank=1,
+    message="account",
     properties=(EXTERNAL_ID, prop("name", needed=True), prop("organizationId")),
     references=(organization(),),
     model="accounts",
@@ -37,6 +39,7 @@ USERS = Resource(
     name="users",
     api=LISTS["users"],
     rank=2,
+    message="user",
     properties=(
         EXTERNAL_ID,
         prop("name"),

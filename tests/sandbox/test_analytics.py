@@ -22,7 +22,7 @@ def here() -> Iterator[Writer]:
 
 
 def post(
-    here: Writer, messages: Any, endpoint: str = "batch", key: str | None = "analytics"
+    here: Writer, messages: Any, endpoint: str = "batch", key: str | None = "sandbox-analytics"
 ) -> requests.Response:
     headers = {} if key is None else {"Authorization": f"Basic {key}"}
     url = f"{here.client.sandbox.url}/analytics/v1/{endpoint}"
@@ -98,10 +98,12 @@ def test_it_takes_its_own_key_alone_and_only_posts(here: Writer) -> None:
     assert post(here, [], key=None).status_code == 401
     url = f"{here.client.sandbox.url}/analytics/v1/batch"
     assert (
-        requests.get(url, headers={"Authorization": "Basic analytics"}, timeout=9).status_code
+        requests.get(
+            url, headers={"Authorization": "Basic sandbox-analytics"}, timeout=9
+        ).status_code
         == 405
     )
-    wrong = {"Authorization": "Basic analytics"}
+    wrong = {"Authorization": "Basic sandbox-analytics"}
     assert (
         requests.get(
             f"{here.client.sandbox.url}/resources/accounts", headers=wrong, timeout=9

@@ -1,0 +1,153 @@
+"""Messages are sent a hundred at once; what is refused is halved until the bad ones are found."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from typing import Any, Literal
+
+from vitally_api import (
+    Analytics,
+    Message,
+    Refused,
+    RequestMetrics,
+    VitallyError,
+    encoded,
+    in_requests,
+)
+from vitally_api.statuses import StatusClass, classify
+
+SAME_WORDS = 3
+"""Single messages refused in the same words, none accepted: then a type may be blocked."""
+
+State = Literal["waiting", "sent", "accepted", "refused"]
+
+
+@dataclass(eq=False)
+class Unit:
+    """What is accepted or refused together: the messages of one row, all of one type.
+
+    ``state`` is ``sent`` while it is unknown whether they were accepted; ``reason`` says why they were
+    refused. ``counts`` takes the requests, as those of the row that is the first in them.
+    """
+
+    messages: list[Message]
+    counts: RequestMetrics
+    state: State = "waiting"
+    reason: str = ""
+
+
+def message_id(*content: Any) -> str:
+    """Return a digest by which a message is known if it comes again, whatever the order of names."""
+    return hashlib.sha256(encoded(_ordered(content))).hexdigest()[:40]
+
+
+def _ordered(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _ordered(value[name]) for name in sorted(value)}
+    return [_ordered(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+@dataclass
+class Sender:
+    """Sends messages from all threads of a run.
+
+    ``blocked`` has the types of which the workspace takes none, and the words of the refusal.
+    """
+
+    analytics: Analytics
+    map_concurrently: Callable[..., None]
+    blocked: dict[str, str] = field(default_factory=dict)
+    _accepted: set[str] = field(default_factory=set)
+    _refusals: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _units: list[Unit] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def send(self, kind: str, units: Sequence[Unit]) -> datetime | None:
+        """Send units of one type; each ends accepted or refused, and waits on if its type is blocked.
+
+        Requests go one by one until one of the type was accepted: what is not taken at all is found
+        out once. Return the server's clock at the first answer that was data.
+        """
+        self._units = list(units)
+        requests = list(in_requests(self._units, lambda unit: unit.messages))
+        dates: list[datetime | None] = []
+        send = partial(self._send, kind, dates)
+        while requests and kind not in self._accepted and kind not in self.blocked:
+            send(requests.pop(0))
+        if kind not in self.blocked and requests:
+            self.map_concurrently(send, requests)
+        return next(iter(dates), None)
+
+    def _send(
+        self, kind: str, dates: list[datetime | None], units: Sequence[Unit], *, bad: bool = False
+    ) -> bool:
+        """Send units, in halves if they are refused together; return whether all were accepted.
+
+        ``bad`` if one of them is known to be: they were refused with others that were then accepted.
+        """
+        units = [unit for unit in units if unit.state == "waiting"]
+        if not units or kind in self.blocked:
+            return not units
+        if not bad or len(units) == 1:
+            refusal = self._post(kind, dates, units)
+            if not refusal:
+                return True
+            if len(units) == 1:
+                self._refuse(kind, dates, units[0], refusal)
+                return False
+        middle = len(units) // 2
+        first = self._send(kind, dates, units[:middle])
+        self._send(kind, dates, units[middle:], bad=first)
+        return False
+
+    def _post(self, kind: str, dates: list[datetime | None], units: Sequence[Unit]) -> str:
+        """Send units in one request; return why they were refused, or nothing."""
+        for unit in units:
+            unit.state = "sent"
+        try:
+            date = self.analytics.send([m for u in units for m in u.messages], units[0].counts)
+        except Refused as refused:
+            for unit in units:
+                unit.state = "waiting"
+            # Another key, address or plan is needed: no message is at fault.
+            if classify(refused.status) is not StatusClass.REFUSED:
+                raise VitallyError(str(refused)) from None
+            return str(refused)
+        for unit in units:
+            unit.state = "accepted"
+        with self._lock:
+            self._accepted.add(kind)
+            dates.append(date)
+        return ""
+
+    def _refuse(self, kind: str, dates: list[datetime | None], unit: Unit, words: str) -> None:
+        unit.state, unit.reason = "refused", words
+        with self._lock:
+            self._refusals[kind, words] += 1
+            suspicious = self._refusals[kind, words] == SAME_WORDS and kind not in self._accepted
+        if suspicious and self._all_refused(kind, dates, words):
+            self.blocked[kind] = words
+
+    def _all_refused(self, kind: str, dates: list[datetime | None], words: str) -> bool:
+        """Try some from all over: the first rows of a table may be bad, and no others.
+
+        Nothing else is under way, since none of the type was accepted.
+        """
+        rest = [unit for unit in self._units if unit.state == "waiting"]
+        for number in range(SAME_WORDS):
+            if not rest:
+                break
+            unit = rest.pop(-1 if number == 0 else len(rest) // (number + 1))
+            refusal = self._post(kind, dates, [unit])
+            if not refusal:
+                return False
+            unit.state, unit.reason = "refused", refusal
+            if refusal != words:
+                return False
+        return True

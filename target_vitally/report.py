@@ -42,6 +42,22 @@ def table(streams: Mapping[str, StreamOutcomes], *, limit: int, dry_run: bool) -
     return "\n".join(lines)
 
 
+def failure_of(outcomes: Outcomes) -> str:
+    """Return why a run fails that has come to its end, or nothing."""
+    if outcomes.failing:
+        total = outcomes.total
+        return (
+            f"{total['rejected']:,} rows were rejected and {total['uncertain']:,} are uncertain: see "
+            "the summary above, results_file and rejects_file."
+        )
+    if outcomes.unmatched:
+        return (
+            f"Of {', '.join(map(safe_name, outcomes.unmatched))} no row matched a record, and mode update "
+            "creates none: look at match, and at the column of the key."
+        )
+    return ""
+
+
 def log_summary(
     logger: logging.Logger, outcomes: Outcomes, metrics: Mapping[str, float], mapped: set[str]
 ) -> None:

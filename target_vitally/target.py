@@ -38,7 +38,7 @@ from target_vitally.mapping.undo_rows import UNDO
 from target_vitally.pipeline.engine import Engine
 from target_vitally.pipeline.preflight import Preflight
 from target_vitally.pipeline.settings import SCHEMA, Settings
-from target_vitally.report import log_summary
+from target_vitally.report import failure_of, log_summary
 from target_vitally.resources import IGNORED, NAMED, RESOURCES, WRITERS
 from target_vitally.sdk_sink import SeamTarget
 from vitally_api import (
@@ -51,7 +51,6 @@ from vitally_api import (
     Vitally,
     VitallyError,
     encoded,
-    safe_name,
 )
 
 REPEATABLE = frozenset({"GET", "PUT", "DELETE"})
@@ -129,10 +128,8 @@ class TargetVitally(SeamTarget):
         budget = Budget(settings.max_requests_per_minute)
         vitally = Vitally(self.endpoint, budget, policy, settings.concurrency)
         analytics = None
-        if settings.analytics_api_key:
-            with suppress(SettingsError):  # which is raised again by what needs it
-                endpoint = self.analytics_endpoint
-                analytics = Analytics(endpoint, Budget(), policy, settings.concurrency)
+        with suppress(SettingsError):  # which is raised again by what needs it
+            analytics = Analytics(self.analytics_endpoint, policy, settings.concurrency)
         return Engine(settings, vitally, budget, RESOURCES, WRITERS, NAMED, _emit, analytics)
 
     @override
@@ -217,19 +214,8 @@ class TargetVitally(SeamTarget):
             finally:
                 self._log_summary()
         self.engine.workers.check()
-        if self.engine.outcomes.failing:
-            total = self.engine.outcomes.total
-            msg = (
-                f"{total['rejected']:,} rows were rejected and {total['uncertain']:,} are uncertain: see "
-                "the summary above, results_file and rejects_file."
-            )
-            raise VitallyError(msg)
-        if unmatched := self.engine.outcomes.unmatched:
-            msg = (
-                f"Of {', '.join(map(safe_name, unmatched))} no row matched a record, and mode update "
-                "creates none: look at match, and at the column of the key."
-            )
-            raise VitallyError(msg)
+        if failure := failure_of(self.engine.outcomes):
+            raise VitallyError(failure)
 
     def _log_summary(self) -> None:
         mapped = {name for name, what in self._mappings.items() if not isinstance(what, str)}

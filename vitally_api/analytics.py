@@ -130,13 +130,11 @@ def in_requests(
 class Analytics:
     """One workspace's Analytics API, for all threads of a run."""
 
-    def __init__(
-        self, endpoint: AnalyticsEndpoint, budget: Budget, policy: Policy, concurrency: int
-    ) -> None:
-        """Prepare to send; nothing is sent yet."""
-        self.budget = budget
+    def __init__(self, endpoint: AnalyticsEndpoint, policy: Policy, concurrency: int) -> None:
+        """Prepare to send, within a budget of its own; nothing is sent yet."""
+        self.budget = Budget()
         policy = replace(policy, repeats=policy.repeats | {"POST"})
-        self._vitally = Vitally(endpoint, budget, policy, concurrency)
+        self._vitally = Vitally(endpoint, self.budget, policy, concurrency)
 
     def send(self, messages: list[Message], counts: RequestMetrics) -> datetime | None:
         """Send messages in one request; return the server's clock, None where it does not tell.

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandbox import Fault, Rate, World
@@ -16,7 +16,6 @@ from tests.vitally_api.wire import Reply, Server
 from vitally_api import (
     Analytics,
     AnalyticsEndpoint,
-    Budget,
     Policy,
     Refused,
     SettingsError,
@@ -38,7 +37,7 @@ def endpoint(**config: Any) -> AnalyticsEndpoint:
 
 def client(url: str, key: str = TOKEN, policy: Policy = HASTY) -> Analytics:
     made = endpoint(analytics_url=url, analytics_api_key=key)
-    return Analytics(made, Budget(), policy, 8)
+    return Analytics(made, policy, 8)
 
 
 def account(number: int = 0) -> dict[str, Any]:
@@ -137,6 +136,7 @@ def test_a_full_budget_is_waited_for(*, silent: bool) -> None:
 groups = st.lists(st.lists(st.integers(0, 200_000), min_size=1, max_size=40), max_size=30)
 
 
+@settings(deadline=None)  # half a megabyte is encoded
 @given(groups)
 def test_requests_hold_what_they_may(sizes: list[list[int]]) -> None:
     items = [[{"t": "x" * size} for size in group] for group in sizes]

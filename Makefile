@@ -23,6 +23,7 @@ BASELINES := airbyte-cdk dlt
 QUICK := tests/test_layers.py tests/test_streams.py tests/vitally_api tests/state tests/sync tests/target/test_planning.py
 FIELD := $(patsubst requirements/field/%.in,%,$(wildcard requirements/field/*.in))
 PAGES := zensical
+DASHBOARD := dashboard
 DBT := dbt
 WAREHOUSES := dbt-snowflake dbt-bigquery dbt-fusion
 
@@ -54,13 +55,14 @@ INSTALLED := .venv/.installed
 TOOLS_INSTALLED := $(TOOLS:%=.venvs/%/.installed)
 BASELINES_INSTALLED := $(BASELINES:%=.venvs/%/.installed)
 FIELD_INSTALLED := $(FIELD:%=.venvs/field/%/.installed)
+DASHBOARD_INSTALLED := $(DASHBOARD:%=.venvs/%/.installed)
 PAGES_INSTALLED := $(PAGES:%=.venvs/%/.installed)
 DBT_INSTALLED := $(DBT:%=.venvs/%/.installed)
 WAREHOUSES_INSTALLED := $(WAREHOUSES:%=.venvs/%/.installed)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install tools lint style types dependencies workflows spelling format test journeys quick demo dbt sql \
+.PHONY: help install tools lint style types dependencies workflows spelling format test journeys quick demo dbt dashboard sql \
 	warehouses bench soak field audit docs site build pin clean
 
 help: ## list the targets
@@ -103,7 +105,7 @@ quick: lint ## lint, and test what needs neither the whole tap nor the loaders: 
 test: $(INSTALLED) $(TOOLS_INSTALLED) $(DBT_INSTALLED) ## run the tests
 	$(PY) -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder -m 'not journey' $(ARGS)
 
-journeys: $(INSTALLED) $(TOOLS_INSTALLED) $(DBT_INSTALLED) $(PAGES_INSTALLED) ## follow README and docs step by step in clones and projects, and look at the site in Chromium
+journeys: $(INSTALLED) $(TOOLS_INSTALLED) $(DBT_INSTALLED) $(PAGES_INSTALLED) $(DASHBOARD_INSTALLED) ## follow README and docs step by step in clones and projects, and look at the site in Chromium
 	$(PY) -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder -m journey $(ARGS)
 
 demo: $(INSTALLED) .venvs/meltano/.installed .venvs/target-duckdb/.installed $(DBT_INSTALLED) ## go from a sandbox to a warehouse, to answers, and back
@@ -111,6 +113,9 @@ demo: $(INSTALLED) .venvs/meltano/.installed .venvs/target-duckdb/.installed $(D
 
 dbt: $(DBT_INSTALLED) ## build the dbt package on output/warehouse.duckdb, or on VITALLY_DUCKDB_PATH
 	$(RUN_DBT) build --project-dir dbt --profiles-dir dbt --vars '{vitally_schema: main}' $(ARGS)
+
+dashboard: $(DASHBOARD_INSTALLED) ## draw the answers as one page with plots, output/dashboard.html
+	.venvs/dashboard/bin/python -m dashboard $(ARGS)
 
 sql: $(DBT_INSTALLED) ## check the SQL of the dbt package
 	cd dbt && ../.venvs/dbt/bin/sqlfluff lint --disable-progress-bar models
@@ -146,7 +151,7 @@ build: $(INSTALLED) ## build the distributions and run the wheel in an environme
 
 pin: .venv/.uv ## resolve requirements/*.txt anew
 	$(UV) pip compile $(PIN) --group dev pyproject.toml --output-file $(PINS)
-	for name in $(TOOLS) $(BASELINES) $(PAGES) $(DBT) $(WAREHOUSES); do \
+	for name in $(TOOLS) $(BASELINES) $(PAGES) $(DBT) $(DASHBOARD) $(WAREHOUSES); do \
 		$(UV) pip compile $(PIN) requirements/$$name.in --output-file requirements/$$name.txt || exit 1; \
 	done
 	for name in $(FIELD); do \
@@ -176,7 +181,7 @@ $(INSTALLED): pyproject.toml $(PINS) | .venv/.uv
 		--editable . --group dev
 	@touch $@
 
-$(TOOLS_INSTALLED) $(BASELINES_INSTALLED) $(PAGES_INSTALLED) $(DBT_INSTALLED) $(WAREHOUSES_INSTALLED): .venvs/%/.installed: requirements/%.txt | .venv/.uv
+$(TOOLS_INSTALLED) $(BASELINES_INSTALLED) $(PAGES_INSTALLED) $(DBT_INSTALLED) $(DASHBOARD_INSTALLED) $(WAREHOUSES_INSTALLED): .venvs/%/.installed: requirements/%.txt | .venv/.uv
 	$(UV) venv --quiet --clear --python '$(LOADER_PYTHON)' .venvs/$*
 	$(UV) pip install --quiet --python .venvs/$*/bin/python --build-constraints $(PINS) --requirement $<
 	@touch $@

@@ -120,4 +120,6 @@ and then, for example:
   db.sql('{health}')
   db.sql('{newest}')
   db.sql('{runs}')
+
+To see the answers as one page with plots: make dashboard
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
 import re
@@ -23,6 +24,7 @@ from demo import __main__ as demo
 from demo.answers import answers
 from demo.processes import DemoError
 from demo.writing import TRAIT, check_read_back
+from harness.browser import Measured, measured
 from harness.support import ROOT, Row
 from sandbox import Clock, Sandbox, World, serve
 from tests.whole.terminal import SHELL, Terminal, shell
@@ -154,6 +156,38 @@ def test_an_answer_that_vitally_contradicts_ends_the_demo(
     otherwise = {**expected_rows, stream: [{**row, **change} for row in expected_rows[stream]]}
     with pytest.raises(DemoError, match=question):
         list(answers(clone.database, otherwise, demo.AS_OF))
+
+
+def test_the_dashboard_of_the_demo_is_one_page_that_draws_every_answer(
+    clone: Clone, tmp_path: Path
+) -> None:
+    clone.terminal.run(shell("docs/dashboard.md", "make dashboard"))
+    folder = clone.folder / "output"
+    text = (folder / "dashboard.html").read_text(encoding="utf-8")
+    asked = re.findall(r"^## (.+)$", (ROOT / "docs/questions.md").read_text(), re.MULTILINE)
+    assert len(asked) >= 12
+    answered = [html.unescape(title) for title in re.findall(r"^<h2>(.+)</h2>", text, re.MULTILINE)]
+    assert answered == ["Who is at risk?", *asked]
+    assert len(set(re.findall(r'data-plot="(\d+)"', text))) >= 10
+    assert measured(folder, ["/dashboard.html"], tmp_path) == Measured(pages=2)
+    plots = "from dashboard.charts import PLOTS; print(*PLOTS, sep=chr(10))"
+    command = [str(ROOT / ".venvs" / "dashboard" / "bin" / "python"), "-c", plots]
+    known = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert set(known.splitlines()) <= set(answered)
+
+
+def test_a_database_without_models_is_told_in_one_line(clone: Clone, tmp_path: Path) -> None:
+    empty, text = tmp_path / "empty.duckdb", tmp_path / "text.duckdb"
+    duckdb.connect(str(empty)).close()
+    text.write_text("no database " * 1000)
+    none = "holds no models of the dbt package: run make demo"
+    reasons = {empty: none, tmp_path / "nowhere.duckdb": none, text: "cannot be opened by DuckDB "}
+    for database, reason in reasons.items():
+        command = f"make dashboard ARGS='--database {database} --output {tmp_path}/none.html'"
+        said = clone.terminal.run(command, fails=True)
+        assert f"{database} {reason}" in said
+        assert "Traceback" not in said
+    assert not (tmp_path / "none.html").exists()
 
 
 # The first steps

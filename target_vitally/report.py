@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from singer_command.tables import drawn
 from target_vitally.mapping.plan import OUTCOMES
 from target_vitally.pipeline.outcomes import Outcomes, StreamOutcomes
-from vitally_api import safe_name
+from target_vitally.pipeline.plan_file import write_plan_file
+from target_vitally.pipeline.plan_page import Facts
+from target_vitally.pipeline.planned_changes import Part, logged_name
+from vitally_api import VitallyError, safe_name
 
 MOST_DIFFERING = 12
 """Properties that are named as differing, the most frequent first."""
 
 
-def table(streams: Mapping[str, StreamOutcomes], *, limit: int, dry_run: bool) -> str:
-    """Draw the summary: a table of several lines, with reasons and differences below it."""
+def table(streams: Mapping[str, StreamOutcomes], parts: Sequence[Part] = ()) -> str:
+    """Draw the summary: a table of several lines, with reasons, differences and a plan below it."""
     rare = {"accepted", "not reached"}
     words = [w for w in OUTCOMES if w not in rare or any(c.outcomes[w] for c in streams.values())]
     rows = [["stream", "rows", *words, "requests"]]
@@ -30,15 +33,19 @@ def table(streams: Mapping[str, StreamOutcomes], *, limit: int, dry_run: bool) -
             lines.append(f"{name}: {reason} ({n:,}): {', '.join(counts.examples[reason])}{more}")
         if counts.differing:
             most = counts.differing.most_common(MOST_DIFFERING)
-            reported = ", ".join(f"{safe_name(prop)} ({n:,})" for prop, n in most)
+            reported = ", ".join(f"{logged_name(prop)} ({n:,})" for prop, n in most)
             lines.append(f"{name}: properties that differ: {reported}")
         if counts.ways:
             ways = "; ".join(f"{way} ({n:,})" for way, n in counts.ways.most_common())
             lines.append(f"{name}: written {ways}")
         if counts.unknown:
             lines.append(f"{name}: about somebody unknown to this workspace ({counts.unknown:,})")
-        if dry_run and limit:
-            lines += [f"{name}: {displayed}" for displayed in counts.displayed]
+    for part in parts:
+        refused = " (refused)" if part.refused else ""
+        stream = safe_name(part.stream)
+        lines += [f"{stream}: {part.action} {line}{refused}" for line in part.lines]
+        if part.rest and part.lines:
+            lines.append(f"{stream}: {part.action} {part.rest:,} more{refused}")
     return "\n".join(lines)
 
 
@@ -67,9 +74,35 @@ def log_summary(
         if counts.read and counts.outcomes["ignored"] == counts.read and name in mapped:
             reasons = ", ".join(why.removeprefix("ignored: ") for why in counts.reasons)
             logger.warning("%s: all of its rows were ignored (%s).", name, reasons)
-    reported = table(outcomes.streams, limit=settings.plan_limit, dry_run=settings.dry_run)
+    parts = outcomes.planned.parts if settings.dry_run else ()
+    reported = table(outcomes.streams, parts)
     what = "The plan; nothing was written" if settings.dry_run else "The summary of this run"
     logger.info("%s:\n%s", what, reported, extra={"summary": values(outcomes.streams, metrics)})
+
+
+def write_plan(outcomes: Outcomes, host: str, requests: int, per_minute: int | None) -> None:
+    """Write ``plan_file``, if it is asked for; raise `VitallyError` where it cannot be written.
+
+    ``requests`` are those to write that a real run has sent, ``per_minute`` those that may be sent.
+    """
+    settings, planned = outcomes.settings, outcomes.planned
+    facts = Facts(
+        dry_run=settings.dry_run,
+        host=host,
+        counts=planned.counts(),
+        outcomes=outcomes.total,
+        requests=planned.requests if settings.dry_run else requests,
+        per_minute=per_minute,
+        limit=settings.plan_limit,
+    )
+    try:
+        if settings.plan_file:
+            write_plan_file(settings.plan_file, planned.parts, facts)
+    except OSError as error:
+        msg = f"plan_file cannot be written ({error.strerror}): the plan is in the log alone."
+        raise VitallyError(msg) from None
+    finally:
+        planned.close()
 
 
 def values(streams: Mapping[str, StreamOutcomes], metrics: Mapping[str, float]) -> dict[str, Any]:

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
-from pathlib import Path
 from types import FrameType
 from typing import IO, Any, ClassVar, cast
 
@@ -36,9 +35,11 @@ from target_vitally.mapping.stream_mapping import (
 )
 from target_vitally.mapping.undo_rows import UNDO
 from target_vitally.pipeline.engine import Engine
+from target_vitally.pipeline.output_files import check_files
+from target_vitally.pipeline.plan_file import FORMATS, is_plan_file
 from target_vitally.pipeline.preflight import Preflight
 from target_vitally.pipeline.settings import SCHEMA, Settings
-from target_vitally.report import failure_of, log_summary
+from target_vitally.report import failure_of, log_summary, write_plan
 from target_vitally.resources import IGNORED, NAMED, RESOURCES, WRITERS
 from target_vitally.sdk_sink import SeamTarget
 from vitally_api import (
@@ -102,6 +103,8 @@ class TargetVitally(SeamTarget):
                 check()
             except SettingsError as error:
                 problems += error.problems
+        if not is_plan_file(self.config.get("plan_file") or ""):
+            problems.append(f"plan_file ends in none of {', '.join(FORMATS)}")
         if problems:
             raise SettingsError(problems)
 
@@ -213,6 +216,7 @@ class TargetVitally(SeamTarget):
                 self.engine.end()
             finally:
                 self._log_summary()
+                self._write_plan()
         self.engine.workers.check()
         if failure := failure_of(self.engine.outcomes):
             raise VitallyError(failure)
@@ -220,6 +224,16 @@ class TargetVitally(SeamTarget):
     def _log_summary(self) -> None:
         mapped = {name for name, what in self._mappings.items() if not isinstance(what, str)}
         log_summary(self.logger, self.engine.outcomes, self.engine.client.metrics.values, mapped)
+
+    def _write_plan(self) -> None:
+        """Write ``plan_file``, unless the run ended before it knew everything."""
+        engine = self.engine
+        if engine.finished:
+            requests = engine.client.metrics.writes.total()
+            host = self.endpoint.base_url
+            write_plan(engine.outcomes, host, requests, engine.budget.limit)
+        elif self.settings.plan_file:
+            self.logger.warning("plan_file is not written: the run did not come to its end.")
 
     @override
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
@@ -294,13 +308,7 @@ class TargetVitally(SeamTarget):
             if test:
                 target.check()
                 return
-            rejects = target.settings.rejects_file
-            if rejects and file_input is not None and _same_file(rejects, file_input.name):
-                msg = (
-                    "rejects_file is the file given with --input: it would be emptied before it "
-                    "is read"
-                )
-                raise VitallyError(msg)
+            check_files(target.settings, file_input)
             # Rows hold no cycles: to look for these in ten thousand of them was an eighth of the CPU.
             gc.set_threshold(GARBAGE_THRESHOLD)
             target.write_all(file_input)
@@ -322,13 +330,6 @@ def _give_up(last_words: Callable[[], None], code: int) -> None:
     last.start()
     last.join(LAST_WORDS)
     os._exit(code)
-
-
-def _same_file(path: str, name: str) -> bool:
-    try:
-        return Path(path).samefile(name)
-    except OSError:
-        return Path(path).resolve() == Path(name).resolve()
 
 
 def _emit(value: Any) -> None:

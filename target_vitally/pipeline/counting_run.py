@@ -46,7 +46,9 @@ class CountingRun:
         exact: ExactLinks,
         caps: WriteCaps,
     ) -> None:
-        without_files = replace(settings, dry_run=True, results_file="", rejects_file="")
+        without_files = replace(
+            settings, dry_run=True, results_file="", rejects_file="", plan_file=""
+        )
         self._writers = writers = {name: _apart(writer) for name, writer in writers.items()}
         outcomes = _Unrecorded(without_files, StateTracker(lambda _: None))
         waiting = WaitingRows(settings.batch_size_rows)
@@ -100,6 +102,10 @@ def _apart(writer: ResourceWriter) -> ResourceWriter:
 
 class _Unrecorded(Outcomes):
     """Outcomes that nobody is told."""
+
+    @override
+    def end_write(self, *args: Any, **kwargs: Any) -> None:
+        """Record nothing."""
 
     @override
     def end(self, *args: Any, **kwargs: Any) -> None:

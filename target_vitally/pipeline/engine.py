@@ -116,7 +116,8 @@ class Engine:
         self._buffers: dict[str, list[InputRow]] = {}
         self._flushed_at = time.monotonic()
         self._exact = False
-        self.busy = False
+        self.busy = self.finished = False
+        self.budget = budget
 
     def declare(self, mapping: StreamMapping) -> StreamMapping:
         """Prepare for the rows of a stream, and return its mapping as it is for this run."""
@@ -217,6 +218,7 @@ class Engine:
                 self._batches.events.finish()
             self._state.release()
             self.emit()
+        self.finished = True
         return " ".join(filter(None, problems))
 
     def _count_waiting(self) -> None:

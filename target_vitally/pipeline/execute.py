@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 from target_vitally.lookup.client import WriteRejected
 from target_vitally.lookup.index import LookupFailed
@@ -19,7 +20,7 @@ from target_vitally.pipeline.overflow import WaitingRows
 from target_vitally.pipeline.recovery import Recovery
 from target_vitally.pipeline.settings import Settings
 from target_vitally.pipeline.undo_file import UndoFile
-from target_vitally.pipeline.workers import Workers
+from target_vitally.pipeline.workers import Item, Workers
 from target_vitally.writers.base import NEW, ResourceWriter, is_duplicate
 from vitally_api import Refused, Unavailable, safe_name
 
@@ -63,12 +64,22 @@ class Executor:
                 if len(queue) > 1 or self._needs_request(queue[0])
             ]
             left: list[list[PendingWrite]] = []
-            if busy:
-                self._workers.map_concurrently(partial(self._write_queue, left), busy)
+            self._for_each(partial(self._write_queue, left), busy, writes)
             lost = [rest[0] for rest in left if rest[0].lost]
             again = {id(write_) for write_ in self._recovery.recover(lost)}
             writes = [w for rest in left for w in rest if not w.lost or id(w) in again]
         self._recovery.end_aside()
+
+    def _for_each(
+        self, do: Callable[[Item], Any], items: Sequence[Item], writes: Sequence[PendingWrite]
+    ) -> None:
+        """Call a function for each of many items, in their order where no request is sent for them."""
+        asks = any(self._writers[name].asks for name in {write_.resource.name for write_ in writes})
+        if items and (asks or not self._settings.dry_run):
+            self._workers.map_concurrently(do, items)
+        else:  # a plan is shown in the order of its rows
+            for item in items:
+                do(item)
 
     def _queues(self, writes: Sequence[PendingWrite]) -> list[list[PendingWrite]]:
         """Put together what must be written one after the other; new records go by any of their keys."""
@@ -213,8 +224,8 @@ class Executor:
 
     def delete(self, doomed: Sequence[tuple[PendingWrite, Record]]) -> None:
         """Delete records."""
-        if doomed:
-            self._workers.map_concurrently(lambda pair: self._delete(*pair), doomed)
+        writes = [write_ for write_, _ in doomed]
+        self._for_each(lambda pair: self._delete(*pair), doomed, writes)
 
     def _delete(self, write_: PendingWrite, record: Record) -> None:
         writer = self._writers[write_.resource.name]

@@ -14,9 +14,12 @@ from typing import IO, Any
 from target_vitally.mapping.compare import Changes
 from target_vitally.mapping.parse_row import Key
 from target_vitally.mapping.plan import NO_RECORD, Outcome, Plan
+from target_vitally.mapping.planned_change import planned_change
 from target_vitally.mapping.resource import Record
 from target_vitally.mapping.rows import InputRow, Origin, PendingWrite
 from target_vitally.mapping.stream_mapping import REJECTED
+from target_vitally.pipeline.plan_file import remove_old
+from target_vitally.pipeline.planned_changes import PlannedChanges
 from target_vitally.pipeline.settings import Settings
 from target_vitally.pipeline.state_tracker import StateTracker
 from target_vitally.pipeline.workers import RunAborted
@@ -52,7 +55,6 @@ class StreamOutcomes:
     reasons: Counter[str] = field(default_factory=Counter)
     differing: Counter[str] = field(default_factory=Counter)
     requests: int = 0
-    displayed: list[str] = field(default_factory=list)
     examples: dict[str, list[str]] = field(default_factory=dict)
     unmatched: int = 0
     ways: Counter[str] = field(default_factory=Counter)
@@ -66,12 +68,6 @@ class StreamOutcomes:
         named = self.examples.setdefault(reason, [])
         if len(named) < MOST_EXAMPLES:
             named.append(name)
-
-    def add_changes(self, number: int, changes: Changes, limit: int) -> None:
-        """Count the properties that a row changes, and show them for the first rows."""
-        self.differing.update(list(changes))
-        if changes and len(self.displayed) < limit:
-            self.displayed.append(f"row {number}: {', '.join(map(safe_name, changes))}")
 
     @property
     def matched_none(self) -> bool:
@@ -91,6 +87,8 @@ class Outcomes:
         self.streams: dict[str, StreamOutcomes] = {}
         self.total: Counter[Outcome] = Counter()
         self._open: set[int] = set()
+        remove_old(settings.plan_file)
+        self.planned = PlannedChanges(settings.plan_limit, values=bool(settings.plan_file))
         self._results = _opened(settings.results_file)
         self._rejects = _opened(settings.rejects_file)
         self._broken = False
@@ -142,6 +140,10 @@ class Outcomes:
         if write_.lost and made.outcome in {"created", "updated", "unchanged"}:
             first = write_.lost.plan
             made = Plan(first.outcome, body=first.body, changes=first.changes)
+        if self.settings.dry_run or self.settings.plan_file:
+            change = planned_change(write_, made, record, refusal)
+            if change is not None:
+                self.planned.add(change, _key_or_row(write_, record))
         self.end(
             write_.rows,
             "rejected" if refusal else made.outcome,
@@ -187,7 +189,7 @@ class Outcomes:
                     counts.unmatched += outcome == "ignored" and reason.startswith(NO_RECORD)
                     name = _name(row, key, id_)
                     counts.add_reason(f"{outcome}: {reason or 'without a reason'}", name)
-                counts.add_changes(row.number, changes or {}, self.settings.plan_limit)
+                counts.differing.update(list(changes or ()))
                 if self._results is not None or self._broken:
                     self._result(row, outcome, reason, key, id_, requests, changes)
                 if outcome == "rejected" or again:
@@ -306,11 +308,23 @@ class Outcomes:
                     file.close()
 
 
-def _name(row: InputRow, key: Key | None, id_: str) -> str:
-    """Name a row by its number and its id; an e-mail or a trait's value is nobody's business."""
+def _key_or_row(write_: PendingWrite, record: Record | None) -> str:
+    """Return what the log calls the record of a write: its key, if that names nobody."""
+    row, id_ = write_.rows[-1], str((record or {}).get("id") or "")
+    known = _known(write_.key, "" if id_.startswith("new:") else id_)
+    return known or f"row {row.number:,}"
+
+
+def _known(key: Key | None, id_: str) -> str:
+    """Return the key or id that a record is known by; an e-mail or a trait's value is nobody's business."""
     known = key.value if key and key.by in {"id", "externalId"} else id_
-    displayed = f" ({safe_name(known)})" if known and "@" not in known else ""
-    return f"row {row.number:,}{displayed}"
+    return safe_name(known) if "@" not in known else ""
+
+
+def _name(row: InputRow, key: Key | None, id_: str) -> str:
+    """Name a row by its number and its id."""
+    known = _known(key, id_)
+    return f"row {row.number:,} ({known})" if known else f"row {row.number:,}"
 
 
 def _opened(path: str) -> IO[bytes] | None:

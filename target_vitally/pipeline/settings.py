@@ -200,7 +200,15 @@ class Settings(ConnectionSettings):
         minimum=0,
     )
     plan_limit: int = setting(
-        "Plan limit", "Differences that a dry run shows for each stream.", default=20, minimum=0
+        "Plan limit",
+        "Records that a plan shows of each stream and action; the others are counted.",
+        default=20,
+        minimum=0,
+    )
+    plan_file: str = setting(
+        "Plan file",
+        "Where the plan of a dry run goes, or what a run did: plan.html, plan.csv or plan.jsonl.",
+        default="",
     )
 
     @classmethod

@@ -14,15 +14,13 @@ from target_vitally.lookup.references import References
 from target_vitally.mapping.compare import Changes
 from target_vitally.mapping.parse_row import ParsedRow, RecordRef
 from target_vitally.mapping.plan import Plan
+from target_vitally.mapping.planned_change import MOST_MESSAGES
 from target_vitally.mapping.resource import Record, Resource
 from target_vitally.mapping.rows import PendingWrite
 from target_vitally.mapping.undo import Undo
 from target_vitally.mapping.values import same
 from target_vitally.writers.base import NEW, ResourceWriter
 from vitally_api.values import same_json
-
-MOST_MESSAGES = 100
-"""Messages that go into one request."""
 
 
 class ConversationWriter(ResourceWriter):

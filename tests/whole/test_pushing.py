@@ -96,6 +96,9 @@ def test_tables_of_a_database_are_planned_written_once_and_kept(
 
         plan = terminal.run(shell(PAGE, "TARGET_VITALLY_FIRST_PUSH=true meltano run tap-postgres"))
         assert "nothing was written" in plan
+        assert (
+            "create 12 records of public-customers" in (terminal.folder / "plan.html").read_text()
+        )
         assert writes(there) == 0
 
         script = shell(

@@ -17,6 +17,7 @@ from field.loading import load_all
 from field.programs import FieldError, Row
 from field.schedulers import schedule_all
 from field.servers import Servers, servers
+from field.settings import ask_all
 from field.workspaces import sync_all
 
 RESULTS: Final = Path(__file__).parent / "results"
@@ -24,6 +25,7 @@ ACCOUNTS: Final = 25
 PARTS: Final[Mapping[str, Callable[[Servers, Path, str], Row]]] = {
     "loaders": load_all,
     "sources": feed_all,
+    "settings": ask_all,
     "schedulers": schedule_all,
     "workspaces": sync_all,
 }

@@ -19,8 +19,6 @@ from field.programs import Done, FieldError, program
 from field.servers import ENDED_SECONDS
 
 EXAMPLES: Final = ROOT / "docs" / "examples"
-ENOUGH: Final = 10
-"""Requests after which a run is in the middle of its work."""
 RUN: Final = ("run", "tap-vitally", "target-jsonl")
 
 
@@ -70,15 +68,15 @@ def shell_block(page: str, begins: str) -> str:
     return str(found)
 
 
-def ended(command: list[str], number: int, vitally: Vitally, **how: Any) -> Done:
-    """Start a program, send it a signal once the sandbox was asked for records, and return its end."""
+def ended(command: list[str], number: int, vitally: Vitally, at: int, **how: Any) -> Done:
+    """Start a program, send it a signal once ``at`` requests have come in, and return its end."""
     vitally.requests_made()
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True, **how
     )
     try:
         until = time.monotonic() + ENDED_SECONDS
-        while asked(vitally) < ENOUGH:
+        while asked(vitally) < at:
             if process.poll() is not None or time.monotonic() > until:
                 msg = f"{command[0]} ended before it could be ended"
                 raise FieldError(msg)

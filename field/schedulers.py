@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,7 +16,8 @@ from field.programs import FieldError, Row, program, run, version
 from field.runners import EXAMPLES, RUN, ended, project, sh, shell_block, variables
 from field.servers import S3_VARIABLES, Servers
 
-KILLED: Final = -signal.SIGKILL
+MOMENTS: Final = (3, 10, 30)
+"""Requests after which a run is ended."""
 
 
 def cron(servers: Servers, folder: Path) -> Row:
@@ -43,26 +44,44 @@ def cron(servers: Servers, folder: Path) -> Row:
 
 
 def meltano(servers: Servers, folder: Path, within: str) -> Row:
-    """Run a project to its end, then end it by SIGTERM and SIGKILL, and see what the next run does."""
+    """End runs by SIGTERM and SIGKILL at some moments, and see what the next run does.
+
+    Where the next run is refused after some of them, that depends on the moment, and a run of this
+    recipe may meet other moments: what is recorded is only that it may be.
+    """
     found: Row = {"version": version("meltano", within)}
     command = [program("meltano", within), *RUN]
     for name, number in (("SIGTERM", signal.SIGTERM), ("SIGKILL", signal.SIGKILL)):
-        home = project(folder / name, url=servers.vitally.url)
-        known = variables(within)
-        _checked(run([program("meltano", within), "state", "list"], folder=home, variables=known))
-        done = ended(command, number, servers.vitally, cwd=home, env=known)
-        again = run(command, folder=home, variables=known)
-        forced = run([*command[:2], "--force", *command[2:]], folder=home, variables=known)
+        outcomes = []
+        for at in MOMENTS:
+            home = project(folder / f"{name}-{at}", url=servers.vitally.url)
+            known = variables(within)
+            _checked(
+                run([program("meltano", within), "state", "list"], folder=home, variables=known)
+            )
+            done = ended(command, number, servers.vitally, at, cwd=home, env=known)
+            again = run(command, folder=home, variables=known)
+            forced = run([*command[:2], "--force", *command[2:]], folder=home, variables=known)
+            outcomes.append((done.code, again, forced.code))
+        others = [again for _, again, _ in outcomes if again.code and not _refused(again.log)]
+        refused = any(_refused(again.log) for _, again, _ in outcomes)
         found[name] = {
-            "exit code": done.code,
-            "the next run": "goes on"
-            if again.code == 0
-            else "is refused"
-            if _refused(again.log)
-            else again.code,
-            "with --force": "goes on" if forced.code == 0 else forced.code,
+            "exit code": _same(code for code, _, _ in outcomes),
+            "the next run": f"fails: {others[0].error}"
+            if others
+            else "may be refused"
+            if refused
+            else "goes on",
+            "with --force": _same(code or "goes on" for _, _, code in outcomes),
         }
     return found
+
+
+def _same(found: Iterable[int | str]) -> int | str:
+    different = list(dict.fromkeys(found))
+    return (
+        different[0] if len(different) == 1 else " or ".join(map(str, sorted(map(str, different))))
+    )
 
 
 def backends(servers: Servers, folder: Path) -> Row:

@@ -7,9 +7,12 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
+
+import psycopg
 
 from demo.processes import ROOT, Vitally, running
 from field.programs import Done, Row, program, run
@@ -93,18 +96,52 @@ def one_folder(folder: Path, found: dict[str, Vitally], urls: dict[str, str]) ->
     }
 
 
+def two_machines(
+    servers: Servers, folder: Path, found: dict[str, Vitally], urls: dict[str, str]
+) -> Row:
+    """Sync half of them from each of two folders that start at once, with STATE in one PostgreSQL.
+
+    It has no tables yet: the one that makes them keeps the other waiting.
+    """
+    within = "meltano-backends"
+    with psycopg.connect(servers.postgres, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE workspaces")
+    address = f"postgresql+psycopg://postgres:sandbox@127.0.0.1:{servers.postgres_port}/workspaces"
+    known = variables(within, MELTANO_DATABASE_URI=address, WAIT="60", **urls)
+    right = tuple(name for name in NAMES if name != WRONG)
+    halves = (right[:10], right[10:])
+    homes = [lay_out(folder / f"half-{number}", names) for number, names in enumerate(halves)]
+    with ThreadPoolExecutor() as pool:
+        both = list(pool.map(lambda home: all_at_once(home, known), homes))
+    rows = [own_rows(home, found, names) for home, names in zip(homes, halves, strict=True)]
+    return {
+        "exit codes": [done.code for done in both],
+        "ok": sum(len(re.findall(r"^ok ", done.out, re.MULTILINE)) for done in both),
+        "failed": [
+            name for done in both for name in re.findall(r"^FAILED +(\S+)", done.out, re.MULTILINE)
+        ],
+        "states": _states(homes[0], known, within),
+        "each has its own rows": all(rows),
+    }
+
+
 def _states(home: Path, known: dict[str, str], within: str) -> int:
     """Return how many workspaces have a STATE."""
     done = run([program("meltano", within), "state", "list"], folder=home, variables=known)
     return len(re.findall(r"tap-vitally-customer-\d+-to-target-jsonl", done.out))
 
 
-def sync_all(_: Servers, folder: Path, only: str = "") -> Row:
-    """Sync twenty workspaces, three at once."""
+def sync_all(servers: Servers, folder: Path, only: str = "") -> Row:
+    """Sync twenty workspaces, three at once; then the right ones from two folders at once."""
     del only
     with workspaces(folder) as found:
         urls = {
             f"TAP_VITALLY_{name.upper().replace('-', '_')}_API_URL": at.url
             for name, at in found.items()
         }
-        return {"one folder, three at once": one_folder(folder, found, urls)}
+        return {
+            "one folder, three at once": one_folder(folder, found, urls),
+            "two folders at once, STATE in one PostgreSQL": two_machines(
+                servers, folder, found, urls
+            ),
+        }

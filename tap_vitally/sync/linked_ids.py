@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
@@ -25,12 +25,23 @@ def _ids_in(value: Any) -> list[str]:
     """Return the ids in a record, an id, or a list of either; no generator, which takes 2 µs more."""
     found = []
     for item in value if isinstance(value, list) else [value]:
-        if isinstance(item, dict) and "id" not in item:
-            # Lists have been seen in envelopes.
-            found += [*_ids_in(item.get("results")), *_ids_in(item.get("data"))]
-        elif identity := identity_of(item["id"] if isinstance(item, dict) else item):
+        identity = item
+        if isinstance(item, dict):
+            if "id" not in item:
+                # Lists have been seen in envelopes.
+                found += [*_ids_in(item.get("results")), *_ids_in(item.get("data"))]
+                continue
+            identity = item["id"]
+        if identity := identity_of(identity):
             found.append(identity)
     return found
+
+
+def _unique_ids(values: list[Any]) -> list[str]:
+    if len(values) == 1:
+        ids = _ids_in(values[0])
+        return ids if len(ids) == 1 else list(dict.fromkeys(ids))
+    return list(dict.fromkeys(each for value in values for each in _ids_in(value)))
 
 
 def digest(row: Mapping[str, Any]) -> str:
@@ -102,6 +113,11 @@ class Link:
         self._alone = () if twice else (*one.values(), *one)
         self.has_array = array in columns
 
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Where ids may stand."""
+        return (self.array, *self._copies, *self._one, *self._one.values())
+
     def bound(self, columns: Container[str]) -> Link:
         """Bind it to the columns of a stream."""
         return Link(self.array, self._copies, self._one, columns)
@@ -111,39 +127,51 @@ class Link:
         """True if the stream has a column for it."""
         return self.has_array or bool(self._reported)
 
-    def fill(self, record: dict[str, Any]) -> None:
-        """Fill the columns of ids that the API did not send from the copies or ids that it did."""
-        get = record.get
-        for name, places in self._singles.items():
-            value = get(name)
-            if type(value) is str and value:
-                continue
-            for place in places:
-                if (value := get(place)) is not None and (ids := _ids_in(value)):
-                    if len(ids) == 1:
-                        record[name] = ids[0]
-                    elif self.has_array and not get(self.array):
-                        record[self.array] = ids
-                    break
-        if self.has_array:
-            found = [value for place in self._copies if (value := get(place)) is not None]
-            if not any(found):
-                found += [value for place in self._alone if (value := get(place)) is not None]
-            sent = get(self.array)
-            if found or sent:
-                self._fill_array(record, sent, found)
+    def fill(self, records: Iterable[dict[str, Any]], held: Container[str]) -> None:
+        """Fill the columns of ids that the API did not send from the copies or ids that it did.
 
-    def _fill_array(self, record: dict[str, Any], sent: Any, found: list[Any]) -> None:
-        listed = sent if isinstance(sent, list) else [sent]
-        if sent and not any(isinstance(item, dict) for item in listed):
+        ``held`` are the names under which any of the records has a value: most columns of links are
+        empty for a whole page.
+        """
+        for name, each in self._singles.items():
+            if places := [place for place in each if place in held]:
+                for record in records:
+                    if type(sent := record.get(name)) is not str or not sent:
+                        self._fill_single(record, name, places)
+        if self.has_array:
+            copies = [place for place in self._copies if place in held]
+            alone = [place for place in self._alone if place in held]
+            if copies or alone or self.array in held:
+                for record in records:
+                    self._fill_array(record, copies, alone)
+
+    def _fill_single(self, record: dict[str, Any], name: str, places: Iterable[str]) -> None:
+        for place in places:
+            if (value := record.get(place)) is not None and (ids := _ids_in(value)):
+                if len(ids) == 1:
+                    record[name] = ids[0]
+                elif self.has_array and not record.get(self.array):
+                    record[self.array] = ids
+                return
+
+    def _fill_array(
+        self, record: dict[str, Any], copies: Iterable[str], alone: Iterable[str]
+    ) -> None:
+        get = record.get
+        sent = get(self.array)
+        found = [value for place in copies if (value := get(place)) is not None]
+        if not any(found):
+            found += [value for place in alone if (value := get(place)) is not None]
+        if not sent:
+            if found and ((ids := _unique_ids(found)) or sent is None):
+                record[self.array] = ids
             return
-        ids = dict.fromkeys(_ids_in(sent)) if sent else {}
-        for value in found:
-            ids.update(dict.fromkeys(_ids_in(value)))
-        if sent and len(ids) < len(listed):
-            return  # of something else than records: it is made text as it is
-        if ids or sent is None:
-            record[self.array] = list(ids)
+        listed = sent if isinstance(sent, list) else [sent]
+        if any(isinstance(item, dict) for item in listed):
+            ids = _unique_ids([listed, *found])
+            # What holds something else than records is made text as it is.
+            if len(ids) >= len(listed):
+                record[self.array] = ids
 
     def ids_left(self, record: Mapping[str, Any]) -> list[str]:
         """Return the ids that stand in copies alone, for which the stream has no column."""
@@ -165,6 +193,7 @@ LINKS = (
     Link("userIds", ("users",), {"userId": "user"}),
     Link("adminIds", ("admins",), {"adminId": "admin"}),
 )
+PLACES = frozenset(place for link in LINKS for place in link.places)
 COPIES = frozenset(
     {"account", "accounts", "customer", "customers", "organization", "organizations"}
     | {"user", "users", "admin", "admins"}

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from tap_vitally.sync.batches import ListRequest
 from tap_vitally.sync.coerce import Coercer
-from tap_vitally.sync.linked_ids import COPIES, links_in
+from tap_vitally.sync.linked_ids import COPIES, PLACES, links_in
 from tap_vitally.sync.resource import Record, Resource
 from tap_vitally.sync.summary import StreamMetrics
 from tap_vitally.sync.traits import fill_traits, trait_columns_in
@@ -70,13 +70,15 @@ class RecordMapper:
             for name in inject.keys() & row.keys() if inject else ():
                 if row[name] is not None and row[name] != record[name]:
                     self._report(name, "of the API gave way to the id of the list it is from")
-            if shape:
-                record = {**blank, **shape(record)}
-            self._link(record)
-            fill_traits(record, self._traits)
-            for key in self._ids:
-                record[key] = identity_of(record.get(key))
-            records.append(record)
+            records.append({**blank, **shape(record)} if shape else record)
+        self._link(records)
+        if self._traits:
+            for record in records:
+                fill_traits(record, self._traits)
+        for key in self._ids:
+            if not all(type(each) is str and each.strip() for each in _column(key, records)):
+                for record in records:
+                    record[key] = identity_of(record.get(key))
         records = self._with_key(records, "a record without its key", context)
         self._coercer.coerce(records)
         return self._with_key(records, "a record whose key does not fit the catalog", context)
@@ -84,26 +86,32 @@ class RecordMapper:
     def _with_key(self, records: list[Record], reason: str, context: ListRequest) -> list[Record]:
         """Return the records that have their key, and skip the others."""
         keys = self._resource.primary_keys
+        if not any(None in _column(key, records) for key in keys):
+            return records
         kept = [record for record in records if None not in map(record.get, keys)]
         for _ in range(len(records) - len(kept)):
             self._skip(reason, context)
         return kept
 
-    def _link(self, record: Record) -> None:
+    def _link(self, records: Sequence[Record]) -> None:
         """Keep the ids of what is linked, and of the copies as much as is wanted."""
+        blank = self._coercer.blank
+        names = set(blank).union(*(record for record in records if len(record) > len(blank)))
+        held = {n for n in PLACES & names if _column(n, records).count(None) < len(records)}
         for link in self._links:
-            link.fill(record)
+            link.fill(records, held)
         if self._embedded == "full":
             return
-        for name in COPIES.intersection(record):
-            if self._embedded == "reference":
-                record[name] = record[name] and _reference(record[name])
-        if self._embedded == "none":
-            for link in self._every_link:
-                if ids := link.ids_left(record):
-                    record[link.array] = ids
+        for record in records:
             for name in COPIES.intersection(record):
-                del record[name]
+                if self._embedded == "reference":
+                    record[name] = record[name] and _reference(record[name])
+            if self._embedded == "none":
+                for link in self._every_link:
+                    if ids := link.ids_left(record):
+                        record[link.array] = ids
+                for name in COPIES.intersection(record):
+                    del record[name]
 
     def tell_narrow_columns(self) -> None:
         """Say, when all has been read, which columns hold days where most values are moments."""
@@ -118,6 +126,10 @@ class RecordMapper:
         if (name, what) not in self._reported:
             self._reported.add((name, what))
             self._logger.warning("Property '%s' %s.", safe_name(name), what)
+
+
+def _column(name: str, records: Iterable[Record]) -> list[Any]:
+    return [record.get(name) for record in records]
 
 
 def _reference(value: Any) -> Any:

@@ -85,7 +85,7 @@ def test_an_array_that_was_not_sent_is_filled_from_copies_alone(
     record: dict[str, Any], ids: Any
 ) -> None:
     for link in links_in(["accountIds"]):
-        link.fill(record)
+        link.fill([record], record.keys())
     assert record.get("accountIds") == ids
 
 
@@ -113,7 +113,7 @@ def test_a_single_id_that_was_not_sent_is_that_of_the_copy(
     record: dict[str, Any], column: str, identity: str | None
 ) -> None:
     for link in links_in([column]):
-        link.fill(record)
+        link.fill([record], record.keys())
     assert record.get(column) == identity
 
 

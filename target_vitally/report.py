@@ -44,8 +44,8 @@ def table(streams: Mapping[str, StreamOutcomes], parts: Sequence[Part] = ()) -> 
         refused = " (refused)" if part.refused else ""
         stream = safe_name(part.stream)
         lines += [f"{stream}: {part.action} {line}{refused}" for line in part.lines]
-        if part.rest and part.lines:
-            lines.append(f"{stream}: {part.action} {part.rest:,} more{refused}")
+        if (rest := part.count - len(part.lines)) and part.lines:
+            lines.append(f"{stream}: {part.action} {rest:,} more{refused}")
     return "\n".join(lines)
 
 

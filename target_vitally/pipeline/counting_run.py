@@ -89,7 +89,7 @@ class CountingRun:
             self._deletes.carry_out(self._executor, lambda _: 0)
         finally:
             for writer in self._writers.values():
-                for index, id_ in writer.invented:
+                for index, id_ in writer.invented or ():
                     index.drop(id_)
 
 

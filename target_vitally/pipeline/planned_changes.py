@@ -16,6 +16,8 @@ from vitally_api import encoded, safe_name
 
 IN_MEMORY = 1 << 20
 """Bytes of the changes of one part beyond which they are kept in a temporary file."""
+MOST_LOGGED = 100
+"""Changes of one part that the log names, however many the file has."""
 
 
 def _spooled() -> IO[bytes]:
@@ -86,8 +88,9 @@ class PlannedChanges:
             if part.kept >= self._limit:
                 return
             part.kept += 1
-            properties = ", ".join(map(logged_name, change.values))
-            part.lines.append(f"{displayed}: {properties}" if properties else displayed)
+            if len(part.lines) < MOST_LOGGED:
+                properties = ", ".join(map(logged_name, change.values))
+                part.lines.append(f"{displayed}: {properties}" if properties else displayed)
             if self._values:
                 part.keep(change)
 

@@ -42,8 +42,8 @@ class ResourceWriter:
         self.simulated: dict[str, Record] = {}
         """By `queue`, what a dry run must not read anew: it has to remember what it would have done."""
 
-        self.invented: list[tuple[Index, str]] = []
-        """The records that a dry run created, by their ids in the index that has them."""
+        self.invented: list[tuple[Index, str]] | None = None
+        """The records that a dry run created, by their ids in the index that has them, if it asks."""
 
     def index(self, write_: PendingWrite) -> Index:
         """Return the index that the record belongs into."""
@@ -240,7 +240,7 @@ class ResourceWriter:
             write_.undo.run.simulated[write_.undo.identity] = [now]
             return now
         self.index(write_).simulate(now)
-        if plan.record is None:
+        if plan.record is None and self.invented is not None:
             self.invented.append((self.index(write_), id_))
         self.simulated[self.queue(write_)] = {}
         return now

@@ -16,8 +16,8 @@ from field.programs import FieldError, Row, program, run, version
 from field.runners import EXAMPLES, RUN, ended, project, sh, shell_block, variables
 from field.servers import S3_VARIABLES, Servers
 
-MOMENTS: Final = (3, 10, 30)
-"""Requests after which a run is ended."""
+MOMENTS: Final = {signal.SIGTERM: (3, 10, 30), signal.SIGKILL: (10,)}
+"""Requests after which runs are ended: what a killed Meltano leaves depends on no moment."""
 
 
 def cron(servers: Servers, folder: Path) -> Row:
@@ -51,10 +51,10 @@ def meltano(servers: Servers, folder: Path, within: str) -> Row:
     """
     found: Row = {"version": version("meltano", within)}
     command = [program("meltano", within), *RUN]
-    for name, number in (("SIGTERM", signal.SIGTERM), ("SIGKILL", signal.SIGKILL)):
+    for number, moments in MOMENTS.items():
         outcomes = []
-        for at in MOMENTS:
-            home = project(folder / f"{name}-{at}", url=servers.vitally.url)
+        for at in moments:
+            home = project(folder / f"{number.name}-{at}", url=servers.vitally.url)
             known = variables(within)
             _checked(
                 run([program("meltano", within), "state", "list"], folder=home, variables=known)
@@ -65,13 +65,15 @@ def meltano(servers: Servers, folder: Path, within: str) -> Row:
             outcomes.append((done.code, again, forced.code))
         others = [again for _, again, _ in outcomes if again.code and not _refused(again.log)]
         refused = any(_refused(again.log) for _, again, _ in outcomes)
-        found[name] = {
+        found[number.name] = {
             "exit code": _same(code for code, _, _ in outcomes),
             "the next run": f"fails: {others[0].error}"
             if others
+            else "goes on"
+            if not refused
             else "may be refused"
-            if refused
-            else "goes on",
+            if len(moments) > 1
+            else "is refused",
             "with --force": _same(code or "goes on" for _, _, code in outcomes),
         }
     return found

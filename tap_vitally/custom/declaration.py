@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,6 +19,8 @@ from tap_vitally.custom.templates import BOOKMARK, Placeholder, Template
 
 Order = Literal["newest_first", "unknown"]
 FORMATS = ("iso", "epoch", "epoch_ms")
+MAPS = ("params", "metadata", "headers", "values")
+"""Keys whose own keys the operator chooses."""
 DOTS = {".", ".."}
 """Segments that an HTTP client resolves, so that another address would be asked."""
 
@@ -108,27 +111,48 @@ def read_custom_streams(
         return [], []
     if not isinstance(setting, list):
         return [], ["custom_streams: it takes a list of streams"]
-    streams: list[CustomStream] = []
     problems: list[str] = []
+    entries: list[tuple[str, CustomStream, set[str]]] = []
     for position, entry in enumerate(setting):
         name = entry.get("name") if isinstance(entry, dict) else None
         where = f"custom_streams[{position}]" + (f" ({name[:60]})" if isinstance(name, str) else "")
-        found = [
-            f"{where}{f'.{key}' if key else ''}: {message}" for key, message in mistakes_in(entry)
-        ]
-        if not found:
-            stream, mistakes = _read(entry)
-            streams.append(stream)
-            found = [f"{where}.{message}" for message in mistakes]
-        problems += found
+        of_form = list(dict.fromkeys(mistakes_in(entry)))
+        problems += [f"{where}{f'.{key}' if key else ''}: {message}" for key, message in of_form]
+        if isinstance(entry, dict):
+            wrong = {key for key, _ in of_form}
+            stream, mistakes = _read(_without(entry, wrong))
+            entries.append((where, stream, wrong))
+            problems += [f"{where}.{each}" for each in mistakes if not _is_about(wrong, each)]
+    streams = [stream for _, stream, _ in entries]
     declared = {s.name: KnownStream(_columns(s.schema), bool(s.parent)) for s in streams}
-    for number, stream in enumerate(streams):
-        before = {other.name for other in streams[:number]} | set(known)
-        where = f"custom_streams ({stream.name})"
+    before = set(known)
+    for where, stream, wrong in entries:
         if stream.name in before:
             problems.append(f"{where}.name: there is another stream of this name")
-        problems += [f"{where}.{message}" for message in _misplaced(stream, {**declared, **known})]
+        before.add(stream.name or where)
+        found = _misplaced(stream, {**declared, **known})
+        problems += [f"{where}.{each}" for each in found if not _is_about(wrong, each)]
     return streams, problems
+
+
+def _is_about(wrong: set[str], mistake: str) -> bool:
+    """Return True if a mistake is about a key whose form is wrong, or may follow from that."""
+    key, _, message = mistake.partition(": ")
+    words = {key, key.partition(".")[0]}
+    of = {each.partition(".")[0] for each in wrong}
+    return bool(words & wrong or of & set(re.findall(r"\w+", message)))
+
+
+def _without(entry: Mapping[str, Any], wrong: set[str]) -> dict[str, Any]:
+    """Return what of an entry has the right form, with a path and a name in any case."""
+    kept: dict[str, Any] = {"name": "", "path": "/"}
+    for key, value in entry.items():
+        if key in MAPS and key not in wrong:
+            named = (value or {}).items()
+            kept[key] = {name: v for name, v in named if f"{key}.{name[:60]}" not in wrong}
+        elif not any(each.partition(".")[0] == key for each in wrong):
+            kept[key] = value
+    return kept
 
 
 def _columns(schema: Mapping[str, Any] | None) -> frozenset[str]:

@@ -108,7 +108,7 @@ _validator = Draft7Validator(ENTRY)
 def mistakes_in(entry: Any) -> Iterator[tuple[str, str]]:
     """Find what is wrong with the form of an entry: the key, with dots, and what it takes.
 
-    No value is message: that of a header is a secret.
+    No message holds a value: that of a header is a secret.
     """
     for error in _validator.iter_errors(entry):
         key = ".".join(str(part)[:60] for part in error.absolute_path)
@@ -121,4 +121,5 @@ def mistakes_in(entry: Any) -> Iterator[tuple[str, str]]:
                     yield name, f"it is missing: {ENTRY['properties'][name]['description']}"
         else:
             schema: Any = error.schema
-            yield key, schema.get("description") or ENTRY["properties"][key]["description"]
+            top = ENTRY["properties"].get(key.partition(".")[0], ENTRY)
+            yield key, schema.get("description") or top["description"]

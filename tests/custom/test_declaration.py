@@ -131,8 +131,28 @@ def test_all_mistakes_of_all_entries_are_told_at_once() -> None:
         "custom_streams[0] (a).path",
         "custom_streams[0] (a).order",
         "custom_streams[3]",
-        "custom_streams (subscriptions).name",
+        "custom_streams[2] (subscriptions).name",
     ]
+
+
+def test_a_wrong_form_hides_no_mistake_in_what_the_other_keys_say() -> None:
+    entry = {
+        "name": "plans",
+        "path": "/x/{accounts.plan}/..",
+        "params": {"since": "{now-3}", "of": "{bookmark}", "no": None},
+        "order": "up",
+        "records_path": "$.[[",
+        "values": {"unused": ["a"]},
+        "headers": 3,
+        "colour": "blue",
+    }
+    found = [line.removeprefix("custom_streams[0] (plans).") for line in mistakes(entry)]
+    assert sorted(line.partition(":")[0] for line in found) == [
+        "colour", "headers", "order", "params.no", "params.of", "params.since", "path", "path",
+        "records_path",
+    ]  # fmt: skip
+    follows = {**GOOD, "order": "newest_first", "replication_key": 7, "params": {"a": "{bookmark}"}}
+    assert len(mistakes(follows)) == 1
 
 
 @pytest.mark.parametrize("setting", [{"headers": {"X-A": "hush"}}, "hush", 3])
@@ -181,7 +201,7 @@ def test_a_stream_may_be_below_another_that_is_declared() -> None:
     below = {"name": "plan_prices", "path": "/plans/{plans.code}/prices"}
     assert mistakes(below, plans) == []
     assert mistakes(plans, below, {"name": "x", "path": "/x/{plan_prices.id}"}) == [
-        "custom_streams (x).path: {plan_prices.id}: plan_prices is itself below another stream"
+        "custom_streams[2] (x).path: {plan_prices.id}: plan_prices is itself below another stream"
     ]
 
 
@@ -212,6 +232,26 @@ KEYS = st.sampled_from(
         *("replication_key", "order", "cursor", "values", "schema", "name"),
     ]
 )
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"values": {"x" * 99: 3}, "params": {"y" * 99: None}, "headers": {"z" * 99: ["hush"]}},
+        {"schema": {"properties": 3}, "primary_keys": [1], "cursor": {"param": 3}},
+        {"values": {"r": {"file": 3, "column": []}}, "metadata": {"a.b": 3, "c": []}},
+    ],
+)
+def test_what_is_wrong_deep_inside_is_a_mistake_and_no_failure(entry: Any) -> None:
+    found = mistakes({**GOOD, **entry})
+    assert {line.split(".")[1].partition(":")[0] for line in found} == set(entry)
+
+
+def test_each_key_that_is_missing_is_one_line() -> None:
+    assert [line.partition(": ")[0] for line in mistakes({})] == [
+        "custom_streams[0].name",
+        "custom_streams[0].path",
+    ]
 
 
 @often

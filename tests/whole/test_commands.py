@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import yaml
 from psycopg import sql
 
 from harness.postgres import over_tcp, postgres_in
@@ -173,6 +174,41 @@ def test_the_queries_of_the_pages_find_rows(project: Terminal, database: str) ->
             cursor = connection.execute(query.encode())
             assert {column.name for column in cursor.description or ()} == columns
             assert cursor.fetchall()
+
+
+def test_meltano_says_what_the_page_describes(project: Terminal) -> None:
+    page = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+    described = re.findall(r"^- `(.+)`$", page.partition("\n## Meltano\n")[2], re.MULTILINE)
+    run = "meltano run tap-vitally target-postgres"
+    mistakes = (
+        "meltano invoke --plugin-type=extractor tap-nowhere",
+        "meltano run tap-vitaly target-postgres",
+        f"{run.replace('meltano', 'meltano --no-environment')}",
+        f"MELTANO_STATE_BACKEND_URI=s3://bucket/vitally {run}",
+    )
+    file = project.folder / "meltano.yml"
+    whole = file.read_text()
+    more = {"name": "tap-nowhere", "namespace": "nowhere", "executable": "tap-nowhere"}
+    content = yaml.safe_load(whole)
+    content["plugins"]["extractors"].append(more)
+    file.write_text(yaml.safe_dump(content))
+    said = " ".join("\n".join(project.run(one, fails=True) for one in mistakes).split())
+    file.write_text(whole)
+    (running,) = [text for text in described if "already running" in text]
+    for text in described:
+        found = re.search(".+?".join(map(re.escape, text.split("…"))), said)
+        assert found or text == running, text
+
+
+def test_a_schedule_of_a_job_goes_on_from_the_state_of_a_run(
+    project: Terminal, workspace: Sandbox, database: str
+) -> None:
+    before = project.run("meltano state list").splitlines()[0]
+    asked(workspace)
+    project.run(shell("docs/schedulers.md", "meltano job add"))
+    assert loaded(database, "users") == held(workspace, "users")
+    assert project.run("meltano state list").splitlines()[0] == before
+    assert sum(asked(workspace).values()) < 50
 
 
 # The shell

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import logging
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -20,7 +21,10 @@ from vitally_api import Policy
 VARIABLE = "…"
 """Stands for what differs from case to case."""
 PAGE = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
-DESCRIBED = re.findall(r"^- `(.+)`$", PAGE, re.MULTILINE)
+MESSAGE = re.compile(r"^- `(.+)`$", re.MULTILINE)
+OF_THE_TAP, _, OTHERS = PAGE.partition("\n## The target\n")
+OF_THE_TARGET, _, OF_MELTANO = OTHERS.partition("\n## Meltano\n")
+DESCRIBED = MESSAGE.findall(OF_THE_TAP)
 
 
 def batches_in(folder: Path) -> Mapping[str, Any]:
@@ -97,6 +101,26 @@ def test_what_is_said_is_described_once(name: str, reported: Told) -> None:
     assert messages
     for message in messages:
         assert len([pattern for pattern in DESCRIBED if matches(pattern, message)]) == 1, message
+
+
+def written_in(package: str) -> Iterator[str]:
+    """Yield the text of each message in a package's code, with … for what differs."""
+    for file in (ROOT / package).rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield re.sub(r"%[sd]|\{\}", VARIABLE, node.value)
+            elif isinstance(node, ast.JoinedStr):
+                yield "".join(
+                    str(part.value) if isinstance(part, ast.Constant) else VARIABLE
+                    for part in node.values
+                )
+
+
+def test_what_is_described_of_the_target_is_in_its_code() -> None:
+    messages = {text.strip() for text in written_in("target_vitally")}
+    described = MESSAGE.findall(OF_THE_TARGET)
+    assert len(described) > 15
+    assert [text for text in described if text not in messages] == []
 
 
 @pytest.mark.parametrize("pattern", DESCRIBED)

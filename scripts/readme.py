@@ -96,6 +96,8 @@ PARTS: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
     "docs/names.md": {"columns": pages.columns},
     "docs/runs.md": {"health": file("sql/sync_health.sql", "sql")},
     "docs/schedulers.md": {
+        "service": file("examples/vitally.service", "ini"),
+        "timer": file("examples/vitally.timer", "ini"),
         "airflow": file("examples/vitally_airflow.py", "python"),
         "dagster": file("examples/vitally_dagster.py", "python"),
         "cronjob": file("examples/cronjob.yml", "yaml"),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import configparser
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -13,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from harness.support import ROOT
 from tests.whole.terminal import shell
 
 TAP = """#!/bin/sh
@@ -37,18 +40,18 @@ class Folder:
     path: Path
     shell: str
 
-    def start(self) -> subprocess.Popen[bytes]:
+    def start(self, command: list[str] | None = None) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [self.shell, "sync.sh"],
+            command or [self.shell, "sync.sh"],
             cwd=self.path,
             env={"PATH": f"{self.path}:{os.environ['PATH']}"},
             stderr=subprocess.PIPE,
         )
 
-    def at_work(self) -> tuple[subprocess.Popen[bytes], int]:
+    def at_work(self, command: list[str] | None = None) -> tuple[subprocess.Popen[bytes], int]:
         """Start the script; return it when the tap is at work, whose process is told, too."""
         (self.path / "busy").touch()
-        running = self.start()
+        running = self.start(command)
         tap = int((self.path / "started").read_text())
         (self.path / "busy").unlink()
         return running, tap
@@ -99,6 +102,30 @@ def test_a_signal_ends_the_tap_and_what_it_says_last_is_kept(
         running.communicate(timeout=60)
     assert running.returncode == 1
     assert folder.read("state.json") == {"page": 3}
+
+
+def test_systemd_ends_the_tap_alone_and_starts_no_second_run(folder: Folder) -> None:
+    unit = configparser.RawConfigParser(strict=False)
+    unit.read(ROOT / "docs" / "examples" / "vitally.service")
+    command = shlex.split(unit["Service"]["ExecStart"].replace("/bin/sh", folder.shell))
+    assert unit["Service"]["KillMode"] == "mixed", "SIGTERM goes to the first process alone"
+    running, _ = folder.at_work(command)
+    with running:
+        with folder.start(command) as second:
+            assert second.communicate(timeout=60)[1] == b""
+        assert second.returncode == 1
+        running.send_signal(signal.SIGTERM)
+        running.communicate(timeout=60)
+    assert running.returncode == 1
+    assert folder.read("state.json") == {"page": 3}
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="this machine has no systemd")
+def test_systemd_takes_the_files() -> None:
+    files = [ROOT / "docs" / "examples" / f"vitally.{kind}" for kind in ("service", "timer")]
+    command = ["systemd-analyze", "verify", *map(str, files)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_what_a_run_left_whose_shell_was_killed_is_taken_over(folder: Folder) -> None:

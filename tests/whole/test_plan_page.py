@@ -9,7 +9,6 @@ import contextlib
 import functools
 import json
 import re
-import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -19,16 +18,14 @@ from typing import Any
 
 import pytest
 
+from harness.browser import OFFLINE, chromium
 from harness.support import ROOT, config_for
 from harness.target import Row, messages
 from sandbox import World, serve
 from tests.whole.terminal import Terminal
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = [
-    pytest.mark.journey,
-    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
-]
+pytestmark = pytest.mark.journey
+
 LOOK = """<!DOCTYPE html><iframe id="page" src="plan.html" style="width: {width}px; height: 900px; border: 0">
 </iframe><pre id="found"></pre><script>
 document.getElementById("page").addEventListener("load", event => {{
@@ -115,10 +112,15 @@ def served(folder: Path) -> Iterator[str]:
         server.shutdown()
 
 
-def browser(*options: str) -> str:
-    command = [str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
+def browser(profile: Path, *options: str) -> str:
+    """Run the browser to its end, and return what it printed."""
+    command = [chromium(), "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
     done = subprocess.run(
-        [*command, *options], capture_output=True, text=True, timeout=120, check=True
+        [*command, *OFFLINE, f"--user-data-dir={profile}", *options],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=True,
     )
     return done.stdout
 
@@ -132,6 +134,7 @@ def test_the_page_is_read_on_every_screen(folder: Path, width: int, scheme: str)
     pictures.mkdir(parents=True, exist_ok=True)
     with served(folder) as address:
         text = browser(
+            folder / "profile",
             colours,
             f"--window-size={width + 100},1000",
             "--virtual-time-budget=10000",
@@ -140,7 +143,9 @@ def test_the_page_is_read_on_every_screen(folder: Path, width: int, scheme: str)
         )
         picture = pictures / f"{width}-{scheme}.png"
         size = f"--window-size={width},{1100 if width > 500 else 1400}"
-        browser(colours, size, f"--screenshot={picture}", f"{address}/plan.html")
+        browser(
+            folder / "profile", colours, size, f"--screenshot={picture}", f"{address}/plan.html"
+        )
     found = json.loads(re.findall('<pre id="found">(.+?)</pre>', text)[0])
     assert found == {
         "width": width,

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import select
+import stat
+import sys
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import IO, Any, cast
@@ -37,6 +40,24 @@ def _no_constant(name: str) -> None:
 
 
 _decoder = json.JSONDecoder(parse_float=Decimal, parse_constant=_no_constant)
+
+
+def waiting_input() -> IO[str] | None:
+    """Return standard input if rows come out of it: out of a file, or out of a program within seconds.
+
+    Whatever runs a check may have left it open, without anybody who writes there.
+    """
+    if sys.stdin is None or sys.stdin.closed:
+        return None
+    mode = os.fstat(sys.stdin.fileno()).st_mode
+    if stat.S_ISREG(mode):
+        return sys.stdin
+    if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)) or not hasattr(select, "poll"):
+        return None
+    poller = select.poll()
+    poller.register(sys.stdin, select.POLLIN)
+    events = poller.poll(TICK * 1000)
+    return sys.stdin if events and events[0][1] & select.POLLIN else None
 
 
 class Intake:

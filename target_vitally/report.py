@@ -28,9 +28,7 @@ def table(streams: Mapping[str, StreamOutcomes], parts: Sequence[Part] = ()) -> 
         rows.append([safe_name(name), *(f"{number:,}" for number in numbers)])
     lines = drawn(rows, range(1, len(rows[0])))
     for name, counts in streams.items():
-        for reason, n in counts.reasons.most_common():
-            more = ", ..." if n > len(counts.examples[reason]) else ""
-            lines.append(f"{name}: {reason} ({n:,}): {', '.join(counts.examples[reason])}{more}")
+        lines += [f"{name}: {line}" for line in counts.reason_lines()]
         if counts.differing:
             most = counts.differing.most_common(MOST_DIFFERING)
             reported = ", ".join(f"{logged_name(prop)} ({n:,})" for prop, n in most)

@@ -22,8 +22,8 @@ from singer_command.log_filter import filter_log
 from singer_command.output import end_on_hangup, write_whole
 from singer_command.settings import settings_problems_named
 from target_vitally.command import failures_in_one_line
-from target_vitally.intake import Intake
-from target_vitally.mapping.entries import problems_with, resource_named
+from target_vitally.intake import Intake, waiting_input
+from target_vitally.mapping.entries import not_come, problems_with, resource_named
 from target_vitally.mapping.resource import Record
 from target_vitally.mapping.rows import Origin
 from target_vitally.mapping.stream_mapping import (
@@ -84,6 +84,8 @@ class TargetVitally(SeamTarget):
         end_on_hangup(self._handle_termination)
         self._signalled = self._ended = False
         self._mappings: dict[str, StreamMapping | str] = {}
+        self._preflight: Preflight | None = None
+        self._looking = False
         self._open: set[str] = set()
         self._shapes: dict[tuple[str, frozenset[object]], StreamMapping] = {}
 
@@ -126,7 +128,7 @@ class TargetVitally(SeamTarget):
     @cached_property
     def engine(self) -> Engine:
         """What rows are handed to."""
-        settings = self.settings
+        settings = self.settings.only_looking() if self._looking else self.settings
         policy = replace(self.policy, request_timeout=settings.request_timeout)
         budget = Budget(settings.max_requests_per_minute)
         vitally = Vitally(self.endpoint, budget, policy, settings.concurrency)
@@ -135,8 +137,23 @@ class TargetVitally(SeamTarget):
             analytics = Analytics(self.analytics_endpoint, policy, settings.concurrency)
         return Engine(settings, vitally, budget, RESOURCES, WRITERS, NAMED, _emit, analytics)
 
+    @property
+    def receiver(self) -> Engine | Preflight:
+        """What rows are handed to: the engine, or what only looks at them."""
+        return self._preflight or self.engine
+
     @override
     def declare(self, stream: str, properties: Mapping[str, Any], keys: Sequence[str]) -> None:
+        try:
+            self._declare(stream, properties, keys)
+        except MappingError as error:
+            if self._preflight is None:
+                raise
+            self._preflight.refuse(stream, error.problems)
+            self._mappings[stream] = stream
+
+    def _declare(self, stream: str, properties: Mapping[str, Any], keys: Sequence[str]) -> None:
+        """Work out what a stream means; raise `MappingError` with everything that is wrong."""
         entry: Mapping[str, Any] = self.settings.streams.get(stream) or {}
         name = entry.get("resource") or resource_named(stream, RESOURCES, IGNORED)
         if name in IGNORED:
@@ -165,7 +182,7 @@ class TargetVitally(SeamTarget):
             columns = list(columns_of_row(possible, entry, RESOURCES[name], copy=copy))
         mode = self.settings.mode
         mapping = map_stream(stream, columns, entry, RESOURCES[name], mode, keys=keys, copy=copy)
-        self._mappings[stream] = self.engine.declare(mapping)
+        self._mappings[stream] = self.receiver.declare(mapping)
 
     def _mapping_of_row(self, mapping: StreamMapping, record: Record) -> StreamMapping:
         """Work out what a row means whose SCHEMA names no columns."""
@@ -183,18 +200,24 @@ class TargetVitally(SeamTarget):
     def take(self, stream: str, record: Record, raw: Record | None, origin: Origin) -> None:
         mapping = self._mappings[stream]
         if isinstance(mapping, str):
-            self.engine.ignore(mapping, stream, record)
+            self.receiver.ignore(mapping, stream, origin, record)
             return
         if stream in self._open:
             mapping = self._mapping_of_row(mapping, record)
-        self.engine.take(mapping, origin, record, raw)
+        self.receiver.take(mapping, origin, record, raw)
 
     @override
     def take_state(self, value: Any) -> None:
-        self.engine.state(value)
+        self.receiver.state(value)
 
     @override
     def finish(self) -> None:
+        if self._preflight:
+            return
+        written = [m for m in self._mappings.values() if isinstance(m, str) or not m.undo]
+        if written or not self._mappings:
+            for missing in not_come(self.settings.streams, self._mappings):
+                self.logger.warning("%s.", missing)
         problem = self.engine.finish()
         if problem:
             raise VitallyError(problem)
@@ -252,20 +275,25 @@ class TargetVitally(SeamTarget):
         self._log_summary()
         self.engine.emit()
 
-    def check(self) -> None:
-        """Print whether a run would work: key, resources, custom objects, trait paths."""
-        host = self.endpoint.base_url
+    def check(self, file_input: IO[str] | None = None) -> None:
+        """Print whether a run would work: key, resources, objects, traits, and an input if there is one."""
+        self._looking = True
+        engine = self.engine
         try:
-            engine, streams = self.engine, self.settings.streams
-            preflight = Preflight(
-                engine.client, engine.references, engine.fields, streams, RESOURCES, IGNORED
+            preflight = self._preflight = Preflight(
+                engine.client, engine.references, engine.fields, self.settings, RESOURCES, IGNORED
             )
             preflight.probe()
+            host = self.endpoint.base_url
             sys.stdout.write(f"The connection to {host} works, and the key is accepted.\n")
+            given = file_input or waiting_input()
+            if given is not None:
+                intake = Intake(given, self._knows, preflight.reject_line, preflight.tick)
+                self.listen(cast("IO[str]", intake))
             for line in preflight.lines():
                 sys.stdout.write(f"{line}\n")
         finally:
-            self.engine.workers.close()
+            engine.workers.close()
         if preflight.problems:
             msg = f"{preflight.problems} of these would not be taken: see above."
             raise VitallyError(msg)
@@ -279,7 +307,7 @@ class TargetVitally(SeamTarget):
             click.Option(
                 ["--test"],
                 is_flag=True,
-                help="Check the key, and whether Vitally has what streams names; write nothing.",
+                help="Check the key, whether Vitally has what streams names, and an input; write nothing.",
             )
         )
         return command
@@ -306,7 +334,7 @@ class TargetVitally(SeamTarget):
                 parse_env_config=bool(config and config.parse_env),
             )
             if test:
-                target.check()
+                target.check(file_input)
                 return
             check_files(target.settings, file_input)
             # Rows hold no cycles: to look for these in ten thousand of them was an eighth of the CPU.

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from target_vitally.lookup.client import RecordClient
+from target_vitally.mapping.entries import near
 from target_vitally.mapping.parse_row import Nulls
 from target_vitally.mapping.resource import Fields, Resource
 from target_vitally.mapping.row_traits import has_traits
@@ -53,13 +54,8 @@ class CustomFields:
             traits = typed_traits(fields, parsed.traits, keep_nulls=keep)
             write_.parsed = replace(parsed, traits=traits)
         for path in missing_fields(fields, parsed.traits):  # which the workspace may drop silently
-            self._warn_once(
-                stream,
-                f"no field {path}",
-                "%s: the workspace has no custom field %s: make it in the app, or leave the trait out.",
-                stream,
-                safe_name(path),
-            )
+            what = no_field(path, fields)
+            self._warn_once(stream, f"no field {path}", "%s: %s.", stream, what)
 
     def typed(self, stream: str, resource: Resource, object_id: str = "") -> Resource | None:
         """Return a resource with its custom fields; None where the workspace does not show them.
@@ -97,6 +93,15 @@ class CustomFields:
         elif resource.model not in CUSTOM_FIELD_MODELS.values:
             return None
         return fields_of(self._client.rows("/customFields", "/resources/customFields", query))
+
+
+def no_field(path: str, fields: Fields) -> str:
+    """Say that the workspace lacks a custom field."""
+    name = safe_name(path)
+    return (
+        f"the trait {name} does not exist: the workspace has no custom field {name}"
+        f"{near(path, fields)}; make it in the app, or leave the trait out"
+    )
 
 
 def missing_fields(fields: Fields, paths: Iterable[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal, cast
@@ -27,6 +28,8 @@ ENTRY = (
 )  # fmt: skip
 EVENTS = "events"
 """The resource whose rows are no records, so that they have properties of any name in place of traits."""
+LIKE = 0.75
+"""How much two names have in common, of 1, for one to be taken for a misspelling of the other."""
 IGNORE = "ignore"
 """What ``deleted`` is for a stream in which no column marks deletes."""
 
@@ -62,6 +65,30 @@ def without_names_of_events(entry: Mapping[str, Any]) -> Mapping[str, Any]:
     if "event_properties" in entry:
         made["traits"] = entry["event_properties"]
     return made | ({"unknown": "traits"} if entry.get("unknown") == "properties" else {})
+
+
+def near(name: str, among: Iterable[str]) -> str:
+    """Return words to put behind a misspelt name: which of some it may be, nothing where none is like it."""
+    spelled = {_spelling(each, tail=tail): each for each in among for tail in (True, False)}
+    for given in (_spelling(name), _spelling(name, tail=True)):
+        for like in difflib.get_close_matches(given, spelled, n=1, cutoff=LIKE):
+            return f" (is it {spelled[like]}?)" if spelled[like] != name else ""
+    return ""
+
+
+def _spelling(name: str, *, tail: bool = False) -> str:
+    """Return a name without what tells spellings apart; ``tail`` leaves out the schema of a table."""
+    return camel(name.rpartition("-")[2] if tail else name).lower()
+
+
+def not_come(entries: Iterable[str], come: Iterable[str]) -> list[str]:
+    """Say which streams have an entry, and no SCHEMA in the input."""
+    streams = list(come)
+    return [
+        f"streams.{stream}: no SCHEMA of it has come{near(stream, streams)}"
+        for stream in entries
+        if stream not in streams
+    ]
 
 
 def trait_columns(configured: Any) -> dict[str, str]:
@@ -120,10 +147,12 @@ def problems_with(streams: Mapping[str, Any], resources: Mapping[str, Resource])
             problems.append(f"{where} is not an object")
             continue
         if wrong := sorted(set(entry) - set(ENTRY)):
-            problems.append(f"{where} has {', '.join(wrong)}, which it does not take: see the docs")
+            named = ", ".join(f"{name}{near(name, ENTRY)}" for name in wrong)
+            problems.append(f"{where} has {named}, which it does not take: see the docs")
         resource = entry.get("resource")
         if resource is not None and resource not in resources:
-            problems.append(f"{where}.resource is none of {', '.join(resources)}")
+            like = near(str(resource), resources)
+            problems.append(f"{where}.resource{like} is none of {', '.join(resources)}")
         for name, allowed in ALLOWED.items():
             if entry.get(name) is not None and entry[name] not in allowed:
                 problems.append(f"{where}.{name} is none of {', '.join(allowed)}")

@@ -16,6 +16,7 @@ from target_vitally.mapping.entries import (
     column_name,
     composite_columns,
     marker_of,
+    near,
     parts,
     trait_columns,
     without_names_of_events,
@@ -298,7 +299,30 @@ def _hint(resource: Resource, column: str) -> str:
     for ref in resource.references:
         if ref.embedded == name and ref.lookups and name:
             return f" (name it by {ref.lookups[0].column})"
-    return " (Vitally works it out, or keeps it for its app)" if name else ""
+    if name:
+        return " (Vitally works it out, or keeps it for its app)"
+    return near(column, (n for n, kind in resource.columns.items() if kind not in NOT_WRITTEN))
+
+
+def no_key(mapping: StreamMapping) -> str:
+    """Say that no row of a stream can be found by a key, empty where some may be."""
+    resource, match = mapping.resource, mapping.match or ""
+    path = match.removeprefix("trait:")
+    if path != match:
+        found = path in mapping.traits or mapping.trait_map or mapping.unknown == "traits"
+    elif match:
+        found = match in mapping.properties
+    else:
+        keyless = mapping.mode == "create" and not resource.key_needed
+        found = (
+            keyless
+            or resource.key is None
+            or not mapping.properties.keys().isdisjoint({resource.key, "id"})
+        )
+    if found or mapping.copy or mapping.undo:
+        return ""
+    key = match or resource.key
+    return f"none of its columns is the key: name {key} under streams.{mapping.stream}, or match"
 
 
 def columns_of_row(

@@ -16,13 +16,13 @@ from target_vitally.mapping.exact_links import ExactLinks
 from target_vitally.mapping.parse_row import key_of
 from target_vitally.mapping.resource import Record, Resource
 from target_vitally.mapping.rows import InputRow, Origin
-from target_vitally.mapping.stream_mapping import StreamMapping
+from target_vitally.mapping.stream_mapping import StreamMapping, no_key
 from target_vitally.pipeline.batches import Batches
 from target_vitally.pipeline.caps import WriteCaps
 from target_vitally.pipeline.counting_run import CountingRun
 from target_vitally.pipeline.deletes import Deletes
 from target_vitally.pipeline.execute import Executor
-from target_vitally.pipeline.outcomes import Outcomes
+from target_vitally.pipeline.outcomes import NO_STREAM, Outcomes, key_columns_of
 from target_vitally.pipeline.overflow import WaitingRows
 from target_vitally.pipeline.recovery import Recovery
 from target_vitally.pipeline.settings import Settings
@@ -36,8 +36,6 @@ from vitally_api import Analytics, Budget, Cancelled, Vitally
 NOTHING_UNLINKED = "%s: nothing is unlinked: links is exact, which takes deletes: delete, too."
 LONGEST_WAIT = 45.0
 """Seconds after which rows and STATE go on by the clock: within the minute that is promised."""
-NO_STREAM = "(no stream)"
-"""What lines that name no stream are counted under."""
 
 
 class Engine:
@@ -124,6 +122,8 @@ class Engine:
         stream, resource = mapping.stream, mapping.resource
         for warning in mapping.warnings:
             self.outcomes.warn_once(stream, warning, "%s: %s.", stream, warning)
+        if keyless := no_key(mapping):
+            self.outcomes.warn_once(stream, keyless, "%s: %s.", stream, keyless)
         if mapping.links == "exact" and not self._settings.deletes:
             self.outcomes.warn_once(stream, "exact", NOTHING_UNLINKED, stream)
             mapping = replace(mapping, links="add")
@@ -159,9 +159,10 @@ class Engine:
         else:
             self.tick()
 
-    def ignore(self, name: str, stream: str, record: Record) -> None:
+    def ignore(self, name: str, stream: str, origin: Origin, record: Record) -> None:
         """Take a row of a stream that is not written; ``name`` is the name that the tap has for it."""
-        self.outcomes.ignore(stream, self._state.row(), "a stream that nothing takes")
+        number, key_columns = self._state.row(), key_columns_of(origin, record)
+        self.outcomes.ignore(stream, number, "a stream that nothing takes", key_columns)
         by = self._only_named.get(name)
         if by and record.get("id") and record.get(by):
             self.references.remember_source(name, str(record["id"]), str(record[by]))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from target_vitally.mapping.compare import Changes
-from target_vitally.mapping.parse_row import Key
+from target_vitally.mapping.parse_row import Key, key_of
 from target_vitally.mapping.plan import NO_RECORD, Outcome, Plan
 from target_vitally.mapping.planned_change import planned_change
 from target_vitally.mapping.resource import Record
@@ -33,6 +33,8 @@ MOST_EXAMPLES = 3
 """Rows that are named for each reason."""
 WRITTEN: tuple[Outcome, ...] = ("created", "updated", "deleted", "uncertain", "accepted")
 MATCHED: tuple[Outcome, ...] = (*WRITTEN, "unchanged")
+NO_STREAM = "(no stream)"
+"""What lines that name no stream are counted under."""
 STOP = "A row was rejected, and on_reject is stop: see the summary, and rejects_file."
 NO_ROOM = (
     "{} cannot be written any more ({}): the run ends here. What was written is in the summary, and "
@@ -69,6 +71,14 @@ class StreamOutcomes:
         if len(named) < MOST_EXAMPLES:
             named.append(name)
 
+    def reason_lines(self) -> list[str]:
+        """Return each reason with the rows that it is about, the most frequent first."""
+        return [
+            f"{reason} ({count:,}): {', '.join(named)}{', ...' if count > len(named) else ''}"
+            for reason, count in self.reasons.most_common()
+            for named in (self.examples[reason],)
+        ]
+
     @property
     def matched_none(self) -> bool:
         """Return whether rows could only update, and no row had a record."""
@@ -99,9 +109,9 @@ class Outcomes:
             self._of(row.mapping.stream).read += 1
             self._open.add(row.number)
 
-    def ignore(self, stream: str, number: int, reason: str) -> None:
+    def ignore(self, stream: str, number: int, reason: str, key_columns: Record) -> None:
         """Count a row of a stream that is not written."""
-        self._without_row(stream, "ignored", reason, {"row": number})
+        self._without_row(stream, "ignored", reason, {"row": number}, key_columns)
         self._state_tracker.end(number)
 
     def reject_line(self, stream: str, number: int, line: int, reason: str) -> None:
@@ -114,7 +124,12 @@ class Outcomes:
         self._stop_if("rejected")
 
     def _without_row(
-        self, stream: str, outcome: Outcome, reason: str, place: Mapping[str, int]
+        self,
+        stream: str,
+        outcome: Outcome,
+        reason: str,
+        place: Mapping[str, int],
+        key_columns: Record | None = None,
     ) -> None:
         with self._lock:
             counts = self._of(stream)
@@ -123,7 +138,8 @@ class Outcomes:
             self.total[outcome] += 1
             name, number = list(place.items())[-1]
             counts.add_reason(f"{outcome}: {reason}", f"{name} {number:,}")
-            line = {"stream": stream, **place, "key": None, "id": None, "outcome": outcome}
+            known = {"key_columns": key_columns or {}, "key": None, "id": None}
+            line = {"stream": stream, **place, **known, "outcome": outcome}
             self._write(self._results, {**line, "requests": 0, "reason": reason})
 
     def _of(self, stream: str) -> StreamOutcomes:
@@ -181,17 +197,20 @@ class Outcomes:
                 if row.number not in self._open:
                     continue
                 self._open.remove(row.number)
+                known = key
+                if key is None and outcome in {"rejected", "ignored"}:
+                    known = key_of(row.mapping, row.record)
                 counts = self._of(row.mapping.stream)
                 counts.outcomes[outcome] += 1
                 counts.requests += requests
                 self.total[outcome] += 1
                 if reason or outcome in {"rejected", "uncertain"}:
                     counts.unmatched += outcome == "ignored" and reason.startswith(NO_RECORD)
-                    name = _name(row, key, id_)
+                    name = _name(row, known, id_)
                     counts.add_reason(f"{outcome}: {reason or 'without a reason'}", name)
                 counts.differing.update(list(changes or ()))
                 if self._results is not None or self._broken:
-                    self._result(row, outcome, reason, key, id_, requests, changes)
+                    self._result(row, outcome, reason, known, id_, requests, changes)
                 if outcome == "rejected" or again:
                     self._reject(row, reason)
             requests = 0
@@ -220,7 +239,7 @@ class Outcomes:
         line: dict[str, Any] = {
             "stream": row.mapping.stream,
             "row": row.number,
-            "key_columns": {name: came.get(name) for name in row.origin.key_properties},
+            "key_columns": key_columns_of(row.origin, came),
             "key": key.value if key else None,
             "id": id_ or None,
             "outcome": outcome,
@@ -306,6 +325,11 @@ class Outcomes:
             if file is not None:
                 with suppress(OSError):
                     file.close()
+
+
+def key_columns_of(origin: Origin, record: Record) -> Record:
+    """Return the key that a row came with."""
+    return {name: record.get(name) for name in origin.key_properties}
 
 
 def _key_or_row(write_: PendingWrite, record: Record | None) -> str:

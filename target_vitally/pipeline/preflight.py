@@ -1,92 +1,198 @@
-"""The check of a run before its first row: the key, the resources, objects and traits."""
+"""The check of a run before its first row: what its settings name, and what an input would bring."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+import os
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from target_vitally.lookup.client import RecordClient
-from target_vitally.lookup.custom_fields import CustomFields, missing_fields
+from target_vitally.lookup.custom_fields import CustomFields, missing_fields, no_field
 from target_vitally.lookup.references import References
-from target_vitally.mapping.entries import resource_named, trait_columns
-from target_vitally.mapping.resource import Resource
+from target_vitally.mapping.entries import not_come, resource_named, trait_columns
+from target_vitally.mapping.parse_row import Rejection, parse_row
+from target_vitally.mapping.resource import Fields, Record, Resource
+from target_vitally.mapping.rows import InputRow, Origin
+from target_vitally.mapping.stream_mapping import MappingError, StreamMapping, map_stream, no_key
+from target_vitally.mapping.undo_rows import UNDO
+from target_vitally.pipeline.outcomes import NO_STREAM, StreamOutcomes
+from target_vitally.pipeline.settings import Settings
 from vitally_api import Refused, safe_name
 
 OBJECTS = "custom_objects"
+SAMPLE = 1_000
+"""Rows of each stream that are looked at."""
 
 
 class Preflight:
-    """Looks at what ``streams`` names, with reads alone."""
+    """Looks with reads alone at what ``streams`` names, and takes an input in place of the engine."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - what it asks, and about what
         self,
         client: RecordClient,
         references: References,
         fields: CustomFields,
-        streams: Mapping[str, Any],
+        settings: Settings,
         resources: Mapping[str, Resource],
         ignored: Collection[str],
     ) -> None:
         self._client = client
         self._references = references
         self._fields = fields
-        self._streams = streams
+        self._settings = settings
         self._resources = resources
         self._ignored = ignored
+        self._come: dict[str, StreamOutcomes] = {}
+        self._mappings: dict[str, StreamMapping] = {}
+        self._refused: dict[str, list[str]] = {}
+        self._paths: dict[str, set[str]] = {}
         self.problems = 0
 
     def probe(self) -> None:
         """Prove the key."""
         next(self._client.pages("/accounts", "/resources/accounts", {"limit": "1"}), None)
 
-    def lines(self) -> Iterator[str]:
-        """Yield for each stream what would be taken; without any, for each resource."""
-        for stream, entry in (self._streams or {name: {} for name in self._resources}).items():
-            name = entry.get("resource") or resource_named(stream, self._resources, self._ignored)
-            reported = ", ".join(self._about(name, entry)) or "can be written"
-            yield f"{safe_name(stream)}: {reported}"
+    # What the engine would take.
 
-    def _about(self, name: str, entry: Mapping[str, Any]) -> Iterator[str]:
+    def declare(self, mapping: StreamMapping) -> StreamMapping:
+        """Take in what a stream means."""
+        self._come.setdefault(mapping.stream, StreamOutcomes())
+        self._mappings[mapping.stream] = mapping
+        return mapping
+
+    def refuse(self, stream: str, problems: Sequence[str]) -> None:
+        """Take in why a stream cannot be written."""
+        self._come.setdefault(stream, StreamOutcomes())
+        self._refused.setdefault(stream, []).extend(problems)
+
+    def take(
+        self, mapping: StreamMapping, origin: Origin, record: Record, raw: Record | None
+    ) -> None:
+        """Look at a row."""
+        counts = self._come.setdefault(mapping.stream, StreamOutcomes())
+        counts.read += 1
+        if counts.read > SAMPLE or UNDO in record:
+            return
+        row = InputRow(counts.read, mapping, origin, record, raw)
+        settings = self._settings
+        try:
+            fields = self._fields.of_row(row) or self._fields_of(mapping)
+            nulls, protected = settings.nulls, settings.protected_traits
+            parsed = parse_row(mapping, record, nulls, protected, fields)
+        except Rejection as rejection:
+            counts.outcomes["rejected"] += 1
+            counts.add_reason(f"rejected: {rejection}", f"row {counts.read:,}")
+        else:
+            self._paths.setdefault(mapping.stream, set()).update(parsed.traits)
+
+    def ignore(self, name: str, stream: str, origin: Origin, record: Record) -> None:
+        """Pass over a row of a stream that is not written."""
+
+    def state(self, value: Any) -> None:
+        """Pass over a STATE."""
+
+    def tick(self) -> None:
+        """Wait for more."""
+
+    def reject_line(self, stream: str, line: int, reason: str) -> None:
+        """Take in a line of the input that is no message."""
+        counts = self._come.setdefault(stream or NO_STREAM, StreamOutcomes())
+        counts.outcomes["rejected"] += 1
+        counts.add_reason(f"rejected: {reason}", f"line {line:,}")
+
+    # What was found.
+
+    def lines(self) -> Iterator[str]:
+        """Yield what would be taken of each stream: of the input, of ``streams``, or of all resources."""
+        for setting, path in self._settings.files.items():
+            if not os.access(path if Path(path).exists() else Path(path).parent, os.W_OK):
+                self.problems += 1
+                yield f"{setting}: it cannot be written"
+        entries = self._settings.streams
+        for stream in self._come or entries or self._resources:
+            reported = list(self._about(stream, entries.get(stream) or {}))
+            for line in reported or ["can be written"]:
+                yield f"{stream if stream == NO_STREAM else safe_name(stream)}: {line}"
+        if self._come:
+            yield from not_come(entries, self._come)
+
+    def _about(self, stream: str, entry: Mapping[str, Any]) -> Iterator[str]:
+        for problem in self._refused.get(stream, ()):
+            self.problems += 1
+            yield problem.removeprefix(f"{stream}: ")
+        name = entry.get("resource") or resource_named(stream, self._resources, self._ignored)
         resource = self._resources.get(name)
         if resource is None:
-            self.problems += 1
-            yield "is named like no resource: set resource"
-            return
+            if stream not in self._refused and stream not in self._come:
+                self.problems += 1
+                yield "is named like no resource: set resource"
+        else:
+            mapping = self._mappings.get(stream)
+            if mapping is None and stream not in self._come:
+                yield from self._in_settings(stream, entry, resource)
+            elif mapping:
+                yield from mapping.warnings
+                if keyless := no_key(mapping):
+                    self.problems += 1
+                    yield keyless
+            yield from self._in_workspace(stream, entry, resource)
+        counts = self._come.get(stream, StreamOutcomes())
+        self.problems += counts.outcomes["rejected"]
+        yield from counts.reason_lines()
+
+    def _in_settings(
+        self, stream: str, entry: Mapping[str, Any], resource: Resource
+    ) -> Iterator[str]:
+        """Yield what is wrong with an entry, whatever columns come."""
+        try:
+            map_stream(stream, (), entry, resource, self._settings.mode)
+        except MappingError as error:
+            self.problems += len(error.problems)
+            yield from error.problems
+
+    def _in_workspace(
+        self, stream: str, entry: Mapping[str, Any], resource: Resource
+    ) -> Iterator[str]:
+        """Yield what the workspace does not have."""
         try:
             path = resource.api.path
             if "{" not in path:
                 next(self._client.pages(path, f"/resources{path}", {"limit": "1"}), None)
-            yield from self._object(entry)
-            yield from self._traits(resource, entry)
+            object_ = str(entry.get("custom_object") or "")
+            if object_ and not self._object_id(object_):
+                self.problems += 1
+                yield f"there is no custom object {safe_name(object_)}"
+            paths = [*trait_columns(entry.get("traits")), *sorted(self._paths.get(stream, ()))]
+            if paths and resource.model:
+                yield from self._traits(resource, object_, list(dict.fromkeys(paths)))
         except Refused as refused:
             if refused.key:
                 raise
             self.problems += 1
             yield f"is not given by this workspace ({refused.status})"
 
-    def _object(self, entry: Mapping[str, Any]) -> Iterator[str]:
-        if not entry.get("custom_object"):
-            return
+    def _object_id(self, name: str) -> str:
         index = self._references.index(OBJECTS)
-        index.find("name", [str(entry["custom_object"])])
-        if len(index.get("name", str(entry["custom_object"]))) != 1:
-            self.problems += 1
-            yield f"there is no custom object {safe_name(str(entry['custom_object']))}"
+        index.find("name", [name])
+        found = index.get("name", name)
+        return str(found[0]["id"]) if len(found) == 1 else ""
 
-    def _traits(self, resource: Resource, entry: Mapping[str, Any]) -> Iterator[str]:
-        paths = list(trait_columns(entry.get("traits")))
-        if not paths or resource.model is None:
-            return
-        object_ = ""
-        if entry.get("custom_object"):
-            found = self._references.index(OBJECTS).get("name", str(entry["custom_object"]))
-            object_ = str(found[0]["id"]) if found else ""
-        fields = self._fields.read(resource, object_)
+    def _fields_of(self, mapping: StreamMapping) -> Fields:
+        """Return the custom fields of the one object whose records a stream has."""
+        object_ = mapping.fixed.get("customObjectName", "")
+        if not object_ or not (id_ := self._object_id(object_)):
+            return {}
+        typed = self._fields.typed(mapping.stream, mapping.resource, id_)
+        return typed.fields if typed else {}
+
+    def _traits(self, resource: Resource, object_: str, paths: Sequence[str]) -> Iterator[str]:
+        fields = self._fields.read(resource, self._object_id(object_) if object_ else "")
         if fields is None:
             return
         absent = missing_fields(fields, paths)
         self.problems += len(absent)
-        yield from (f"the trait {safe_name(path)} does not exist" for path in absent)
+        yield from (no_field(path, fields) for path in absent)
         for path in paths:
             if path in fields and fields[path].choices:
                 choices = ", ".join(map(str, dict.fromkeys(fields[path].choices.values())))

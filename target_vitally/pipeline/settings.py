@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 from target_vitally.mapping.cap import Cap
@@ -230,6 +230,17 @@ def _is_cap(value: Any) -> bool:
         return value is None or bool(Cap.read(value))
     except ValueError:
         return False
+
+    @property
+    def files(self) -> Mapping[str, str]:
+        """The files that a run writes, by the settings that name them."""
+        named = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: path for name, path in named.items() if name.endswith("_file") and path}
+
+    def only_looking(self) -> Settings:
+        """Return settings with which nothing is written, neither to Vitally nor to a file."""
+        nothing: dict[str, Any] = dict.fromkeys(self.files, "")
+        return replace(self, dry_run=True, **nothing)
 
 
 SCHEMA = schema_of(Settings)

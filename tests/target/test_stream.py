@@ -216,3 +216,33 @@ def test_load_methods_are_modes(method: str, mode: str) -> None:
     assert TargetVitally(config=settings_of(load_method=method)).settings.mode == mode
     both = settings_of(load_method=method, mode="update")
     assert TargetVitally(config=both).settings.mode == "update"
+
+
+@pytest.mark.parametrize(
+    ("stream", "row", "outcome"),
+    [
+        ("accounts", {"externalId": "a-7", "traits": "{"}, "rejected"),
+        ("accounts", {"externalId": "a-7", "colour": 1}, "rejected"),
+        ("accounts", {"externalId": "a-7", "_deleted": True}, "ignored"),
+        ("users", {"externalId": "a-7", "accountExternalId": "none"}, "rejected"),
+        ("admins", {"externalId": "a-7"}, "ignored"),
+    ],
+    ids=str,
+)
+def test_a_row_that_is_not_written_is_known_by_its_key(
+    here: Workspace, caplog: pytest.LogCaptureFixture, stream: str, row: Row, outcome: str
+) -> None:
+    columns = [{name: value for name, value in row.items() if name != "colour"}]
+    said = [
+        schema(stream, columns, ["externalId"]),
+        {"type": "RECORD", "stream": stream, "record": row},
+    ]
+    found = write(here, said)
+    assert found.words == [outcome]
+    assert found.results[0]["key_columns"] == {"externalId": "a-7"}
+    if stream != "admins":
+        assert found.results[0]["key"] == "a-7"
+        assert "row 1 (a-7)" in caplog.text
+    if outcome == "rejected":
+        assert found.rejects[1]["record"]["externalId"] == "a-7"
+        assert found.rejects[1]["record"]["_rejected"] == found.reasons

@@ -92,6 +92,9 @@ def test_tables_of_a_database_are_planned_written_once_and_kept(
             "customFields", model="accounts", label="ARR", path="vitally.custom.arr", type="number"
         )
         assert "public-customers: can be written" in terminal.run(check)
+        looked_at = terminal.run(shell(PAGE, "meltano invoke tap-postgres"))
+        assert "public-contacts: can be written" in looked_at
+        assert "streams.customers: no SCHEMA of it has come" in looked_at
         writes(there)
 
         plan = terminal.run(shell(PAGE, "TARGET_VITALLY_FIRST_PUSH=true meltano run tap-postgres"))

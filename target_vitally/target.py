@@ -80,7 +80,7 @@ class TargetVitally(SeamTarget):
         logging.getLogger("urllib3").setLevel(logging.INFO)
         with settings_problems_named(type(self), kwargs):
             super().__init__(*args, **kwargs)
-            self._check_settings()
+            _check_settings(self)
         end_on_hangup(self._handle_termination)
         self._signalled = self._ended = False
         self._mappings: dict[str, StreamMapping | str] = {}
@@ -88,27 +88,6 @@ class TargetVitally(SeamTarget):
         self._looking = False
         self._open: set[str] = set()
         self._shapes: dict[tuple[str, frozenset[object]], StreamMapping] = {}
-
-    def _check_settings(self) -> None:
-        """Raise a `SettingsError` with every problem of the settings."""
-        known = self.config_jsonschema["properties"]
-        problems = [
-            f"{name} is no setting of {self.name}" for name in self.config if name not in known
-        ]
-        streams = self.config.get("streams") or {}
-        problems += problems_with(streams, RESOURCES)
-        checks: list[Callable[[], object]] = [lambda: self.endpoint, lambda: self.settings]
-        if any(needs_analytics(name, entry, self.config) for name, entry in streams.items()):
-            checks.append(lambda: self.analytics_endpoint)
-        for check in checks:
-            try:
-                check()
-            except SettingsError as error:
-                problems += error.problems
-        if not is_plan_file(self.config.get("plan_file") or ""):
-            problems.append(f"plan_file ends in none of {', '.join(FORMATS)}")
-        if problems:
-            raise SettingsError(problems)
 
     @cached_property
     def settings(self) -> Settings:
@@ -214,10 +193,8 @@ class TargetVitally(SeamTarget):
     def finish(self) -> None:
         if self._preflight:
             return
-        written = [m for m in self._mappings.values() if isinstance(m, str) or not m.undo]
-        if written or not self._mappings:
-            for missing in not_come(self.settings.streams, self._mappings):
-                self.logger.warning("%s.", missing)
+        for missing in not_come(self.settings.streams, self._mappings):
+            self.logger.warning("%s.", missing)
         problem = self.engine.finish()
         if problem:
             raise VitallyError(problem)
@@ -350,6 +327,28 @@ def needs_analytics(stream: str, entry: Any, config: Mapping[str, Any]) -> bool:
     channel = entry.get("channel") or config.get("channel") or "rest"
     only = resource is not None and resource.only_message
     return only or (channel != "rest" and resource is not None and bool(resource.message))
+
+
+def _check_settings(target: TargetVitally) -> None:
+    """Raise a `SettingsError` with every problem of the settings."""
+    known = target.config_jsonschema["properties"]
+    problems = [
+        f"{name} is no setting of {target.name}" for name in target.config if name not in known
+    ]
+    streams = target.config.get("streams") or {}
+    problems += problems_with(streams, RESOURCES)
+    checks: list[Callable[[], object]] = [lambda: target.endpoint, lambda: target.settings]
+    if any(needs_analytics(name, entry, target.config) for name, entry in streams.items()):
+        checks.append(lambda: target.analytics_endpoint)
+    for check in checks:
+        try:
+            check()
+        except SettingsError as error:
+            problems += error.problems
+    if not is_plan_file(target.config.get("plan_file") or ""):
+        problems.append(f"plan_file ends in none of {', '.join(FORMATS)}")
+    if problems:
+        raise SettingsError(problems)
 
 
 def _give_up(last_words: Callable[[], None], code: int) -> None:

@@ -15,8 +15,6 @@ from vitally_api.values import key_text
 
 UNDO = "_undo"
 """The column by which a stream is known to take a run back."""
-STREAM = "undo-"
-"""What the names of such streams begin with; the resource's name follows."""
 OWN_ROWS = frozenset({"messages", "customFields"})
 """Properties whose items are taken back one by one, or not at all."""
 

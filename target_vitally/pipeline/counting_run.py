@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from typing_extensions import override
@@ -46,9 +45,7 @@ class CountingRun:
         exact: ExactLinks,
         caps: WriteCaps,
     ) -> None:
-        without_files = replace(
-            settings, dry_run=True, results_file="", rejects_file="", plan_file=""
-        )
+        without_files = settings.only_looking()
         self._writers = writers = {name: _apart(writer) for name, writer in writers.items()}
         outcomes = _Unrecorded(without_files, StateTracker(lambda _: None))
         waiting = WaitingRows(settings.batch_size_rows)

@@ -224,13 +224,6 @@ class Settings(ConnectionSettings):
         mode = config.get("mode") or LOAD_METHODS.get(str(method))
         return read_settings(cls, {**given, "mode": mode})
 
-
-def _is_cap(value: Any) -> bool:
-    try:
-        return value is None or bool(Cap.read(value))
-    except ValueError:
-        return False
-
     @property
     def files(self) -> Mapping[str, str]:
         """The files that a run writes, by the settings that name them."""
@@ -241,6 +234,13 @@ def _is_cap(value: Any) -> bool:
         """Return settings with which nothing is written, neither to Vitally nor to a file."""
         nothing: dict[str, Any] = dict.fromkeys(self.files, "")
         return replace(self, dry_run=True, **nothing)
+
+
+def _is_cap(value: Any) -> bool:
+    try:
+        return value is None or bool(Cap.read(value))
+    except ValueError:
+        return False
 
 
 SCHEMA = schema_of(Settings)

@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import IO, Any
 
+from target_vitally.mapping.entries import STREAM
 from target_vitally.mapping.plan import Plan
 from target_vitally.mapping.resource import Record, Resource
 from target_vitally.mapping.rows import PendingWrite
 from target_vitally.mapping.undo import Undo
 from target_vitally.mapping.undo_rows import (
-    STREAM,
     UNDO,
     as_row,
     undo_of_delete,

@@ -55,6 +55,10 @@ from vitally_api import (
 )
 
 REPEATABLE = frozenset({"GET", "PUT", "DELETE"})
+NO_RESOURCE = (
+    "{} is named like no resource of Vitally: say under streams which it is (one of {}), or leave it "
+    "out of the tap's selection"
+)
 LAST_RESORT = 8.0
 """Seconds after a signal in which what is under way may come to its end."""
 LAST_WORDS = 1.0
@@ -140,11 +144,7 @@ class TargetVitally(SeamTarget):
             self._mappings[stream] = name
             return
         if name not in RESOURCES:
-            msg = (
-                f"{stream} is named like no resource of Vitally: say under streams which it is (one of "
-                f"{', '.join(RESOURCES)}), or leave it out of the tap's selection"
-            )
-            raise MappingError([msg])
+            raise MappingError([NO_RESOURCE.format(stream, ", ".join(RESOURCES))])
         if needs_analytics(stream, entry, self.config):
             _ = self.analytics_endpoint
         self._open.discard(stream)

@@ -155,6 +155,8 @@ class Preflight:
         self, stream: str, entry: Mapping[str, Any], resource: Resource
     ) -> Iterator[str]:
         """Yield what the workspace does not have."""
+        if resource.only_message:
+            return
         try:
             path = resource.api.path
             if "{" not in path:

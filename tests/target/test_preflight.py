@@ -48,20 +48,20 @@ PUSHED = {
     ("rows", "streams", "reported"),
     [
         ({"accounts": [{**ACCOUNT, "mrr": 1}]}, {}, "mrr (set the trait that feeds MRR"),
-        ({"accounts": [{**ACCOUNT, "nmae": 1}]}, {}, "nmae (is it name?)"),
-        ({"users": [{"externalId": "u", "e_mial": "u@example.com"}]}, {}, "e_mial (is it email?)"),
-        ({"tasks": [{"externalId": "t", "dueDatee": 1}]}, {}, "dueDatee (is it dueDate?)"),
+        ({"accounts": [{**ACCOUNT, "nname": 1}]}, {}, "nname (is it name?)"),
+        ({"users": [{"externalId": "u", "emaile": "u@example.com"}]}, {}, "emaile (is it email?)"),
+        ({"tasks": [{"externalId": "t", "dueDayte": 1}]}, {}, "dueDayte (is it dueDate?)"),
         (
             {"accounts": [ACCOUNT]},
-            {"accounts": {"properties": {"nmae": "name"}}},
-            "nmae (is it name?) cannot be written to accounts",
+            {"accounts": {"properties": {"nname": "name"}}},
+            "nname (is it name?) cannot be written to accounts",
         ),
         (
             {"accounts": [ACCOUNT]},
             {"accounts": {"properties": {"healthScore": "name"}}},
             "healthScore (Vitally works it out, or keeps it for its app) cannot be written",
         ),
-        ({"acounts": [ACCOUNT]}, {}, "acounts is named like no resource"),
+        ({"aaccounts": [ACCOUNT]}, {}, "aaccounts is named like no resource"),
         (
             {"customers": [{"no": "1", "company": "A", "is_deleted": False}]},
             PUSHED,
@@ -157,13 +157,13 @@ def test_a_stream_without_its_key_is_told_in_the_words_of_a_run(  # noqa: PLR091
 def test_a_table_that_does_not_come_is_told(
     here: Workspace, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    streams = {"accounts": {}, "public-acounts": {"resource": "accounts"}, "users": {}}
+    streams = {"accounts": {}, "public-aaccounts": {"resource": "accounts"}, "users": {}}
     said = messages(**{"public-accounts": [ACCOUNT]})
     found = looked_at(here, tmp_path, said, streams=streams)
     absent = [line for line in found.stdout.splitlines() if line.startswith("streams.")]
     assert absent == [
         "streams.accounts: no SCHEMA of it has come (is it public-accounts?)",
-        "streams.public-acounts: no SCHEMA of it has come (is it public-accounts?)",
+        "streams.public-aaccounts: no SCHEMA of it has come (is it public-accounts?)",
         "streams.users: no SCHEMA of it has come",
     ]
     assert found.returncode == 0
@@ -209,13 +209,13 @@ def test_without_an_input_settings_alone_are_looked_at(
     here: Workspace, tmp_path: Path, option: tuple[str, ...]
 ) -> None:
     streams = {
-        "one": {"resource": "accounts", "properties": {"nmae": "x", "name": "y"}},
+        "one": {"resource": "accounts", "properties": {"nname": "x", "name": "y"}},
         "two": {"resource": "tasks", "traits": {ARR: "arr"}},
         "three": {"resource": "custom_object_instances", "custom_object": "no"},
     }
     found = run("", "--config", config(tmp_path, here, streams=streams), "--test", *option)
     assert found.returncode == 1
-    assert "one: streams.one.properties: nmae (is it name?) cannot be written" in found.stdout
+    assert "one: streams.one.properties: nname (is it name?) cannot be written" in found.stdout
     assert f"two: the trait {ARR} does not exist" in found.stdout
     assert "three: there is no custom object no" in found.stdout
     assert "3 of these would not be taken" in found.stderr.splitlines()[-1]

@@ -25,15 +25,16 @@ from vitally_api.statuses import StatusClass, classify
 SAME_WORDS = 3
 """Single messages refused in the same words, none accepted: then a type may be blocked."""
 
-State = Literal["waiting", "sent", "accepted", "refused"]
+State = Literal["waiting", "sent", "accepted", "refused", "seen"]
 
 
 @dataclass(eq=False)
 class Unit:
     """What is accepted or refused together: the messages of one row, all of one type.
 
-    ``state`` is ``sent`` while it is unknown whether they were accepted; ``reason`` says why they were
-    refused. ``counts`` takes the requests, as those of the row that is the first in them.
+    ``state`` is ``sent`` while it is unknown whether they were accepted, and ``seen`` once what was
+    accepted was seen to be applied; ``reason`` says why they were refused. ``counts`` takes the
+    requests, as those of the row that is the first in them.
     """
 
     messages: list[Message]
@@ -82,6 +83,9 @@ class Sender:
             send(requests.pop(0))
         if kind not in self.blocked and requests:
             self.map_concurrently(send, requests)
+        if kind in self.blocked:
+            for unit in self._units:  # no unit is at fault, those that were tried included
+                unit.state = "waiting"
         return next(iter(dates), None)
 
     def _send(

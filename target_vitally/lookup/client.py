@@ -110,8 +110,11 @@ class RecordClient:
         self.metrics = RunMetrics()
         self.clock: datetime | None = None
         """The server's time at the first answer."""
+        self.date: datetime | None = None
+        """... and at the last."""
 
-    def _counted_for(self, write_: PendingWrite | None) -> Any:
+    def counted_for(self, write_: PendingWrite | None) -> Any:
+        """Return what counts the requests for a write, or for none."""
         return self.metrics if write_ is None else _WriteMetrics(self.metrics, write_)
 
     def records(
@@ -124,7 +127,7 @@ class RecordClient:
         parse: Callable[[Any], list[Record]] = record_or_none,
     ) -> list[Record]:
         """Return what is at an address: one record, or those that a search finds, or none."""
-        counts = self._counted_for(write_)
+        counts = self.counted_for(write_)
         try:
             answer = self._vitally.get(path, query or {}, parse, counts, label=label)
         except Refused as refused:
@@ -133,8 +136,11 @@ class RecordClient:
                 return []
             raise
         self.metrics.reads += 1
-        self.clock = self.clock or answer.date
+        self._note(answer.date)
         return answer.data
+
+    def _note(self, date: datetime | None) -> None:
+        self.clock, self.date = self.clock or date, date or self.date
 
     def answers(self) -> bool:
         """Ask once, without patience, and return whether the server answers anything at all."""
@@ -159,7 +165,7 @@ class RecordClient:
         Pages may then come twice. Raise `CursorRefused` where the second reading ends like that, too.
         """
         cursors, again = Cursors(), False
-        counts = self._counted_for(write_)
+        counts = self.counted_for(write_)
         while not cursors.finished and not cursors.endless:
             asked = {"limit": str(PAGE_SIZE), **(query or {})}
             if cursors.current is not None:
@@ -178,7 +184,7 @@ class RecordClient:
                 cursors, again = Cursors(), True
                 continue
             self.metrics.reads += 1
-            self.clock = self.clock or answer.date
+            self._note(answer.date)
             rows, following = answer.data
             cursors.advance(following, len(rows))
             yield rows
@@ -204,7 +210,7 @@ class RecordClient:
 
         Raise `WriteRejected` where Vitally does not take it, `WriteOutcomeUnknown` if that is unknown.
         """
-        counts = self._counted_for(write_)
+        counts = self.counted_for(write_)
         try:
             answer: Answer[Any] = self._vitally.send(
                 method, path, query, body, counts=counts, label=label
@@ -213,7 +219,7 @@ class RecordClient:
             if refused.key:
                 raise
             raise WriteRejected(str(refused), refused.status) from None
-        self.clock = self.clock or answer.date
+        self._note(answer.date)
         data: Any = answer.data
         if _is_error(data):
             text = (

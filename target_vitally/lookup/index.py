@@ -313,6 +313,8 @@ def _encode(record: Record, whole: Collection[str], kept: Iterable[str], traits:
 def _kept(resource: Resource) -> tuple[str, ...]:
     """Name what is kept of a record, first what finds it."""
     names = dict.fromkeys(("id", *resource.keys, "createdAt", "archivedAt"))
+    if resource.message:  # which may change it later, as this shows
+        names["updatedAt"] = None
     for prop in resource.properties:
         names |= dict.fromkeys((prop.name, prop.displayed or prop.name))
         if prop.name.endswith("Id"):

@@ -95,9 +95,11 @@ def undo_of_update(resource: Resource, sent: Record, record: Record) -> Undo:
 def undo_of_delete(write_: PendingWrite, record: Record) -> Undo:
     """Return what takes a delete back; ``record`` is what is deleted, as Vitally shows it."""
     resource = write_.resource
-    key = key_in(resource, record, None)
+    key = key_in(resource, record, write_.key if resource.only_message else None)
     archived = UNARCHIVE if key else ONLY_ARCHIVED
     cannot = [archived if resource.archives else ANOTHER_ID]
+    if resource.only_message:  # what a message links, another unlinks
+        return Undo("deleted", resource.name, str(record["id"]), key, write_.inside, record)
     if resource.name in {"accounts", "organizations"}:
         cannot.append(HUNG)
     if resource.name == "users":

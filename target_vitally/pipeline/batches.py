@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 
-from target_vitally.bulk.sender import Sender
 from target_vitally.lookup.custom_fields import CustomFields
 from target_vitally.lookup.index import LookupFailed
 from target_vitally.lookup.references import References
@@ -17,7 +16,8 @@ from target_vitally.mapping.merge_rows import merge_rows
 from target_vitally.mapping.parse_row import ParsedRow, RecordRef, Rejection
 from target_vitally.mapping.plan import Outcome, plan
 from target_vitally.mapping.resource import Record, Resource
-from target_vitally.mapping.rows import InputRow, PendingWrite
+from target_vitally.mapping.rows import InputRow, PendingWrite, Unresolved
+from target_vitally.pipeline.bulk_channel import BulkChannel
 from target_vitally.pipeline.deletes import Deletes
 from target_vitally.pipeline.events import Events
 from target_vitally.pipeline.execute import Executor
@@ -46,7 +46,7 @@ class Batches:
         executor: Executor,
         waiting: WaitingRows,
         exact: ExactLinks,
-        sender: Sender | None = None,
+        channel: BulkChannel | None = None,
     ) -> None:
         self._settings = settings
         self._writers = writers
@@ -58,9 +58,10 @@ class Batches:
         self._waiting = waiting
         self._exact = exact
         self._parser = RowParser(settings, fields, self._exact, outcomes)
+        self._channel = channel
         self.events: Events | None = None
-        if sender is not None:
-            self.events = Events(settings, sender, references, self._parser, outcomes)
+        if channel is not None:
+            self.events = Events(settings, channel.sender, references, self._parser, outcomes)
         self.under_way: list[InputRow] = []
 
     def process(self, resource: Resource, rows: Sequence[InputRow], *, last: bool) -> None:
@@ -75,9 +76,10 @@ class Batches:
         for write_ in merged:
             if write_.parsed.mode != "update":
                 self._deletes.keep(resource, write_)
-        self._references.prefetch(
-            ref for write_ in merged for ref in self._refs(writer, write_.parsed)
-        )
+        refs = [ref for write_ in merged for ref in self._refs(writer, write_.parsed)]
+        if self._channel:
+            self._channel.see_parents(refs)
+        self._references.prefetch(refs)
         separate = (part for write_ in merged for part in self._separate(write_, last=last))
         writes = [write_ for write_ in separate if self._resolve(write_, last=last)]
         writer.find(writes)
@@ -142,7 +144,12 @@ class Batches:
     def _may_come(self, write_: PendingWrite) -> bool:
         """Return whether what a write refers to may still come with the input."""
         missing = write_.missing
-        return bool(missing and not missing.count and self._references.can_come(missing.ref))
+        if missing is None or missing.count or self._is_unseen(missing):
+            return False
+        return self._references.can_come(missing.ref)
+
+    def _is_unseen(self, missing: Unresolved) -> bool:
+        return self._channel is not None and self._channel.is_unseen(missing.ref)
 
     def _resolve(self, write_: PendingWrite, *, last: bool) -> bool:
         """Resolve what a write refers to; return False if it waits or ends here."""
@@ -153,11 +160,14 @@ class Batches:
             self._fields.type_traits(write_, self._settings.nulls)
         except (Rejection, InvalidValue) as rejection:
             return self._end(write_, "rejected", str(rejection))
+        parsed, missing = write_.parsed, write_.missing
         if not last and self._may_come(write_):
             return self._wait(write_)
-        parsed, missing = write_.parsed, write_.missing
         if missing and (parsed.mode == "upsert" or write_.missing_parent):
-            made = plan(write_.resource, parsed.mode, parsed, {}, [], missing=str(missing))
+            reason = str(missing)
+            if self._is_unseen(missing):
+                reason = f"its {missing.ref.resource.removesuffix('s')} was not seen"
+            made = plan(write_.resource, parsed.mode, parsed, {}, [], missing=reason)
             return self._end(write_, made.outcome, made.reason)
         stream = write_.mapping.stream
         if write_.left_out:

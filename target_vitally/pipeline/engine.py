@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from target_vitally.bulk.sender import Sender
 from target_vitally.lookup.client import RecordClient
 from target_vitally.lookup.custom_fields import CustomFields
 from target_vitally.lookup.references import References
@@ -18,6 +17,7 @@ from target_vitally.mapping.resource import Record, Resource
 from target_vitally.mapping.rows import InputRow, Origin
 from target_vitally.mapping.stream_mapping import StreamMapping, no_key
 from target_vitally.pipeline.batches import Batches
+from target_vitally.pipeline.bulk_channel import built_channel
 from target_vitally.pipeline.caps import WriteCaps
 from target_vitally.pipeline.counting_run import CountingRun
 from target_vitally.pipeline.deletes import Deletes
@@ -66,9 +66,6 @@ class Engine:
         concurrency = settings.concurrency
         budgets = [budget, *([analytics.budget] if analytics else [])]
         self.workers = Workers(concurrency, budgets, lambda: self._state.emit(only_if_due=True))
-        sender = None
-        if analytics is not None:
-            sender = Sender(analytics, self.workers.map_concurrently)
         self.fields = CustomFields(self.client, self.outcomes.warn_once)
         self.references = References(self.client, resources, self.workers.map_concurrently)
         built = {
@@ -85,6 +82,8 @@ class Engine:
             messages=resources["messages"],
             warn_once=self.outcomes.warn_once,
         )
+        stages = (self.workers, budget, self._undo_file, self.outcomes)
+        channel = built_channel(analytics, settings, built, self.references, *stages)
         self._caps = WriteCaps(settings, built, self._waiting, self.outcomes)
         self._executor = Executor(
             settings,
@@ -95,6 +94,7 @@ class Engine:
             self._waiting,
             self._undo_file,
             self._caps,
+            channel=channel,
         )
         self._take_back = TakeBack(settings, built, self.references, self.fields, self.outcomes)
         self._deletes = Deletes(settings.max_deletes, built, self.references, self.outcomes)
@@ -109,7 +109,7 @@ class Engine:
             self._executor,
             self._waiting,
             self._exact_links,
-            sender,
+            channel,
         )
         self._buffers: dict[str, list[InputRow]] = {}
         self._flushed_at = time.monotonic()

@@ -14,6 +14,7 @@ from target_vitally.mapping.plan import Plan
 from target_vitally.mapping.resource import Record
 from target_vitally.mapping.rows import PendingWrite
 from target_vitally.mapping.undo import STILL_ARCHIVED
+from target_vitally.pipeline.bulk_channel import BulkChannel
 from target_vitally.pipeline.caps import Admission
 from target_vitally.pipeline.outcomes import Outcomes
 from target_vitally.pipeline.overflow import WaitingRows
@@ -41,6 +42,7 @@ class Executor:
         undo_file: UndoFile,
         admission: Admission,
         new: str = NEW,
+        channel: BulkChannel | None = None,
     ) -> None:
         """Take in the stages; ``new`` is what the ids of records begin with that a dry run creates."""
         self._settings = settings
@@ -52,6 +54,7 @@ class Executor:
         self._undo_file = undo_file
         self._admission = admission
         self._new = new
+        self._channel = channel
         self._simulated = itertools.count(1)
 
     def write(self, writes: Sequence[PendingWrite]) -> None:
@@ -64,7 +67,11 @@ class Executor:
                 if len(queue) > 1 or self._needs_request(queue[0])
             ]
             left: list[list[PendingWrite]] = []
+            if busy and self._channel:
+                busy = self._channel.take(busy)
             self._for_each(partial(self._write_queue, left), busy, writes)
+            if self._channel:
+                self._channel.unlink_rest()
             lost = [rest[0] for rest in left if rest[0].lost]
             again = {id(write_) for write_ in self._recovery.recover(lost)}
             writes = [w for rest in left for w in rest if not w.lost or id(w) in again]
@@ -181,6 +188,8 @@ class Executor:
         return done
 
     def _end(self, write_: PendingWrite, made: Plan, now: Record | None) -> None:
+        if self._channel and self._channel.unlinks_later(write_, made, now):
+            return
         if write_.undo and now and made.outcome != "rejected":
             write_.undo.run.settled.add(str(now.get("id")))
         self._outcomes.end_write(write_, made, now)
@@ -225,7 +234,11 @@ class Executor:
     def delete(self, doomed: Sequence[tuple[PendingWrite, Record]]) -> None:
         """Delete records."""
         writes = [write_ for write_, _ in doomed]
-        self._for_each(lambda pair: self._delete(*pair), doomed, writes)
+        links = any(write_.resource.only_message for write_ in writes)
+        if links and self._channel and not self._settings.dry_run:
+            self._channel.unlink(doomed)
+        else:
+            self._for_each(lambda pair: self._delete(*pair), doomed, writes)
 
     def _delete(self, write_: PendingWrite, record: Record) -> None:
         writer = self._writers[write_.resource.name]

@@ -171,6 +171,11 @@ class Outcomes:
             stops=not refusal,
         )
 
+    def end_uncertain(self, write_: PendingWrite, reason: str) -> None:
+        """Record that nobody knows what became of a write that another run may send again."""
+        key, requests = write_.key, write_.requests
+        self.end(write_.rows, "uncertain", reason, key=key, requests=requests, again=True)
+
     def end(  # noqa: PLR0913 - a line of the results, by its parts
         self,
         rows: Iterable[InputRow],

@@ -6,7 +6,7 @@ from target_vitally.mapping.resource import Resource
 from target_vitally.resources.activity import NOTES, NPS_RESPONSES, PROJECTS, TASKS
 from target_vitally.resources.custom import CUSTOM_OBJECT_INSTANCES, CUSTOM_OBJECTS
 from target_vitally.resources.customers import ACCOUNTS, ORGANIZATIONS, USERS
-from target_vitally.resources.messages import EVENTS
+from target_vitally.resources.messages import EVENTS, USER_ACCOUNTS
 from target_vitally.resources.talks import (
     CONVERSATIONS,
     MEETING_TRANSCRIPTS,
@@ -18,6 +18,7 @@ from target_vitally.writers.conversations import ConversationMessageWriter, Conv
 from target_vitally.writers.custom_objects import CustomObjectWriter
 from target_vitally.writers.meetings import MeetingWriter, TranscriptWriter
 from target_vitally.writers.projects import ProjectWriter
+from target_vitally.writers.user_accounts import UserAccountWriter
 from target_vitally.writers.users import UserWriter
 from vitally_api.resources import LISTS, NESTED, nested_name
 
@@ -37,6 +38,7 @@ RESOURCES: dict[str, Resource] = {
         MEETINGS,
         MESSAGES,
         MEETING_TRANSCRIPTS,
+        USER_ACCOUNTS,
         EVENTS,
     )
 }
@@ -50,6 +52,7 @@ WRITERS: dict[str, type[ResourceWriter]] = {
     MESSAGES.name: ConversationMessageWriter,
     MEETINGS.name: MeetingWriter,
     MEETING_TRANSCRIPTS.name: TranscriptWriter,
+    USER_ACCOUNTS.name: UserAccountWriter,
 }
 """How the records of each are written."""
 NAMED: dict[str, str] = {

@@ -30,6 +30,8 @@ class ResourceWriter:
 
     asks = False
     """True if `present` sends a request each time."""
+    unlinks = False
+    """True if messages unlink users from accounts, where updates do not."""
     only_adds = False
     """True once an answer has shown links that were not sent: plans made before it may be wrong."""
 

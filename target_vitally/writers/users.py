@@ -25,6 +25,8 @@ class UserWriter(ResourceWriter):
     ) -> Changes:
         found = super().compare(write_, body, traits, record)
         for name in LINKS if self.only_adds else ():
+            if write_.exact and self.unlinks and name == "accountIds":
+                continue
             if name in found and set(found[name][1] or ()) <= set(found[name][0] or ()):
                 del found[name]
         return found
@@ -33,7 +35,10 @@ class UserWriter(ResourceWriter):
     def not_applied(self, write_: PendingWrite, plan: Plan, now: Record) -> list[str]:
         links = {name: ids for name, ids in plan.body.items() if name in LINKS}
         kept = changes(write_.resource, links, {}, now)
-        return [*dict.fromkeys((*super().not_applied(write_, plan, now), *kept))]
+        names = dict.fromkeys((*super().not_applied(write_, plan, now), *kept))
+        if write_.exact and self.unlinks:
+            names.pop("accountIds", None)
+        return [*names]
 
     @override
     def update(self, write_: PendingWrite, plan: Plan) -> Record:

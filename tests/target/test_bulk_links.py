@@ -1,0 +1,184 @@
+"""Links of users to accounts: as rows of their own, and those that no row names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from harness.target import Outcome, Row, messages
+from sandbox import Fault, Sandbox, Writing
+from tests.target.bulk import BATCH, push, workspace, writes
+
+
+def put(sandbox: Sandbox, *rows: Row, **settings: Any) -> Outcome:
+    settings.setdefault("channel", "rest")
+    return push(sandbox, messages(user_accounts=list(rows)), **settings)
+
+
+def link(user: str = "u", account: str = "a", **more: Any) -> Row:
+    return {"userExternalId": user, "accountExternalId": account, **more}
+
+
+def add_user(sandbox: Sandbox, name: str, *accounts: str) -> None:
+    rows = sandbox.world.tables["accounts"].rows
+    ids = [key for key, row in rows.items() if row["externalId"] in accounts]
+    sandbox.world.write("users", externalId=name, accountIds=ids)
+
+
+def accounts_of(sandbox: Sandbox, name: str = "u") -> set[str]:
+    sandbox.writer.catch_up()
+    (user,) = (
+        row for row in sandbox.world.tables["users"].rows.values() if row["externalId"] == name
+    )
+    return {account["externalId"] for account in user["accounts"]}
+
+
+DELAYS: list[Row] = [
+    {},
+    {"analytics_delay": 40.0},
+    {"analytics_delay": 40.0, "analytics_order": "shuffled"},
+    {"links": "add"},
+]
+
+
+@pytest.mark.parametrize("switches", DELAYS, ids=str)
+def test_links_are_made_and_taken_away(switches: Row) -> None:
+    with workspace(**switches) as sandbox:
+        add_user(sandbox, "u", "a")
+        assert put(sandbox, link(), link(account="b")).words == ["unchanged", "created"]
+        assert accounts_of(sandbox) == {"a", "b"}
+        assert put(sandbox, link(), link(account="b")).words == ["unchanged"] * 2
+        gone = link(_deleted=True)
+        assert put(sandbox, gone).words == ["ignored"]
+        came = put(sandbox, gone, link(account="b"), deletes="delete")
+        assert came.words == ["deleted", "unchanged"], came.reasons
+        assert came.states == [{"end": True}]
+        assert accounts_of(sandbox) == {"b"}
+        assert put(sandbox, gone, deletes="delete").words == ["unchanged"]
+
+
+def test_a_stream_may_only_unlink(sandbox: Sandbox) -> None:
+    add_user(sandbox, "u", "a", "b")
+    streams = {"user_accounts": {"mode": "delete"}}
+    assert put(sandbox, link(), deletes="delete", streams=streams).words == ["deleted"]
+    assert accounts_of(sandbox) == {"b"}
+
+
+@pytest.fixture
+def sandbox() -> Any:
+    with workspace() as made:
+        yield made
+
+
+def test_several_links_of_one_user_are_several_rows(sandbox: Sandbox) -> None:
+    add_user(sandbox, "u")
+    add_user(sandbox, "v")
+    rows = [link("u", "a"), link("u", "b"), link("v", "a"), link("u", "a")]
+    assert put(sandbox, *rows).words == ["created"] * 4
+    assert (accounts_of(sandbox, "u"), accounts_of(sandbox, "v")) == ({"a", "b"}, {"a"})
+    assert writes(sandbox) == {BATCH: 1}
+    gone = [link("u", "a", _deleted=True), link("u", "b", _deleted=True)]
+    assert put(sandbox, *gone, deletes="delete").words == ["deleted"] * 2
+    assert accounts_of(sandbox, "u") == set()
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        (link("typo"), "none of the users has"),
+        (link(account="typo"), "none of the accounts has"),
+        ({"userExternalId": "u"}, "it takes accountId or accountExternalId"),
+        ({"accountExternalId": "a"}, "it takes userId or userExternalId"),
+    ],
+    ids=str,
+)
+def test_nobody_is_made_up(sandbox: Sandbox, row: Row, reason: str) -> None:
+    add_user(sandbox, "u")
+    came = put(sandbox, row, link())
+    assert came.words == ["rejected", "created"]
+    assert reason in came.reasons
+    assert (
+        len(sandbox.world.tables["users"].rows),
+        len(sandbox.world.tables["accounts"].rows),
+    ) == (1, 2)
+
+
+def test_users_and_links_may_come_together(sandbox: Sandbox) -> None:
+    said = messages(
+        user_accounts=[link("new", "new"), link("new", "b")],
+        users=[{"externalId": "new", "accountExternalId": "a"}],
+        accounts=[{"externalId": "new", "name": "New"}],
+    )
+    assert push(sandbox, said, channel="rest").words == ["created"] * 4
+    assert accounts_of(sandbox, "new") == {"a", "b", "new"}
+
+
+def test_unlinks_count_towards_max_deletes(sandbox: Sandbox) -> None:
+    add_user(sandbox, "u", "a", "b")
+    gone = [link(account=name, _deleted=True) for name in ("a", "b")]
+    came = put(sandbox, *gone, deletes="delete", max_deletes="1")
+    assert came.words == ["rejected"] * 2
+    assert "max_deletes" in came.failure
+    assert accounts_of(sandbox) == {"a", "b"}
+
+
+def test_a_link_that_is_not_seen_is_uncertain() -> None:
+    with workspace(analytics_drops=1.0) as sandbox:
+        add_user(sandbox, "u", "a")
+        came = put(sandbox, link(account="b"), link(_deleted=True), deletes="delete")
+        assert came.words == ["uncertain"] * 2
+        assert came.states == []
+
+
+@pytest.mark.parametrize("kind", ["user", "unlink"])
+def test_a_blocked_type_rejects_links(sandbox: Sandbox, kind: str) -> None:
+    add_user(sandbox, "u", "a")
+    sandbox.writer.switches = Writing(analytics_blocked=(kind,))
+    row = link(_deleted=True) if kind == "unlink" else link(account="b")
+    came = put(sandbox, row, deletes="delete")
+    assert came.words == ["rejected"]
+    assert "blocked" in came.reasons
+
+
+def test_a_plan_links_nobody(sandbox: Sandbox) -> None:
+    add_user(sandbox, "u", "a")
+    came = put(sandbox, link(account="b"), link(_deleted=True), deletes="delete", dry_run=True)
+    assert came.words == ["created", "deleted"]
+    assert not writes(sandbox)
+
+
+@pytest.mark.parametrize("links", ["replace", "add"])
+@pytest.mark.parametrize("channel", ["rest", "bulk", "auto"])
+def test_what_no_row_names_is_unlinked(links: Any, channel: str) -> None:
+    with workspace(links=links, analytics_delay=20.0) as sandbox:
+        for name in ("u", "v"):
+            add_user(sandbox, name, "a", "b")
+        rows = [{"externalId": name, "accountExternalIds": ["b"]} for name in ("u", "v")]
+        streams = {"users": {"links": "exact"}}
+        settings: Row = {"streams": streams, "deletes": "delete", "channel": channel}
+        settings["max_deletes"] = "10"
+        came = push(sandbox, messages(users=rows), **settings)
+        assert came.words == ["updated"] * 2, came.reasons
+        assert accounts_of(sandbox, "u") == accounts_of(sandbox, "v") == {"b"}
+        assert push(sandbox, messages(users=rows), **settings).words == ["unchanged"] * 2
+        # Another run in which the same process knows that updates only add.
+        assert came.states == [{"end": True}]
+
+
+def test_exact_links_over_the_cap_are_rejected_whole(sandbox: Sandbox) -> None:
+    add_user(sandbox, "u", "a", "b")
+    rows = [{"externalId": "u", "name": "New", "accountExternalIds": ["b"]}]
+    settings: Row = {"streams": {"users": {"links": "exact"}}, "deletes": "delete"}
+    came = push(sandbox, messages(users=rows), **settings, max_deletes="0")
+    assert came.words == ["rejected"]
+    assert accounts_of(sandbox) == {"a", "b"}
+
+
+@pytest.mark.parametrize("done", [True, False])
+def test_lost_answers_of_links(sandbox: Sandbox, *, done: bool) -> None:
+    add_user(sandbox, "u", "a")
+    sandbox.faults.append(Fault("reset_before", BATCH, times=2, done=done))
+    came = put(sandbox, link(account="b"), link(_deleted=True), deletes="delete")
+    assert came.words == ["created", "deleted"]
+    assert accounts_of(sandbox) == {"b"}

@@ -182,7 +182,7 @@ class WriteCaps:
             return ""
         self._refused[outcome, None] = OVER.format(name, cap.text, outcome)
         total = sum(counts.values())
-        return f"{total:,} records would be {outcome}, and {name} is {most}: nothing was {outcome}."
+        return f"{counted(total, 'record')} would be {outcome}, and {name} is {most}: nothing was {outcome}."
 
     def _first_push(self, stream: str, resource: str, count: int) -> str:
         found = self.planned.found[stream]
@@ -190,10 +190,15 @@ class WriteCaps:
             return ""
         self._refused["created", stream] = FIRST_PUSH
         return (
-            f"{safe_name(stream)}: {count:,} records would be created, and only {found:,} of its rows "
-            "found theirs: nothing was created. Look at the column of the key and at match; if the "
-            "stream is new to this workspace, set first_push: true."
+            f"{safe_name(stream)}: {counted(count, 'record')} would be created, and only {found:,} of "
+            "its rows found theirs: nothing was created. Look at the column of the key and at match; if "
+            "the stream is new to this workspace, set first_push: true."
         )
+
+
+def counted(number: int, what: str) -> str:
+    """Say how many there are of something."""
+    return f"{number:,} {what}{'s' if number != 1 else ''}"
 
 
 class WriteCounter:

@@ -14,7 +14,7 @@ from target_vitally.mapping.parse_row import Key, Rejection, record_keys
 from target_vitally.mapping.plan import ARCHIVED, Outcome, Plan
 from target_vitally.mapping.resource import Record, Resource
 from target_vitally.mapping.rows import InputRow, PendingWrite
-from target_vitally.pipeline.caps import OVER, HeldRecords
+from target_vitally.pipeline.caps import OVER, HeldRecords, counted
 from target_vitally.pipeline.execute import Executor
 from target_vitally.pipeline.outcomes import Outcomes
 from target_vitally.writers.base import ResourceWriter
@@ -119,10 +119,12 @@ class Deletes:
         for write_, record in [pair for doomed in found.values() for pair in doomed]:
             self._outcomes.end_write(write_, Plan("deleted"), record, refusal=refusal)
         for write_, _ in self._unlinking:
-            self._outcomes.end(write_.rows, "rejected", refusal, key=write_.key, stops=False)
+            rows, key = write_.rows, write_.key
+            self._outcomes.end(rows, "rejected", refusal, key=key, stops=False, refused=True)
         records = sum(map(len, found.values()))
         links = sum(count for _, count in self._unlinking)
-        reported = f"{records:,} records{f' and {links:,} links' if links else ''}"
+        both = [counted(records, "record"), *([counted(links, "link")] if links else ())]
+        reported = " and ".join(both)
         return f"{reported} would be deleted, and max_deletes is {most}: nothing was deleted."
 
     def _end_archived(self) -> None:

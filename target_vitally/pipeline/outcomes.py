@@ -169,6 +169,7 @@ class Outcomes:
             requests=write_.requests,
             changes=made.changes if made.outcome == "updated" else None,
             stops=not refusal,
+            refused=bool(refusal),
         )
 
     def end_uncertain(self, write_: PendingWrite, reason: str) -> None:
@@ -187,15 +188,17 @@ class Outcomes:
         requests: int = 0,
         changes: Changes | None = None,
         stops: bool = True,
+        refused: bool = False,
         again: bool = False,
     ) -> None:
         """Record what became of rows that were written together; those that have ended stay.
 
         ``again`` is for uncertain rows that another run may send again: they hold STATE and are kept as
-        rejected ones are. Raise `RunAborted` for rejected rows under ``on_reject: stop``, unless that is
+        rejected ones are. STATE stays before rows that are ``refused`` with all others of their kind,
+        whatever on_reject is. Raise `RunAborted` for rejected rows under ``on_reject: stop``, unless that is
         not for them.
         """
-        held = outcome == "rejected" and self.settings.on_reject == "hold"
+        held = refused or (outcome == "rejected" and self.settings.on_reject == "hold")
         held |= again and self.settings.on_reject != "continue"
         for row in rows:
             with self._lock:

@@ -6,6 +6,8 @@ It holds customers' data, so it is written only where it is asked for, and only 
 from __future__ import annotations
 
 import csv
+import errno
+import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -130,6 +132,8 @@ def write_plan_file(path: str, parts: list[Part], facts: Facts) -> None:
 def _beside(path: str) -> IO[str]:
     """Open a temporary file in the folder of another, which only its owner may read."""
     whole = Path(path).absolute()
+    if not whole.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
     return tempfile.NamedTemporaryFile(
         "w",
         encoding="utf-8",

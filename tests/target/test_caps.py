@@ -20,8 +20,6 @@ from target_vitally.target import TargetVitally
 from tests.target.test_activity import SPEECH
 from vitally_api import SettingsError
 
-ID = "abcdef01-0000-4000-8000-00000000000f"
-
 
 def accounts(here: Workspace, number: int) -> list[Row]:
     """Put accounts into the workspace, and return a row for each that changes nothing."""
@@ -212,6 +210,31 @@ def test_every_resource_is_capped(here: Workspace, kind: str) -> None:
     assert done.words == ["created"], done.reasons
 
 
+@pytest.mark.parametrize("kind", ["creates", "updates", "deletes", "first push", "unlinks"])
+def test_state_stays_before_what_a_cap_refuses(here: Workspace, kind: str) -> None:
+    rows = accounts(here, 2)
+    ids = [row["id"] for row in here.rows("accounts")]
+    here.put("users", externalId="u", email="u@example.com", accountIds=ids)
+    user = {"externalId": "u", "accountExternalIds": ["a0"]}
+    said: dict[str, tuple[Row, Row]] = {
+        "creates": ({"accounts": new(2)}, {"max_creates": 1}),
+        "updates": ({"accounts": [{**row, "name": "N"} for row in rows]}, {"max_updates": 1}),
+        "deletes": ({"accounts": gone(rows)}, {"max_deletes": 1}),
+        "first push": ({"accounts": new(2)}, {"first_push": False}),
+        "unlinks": (
+            {"users": [user]},
+            {"max_deletes": 0, "streams": {"users": {"links": "exact"}}},
+        ),
+    }
+    streams, settings = said[kind]
+    more: Row = {"deletes": "delete", "on_reject": "continue", "max_rejects": 10}
+    found = write(here, messages(**streams), **{**more, **settings})
+    assert set(found.words) == {"rejected"}
+    assert found.states == []
+    assert found.failure
+    assert here.writes() == []
+
+
 def test_rejected_by_a_cap_is_no_reason_to_stop_at_the_first(here: Workspace) -> None:
     found = write(here, messages(accounts=new(3)), max_creates=2, on_reject="stop")
     assert found.words == ["rejected"] * 3
@@ -298,29 +321,6 @@ def test_a_few_new_records_beside_many_are_no_first_push(here: Workspace) -> Non
     assert write(here, messages(accounts=new(3)), first_push=False).words == ["created"] * 3
     found = write(here, messages(accounts=new(4, "m")), first_push=False)
     assert found.words == ["rejected"] * 4
-
-
-# Vitally's own ids
-
-
-@pytest.mark.parametrize("shape", [str, str.upper, lambda id_: id_.replace("-", "")])
-@pytest.mark.parametrize("others", [0, 20])
-def test_an_id_of_vitally_is_no_external_id(here: Workspace, shape: Any, others: int) -> None:
-    account = here.put("accounts", id=ID, externalId="a", name="A")
-    accounts(here, others)
-    row = {"externalId": shape(account["id"]), "name": "other"}
-    found = write(here, messages(accounts=[row, *new(others)]))
-    assert found.words[0] == "rejected"
-    assert "its externalId is the id of a record in Vitally" in found.reasons
-    assert here.rows("accounts")[0]["name"] == "A"
-    assert len(here.rows("accounts")) == 1 + 2 * others
-
-
-def test_an_external_id_may_look_like_an_id(here: Workspace) -> None:
-    organization = here.put("organizations", externalId="o", name="O")
-    row = {"externalId": organization["id"], "name": "A"}
-    assert write(here, messages(accounts=[row])).words == ["created"]
-    assert write(here, messages(accounts=[row])).words == ["unchanged"]
 
 
 # The command

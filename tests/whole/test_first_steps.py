@@ -239,6 +239,16 @@ def test_dbt_builds_on_these_tables(clone: Clone, warehouse: Path, workspace: Sa
 # The sandbox
 
 
+ODD_BODY = 'curl -X POST http://127.0.0.1:8765/control/faults -d \'[{"kind": "odd_body"'
+UNDECLARED = 'curl -X POST http://127.0.0.1:8765/control/faults -d \'[{"kind": "undeclared"'
+LOST_ANSWER = (
+    'curl -X POST http://127.0.0.1:8766/control/faults -d \'[{"kind": "reset_before", "path": "acc'
+)
+LOST_EVENTS = (
+    'curl -X POST http://127.0.0.1:8766/control/faults -d \'[{"kind": "reset_before", "path": "/an'
+)
+
+
 @contextmanager
 def started(terminal: Terminal, script: str) -> Iterator[str]:
     """Run the commands that start a sandbox, on a port that is free; yield its address."""
@@ -283,9 +293,11 @@ def test_a_sandbox_misbehaves_as_asked(clone: Clone) -> None:
         before = ask(url, "/control/truth/accounts")["rows"]
         for script in (
             shell(page, "curl -X POST http://127.0.0.1:8765/control/change"),
-            shell(page, "curl -X POST http://127.0.0.1:8765/control/faults"),
+            shell(page, ODD_BODY),
+            shell(page, UNDECLARED),
         ):
             clone.terminal.run(script.replace("http://127.0.0.1:8765", url))
+        assert isinstance(ask(url, "/resources/changeEvents"), list)
         after = ask(url, "/control/truth/accounts")["rows"]
         assert {row["id"]: row["updatedAt"] for row in after} == {
             row["id"]: row["updatedAt"] for row in before
@@ -303,7 +315,8 @@ def test_an_empty_sandbox_takes_switches_and_faults(clone: Clone) -> None:
         assert "--latency" in clone.terminal.run(".venv/bin/python -m sandbox --help")
         for script in (
             shell(page, "curl -X POST http://127.0.0.1:8766/control/writing"),
-            shell(page, "curl -X POST http://127.0.0.1:8766/control/faults"),
+            shell(page, LOST_ANSWER),
+            shell(page, LOST_EVENTS),
         ):
             clone.terminal.run(script.replace("http://127.0.0.1:8766", url))
         switches = ask(url, "/control/writing")
@@ -314,5 +327,16 @@ def test_an_empty_sandbox_takes_switches_and_faults(clone: Clone) -> None:
             row = {"externalId": "a-1", "name": "Lost"}
             with pytest.raises(requests.ConnectionError):
                 session.post(f"{url}/resources/accounts", json=row, timeout=30)
+            event = {"type": "track", "event": "lost", "properties": {}, "userId": "u-1"}
+            key = {"Authorization": "Basic sandbox-analytics"}
+            session.auth = None
+            with pytest.raises(requests.ConnectionError):
+                session.post(
+                    f"{url}/analytics/v1/batch",
+                    json=[{**event, "messageId": "m"}],
+                    headers=key,
+                    timeout=30,
+                )
         (account,) = ask(url, "/control/truth/accounts")["rows"]
         assert account["name"] == "Lost", "the write was done, and its answer lost"
+        assert ask(url, "/control/events")["count"] == 1

@@ -123,7 +123,7 @@ sql: $(DBT_INSTALLED) ## check the SQL of the dbt package
 warehouses: $(INSTALLED) $(DBT_INSTALLED) .venvs/target-duckdb/.installed $(WAREHOUSES_INSTALLED) ## build the dbt package on emulators of Snowflake and BigQuery
 	$(PY) -m pytest warehouses --timeout 1200 $(ARGS)
 
-bench: $(INSTALLED) $(BASELINES_INSTALLED) ## measure
+bench: $(INSTALLED) $(BASELINES_INSTALLED) $(DBT_INSTALLED) ## measure
 	$(PY) -m benchmarks $(ARGS)
 
 soak: $(INSTALLED) ## run for long under faults

@@ -14,11 +14,12 @@ from pathlib import Path
 
 from benchmarks.bench import Bench, Line
 from benchmarks.cases import CASES as READING
+from benchmarks.models import build
 from benchmarks.writing import WRITING
 
 README = Path(__file__).parent / "README.md"
 BEGIN, END = "<!-- results -->", "<!-- end of results -->"
-CASES = {**READING, **WRITING}
+CASES = {**READING, **WRITING, "models": build}
 QUICK = 0.1
 
 

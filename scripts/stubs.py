@@ -26,6 +26,9 @@ DEFINITIONS: Final = {
 }
 """Streams of what the workspace defines for itself, in which nobody is written about."""
 MASKING: Final = "docs/examples/masking.yml"
+WORKSPACE: Final = (
+    "The workspace: its name in the var vitally_sources, or the schema of its tables."
+)
 MODELS: Final = "dbt/models/staging"
 SOURCES, DESCRIPTIONS = f"{MODELS}/src_vitally.yml", f"{MODELS}/stg_vitally.yml"
 RESERVED: Final = {"from", "to", "order", "group", "user", "end", "start", "timestamp", "date"}
@@ -101,20 +104,17 @@ def _model(stream: type[Any]) -> str:
 
 
 def _described(stream: type[Any]) -> str:
+    keys = ", ".join(f'"{_column(stream, key)}"' for key in stream.primary_keys)
     lines = [
         "",
         f"  - name: stg_vitally__{stream.name}",
         f"    description: {_quoted(_summary(stream))}",
+        "    data_tests:",
+        "      - vitally.unique_combination:",
+        "          arguments:",
+        f'            columns: ["source_relation", {keys}]',
+        "    columns:",
     ]
-    if stream.primary_keys != ("id",):
-        keys = ", ".join(f'"{_column(stream, key)}"' for key in stream.primary_keys)
-        lines += [
-            "    data_tests:",
-            "      - vitally.unique_combination:",
-            "          arguments:",
-            f"            columns: [{keys}]",
-        ]
-    lines.append("    columns:")
     for name, declared in _properties(stream):
         description = declared.get("description", "")
         lines += [
@@ -123,7 +123,7 @@ def _described(stream: type[Any]) -> str:
         ]
         link = LINK.search(description)
         if name == "id":
-            lines += ["        data_tests:", "          - not_null", "          - unique"]
+            lines += ["        data_tests:", "          - not_null"]
         elif link and _type(declared) == "text" and link[1] in {one.name for one in BY_DEFAULT}:
             lines += [
                 "        data_tests:",
@@ -133,6 +133,10 @@ def _described(stream: type[Any]) -> str:
                 f"                field: {_singular(link[1])}_id",
                 "              config: { severity: warn }",
             ]
+    lines += [
+        "      - name: source_relation",
+        f"        description: {_quoted(WORKSPACE)}",
+    ]
     return "\n".join(lines) + "\n"
 
 

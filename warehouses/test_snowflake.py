@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.dbt.conftest import NOW, VARIABLES
-from tests.dbt.test_package import questions
+from tests.dbt.described import questions
 from tests.dbt.warehouses import as_of
 from warehouses.conftest import Loaded, compared
 from warehouses.emulators import RAW, Emulator, emulator

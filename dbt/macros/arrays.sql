@@ -72,9 +72,13 @@
         case
             when {{ vitally.json_type("item") }} = 'text' then {{ vitally.json_text("item") }}
             else {{ vitally.json_text(vitally.json_member("item", "id")) }}
-        end as {{ link }}
+        end as {{ link }},
+        source_relation
     from (
-        {{ vitally.elements_of("(select " ~ key ~ ", " ~ array ~ " as links from " ~ relation ~ ") as linked", [key], "links") }}
+        {{ vitally.elements_of(
+            "(select source_relation, " ~ key ~ ", " ~ array ~ " as links from " ~ relation ~ ") as linked",
+            ["source_relation", key], "links"
+        ) }}
     ) as elements
     where case
         when {{ vitally.json_type("item") }} = 'text' then {{ vitally.json_text("item") }}

@@ -22,7 +22,8 @@
     from {{ ref("stg_vitally__" ~ table) }} as records
     left join {{ ref("vitally__deleted_records") }} as deleted
         on
-            records.{{ vitally.inventoried()[table] }} = deleted.record_id
+            records.source_relation = deleted.source_relation
+            and records.{{ vitally.inventoried()[table] }} = deleted.record_id
             and deleted.stream_name = '{{ table }}'
     where deleted.record_id is null
 )

@@ -1,16 +1,10 @@
 {#-
-    On PostgreSQL dbt makes a view or a table anew and drops the old one with all views that look at it,
-    also those of other models and of analysts. Here what is there stays and is given new content, if its
-    columns stay what they are; new ones may follow them.
+    On PostgreSQL dbt makes a table anew and drops the old one with all views that look at it, also those of
+    analysts. Here what is there stays and is given new content, if its columns stay what they are; new ones
+    may follow them.
 -#}
-{% materialization view_in_place, adapter="postgres" %}
-    {%- if vitally.new_columns(this, "view", sql) is none -%} {{ return(dbt.materialization_view_default()) }} {%- endif -%}
-    {{ return(vitally.fill("create or replace view " ~ this ~ " as (\n" ~ sql ~ "\n)")) }}
-{% endmaterialization %}
-
-
 {% materialization table_in_place, adapter="postgres" %}
-    {%- set added = vitally.new_columns(this, "table", sql) -%}
+    {%- set added = vitally.new_columns(this, sql) -%}
     {%- if added is none -%} {{ return(dbt.materialization_table_default()) }} {%- endif -%}
     {%- if added -%} {%- do alter_relation_add_remove_columns(load_relation(this), added, none) -%} {%- endif -%}
     {{ return(vitally.fill("delete from " ~ this ~ ";\ninsert into " ~ this ~ " (\n" ~ sql ~ "\n)")) }}
@@ -18,9 +12,9 @@
 
 
 {#- The columns that a query has beyond those of what is there; none where that cannot stay. -#}
-{% macro new_columns(relation, type, sql) %}
+{% macro new_columns(relation, sql) %}
     {%- set existing = load_cached_relation(relation) -%}
-    {%- if existing is none or existing.type != type or should_full_refresh() -%} {{ return(none) }} {%- endif -%}
+    {%- if existing is none or existing.type != "table" or should_full_refresh() -%} {{ return(none) }} {%- endif -%}
     {%- set probe = make_temp_relation(relation) -%}
     {%- do run_query("create temporary view " ~ probe ~ " as (\n" ~ sql ~ "\n)") -%}
     {%- set wanted = adapter.get_columns_in_relation(probe) -%}
@@ -48,3 +42,11 @@
     {{ run_hooks(post_hooks, inside_transaction=False) }}
     {{ return({"relations": [this]}) }}
 {% endmacro %}
+
+
+{#- Have the planner know a table that was just filled: PostgreSQL would find out a minute later. -#}
+{% macro analyze(relation) %}{{ return(adapter.dispatch("analyze", "vitally")(relation)) }}{% endmacro %}
+
+{% macro default__analyze(relation) %}{{ return("") }}{% endmacro %}
+
+{% macro postgres__analyze(relation) %}{{ return("analyze " ~ relation) }}{% endmacro %}

@@ -6,6 +6,7 @@
 {%- set promoter = "case when score >= 9 then 1 when score <= 6 then -1 when score is not null then 0 end" -%}
 with responses as (
     select
+        source_relation,
         {{ owner }}_id,
         score,
         responded_at,
@@ -29,11 +30,15 @@ select
     round(
         cast(100.0 * sum(responses.latest_vote) / nullif(count(responses.latest_vote), 0) as {{ dbt.type_numeric() }}), 1
     ) as nps_of_latest_answers,
-    max(case when responses.vote is not null then responses.responded_at end) as last_answered_at
+    max(case when responses.vote is not null then responses.responded_at end) as last_answered_at,
+    responses.source_relation
 from responses
 left join {{ ref("stg_vitally__" ~ owner ~ "s") }} as owners
-    on responses.{{ owner }}_id = owners.{{ owner }}_id
+    on
+        responses.source_relation = owners.source_relation
+        and responses.{{ owner }}_id = owners.{{ owner }}_id
 group by
+    responses.source_relation,
     responses.{{ owner }}_id,
     owners.name
 {% endmacro %}

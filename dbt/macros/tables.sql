@@ -1,27 +1,53 @@
 {#-
-    The table of a stream as it is in the warehouse, or nothing where it is missing or not used.
-
-    source() is called while dbt parses, too: that is what draws the line from the table to its models.
+    The workspaces that are read: the name that `source_relation` gives each, and where its tables are. One,
+    unless the var vitally_sources lists several.
 -#}
-{% macro table_of(stream) %}
-    {%- set named = source("vitally", stream) -%}
-    {%- set used = var("vitally__using_" ~ stream, none) -%}
-    {%- if not execute or used is false -%} {{ return(none) }} {%- endif -%}
-    {{ return(adapter.get_relation(named.database, named.schema, named.identifier)) }}
+{% macro workspaces() %}
+    {%- set found = [] -%}
+    {%- for each in var("vitally_sources", none) or [{"schema": var("vitally_schema")}] -%}
+        {%- do found.append({
+            "name": each.get("name") or each["schema"],
+            "schema": each["schema"],
+            "database": each.get("database") or var("vitally_database", target.database),
+        }) -%}
+    {%- endfor -%}
+    {{ return(found) }}
 {% endmacro %}
 
 
-{#- Say that the table of a stream is missing, as an error where nothing can be right without it. -#}
-{% macro warn_of_missing(stream) %}
-    {%- set missing = "There is no table " ~ source("vitally", stream) -%}
-    {%- set used = var("vitally__using_" ~ stream, none) -%}
-    {%- if stream == "accounts" and var("vitally__accounts_required") and used is not false -%}
-        {{ exceptions.raise_compiler_error(missing ~ ": set the var vitally_schema") }}
-    {%- elif used -%}
-        {% do exceptions.warn(missing ~ ", though vitally__using_" ~ stream ~ " is true: what is made of it is empty") %}
-    {%- elif used is none -%}
-        {{ log(missing ~ ", so what is made of it is empty", info=true) }}
+{#-
+    The tables of a stream that are in the warehouse, by the name of their workspace; none where the stream is
+    not used.
+
+    source() is called while dbt parses, too: that is what draws the line from the table to its models.
+-#}
+{% macro tables_of(stream) %}
+    {%- set named = source("vitally", stream) -%}
+    {%- set found = {} -%}
+    {%- if execute and var("vitally__using_" ~ stream, none) is not false -%}
+        {%- for each in vitally.workspaces() -%}
+            {%- set table = adapter.get_relation(each["database"], each["schema"], named.identifier) -%}
+            {%- if table is not none -%} {%- do found.update({each["name"]: table}) -%} {%- endif -%}
+        {%- endfor -%}
     {%- endif -%}
+    {{ return(found) }}
+{% endmacro %}
+
+
+{#- Say which tables of a stream are missing, as an error where nothing can be right without one. -#}
+{% macro warn_of_missing(stream, tables) %}
+    {%- set used = var("vitally__using_" ~ stream, none) -%}
+    {%- for each in vitally.workspaces() if each["name"] not in tables -%}
+        {%- set missing = "There is no table " ~ each["database"] ~ "." ~ each["schema"] ~ "." ~ source("vitally", stream).identifier -%}
+        {%- if stream == "accounts" and var("vitally__accounts_required") and used is not false -%}
+            {%- set which = "vitally_sources" if var("vitally_sources", none) else "vitally_schema" -%}
+            {{ exceptions.raise_compiler_error(missing ~ ": set the var " ~ which) }}
+        {%- elif used -%}
+            {% do exceptions.warn(missing ~ ", though vitally__using_" ~ stream ~ " is true: what is made of it is empty") %}
+        {%- elif used is none -%}
+            {{ log(missing ~ ", so what is made of it is empty", info=true) }}
+        {%- endif -%}
+    {%- endfor -%}
 {% endmacro %}
 
 
@@ -42,34 +68,37 @@
 
 
 {#-
-    The rows of a stream, one for each key, in their latest version.
+    The rows of a stream, one for each workspace and key, in their latest version.
 
-    `columns` lists the property, its type and its name in the model. What the table lacks is null, and
-    what is not of the type is brought to it, so that a model has the same columns everywhere. A row
-    that is marked as deleted goes after the latest version is found: before, an older one would come back.
+    `columns` lists the property, its type and its name in the model. What a table lacks is null, and
+    what is not of the type is brought to it, so that a model has the same columns everywhere; those that
+    the var vitally__columns names and those of traits follow. A row that is marked as deleted goes after the
+    latest version is found: before, an older one would come back.
 -#}
 {% macro staged(stream, columns, key=["id"]) %}
-    {%- set table = vitally.table_of(stream) -%}
-    {%- if execute and table is none -%} {%- do vitally.warn_of_missing(stream) -%} {%- endif -%}
-    {%- set found = vitally.columns_of(table) -%}
-    {%- set chosen = [] -%}
-    {%- for name, type, alias in columns -%}
-        {%- set column = found.get(vitally.spelled_alike(name)) -%}
-        {%- set value = "cast(null as " ~ vitally.type_of(type) ~ ")" -%}
-        {%- if column -%}
-            {%- set value = vitally.typed(adapter.quote(column.name), type, column.data_type) -%}
-        {%- endif -%}
-        {%- do chosen.append(value ~ " as " ~ alias) -%}
-    {%- endfor -%}
-    {%- for column in vitally.trait_columns_of(table) -%}
-        {%- do chosen.append(adapter.quote(column.name) ~ " as " ~ column.name | lower) -%}
-    {%- endfor %}
+    {%- set tables = vitally.tables_of(stream) -%}
+    {%- if execute -%} {%- do vitally.warn_of_missing(stream, tables) -%} {%- endif -%}
+    {%- set added = vitally.added_columns(stream, tables) -%}
+    {%- for workspace, table in (tables or {"": none}).items() -%}
+        {%- set found = vitally.columns_of(table) -%}
+        {%- set chosen = [] -%}
+        {%- for name, type, alias in columns -%}
+            {%- set column = found.get(vitally.spelled_alike(name)) -%}
+            {%- set value = "cast(null as " ~ vitally.type_of(type) ~ ")" -%}
+            {%- if column -%}
+                {%- set value = vitally.typed(adapter.quote(column.name), type, column.data_type) -%}
+            {%- endif -%}
+            {%- do chosen.append(value ~ " as " ~ alias) -%}
+        {%- endfor -%}
+        {%- set name = vitally.text_literal(workspace) -%}
+        {%- do chosen.append("cast(" ~ name ~ " as " ~ vitally.type_of("text") ~ ") as source_relation") -%}
+        {%- for alias, values in added.items() -%} {%- do chosen.append(values[workspace] ~ " as " ~ alias) -%} {%- endfor %}
 select
     {{ chosen | join(",\n    ") }}
-    {%- if table is none %}
+        {%- if table is none %}
 from (select 1 as one) as nothing
 where 1 = 0
-    {%- else %}
+        {%- else %}
 from (
     select
         versions.*,
@@ -78,14 +107,16 @@ from (
             order by
                 {{ vitally.newest_first(found, columns) | join(",\n                ") }}
         ) as version_number
-    from {{ source("vitally", stream) }} as versions
+    from {{ table }} as versions
 ) as latest
 where
     version_number = 1
-        {%- for mark in vitally.deletion_marks(found) %}
+            {%- for mark in vitally.deletion_marks(found) %}
     and not {{ mark }}
-        {%- endfor %}
-    {%- endif %}
+            {%- endfor %}
+        {%- endif %}
+        {{- "\nunion all" if not loop.last }}
+    {%- endfor %}
 {% endmacro %}
 
 

@@ -35,10 +35,10 @@
             {{ exceptions.raise_compiler_error(
                 "vitally__traits of " ~ table ~ ": " ~ chosen ~ " is neither a path nor {path, name, type}"
             ) }}
-        {%- elif how.get("type", "text") not in ("text", "number", "boolean", "date", "timestamp", "json") -%}
+        {%- elif how.get("type", "text") not in vitally.types() -%}
             {{ exceptions.raise_compiler_error(
                 "vitally__traits of " ~ table ~ ": there is no type " ~ how["type"]
-                ~ "; the types are text, number, boolean, date, timestamp and json"
+                ~ "; the types are " ~ vitally.types() | join(", ")
             ) }}
         {%- endif -%}
         {%- set trait = {
@@ -56,16 +56,7 @@
         {%- if not trait["chosen"] and (uses.count(name) > 1 or name == "trait_" or name | length > 63) -%}
             {%- do trait.update({"name": name[:54].rstrip("_") ~ "_" ~ local_md5(trait["path"])[:8]}) -%}
         {%- endif -%}
-        {%- if not modules.re.match("[A-Za-z_][A-Za-z0-9_]*$", trait["name"]) -%}
-            {{ exceptions.raise_compiler_error(
-                "vitally__traits of " ~ table ~ ": " ~ trait["name"] ~ " cannot be the name of a column: use letters, digits and _"
-            ) }}
-        {%- elif trait["name"] | lower in names or trait["name"] | lower in model.get("columns", {}) -%}
-            {{ exceptions.raise_compiler_error(
-                "vitally__traits of " ~ table ~ ": there is a column " ~ trait["name"] ~ " already; give "
-                ~ trait["path"] ~ " another name"
-            ) }}
-        {%- endif -%}
+        {%- do vitally.check_column("vitally__traits", table, trait["path"], trait["name"], names) -%}
         {%- do names.append(trait["name"] | lower) -%}
     {%- endfor -%}
     {{ return(found) }}
@@ -80,7 +71,7 @@
 {% endmacro %}
 
 
-{#- The columns that the tap's setting trait_columns has made; their names begin with trait_. -#}
+{#- Columns of a relation that the tap's setting trait_columns has made; their names begin with trait_. -#}
 {% macro trait_columns_of(relation) %}
     {%- set found = [] -%}
     {%- set columns = adapter.get_columns_in_relation(relation) if relation else [] -%}
@@ -91,14 +82,21 @@
 {% endmacro %}
 
 
-{#- The columns of traits of an enhanced model: those that the var names, and of the tap's the others. -#}
-{% macro traits_of(table) %}
+{#-
+    The columns of an enhanced model that the package does not know: those that the vars vitally__traits and
+    vitally__columns name, and of the traits that the tap has made columns of, the others.
+-#}
+{% macro added_columns_of(table) %}
     {%- set chosen = vitally.traits_chosen_of(table) -%}
     {%- for how in chosen -%}
         , {{ vitally.trait(table ~ ".traits", how["path"], how["type"]) }} as {{ how["name"] }}
     {% endfor -%}
-    {%- set staging = load_relation(ref("stg_vitally__" ~ table)) if execute -%}
     {%- set names = chosen | map(attribute="name") | map("lower") | list -%}
+    {%- for how in vitally.columns_chosen_of(table, names) -%}
+        , {{ table }}.{{ how["name"] }}
+        {%- do names.append(how["name"]) %}
+    {% endfor -%}
+    {%- set staging = load_relation(ref("stg_vitally__" ~ table)) if execute -%}
     {%- for column in vitally.trait_columns_of(staging) if column.name | lower not in names -%}
         , {{ table }}.{{ column.name | lower }}
     {% endfor -%}

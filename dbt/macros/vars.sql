@@ -9,6 +9,7 @@
         "vitally_schema", "vitally_database", "vitally_loaded_at", "vitally__accounts_required", "vitally__traits",
         "vitally__poor_health_below", "vitally__good_health_from", "vitally__stuck_after_hours",
         "vitally__quiet_after_days", "vitally__as_of", "vitally__largest_loss", "vitally__partial_streams",
+        "vitally_sources", "vitally__columns", "vitally__history_gap_days",
     ] -%}
     {%- for stream in streams -%}
         {%- do known.extend(["vitally__using_" ~ stream, "vitally_" ~ stream ~ "_identifier"]) -%}
@@ -29,11 +30,24 @@
     {%- if misspelt -%}
         {{ exceptions.raise_compiler_error("The package vitally has no var " ~ misspelt | join(", ")) }}
     {%- endif -%}
-    {%- for table in var("vitally__traits", {}) if table not in ("accounts", "users", "conversations", "tasks", "projects") -%}
-        {{ exceptions.raise_compiler_error(
-            "vitally__traits knows no table " ~ table ~ ", only accounts, users, conversations, tasks and projects"
-        ) }}
+    {%- set with_traits = [
+        "accounts", "organizations", "users", "conversations", "tasks", "projects", "notes", "meetings", "custom_object_instances",
+    ] -%}
+    {%- for variable, tables in {"vitally__traits": with_traits, "vitally__columns": streams}.items() -%}
+        {%- for table in var(variable, {}) if table not in tables -%}
+            {{ exceptions.raise_compiler_error(variable ~ " knows no table " ~ table ~ ", only " ~ tables | join(", ")) }}
+        {%- endfor -%}
     {%- endfor -%}
+    {%- set names = [] -%}
+    {%- for each in var("vitally_sources", none) or [] -%}
+        {%- if each is not mapping or not each.get("schema") or each.keys() | reject("in", ["name", "schema", "database"]) | list -%}
+            {{ exceptions.raise_compiler_error("vitally_sources: " ~ each ~ " is not {schema, name, database}; name and database may be left out") }}
+        {%- endif -%}
+        {%- do names.append(each.get("name") or each["schema"]) -%}
+    {%- endfor -%}
+    {%- if names | unique(case_sensitive=true) | list | length < names | length -%}
+        {{ exceptions.raise_compiler_error("vitally_sources: two workspaces have one name; give each a name of its own") }}
+    {%- endif -%}
 {% endmacro %}
 
 

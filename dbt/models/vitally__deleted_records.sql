@@ -5,27 +5,32 @@
 -#}
 with listed as (
     select
+        source_relation,
         stream_name,
         record_id,
         max(listed_at) as listed_at
     from {{ ref("stg_vitally__inventory") }}
     group by
+        source_relation,
         stream_name,
         record_id
 ),
 
 proofs as (
     select
+        runs.source_relation,
         runs.stream_name,
         runs.started_at,
         runs.record_count
     from {{ ref("int_vitally__inventory_runs") }} as runs
     left join listed
         on
-            runs.stream_name = listed.stream_name
+            runs.source_relation = listed.source_relation
+            and runs.stream_name = listed.stream_name
             and runs.started_at <= listed.listed_at
     where runs.proof_number = 2
     group by
+        runs.source_relation,
         runs.stream_name,
         runs.started_at,
         runs.record_count
@@ -35,6 +40,7 @@ proofs as (
 
 both_sides as (
     select
+        source_relation,
         stream_name,
         record_id,
         created_at,
@@ -42,6 +48,7 @@ both_sides as (
     from {{ ref("int_vitally__records") }}
     union all
     select
+        source_relation,
         stream_name,
         record_id,
         cast(null as {{ vitally.type_of("timestamp") }}) as created_at,
@@ -51,18 +58,21 @@ both_sides as (
 
 records as (
     select
+        source_relation,
         stream_name,
         record_id,
         max(created_at) as created_at,
         max(listed_at) as listed_at
     from both_sides
     group by
+        source_relation,
         stream_name,
         record_id
 ),
 
 gone as (
     select
+        records.source_relation,
         records.stream_name,
         records.record_id,
         records.created_at,
@@ -70,7 +80,8 @@ gone as (
     from records
     inner join proofs
         on
-            records.stream_name = proofs.stream_name
+            records.source_relation = proofs.source_relation
+            and records.stream_name = proofs.stream_name
             and records.created_at < proofs.started_at
             and coalesce(records.listed_at < proofs.started_at, true)
 )
@@ -79,14 +90,17 @@ select
     gone.stream_name,
     gone.record_id,
     gone.created_at,
-    min(runs.started_at) as missing_at
+    min(runs.started_at) as missing_at,
+    gone.source_relation
 from gone
 inner join {{ ref("int_vitally__inventory_runs") }} as runs
     on
-        gone.stream_name = runs.stream_name
+        gone.source_relation = runs.source_relation
+        and gone.stream_name = runs.stream_name
         and gone.known_at < runs.started_at
 where not runs.is_left_out
 group by
+    gone.source_relation,
     gone.stream_name,
     gone.record_id,
     gone.created_at

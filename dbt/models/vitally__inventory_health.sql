@@ -1,14 +1,18 @@
 with ids as (
     select
+        runs.source_relation,
         runs.stream_name,
         count(inventory.record_id) as listed_count
     from {{ ref("int_vitally__inventory_runs") }} as runs
     left join {{ ref("stg_vitally__inventory") }} as inventory
         on
-            runs.stream_name = inventory.stream_name
+            runs.source_relation = inventory.source_relation
+            and runs.stream_name = inventory.stream_name
             and runs.started_at <= inventory.listed_at
     where runs.run_number = 1
-    group by runs.stream_name
+    group by
+        runs.source_relation,
+        runs.stream_name
 )
 
 select
@@ -23,7 +27,11 @@ select
             then 'short'
         when {{ vitally.is_loss("ids.listed_count", "runs.record_count") }} then 'lost'
         else 'whole'
-    end as status
+    end as status,
+    runs.source_relation
 from {{ ref("int_vitally__inventory_runs") }} as runs
-inner join ids on runs.stream_name = ids.stream_name
+inner join ids
+    on
+        runs.source_relation = ids.source_relation
+        and runs.stream_name = ids.stream_name
 where runs.run_number = 1

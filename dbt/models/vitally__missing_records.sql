@@ -1,17 +1,16 @@
 {#- What the last list of ids has and the warehouse has not: rows lost with a table, or never loaded. -#}
 {%- set told = [] -%}
-{%- for table in vitally.inventoried() -%}
-    {# With custom_object_streams each custom object has a table of its own. #}
-    {%- if (
-        var("vitally__using_" ~ table, true)
-        and table not in var("vitally__partial_streams")
-        and not (execute and table == "custom_object_instances" and vitally.table_of(table) is none)
-    ) -%}
-        {%- do told.append("'" ~ table ~ "'") -%}
-    {%- endif -%}
+{%- for table in vitally.inventoried() if var("vitally__using_" ~ table, true) and table not in var("vitally__partial_streams") -%}
+    {%- do told.append("'" ~ table ~ "'") -%}
+{%- endfor -%}
+{# With custom_object_streams each custom object has a table of its own. #}
+{%- set with_instances = [] -%}
+{%- for workspace in vitally.tables_of("custom_object_instances") -%}
+    {%- do with_instances.append(vitally.text_literal(workspace)) -%}
 {%- endfor -%}
 with ends as (
     select
+        source_relation,
         stream_name,
         started_at
     from {{ ref("int_vitally__inventory_runs") }}
@@ -21,26 +20,41 @@ with ends as (
 last_seen as (
     {# Without inventory_runs, the last run is the one that saw an id last. #}
     select
+        source_relation,
         stream_name,
         max(listed_at) as listed_at
     from {{ ref("stg_vitally__inventory") }}
-    group by stream_name
+    group by
+        source_relation,
+        stream_name
 ),
 
 both_sides as (
     select
+        inventory.source_relation,
         inventory.stream_name,
         inventory.record_id,
         inventory.listed_at,
         0 as is_there
     from {{ ref("stg_vitally__inventory") }} as inventory
-    inner join last_seen on inventory.stream_name = last_seen.stream_name
-    left join ends on inventory.stream_name = ends.stream_name
+    inner join last_seen
+        on
+            inventory.source_relation = last_seen.source_relation
+            and inventory.stream_name = last_seen.stream_name
+    left join ends
+        on
+            inventory.source_relation = ends.source_relation
+            and inventory.stream_name = ends.stream_name
     where
         inventory.listed_at >= coalesce(ends.started_at, last_seen.listed_at)
         and inventory.stream_name in ({{ told | join(", ") or "''" }})
+        and (
+            inventory.stream_name <> 'custom_object_instances'
+            or inventory.source_relation in ({{ with_instances | join(", ") or "''" }})
+        )
     union all
     select
+        source_relation,
         stream_name,
         record_id,
         cast(null as {{ vitally.type_of("timestamp") }}) as listed_at,
@@ -51,9 +65,11 @@ both_sides as (
 select
     stream_name,
     record_id,
-    max(listed_at) as listed_at
+    max(listed_at) as listed_at,
+    source_relation
 from both_sides
 group by
+    source_relation,
     stream_name,
     record_id
 having max(is_there) = 0

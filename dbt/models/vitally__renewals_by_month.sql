@@ -7,10 +7,13 @@ select
     {{ vitally.counted(
         "sum(case when is_at_risk then arr end)", [vitally.health_of_accounts(), "accounts.mrr"]
     ) }} as arr_at_risk,
-    sum(case when health_band = 'unknown' then 1 else 0 end) as accounts_without_health_count
+    sum(case when health_band = 'unknown' then 1 else 0 end) as accounts_without_health_count,
+    source_relation
 from {{ ref("vitally__account_enhanced") }}
 where
     next_renewal_at is not null
     and not is_churned
     and not is_deleted
-group by cast({{ dbt.date_trunc("month", "next_renewal_at") }} as date)
+group by
+    source_relation,
+    cast({{ dbt.date_trunc("month", "next_renewal_at") }} as date)

@@ -1,5 +1,6 @@
 with runs as (
     select
+        source_relation,
         stream_name,
         started_at,
         records,
@@ -7,7 +8,7 @@ with runs as (
         bookmark_before,
         bookmark_after,
         row_number() over (
-            partition by stream_name
+            partition by source_relation, stream_name
             order by started_at desc
         ) as run_number
     from {{ ref("stg_vitally__vitally_sync_runs") }}
@@ -15,6 +16,7 @@ with runs as (
 
 streams as (
     select
+        source_relation,
         stream_name,
         max(started_at) as last_run_at,
         count(*) as runs_count,
@@ -24,11 +26,14 @@ streams as (
             when bookmark_after > bookmark_before then started_at
         end) as last_news_at
     from runs
-    group by stream_name
+    group by
+        source_relation,
+        stream_name
 ),
 
 aged as (
     select
+        source_relation,
         stream_name,
         runs_count,
         last_run_at,
@@ -54,9 +59,11 @@ select
         when latest.skipped > 0 and latest.records = 0 then 'stuck'
         when coalesce(aged.days_since_last_news >= {{ var("vitally__quiet_after_days") }}, true) then 'quiet'
         else 'fresh'
-    end as status
+    end as status,
+    aged.source_relation
 from aged
 inner join runs as latest
     on
-        aged.stream_name = latest.stream_name
+        aged.source_relation = latest.source_relation
+        and aged.stream_name = latest.stream_name
         and latest.run_number = 1

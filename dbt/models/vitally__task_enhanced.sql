@@ -1,10 +1,16 @@
 with projects as (
     select
+        links.source_relation,
         links.task_id,
         {{ vitally.list_of("projects.name") }} as project_names
     from {{ ref("stg_vitally__task_projects") }} as links
-    inner join {{ vitally.not_deleted("projects") }} as projects on links.project_id = projects.project_id
-    group by links.task_id
+    inner join {{ vitally.not_deleted("projects") }} as projects
+        on
+            links.source_relation = projects.source_relation
+            and links.project_id = projects.project_id
+    group by
+        links.source_relation,
+        links.task_id
 ),
 
 deleted as (
@@ -48,15 +54,35 @@ select
             then {{ dbt.datediff("tasks.due_date", "cast(" ~ vitally.as_of() ~ " as date)", "day") }}
     end as days_overdue,
     deleted.record_id is not null as is_deleted,
-    deleted.missing_at as deleted_before
-{{ vitally.traits_of("tasks") }}
+    deleted.missing_at as deleted_before,
+    tasks.source_relation
+{{ vitally.added_columns_of("tasks") }}
 from {{ ref("stg_vitally__tasks") }} as tasks
-left join {{ ref("stg_vitally__accounts") }} as accounts on tasks.account_id = accounts.account_id
+left join {{ ref("stg_vitally__accounts") }} as accounts
+    on
+        tasks.source_relation = accounts.source_relation
+        and tasks.account_id = accounts.account_id
 left join {{ ref("stg_vitally__organizations") }} as organizations
-    on tasks.organization_id = organizations.organization_id
+    on
+        tasks.source_relation = organizations.source_relation
+        and tasks.organization_id = organizations.organization_id
 left join {{ ref("stg_vitally__task_categories") }} as categories
-    on tasks.task_category_id = categories.task_category_id
-left join {{ ref("stg_vitally__admins") }} as assignees on tasks.assigned_to_id = assignees.admin_id
-left join {{ ref("stg_vitally__admins") }} as finishers on tasks.completed_by_id = finishers.admin_id
-left join projects on tasks.task_id = projects.task_id
-left join deleted on tasks.task_id = deleted.record_id
+    on
+        tasks.source_relation = categories.source_relation
+        and tasks.task_category_id = categories.task_category_id
+left join {{ ref("stg_vitally__admins") }} as assignees
+    on
+        tasks.source_relation = assignees.source_relation
+        and tasks.assigned_to_id = assignees.admin_id
+left join {{ ref("stg_vitally__admins") }} as finishers
+    on
+        tasks.source_relation = finishers.source_relation
+        and tasks.completed_by_id = finishers.admin_id
+left join projects
+    on
+        tasks.source_relation = projects.source_relation
+        and tasks.task_id = projects.task_id
+left join deleted
+    on
+        tasks.source_relation = deleted.source_relation
+        and tasks.task_id = deleted.record_id

@@ -1,4 +1,4 @@
-"""What the twelve questions have for answers, worked out from the sandbox's own truth."""
+"""What the first twelve questions have for answers, worked out from the sandbox's own truth."""
 
 from __future__ import annotations
 
@@ -40,12 +40,14 @@ def rounded(value: Decimal, places: str) -> float:
 class ExpectedData:
     """The rows of a world, and what follows from them."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, now: datetime | None = None) -> None:
         self._world = world
-        self.now = world.clock.now().replace(tzinfo=None, microsecond=0)
+        self.now = (now or world.clock.now()).replace(tzinfo=None, microsecond=0)
         self.today = self.now.date()
         self.accounts = {row["id"]: row for row in self.rows("accounts")}
         self.names = {row["id"]: row["name"] for row in self.rows("admins")}
+        self.before: ExpectedData | None = None
+        """What was true when the history began."""
 
     def rows(self, stream: str) -> list[Row]:
         """The rows of a stream."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -40,8 +41,16 @@ TRAITS = {
         {"path": "beta", "type": "boolean"},
     ]
 }
-VARIABLES = {**{f"vitally__using_{name}": True for name in OPTIONAL}, "vitally__traits": TRAITS}
+VARIABLES = {
+    **{f"vitally__using_{name}": True for name in OPTIONAL},
+    "vitally__traits": TRAITS,
+    "vitally__history_gap_days": 30,
+}
+HISTORY = ("run", "--select", "+vitally__account_health_daily")
+DAY_OF_HISTORY = ("run", "--select", "vitally__account_health_daily")
 NOW = START + timedelta(days=2)
+BEGUN = NOW - timedelta(days=30)
+"""When dbt ran first: what it keeps of that day is the history."""
 DAY = 86_400
 RESOURCES = {"nps_responses": "npsResponses"}
 """What the sandbox calls a resource, where the stream has another name."""
@@ -58,6 +67,8 @@ class Built:
     postgres: Warehouse
     bare: Warehouse
     """A DuckDB with what the tap selects by default, and nothing else."""
+    bare_messages: str
+    """What was loaded into it."""
     gone: Mapping[str, str]
     """One record of each stream that was deleted on the second day."""
 
@@ -108,6 +119,7 @@ def three_days(folder: Path) -> ThreeDays:
             assert done.returncode == 0, done.stderr
             return done
 
+        before = ExpectedData(world, BEGUN)
         one = read(streams)
         _move_scores(world, 0)
         late = read(scores).stdout
@@ -116,12 +128,19 @@ def three_days(folder: Path) -> ThreeDays:
         gone = {stream: _delete(world, stream) for stream in INVENTORIED}
         late += read(lists).stdout
         world.clock.advance(DAY)
+        more, less, gone_soon, alone = world.ids("accounts")[:4]
+        world.update("accounts", more, mrr=5000)
+        world.update("accounts", less, mrr=1.5)
+        world.update("accounts", alone, csmId=None)
+        world.update("accounts", gone_soon, churnedAt="2026-03-05T00:00:00.000Z")
         last = read(streams, one.state).stdout
         _move_scores(world, 1)
         last += read(scores).stdout
         bare = run_tap(folder, config_for(sandbox.url), default_selection=True)
         assert bare.returncode == 0, bare.stderr
-    return ThreeDays(first, ExpectedData(world), gone, one.stdout, late, last, bare.stdout)
+    expected_rows = ExpectedData(world)
+    expected_rows.before = before
+    return ThreeDays(first, expected_rows, gone, one.stdout, late, last, bare.stdout)
 
 
 @pytest.fixture(scope="session")
@@ -136,19 +155,21 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
             duckdb_warehouse(folder),
             postgres_warehouse(folder, address),
             duckdb_warehouse(tmp_path_factory.mktemp("bare")),
+            days.bare,
             days.gone,
         )
 
         def prepare(warehouse: Warehouse) -> None:
             warehouse.load(days.one, SCHEMA)
-            health = ("run", "--select", "+vitally__account_health_daily")
-            warehouse.dbt(*health, schema=SCHEMA, variables={**VARIABLES, **as_of(START)})
+            for day, command in ((BEGUN, HISTORY), (START, DAY_OF_HISTORY)):
+                warehouse.dbt(*command, schema=SCHEMA, variables={**VARIABLES, **as_of(day)})
             if warehouse is built.postgres:
                 # As the table was made before it had these columns.
                 with psycopg.connect(address) as connection:
                     connection.execute(
                         "ALTER TABLE dbt_vitally_vitally.vitally__account_health_daily"
-                        " DROP COLUMN health_score_as_of, DROP COLUMN breakdown_at"
+                        " DROP COLUMN health_score_as_of, DROP COLUMN breakdown_at,"
+                        " DROP COLUMN source_relation, DROP COLUMN accounts_read_at"
                     )
             warehouse.load(days.late, SCHEMA)
             warehouse.load(days.last, SCHEMA)
@@ -225,3 +246,15 @@ def bare(built: Built) -> Models:
 def all_models(request: pytest.FixtureRequest, built: Built) -> Models:
     """All of these."""
     return Models(getattr(built, request.param), is_bare=request.param == "bare")
+
+
+@pytest.fixture(scope="session")
+def workspaces(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
+    """Two workspaces in one build that hold the same ids; of the other, tasks were not read."""
+    both = duckdb_warehouse(tmp_path_factory.mktemp("workspaces"))
+    both.load(built.bare_messages, "north")
+    lines = built.bare_messages.splitlines(keepends=True)
+    both.load("".join(line for line in lines if json.loads(line).get("stream") != "tasks"), "south")
+    sources = [{"schema": "north"}, {"schema": "south", "name": "the south"}]
+    both.dbt("run", schema=SCHEMA, variables={**as_of(NOW), "vitally_sources": sources})
+    return both

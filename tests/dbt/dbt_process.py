@@ -66,6 +66,7 @@ def parsed_for(project: Path, environment: Mapping[str, str], variables: Mapping
     names = {
         name: value
         for name, value in variables.items()
-        if name in ("vitally_schema", "vitally_database") or name.endswith("_identifier")
+        if name in ("vitally_schema", "vitally_database", "vitally_sources")
+        or name.endswith("_identifier")
     }
     return json.dumps([os.fspath(project), environment["VITALLY_DBT_SCHEMA"], names])

@@ -22,6 +22,14 @@ TRAITS = {
         {"path": QUOTES, "name": "quotes"},
     ]
 }
+PASSED_ON: dict[str, list[Any]] = {
+    "conversations": [
+        "supportTier",
+        {"column": "support_tier", "name": "tier_number", "type": "number"},
+        {"expression": "upper(status)", "name": "loud_status"},
+    ],
+    "survey_questions": [{"column": "isRequired", "name": "required_as_it_is"}],
+}
 STEPS = {"nextStep": "camel", "next-step": "hyphen", "next_step": "low", "NEXT-STEP": "high"}
 DOUBLES = {
     "nan": None,
@@ -39,7 +47,7 @@ COLUMNS = {
     "meetings": "id text, startDate text",
     "survey_questions": "id text, isRequired text",
     "organizations": "id text, mrr double precision, usersCount double precision, healthScore numeric",
-    "conversations": "id text, status text",
+    "conversations": "id text, status text, supportTier text",
     "account_health_scores": "accountId text, observedOn text, observedAt text, breakdown {json}",
 }
 
@@ -136,7 +144,10 @@ def fill(warehouse: Warehouse) -> None:
             for each in DOUBLES
         ],
     )
-    insert("conversations", list({"1": "Open", "2": "Closed", "3": "", "4": None}.items()))
+    insert(
+        "conversations",
+        [("1", "Open", "gold"), ("2", "Closed", "7"), ("3", "", ""), ("4", None, None)],
+    )
     insert(
         "account_health_scores",
         [
@@ -160,5 +171,6 @@ class OddTables:
 
     def dbt(self, *arguments: str, **variables: Any) -> str:
         """Run dbt on them."""
-        known = {**as_of(START), "vitally_loaded_at": "loaded", "vitally__traits": TRAITS}
+        known: dict[str, Any] = {**as_of(START), "vitally_loaded_at": "loaded"}
+        known |= {"vitally__traits": TRAITS, "vitally__columns": PASSED_ON}
         return self.warehouse.dbt(*arguments, schema=SCHEMA, variables={**known, **variables})

@@ -13,7 +13,10 @@ import pytest
 
 from harness.postgres import postgres_in
 from harness.support import Row
+from tap_vitally.verify import read_held
 from tests.dbt.warehouses import SCHEMA, Warehouse, as_of, duckdb_warehouse, postgres_warehouse
+
+pytestmark = pytest.mark.timeout(900)  # the first test waits until all is built on both databases
 
 FIRST = datetime(2026, 3, 1, 2, tzinfo=UTC)
 IDS = tuple(f"r{number}" for number in range(10))
@@ -200,6 +203,25 @@ def test_without_the_lists_ends_nothing_is_deleted_and_losses_still_show(
     assert query("SELECT * FROM vitally__deleted_records", SCHEMA) == []
     missing = query("SELECT stream_name, record_id FROM vitally__missing_records", SCHEMA)
     assert set(missing) == {("meetings", key) for key in IDS[3:]}
+
+
+def test_what_the_warehouse_holds_is_printed_as_verify_reads_it(
+    warehouses: dict[str, Warehouse],
+) -> None:
+    for ids in (True, False):
+        asked = json.dumps({"streams": ["accounts", "meetings"], "ids": ids})
+        said = warehouses["duckdb"].dbt(
+            *("run-operation", "held", "--args", asked), schema=SCHEMA, variables={}
+        )
+        lines = said[said.index("stream,") :].split()
+        held = read_held(lines, {})
+        wanted = {"accounts": {*BUT_ONE, "young"}, "meetings": set(THREE)}
+        assert {name: found.count for name, found in held.items()} == {
+            name: len(found) for name, found in wanted.items()
+        }
+        assert {name: found.ids for name, found in held.items()} == (
+            wanted if ids else dict.fromkeys(wanted)
+        )
 
 
 @pytest.mark.parametrize(

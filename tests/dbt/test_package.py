@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-import yaml
 
-from harness.support import ROOT, Row, catalog
+from harness.support import Row, catalog
 from tests.dbt.answers import ANSWERS, GOOD, POOR, ExpectedData, moment, rate
+from tests.dbt.answers_more import MORE
 from tests.dbt.conftest import START, Built, Models, has_overall
+from tests.dbt.described import described, questions
 from tests.dbt.numbers import of_days, of_the_team, of_users
-from tests.dbt.warehouses import DBT, by_sort, even
+from tests.dbt.warehouses import SCHEMA, Warehouse, by_sort, even
 
-
-def questions() -> list[str]:
-    """The queries of the page, in their order."""
-    page = (ROOT / "docs" / "questions.md").read_text(encoding="utf-8")
-    return re.findall(r"^```sql\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+pytestmark = pytest.mark.timeout(900)  # the first test waits until all is built on both databases
+ALL = [*ANSWERS, *MORE]
 
 
 @pytest.mark.parametrize(
-    ("number", "answer"), list(enumerate(ANSWERS)), ids=[answer.__name__ for answer in ANSWERS]
+    ("number", "answer"), list(enumerate(ALL)), ids=[answer.__name__ for answer in ALL]
 )
 def test_a_question_has_the_answer_of_the_truth(
     models: Models,
@@ -39,20 +36,10 @@ def test_a_question_has_the_answer_of_the_truth(
 
 
 def test_there_is_an_answer_to_each_question() -> None:
-    assert len(questions()) == len(ANSWERS)
+    assert len(questions()) == len(ALL)
 
 
 # What the models are
-
-
-def described() -> dict[str, list[str]]:
-    """The columns that are described, by model, in their order."""
-    return {
-        model["name"]: [column["name"] for column in model["columns"] if column["description"]]
-        for file in (DBT / "models").rglob("*.yml")
-        for model in yaml.safe_load(file.read_text(encoding="utf-8")).get("models", ())
-        if model["description"]
-    }
 
 
 def test_every_model_and_column_is_described(bare: Models) -> None:
@@ -357,7 +344,7 @@ def test_a_day_keeps_what_comes_late(models: Models, built: Built) -> None:
     """On the first day dbt had run before the scores were read, and after they had moved."""
     found = models.query(
         "SELECT account_id, observed_on, health_score, breakdown IS NOT NULL, mrr, is_churned"
-        " FROM vitally__account_health_daily"
+        " FROM vitally__account_health_daily WHERE observed_on > '2026-03-01'"
     )
     assert by_sort(found) == by_sort(of_days(built.first, built.expected_rows))
 
@@ -384,3 +371,29 @@ def test_what_nobody_read_is_not_zero(bare: Models) -> None:
             )
             assert found[0][0]
             assert found[0][1] == (0 if count in nulls else found[0][2]), (model, count)
+
+
+# Several workspaces
+
+
+def test_a_workspace_among_several_is_what_it_is_alone(workspaces: Warehouse, bare: Models) -> None:
+    # When a row was stored differs, and a row of the history is named for its workspace.
+    moments = ("loaded_at", "accounts_read_at", "health_score_as_of")
+    unlike = ("source_relation", "account_health_id", *moments)
+    for model in described():
+        sql = f"SELECT COLUMNS(lambda name: name NOT IN {unlike}) FROM {model}"  # noqa: S608
+        alone = by_sort(bare.query(sql))
+        north, south = (
+            workspaces.query(f"{sql} WHERE source_relation = '{name}'", SCHEMA)
+            for name in ("north", "the south")
+        )
+        assert by_sort(north) == alone, model
+        assert len(south) == len(alone) or "task" in model or "records" in model, model
+
+
+def test_what_was_not_read_of_one_workspace_is_null_there_alone(workspaces: Warehouse) -> None:
+    columns = "source_relation, count(open_tasks_count), count(active_users_count)"
+    sql = f"SELECT {columns} FROM vitally__account_enhanced GROUP BY 1 ORDER BY 1"  # noqa: S608
+    north, south = workspaces.query(sql, SCHEMA)
+    assert (north[0], *south) == ("north", "the south", 0, north[1])
+    assert north[1] == north[2] != 0

@@ -34,6 +34,7 @@ MENTIONED = {
     "uv tool install .": "the same by another installer",
     "pip install dbt-postgres": "lent by the tests, as the loaders are",
     "dbt ls --select source:vitally.accounts+": "tests/dbt/test_odd_tables.py",
+    "dbt --quiet run-operation held --args '{streams: [users, tasks], ids: true}'": "tests/dbt/test_lists.py",
     "dbt source freshness": "named as what reads a column",
     "curl http://127.0.0.1:8766/control/events": "tests/sandbox/test_analytics.py, without curl",
     "meltano install": "in start.md",

@@ -5,25 +5,30 @@
 -#}
 with scores as (
     select
+        source_relation,
         account_id,
-        {{ vitally.overall_score("breakdown") }} as health_score,
+        health_score,
         coalesce(observed_at, cast(observed_on as {{ vitally.type_of("timestamp") }})) as observed_at,
         loaded_at,
         row_number() over (
-            partition by account_id
+            partition by source_relation, account_id
             order by observed_on desc
         ) as snapshot_number
     from {{ ref("stg_vitally__account_health_scores") }}
 ),
 
 whole_reads as (
-    select max(whole_read_at) as read_at
+    select
+        source_relation,
+        max(whole_read_at) as read_at
     from {{ ref("stg_vitally__vitally_sync_runs") }}
     where stream_name = 'accounts'
+    group by source_relation
 ),
 
 accounts as (
     select
+        accounts.source_relation,
         accounts.account_id,
         accounts.health_score,
         accounts.loaded_at,
@@ -32,11 +37,12 @@ accounts as (
             else accounts.updated_at
         end as known_at
     from {{ ref("stg_vitally__accounts") }} as accounts
-    cross join whole_reads
+    left join whole_reads on accounts.source_relation = whole_reads.source_relation
 ),
 
 compared as (
     select
+        accounts.source_relation,
         accounts.account_id,
         accounts.health_score as own_score,
         coalesce(accounts.loaded_at, accounts.known_at) as own_score_as_of,
@@ -50,7 +56,8 @@ compared as (
     from accounts
     left join scores
         on
-            accounts.account_id = scores.account_id
+            accounts.source_relation = scores.source_relation
+            and accounts.account_id = scores.account_id
             and scores.snapshot_number = 1
 )
 
@@ -60,5 +67,6 @@ select
     case
         when is_fresher then observed_at
         when own_score is not null then own_score_as_of
-    end as health_score_as_of
+    end as health_score_as_of,
+    source_relation
 from compared

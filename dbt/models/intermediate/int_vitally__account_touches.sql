@@ -1,33 +1,40 @@
 {#- What counts as contact with a customer; planned meetings and cancelled ones do not. -#}
 with messages as (
     select
+        source_relation,
         account_id,
         'message received' as touch_type,
         last_inbound_message_at as touched_at
     from {{ ref("stg_vitally__accounts") }}
     union all
     select
+        source_relation,
         account_id,
         'message sent' as touch_type,
         last_outbound_message_at as touched_at
     from {{ ref("stg_vitally__accounts") }}
     union all
     select
+        links.source_relation,
         links.account_id,
         case when messages.direction = 'outbound' then 'message sent' else 'message received' end as touch_type,
         messages.sent_at as touched_at
     from {{ ref("stg_vitally__messages") }} as messages
     inner join {{ ref("stg_vitally__conversation_accounts") }} as links
-        on messages.conversation_id = links.conversation_id
+        on
+            messages.source_relation = links.source_relation
+            and messages.conversation_id = links.conversation_id
     left join {{ ref("vitally__deleted_records") }} as deleted
         on
-            messages.conversation_id = deleted.record_id
+            messages.source_relation = deleted.source_relation
+            and messages.conversation_id = deleted.record_id
             and deleted.stream_name = 'conversations'
     where deleted.record_id is null
 ),
 
 notes as (
     select
+        source_relation,
         account_id,
         'note' as touch_type,
         coalesce(noted_at, created_at) as touched_at
@@ -37,12 +44,15 @@ notes as (
 
 meetings as (
     select
+        links.source_relation,
         links.account_id,
         'meeting' as touch_type,
         coalesce(meetings.start_at, cast(meetings.start_date as {{ vitally.type_of("timestamp") }})) as touched_at
     from {{ vitally.not_deleted("meetings") }} as meetings
     inner join {{ ref("stg_vitally__meeting_accounts") }} as links
-        on meetings.meeting_id = links.meeting_id
+        on
+            meetings.source_relation = links.source_relation
+            and meetings.meeting_id = links.meeting_id
     where
         meetings.archived_at is null
         and coalesce(meetings.external_status, '') <> 'cancelled'
@@ -59,7 +69,8 @@ touches as (
 select
     account_id,
     touch_type,
-    touched_at
+    touched_at,
+    source_relation
 from touches
 where
     account_id is not null

@@ -1,12 +1,13 @@
 {#- The first answer is the first message of the team after the first one of the customer. -#}
 with messages as (
     select
+        source_relation,
         conversation_id,
         message_id,
         direction,
         sent_at,
         min(case when direction = 'inbound' then sent_at end)
-            over (partition by conversation_id)
+            over (partition by source_relation, conversation_id)
             as first_inbound_at
     from {{ ref("stg_vitally__messages") }}
 )
@@ -19,6 +20,9 @@ select
     min(sent_at) as first_message_at,
     max(sent_at) as last_message_at,
     min(first_inbound_at) as first_inbound_message_at,
-    min(case when direction = 'outbound' and sent_at > first_inbound_at then sent_at end) as first_answer_at
+    min(case when direction = 'outbound' and sent_at > first_inbound_at then sent_at end) as first_answer_at,
+    source_relation
 from messages
-group by conversation_id
+group by
+    source_relation,
+    conversation_id

@@ -5,14 +5,18 @@
 -#}
 with records as (
     select
+        source_relation,
         stream_name,
         count(*) as record_count
     from {{ ref("int_vitally__records") }}
-    group by stream_name
+    group by
+        source_relation,
+        stream_name
 ),
 
 runs as (
     select
+        runs.source_relation,
         runs.stream_name,
         runs.started_at,
         runs.record_count,
@@ -20,25 +24,29 @@ runs as (
         {# Before the first list, the warehouse tells how many there should be. #}
         coalesce(
             lag(runs.record_count) over (
-                partition by runs.stream_name
+                partition by runs.source_relation, runs.stream_name
                 order by runs.started_at
             ),
             runs.count_before,
             records.record_count
         ) as count_before
     from {{ ref("stg_vitally__inventory_runs") }} as runs
-    left join records on runs.stream_name = records.stream_name
+    left join records
+        on
+            runs.source_relation = records.source_relation
+            and runs.stream_name = records.stream_name
 ),
 
 compared as (
     select
+        source_relation,
         stream_name,
         started_at,
         record_count,
         is_suspect,
         coalesce(
             max(case when {{ vitally.is_loss("record_count", "count_before") }} then count_before end) over (
-                partition by stream_name
+                partition by source_relation, stream_name
                 order by started_at
                 rows between 9 preceding and current row
             ),
@@ -49,6 +57,7 @@ compared as (
 
 judged as (
     select
+        source_relation,
         stream_name,
         started_at,
         record_count,
@@ -66,14 +75,15 @@ select
     count_before,
     is_left_out,
     row_number() over (
-        partition by stream_name
+        partition by source_relation, stream_name
         order by started_at desc
     ) as run_number,
     case
         when not is_left_out
             then row_number() over (
-                partition by stream_name, is_left_out
+                partition by source_relation, stream_name, is_left_out
                 order by started_at desc
             )
-    end as proof_number
+    end as proof_number,
+    source_relation
 from judged

@@ -1,6 +1,7 @@
 with records as (
     {%- for table, key in vitally.inventoried().items() %}
         select
+            source_relation,
             '{{ table }}' as stream_name,
             {{ key }} as record_id,
             created_at
@@ -12,5 +13,6 @@ with records as (
 select
     stream_name,
     record_id,
-    created_at
+    created_at,
+    source_relation
 from records

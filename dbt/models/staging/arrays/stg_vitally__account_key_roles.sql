@@ -6,7 +6,8 @@ select
     {{ vitally.json_text(vitally.json_member(key_role, "id")) }} as key_role_id,
     {{ vitally.json_text(vitally.json_member(key_role, "label")) }} as key_role_label,
     {{ vitally.json_text(vitally.json_member(person, "id")) }} as admin_id,
-    {{ vitally.as_timestamp(vitally.json_text(vitally.json_member("item", "assignedAt"))) }} as assigned_at
+    {{ vitally.as_timestamp(vitally.json_text(vitally.json_member("item", "assignedAt"))) }} as assigned_at,
+    source_relation
 from (
-    {{ vitally.elements_of(ref("stg_vitally__accounts"), ["account_id"], "key_roles") }}
+    {{ vitally.elements_of(ref("stg_vitally__accounts"), ["source_relation", "account_id"], "key_roles") }}
 ) as elements

@@ -1,11 +1,12 @@
 {%- set text = vitally.json_text("traits.item") -%}
 {%- set type = vitally.json_type("traits.item") -%}
 with traits as (
-    {{ vitally.members_of(ref("stg_vitally__accounts"), ["account_id"], "traits") }}
+    {{ vitally.members_of(ref("stg_vitally__accounts"), ["source_relation", "account_id"], "traits") }}
 ),
 
 fields as (
     select
+        source_relation,
         path,
         label,
         field_type
@@ -24,7 +25,11 @@ select
     case when {{ type }} = 'boolean' then {{ vitally.from_text(text, "boolean") }} end as value_boolean,
     case
         when fields.field_type in ('date', 'datetime') then {{ vitally.trait_moment("traits.item") }}
-    end as value_at
+    end as value_at,
+    traits.source_relation
 from traits
-left join fields on traits.name = fields.path
+left join fields
+    on
+        traits.source_relation = fields.source_relation
+        and traits.name = fields.path
 where {{ type }} <> 'null'

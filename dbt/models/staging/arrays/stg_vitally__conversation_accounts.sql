@@ -12,16 +12,19 @@ from_conversations as (
 
 links as (
     select
+        source_relation,
         conversation_id,
         account_id
     from {{ ref("stg_vitally__account_conversations") }}
     union all
     select
+        source_relation,
         conversation_id,
         account_id
     from from_messages
     union all
     select
+        source_relation,
         conversation_id,
         account_id
     from from_conversations
@@ -29,5 +32,6 @@ links as (
 
 select distinct
     conversation_id,
-    account_id
+    account_id,
+    source_relation
 from links

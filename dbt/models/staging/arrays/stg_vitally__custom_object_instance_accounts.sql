@@ -6,11 +6,13 @@ with from_arrays as (
 
 links as (
     select
+        source_relation,
         custom_object_instance_id,
         account_id
     from from_arrays
     union all
     select
+        source_relation,
         custom_object_instance_id,
         account_id
     from {{ ref("stg_vitally__custom_object_instances") }}
@@ -19,5 +21,6 @@ links as (
 
 select distinct
     custom_object_instance_id,
-    account_id
+    account_id,
+    source_relation
 from links

@@ -61,8 +61,8 @@ def _dbt_build(bench: Bench, folder: Path, environment: Mapping[str, str]) -> Us
         *("--vars", json.dumps({"vitally__as_of": NOW})),
     ]
     folders = {"DBT_TARGET_PATH": str(folder / "target"), "DBT_LOG_PATH": str(folder / "logs")}
-    quiet = {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false"}
-    return run(list(map(str, command)), bench.output, {**environment, **folders, **quiet})
+    no_statistics = {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false"}
+    return run(list(map(str, command)), bench.output, {**environment, **folders, **no_statistics})
 
 
 def _seconds(folder: Path) -> dict[str, float]:

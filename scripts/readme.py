@@ -22,6 +22,7 @@ from scripts import dictionary
 from scripts.about import ROOT, TAP, TARGET, about, meltano_setting
 from scripts.hub import extractor, loader
 from scripts.stubs import BY_DEFAULT, stubs
+from scripts.writable import writable
 from tap_vitally.streams import STREAMS
 
 if TYPE_CHECKING:
@@ -108,6 +109,8 @@ PARTS: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
     "docs/sources.md": {"sources": pages.sources, "written": pages.written},
     "docs/start.md": {"project": file("examples/meltano.yml", "yaml")},
     "docs/tables.md": {"pictures": dictionary.pictures},
+    "docs/target-settings.md": {"target_settings": lambda: dictionary.settings(TARGET)},
+    "docs/writable.md": {"writable": writable},
     "docs/writing.md": {"push": file("examples/push.yml", "yaml")},
     "docs/streams.md": {"streams": dictionary.streams},
     "meltano.yml": {

@@ -145,13 +145,13 @@ class TargetVitally(SeamTarget):
             return
         if name not in RESOURCES:
             raise MappingError([NO_RESOURCE.format(stream, ", ".join(RESOURCES))])
-        if needs_analytics(stream, entry, self.config):
-            _ = self.analytics_endpoint
         self._open.discard(stream)
         if UNDO in properties:
             mapping = map_stream(stream, (), {}, RESOURCES[name], "update")
             self._mappings[stream] = replace(mapping, undo=True)
             return
+        if needs_analytics(stream, entry, self.config):
+            _ = self.analytics_endpoint
         copy = is_copy(entry, properties)
         columns = list(properties)
         if not columns:  # each row says which it has, and any of them may

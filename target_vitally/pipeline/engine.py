@@ -120,10 +120,8 @@ class Engine:
     def declare(self, mapping: StreamMapping) -> StreamMapping:
         """Prepare for the rows of a stream, and return its mapping as it is for this run."""
         stream, resource = mapping.stream, mapping.resource
-        for warning in mapping.warnings:
+        for warning in (*mapping.warnings, *filter(None, [no_key(mapping)])):
             self.outcomes.warn_once(stream, warning, "%s: %s.", stream, warning)
-        if keyless := no_key(mapping):
-            self.outcomes.warn_once(stream, keyless, "%s: %s.", stream, keyless)
         if mapping.links == "exact" and not self._settings.deletes:
             self.outcomes.warn_once(stream, "exact", NOTHING_UNLINKED, stream)
             mapping = replace(mapping, links="add")
@@ -141,6 +139,8 @@ class Engine:
         """Take a row."""
         row = InputRow(self._state.row(), mapping, origin, record, raw)
         self.outcomes.read(row)
+        if mapping.resource.only_message:
+            self._undo_file.events(mapping.stream)
         if mapping.undo:
             self._take_back.put(row)
             return

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import IO, Any
 
-from target_vitally.mapping.entries import STREAM
+from target_vitally.mapping.entries import EVENTS, STREAM
 from target_vitally.mapping.plan import Plan
 from target_vitally.mapping.resource import Record, Resource
 from target_vitally.mapping.rows import PendingWrite
@@ -30,6 +30,7 @@ logger = logging.getLogger("target-vitally")
 NO_ROOM = "undo_file cannot be written ({}): the run ends here, and what it changed is in the file."
 KEPT = "undo_file: the way back of an earlier run is now %s."
 STAYS = "%s: not everything can be taken back: %s."
+SENT = "an event that was sent stays"
 PRIVATE = 0o600
 
 
@@ -49,6 +50,7 @@ class UndoFile:
         self._lock = threading.Lock()
         self._file: IO[bytes] | None = None
         self._schemas: set[str] = set()
+        self._event_streams: set[str] = set()
         self._order = 0
         if self._path and not dry_run:
             # A mistake in the path is known before the first change.
@@ -58,7 +60,7 @@ class UndoFile:
         """Write what takes a create or an update back; return the order of what was written last."""
         if self._path is None:
             return 0
-        return self._write(write_, undos_of_write(write_, made, self._messages))
+        return self._write(write_.mapping.stream, undos_of_write(write_, made, self._messages))
 
     def before_delete(self, writer: ResourceWriter, write_: PendingWrite, record: Record) -> None:
         """Write what takes a delete back: the whole record, which is read for that.
@@ -67,7 +69,7 @@ class UndoFile:
         """
         if self._path is not None:
             whole = record if self._dry_run else writer.whole(write_, record)
-            self._write(write_, [undo_of_delete(write_, whole)])
+            self._write(write_.mapping.stream, [undo_of_delete(write_, whole)])
 
     def after(self, write_: PendingWrite, made: Plan, order: int, now: Record) -> None:
         """Write which record was made by a create that has no key."""
@@ -76,7 +78,13 @@ class UndoFile:
         for undo in undos_of_write(write_, made, self._messages):
             if undo.change == "created" and undo.key is None:
                 undo.id, undo.completes = str(now["id"]), order
-                self._write(write_, [undo])
+                self._write(write_.mapping.stream, [undo])
+
+    def events(self, stream: str) -> None:
+        """Write, once, that the events of a stream stay."""
+        if self._path is not None and stream not in self._event_streams:
+            self._event_streams.add(stream)
+            self._write(stream, [Undo("updated", EVENTS, cannot=(SENT,))])
 
     def found(self, write_: PendingWrite, made: Plan) -> None:
         """Write that a create was refused because the record was there: no undo may delete it."""
@@ -85,13 +93,12 @@ class UndoFile:
         undos = undos_of_write(write_, made, self._messages)
         for undo in undos:
             undo.change = "found"
-        self._write(write_, undos)
+        self._write(write_.mapping.stream, undos)
 
-    def _write(self, write_: PendingWrite, undos: Iterable[Undo]) -> int:
+    def _write(self, stream: str, undos: Iterable[Undo]) -> int:
         with self._lock:
             for undo in undos:
                 for reason in undo.cannot:
-                    stream = write_.mapping.stream
                     self._warn_once(stream, f"undo {reason}", STAYS, stream, reason)
                 if not self._dry_run:
                     self._order = max(self._order + 1, time.time_ns() // 1000)

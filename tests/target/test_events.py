@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -291,3 +292,16 @@ def test_the_order_of_names_makes_no_other_event(content: Row, random: Any) -> N
     names = list(content)
     random.shuffle(names)
     assert message_id(content) == message_id({name: content[name] for name in names})
+
+
+def test_events_stay_which_the_undo_file_and_the_plan_say(
+    sandbox: Sandbox, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    undo = tmp_path / "undo.jsonl"
+    for plan in (True, False):
+        caplog.clear()
+        push(sandbox, [event(n) for n in range(3)], undo_file=str(undo), dry_run=plan)
+        assert caplog.text.count("an event that was sent stays") == 1
+    found = write(sandbox, undo.read_text())
+    assert found.words == ["rejected"]
+    assert found.reasons == "an event that was sent stays"

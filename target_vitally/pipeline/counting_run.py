@@ -93,7 +93,12 @@ class CountingRun:
 def _apart(writer: ResourceWriter) -> ResourceWriter:
     """Return a writer that knows the same, and that may simulate without the other's notice."""
     made = copy.copy(writer)
-    made.simulated, made.invented = dict(writer.simulated), []
+    for name, value in vars(writer).items():
+        if isinstance(
+            value, dict | list | set
+        ):  # what it would have done, in whatever it keeps that
+            setattr(made, name, copy.copy(value))
+    made.invented = []
     return made
 
 

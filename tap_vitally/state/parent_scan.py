@@ -57,7 +57,8 @@ class ParentScan:
     ``order`` is the order in which they come, None if none is certain; ``labels`` are the lists of
     each parent, ``parent_filter`` is how the settings choose parents: ``("status=active",)``;
     ``only_changed`` says that records change only when their parent does; ``start`` is where the pass
-    starts, ``start_date`` the operator's limit.
+    starts, ``start_date`` the operator's limit. ``moves`` says that the address of a list holds what may
+    change of its parent, so that it may be another list now.
     """
 
     order: SortKey | None
@@ -66,6 +67,7 @@ class ParentScan:
     only_changed: bool = False
     start: datetime | None = None
     start_date: datetime | None = None
+    moves: bool = False
 
     @property
     def fingerprint(self) -> str:
@@ -121,13 +123,13 @@ class ParentScan:
         """Return from when on the records of a parent are wanted, None for all; ``start`` is the pass's.
 
         A parent that this stream has not read before may have records older than the bookmark: one
-        that is new, could not be read, or was left out by the settings until now.
+        that is new, could not be read, was left out by the settings until now, or had another address.
         """
         if start is None or stream_state.bookmark is None:
             return start
         changed = parse_moment(parent.updated_at)
         appeared = parent.created_at is None or parent.created_at >= start
-        returned = self.may_return and (changed is None or changed >= start)
+        returned = (self.may_return or self.moves) and (changed is None or changed >= start)
         widened = not set(self.parent_filter).issubset(stream_state.contexts or self.parent_filter)
         if appeared or returned or widened or parent.id in stream_state.to_retry:
             return self.start_date

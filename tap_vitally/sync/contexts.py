@@ -206,6 +206,7 @@ class PerParent:
             resource.only_changed,
             plan.start,
             settings.start_date,
+            moves=resource.declared is not None and resource.declared.moves,
         )
         return plan
 

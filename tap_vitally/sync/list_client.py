@@ -225,9 +225,15 @@ class ListClient:
             plan = Pass("updatedAt", signpost)
 
     def _as_parent(self, row: Record, whose: bool) -> Parent | None:  # noqa: FBT001
-        """Keep of a row what lists below it need; without an id it is counted here, if nowhere else."""
-        found = map(identity_of, map(row.get, self.resource.parent_ids))
-        identity = next(filter(None, found), None)
+        """Keep of a row what lists below it need; without an id it is counted here, if nowhere else.
+
+        Records of a declared stream may have no id: they are parents by what addresses need of them.
+        """
+        own, declared = self.resource.parent_ids, self.resource.declared
+        if declared:
+            own = (*self.resource.primary_keys, *sorted(self.kept))
+        found = filter(None, map(identity_of, map(row.get, own)))
+        identity = next(found, "without a key" if declared else None)
         if identity is None:
             if not self.reads_records:
                 self._skip("a record without its key", None)

@@ -146,6 +146,50 @@ def test_a_parent_without_the_value_is_left_out_and_counted(tmp_path: Path) -> N
     assert "it lacks a value that the address takes" in done.stderr
 
 
+def test_a_list_whose_address_changed_is_read_whole(tmp_path: Path) -> None:
+    """What it held was older than the bookmark."""
+    declared = {
+        "name": "plans",
+        "path": "/plans/{accounts.externalId}",
+        "replication_key": "at",
+        "order": "newest_first",
+    }
+    day = "2026-01-0{}T00:00:00Z".format
+    rows = {"one": [{"id": 1, "at": day(5)}], "two": [{"id": 2, "at": day(1)}]}
+    lists = {f"plans__{n}": (lambda _, n=n: {"results": rows[n]}) for n in rows}
+    accounts = [{"id": "a1", "externalId": "one", "createdAt": day(1), "updatedAt": day(2)}]
+    with answering(accounts=lambda _: {"results": accounts}, **lists) as server:
+        first = run(tmp_path, server.url, declared)
+        accounts[0] |= {"externalId": "two", "updatedAt": day(6)}
+        second = run(tmp_path, server.url, declared, state=first.state)
+        third = run(tmp_path, server.url, declared, state=second.state)
+    assert [row["id"] for row in records(first, "plans")] == [1]
+    assert [row["id"] for row in records(second, "plans")] == [2]
+    assert third.returncode == 0
+
+
+def test_records_without_an_id_are_parents_by_what_the_address_takes(tmp_path: Path) -> None:
+    """Nothing below them was read, and nothing was said."""
+    codes = ["a/b", "c?d", "..", "", None, 7, True, "ü e"]
+    plans = {"results": [{"code": code, "n": n} for n, code in enumerate(codes)]}
+    one_row = lambda _: {"results": [{"id": 1}]}  # noqa: E731
+    paths = ["plans__a%2Fb__prices", "plans__c%3Fd__prices", "plans__7__prices"]
+    declared: list[dict[str, Any]] = [
+        {"name": "plans", "path": "/plans", "primary_keys": ["n"]},
+        {"name": "tiers", "path": "/plans", "primary_keys": []},
+        {"name": "prices", "path": "/plans/{plans.code}/prices"},
+        {"name": "tier_prices", "path": "/plans/{tiers.code}/prices"},
+    ]
+    answers = dict.fromkeys([*paths, "plans__%C3%BC%20e__prices"], one_row)
+    with answering(plans=lambda _: plans, **answers) as server:
+        done = run(tmp_path, server.url, *declared)
+    wanted = ["7", "a/b", "c?d", "ü e"]
+    assert sorted(row["parentPlanCode"] for row in records(done, "prices")) == wanted
+    assert sorted(row["parentTierCode"] for row in records(done, "tier_prices")) == wanted
+    # "..", an empty text, null and true cannot be part of an address.
+    assert len(re.findall(r"Skipped in 'prices': plans \w+: it lacks", done.stderr)) == 4
+
+
 @pytest.mark.parametrize(
     ("cursor", "following"),
     [

@@ -13,13 +13,14 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.bench import Bench, Line
+from benchmarks.bulk import BULK
 from benchmarks.cases import CASES as READING
 from benchmarks.models import build
 from benchmarks.writing import WRITING
 
 README = Path(__file__).parent / "README.md"
 BEGIN, END = "<!-- results -->", "<!-- end of results -->"
-CASES = {**READING, **WRITING, "models": build}
+CASES = {**READING, **WRITING, **BULK, "models": build}
 QUICK = 0.1
 
 

@@ -57,6 +57,14 @@ SWITCHES: dict[str, tuple[Any, ...]] = {
     "unknown_traits": ("store", "drop", "refuse"),
     "archived_instances": ("found", "hidden"),
     "email_case": ("counts", "ignored"),
+    "analytics_delay": (0.0, 5.0, 60.0),
+    "analytics_order": ("kept", "shuffled"),
+    "analytics_drops": (0.0, 0.1, 0.5),
+    "analytics_repeated": ("drop", "apply"),
+    "analytics_nulls": ("clear", "keep"),
+    "analytics_stamp": ("applied", "accepted"),
+    "analytics_unknown_parents": ("create", "ignore"),
+    "analytics_blocked": ((), (), ("account",), ("user",)),
 }
 UPSERTS = ("organizations", "npsResponses")
 """Resources whose second POST is known to be an update."""
@@ -141,10 +149,14 @@ def invented(random: Random) -> History | Copied:
     }
     if random.random() < 0.1:
         settings["only_changed"] = False
+    if random.random() < 0.5:
+        settings["channel"] = random.choice(("bulk", "auto", "auto"))
+        settings["bulk_from"] = random.choice((0, 1, 2))
     switches = _switches(random)
     limit = random.choice((20, 40)) if random.random() < 0.02 else None
     if limit:
         switches["cost"] = random.choice((1, 2, 5))
+        settings.pop("channel", None)  # what it waits for would take its time, too
     nights = [Night(tuple(_first(random, team)))]
     # A plan cannot know whether links are only added to.
     planned = switches.get("links") != "add"
@@ -216,6 +228,7 @@ def _spoiled(random: Random) -> Spoiled:
     return replace(
         chosen,
         method=method,
+        path=random.choice(("*", "*", "*", "/analytics/*")),
         times=random.choice((1, 1, 2, 4)),
         after=random.choice((0, 0, random.randrange(20))),
         done=done and not refused,

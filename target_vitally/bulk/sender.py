@@ -86,6 +86,7 @@ class Sender:
         if kind in self.blocked:
             for unit in self._units:  # no unit is at fault, those that were tried included
                 unit.state = "waiting"
+        self._units = []
         return next(iter(dates), None)
 
     def _send(

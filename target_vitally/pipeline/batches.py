@@ -70,6 +70,7 @@ class Batches:
         if resource.name == EVENTS:
             assert self.events is not None  # noqa: S101 - or else the stream was refused
             self.events.process(rows)
+            self.under_way = []  # of a long table, as many rows are held as a batch has
             return
         writer = self._writers[resource.name]
         merged = self._merge(resource, rows, last=last)

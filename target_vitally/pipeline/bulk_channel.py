@@ -86,19 +86,20 @@ class BulkChannel:
                 left.append(self._by_rest(queue, str(reason)))
             else:
                 ways.append(queue)
-                self._outcomes.count_ways(queue[0], IN_BULK)
-        if self._settings.dry_run:
-            return list(queues)
-        self._delivery.carry_out(units)
+        if not self._settings.dry_run:
+            self._delivery.carry_out(units)
         for queue, unit in zip(ways, units, strict=True):
-            if unit.state == "waiting":
+            if unit.state == "waiting" and not self._settings.dry_run:
                 left.append(self._not_taken(queue))
-        return [queue for queue in left if queue]
+            else:
+                self._outcomes.count_ways(queue[0], IN_BULK)
+        return list(queues) if self._settings.dry_run else [queue for queue in left if queue]
 
     def _take_links(self, queues: Sequence[list[PendingWrite]]) -> list[list[PendingWrite]]:
         """Link users to accounts, which nothing but messages does; return what a dry run goes on with."""
         units: list[Expected] = []
         left: list[list[PendingWrite]] = []
+        self._units.find_linked(write_ for queue in queues for write_ in queue)
         for queue in queues:
             for write_ in queue:
                 writer = self._writers[write_.resource.name]
@@ -121,6 +122,7 @@ class BulkChannel:
     def unlink(self, doomed: Sequence[tuple[PendingWrite, Record]]) -> None:
         """Unlink users from accounts."""
         units: list[Expected] = []
+        self._units.find_linked(write_ for write_, _ in doomed)
         for write_, record in doomed:
             self._add_link(units, write_, Plan("deleted", record=record))
         self._delivery.carry_out(units)

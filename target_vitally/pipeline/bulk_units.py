@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from target_vitally.bulk.messages import MessageWriter, external_id_of
 from target_vitally.bulk.read_back import ABSENT, Expected, Found
@@ -37,10 +37,21 @@ class BulkUnits:
         wanted: dict[str, set[str]] = {}
         for queue, plan in planned:
             for of, id_ in self._messages.parents_to_find(queue[0], plan):
-                if not id_.startswith(NEW) and not self._references.index(of).ids("id", id_):
-                    wanted.setdefault(of, set()).add(id_)
+                wanted.setdefault(of, set()).add(id_)
+        self._find(wanted)
+
+    def find_linked(self, writes: Iterable[PendingWrite]) -> None:
+        """Read the users and accounts that rows link."""
+        wanted: dict[str, set[str]] = {"users": set(), "accounts": set()}
+        for write_ in writes:
+            wanted["users"].add(write_.inside.get("userId", NEW))
+            wanted["accounts"].add(write_.inside.get("accountId", NEW))
+        self._find(wanted)
+
+    def _find(self, wanted: Mapping[str, set[str]]) -> None:
         for of, ids in wanted.items():
-            self._references.index(of).find("id", ids)
+            index = self._references.index(of)
+            index.find("id", [id_ for id_ in ids if not id_.startswith(NEW)])
 
     def _external_id(self, of: str, id_: str) -> str:
         """Return the external id of a record, empty if none is known."""

@@ -182,3 +182,26 @@ def test_lost_answers_of_links(sandbox: Sandbox, *, done: bool) -> None:
     came = put(sandbox, link(account="b"), link(_deleted=True), deletes="delete")
     assert came.words == ["created", "deleted"]
     assert accounts_of(sandbox) == {"b"}
+
+
+def test_what_is_counted_before_a_first_push_is_written_after_it(sandbox: Sandbox) -> None:
+    for n in range(5):
+        add_user(sandbox, f"u{n}", "a")
+    rows = [link(f"u{n}") for n in range(5)]
+    came = put(sandbox, *rows, link("u1", "b"), first_push=False)
+    assert came.words == ["unchanged"] * 5 + ["created"]
+    assert accounts_of(sandbox, "u1") == {"a", "b"}
+    refused = put(sandbox, *(link(f"u{n}", "b") for n in range(5)), first_push=False)
+    assert refused.words == ["rejected", "unchanged", "rejected", "rejected", "rejected"]
+
+
+def test_ids_of_vitally_name_users_and_accounts_too(sandbox: Sandbox) -> None:
+    for n in range(60):
+        add_user(sandbox, f"u{n}")
+    (account, _) = sandbox.world.ids("accounts")
+    rows = [{"userId": id_, "accountId": account} for id_ in sandbox.world.ids("users")]
+    assert put(sandbox, *rows).words == ["created"] * 60
+    assert len(sandbox.requests) < 12
+    unknown = {"userId": account, "accountId": account}
+    assert put(sandbox, unknown).words == ["rejected"]
+    assert len(sandbox.world.tables["users"].rows) == 60

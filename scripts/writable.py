@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from scripts.dictionary import table
+from target_vitally.mapping.entries import EVENTS
 from target_vitally.mapping.resource import Kind, Property, Reference, Resource
 from target_vitally.resources import RESOURCES
 
@@ -36,8 +37,10 @@ def writable() -> str:
 
 def _resource(resource: Resource) -> Iterator[str]:
     yield f"## {resource.name}"
-    if resource.only_message:
+    if resource.name == EVENTS:
         yield "Sent through the Analytics API, once; nothing of them is changed or deleted later."
+    elif resource.only_message:
+        yield "Each row is a link, sent through the Analytics API; one that is marked as deleted unlinks."
     else:
         keys = ", ".join(f"`{key}`" for key in resource.keys)
         yield (

@@ -11,6 +11,7 @@ from typing import Any
 from target_vitally.lookup.client import RecordClient
 from target_vitally.lookup.custom_fields import CustomFields
 from target_vitally.lookup.references import References
+from target_vitally.mapping.entries import EVENTS
 from target_vitally.mapping.exact_links import ExactLinks
 from target_vitally.mapping.parse_row import key_of
 from target_vitally.mapping.resource import Record, Resource
@@ -139,7 +140,7 @@ class Engine:
         """Take a row."""
         row = InputRow(self._state.row(), mapping, origin, record, raw)
         self.outcomes.read(row)
-        if mapping.resource.only_message:
+        if mapping.resource.name == EVENTS:
             self._undo_file.events(mapping.stream)
         if mapping.undo:
             self._take_back.put(row)

@@ -14,6 +14,7 @@ from uuid import uuid4
 import pytest
 
 from harness.support import waits_pass_in_no_time
+from harness.target import Row, messages
 from sandbox import Entry, Fault, Sandbox, World, serve
 from tests.target.undoing import (
     FORGIVING,
@@ -127,3 +128,36 @@ def test_what_vitally_does_not_do_is_told(
         warned = "Vitally did not take accountIds" in caplog.text
         later = "unew" in more  # it says that it deletes a user, and may do so in a day
         assert reported + warned + later == len(more)
+
+
+def test_what_went_in_bulk_is_taken_back(tmp_path: Path) -> None:
+    undo = tmp_path / "undo.jsonl"
+    rows: dict[str, list[Row]] = {
+        "accounts": [
+            {"externalId": "a", "name": "A2", "traits": {"plan": None, "new": 1}},
+            {"externalId": "b", "name": "B", "traits": {"x": 1}},
+        ],
+        "users": [
+            {"externalId": "u", "name": "New", "accountExternalIds": ["a2"]},
+            {"externalId": "v", "email": "v@example.com", "accountExternalId": "a"},
+        ],
+        "user_accounts": [
+            {"userExternalId": "u2", "accountExternalId": "a"},
+            {"userExternalId": "u2", "accountExternalId": "a2", "_deleted": True},
+        ],
+    }
+    with (
+        serve(World.empty(seed=2), writing=FORGIVING) as sandbox,
+        waits_pass_in_no_time(sandbox.world.clock.advance),
+    ):
+        filled(sandbox)
+        before = data(sandbox)
+        analytics = {
+            "analytics_api_key": sandbox.analytics_key,
+            "analytics_url": sandbox.url,
+        }
+        pushed = push(sandbox, messages(**rows), undo_file=str(undo), channel="bulk", **analytics)
+        assert "rejected" not in pushed.words
+        found = feed(sandbox, undo, **analytics)
+        assert found.failure == ""
+        assert difference(before, data(sandbox)) == []

@@ -8,12 +8,15 @@ from typing import Any
 
 from singer_command.tables import drawn
 from target_vitally.mapping.plan import OUTCOMES
+from target_vitally.pipeline.bulk_channel import IN_BULK
 from target_vitally.pipeline.outcomes import Outcomes, StreamOutcomes
 from target_vitally.pipeline.plan_file import write_plan_file
 from target_vitally.pipeline.plan_page import Facts
 from target_vitally.pipeline.planned_changes import Part, logged_name
 from vitally_api import VitallyError, safe_name
 
+MOST_TOGETHER = 100
+"""Rows of a request to the Analytics API."""
 MOST_DIFFERING = 12
 """Properties that are named as differing, the most frequent first."""
 
@@ -81,7 +84,7 @@ def log_summary(
 def write_plan(outcomes: Outcomes, host: str, requests: int, per_minute: int | None) -> None:
     """Write ``plan_file``, if it is asked for; raise `VitallyError` where it cannot be written.
 
-    ``requests`` are those to write that a real run has sent, ``per_minute`` those that may be sent.
+    ``requests`` are those that the run has sent, ``per_minute`` those that may be sent.
     """
     settings, planned = outcomes.settings, outcomes.planned
     facts = Facts(
@@ -89,7 +92,7 @@ def write_plan(outcomes: Outcomes, host: str, requests: int, per_minute: int | N
         host=host,
         counts=planned.counts(),
         outcomes=outcomes.total,
-        requests=planned.requests if settings.dry_run else requests,
+        requests=_planned_requests(outcomes) if settings.dry_run else requests,
         per_minute=per_minute,
         limit=settings.plan_limit,
     )
@@ -101,6 +104,13 @@ def write_plan(outcomes: Outcomes, host: str, requests: int, per_minute: int | N
         raise VitallyError(msg) from None
     finally:
         planned.close()
+
+
+def _planned_requests(outcomes: Outcomes) -> int:
+    """Return how many requests a plan takes: in bulk and for events one for each hundred rows."""
+    bulk = sum(counts.ways[IN_BULK] for counts in outcomes.streams.values())
+    together = bulk + outcomes.total["accepted"]
+    return outcomes.planned.requests - bulk - (-together // MOST_TOGETHER)
 
 
 def values(streams: Mapping[str, StreamOutcomes], metrics: Mapping[str, float]) -> dict[str, Any]:

@@ -229,7 +229,7 @@ class TargetVitally(SeamTarget):
         """Write ``plan_file``, unless the run ended before it knew everything."""
         engine = self.engine
         if engine.finished:
-            requests = engine.client.metrics.writes.total()
+            requests = int(engine.client.metrics.values["requests"])
             host = self.endpoint.base_url
             write_plan(engine.outcomes, host, requests, engine.budget.limit)
         elif self.settings.plan_file:

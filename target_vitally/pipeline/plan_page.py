@@ -28,8 +28,9 @@ class Facts:
     """What stands above the changes.
 
     ``host`` is the address of the API, ``counts`` the records that each stream changes, by action,
-    ``outcomes`` how many rows had each. ``requests`` are those that it takes to write, ``per_minute`` how
-    many the API allows, None if that is unknown. ``limit`` is the setting ``plan_limit``.
+    ``outcomes`` how many rows had each. ``requests`` are those that it takes to write, or that a run
+    has sent, ``per_minute`` how many the API allows, None if that is unknown. ``limit`` is the setting
+    ``plan_limit``.
     """
 
     dry_run: bool
@@ -46,7 +47,8 @@ class Facts:
         """Yield what is said of the run, sentence by sentence."""
         when = self.at.strftime("%Y-%m-%d %H:%M UTC")
         if not self.dry_run:
-            yield f"Written to {self.host}, {when}. It took {self.requests:,} requests to write."
+            yield f"Written to {self.host}, {when}."
+            yield f"It took {self.requests:,} requests, those to read among them."
         else:
             yield f"Planned for {self.host}, {when}. Nothing has been written."
             yield cost(self.requests, self.per_minute)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -41,6 +42,13 @@ def test_nothing_is_updated_in_bulk_over_a_cap(sandbox: Sandbox, stream: str) ->
     assert came.words == ["rejected"] * 30, came.reasons
     assert not writes(sandbox)
     assert put(sandbox, stream, changed, max_updates="100%").words == ["updated"] * 30
+
+
+def test_a_plan_says_what_it_costs_in_bulk(sandbox: Sandbox, tmp_path: Path) -> None:
+    path = tmp_path / "plan.html"
+    put(sandbox, "users", rows_of("users"), dry_run=True, plan_file=str(path))
+    assert "To carry it out takes 3 requests" in path.read_text()
+    assert "create 230 records of users" in path.read_text()
 
 
 @pytest.mark.parametrize("channel", ["rest", "bulk"])

@@ -30,6 +30,9 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=list(CASES), default=list(CASES))
     parser.add_argument("--repeat", type=int, default=3, help="runs to take the median of")
     parser.add_argument("--quick", action="store_true", help="a tenth of the sizes, one run each")
+    parser.add_argument(
+        "--before", type=Path, help="a checkout of an earlier build, to compare with"
+    )
     args = parser.parse_args()
     if args.repeat < 1:
         parser.error("--repeat must be at least 1")
@@ -38,7 +41,7 @@ def main() -> None:
     repeat, scale = (1, QUICK) if args.quick else (args.repeat, 1.0)
     lines: list[Line] = []
     with tempfile.TemporaryDirectory() as folder:
-        bench = Bench(Path(folder), repeat, scale)
+        bench = Bench(Path(folder), repeat, scale, args.before)
         for name in args.only:
             print(f"{name} ...", file=sys.stderr, flush=True)
             lines += CASES[name](bench)

@@ -65,9 +65,13 @@ class Line:
 class Bench:
     """Runs contestants in turn."""
 
-    def __init__(self, folder: Path, repeat: int, scale: float) -> None:
-        """Learn the tap's catalog, which all taps use; full sizes are multiplied with ``scale``."""
+    def __init__(self, folder: Path, repeat: int, scale: float, before: Path | None = None) -> None:
+        """Learn the tap's catalog, which all taps use; full sizes are multiplied with ``scale``.
+
+        ``before`` is a checkout of an earlier build, to be compared with where a case does that.
+        """
         self.folder = folder
+        self.before = before
         self.repeat = repeat
         self._scale = scale
         path = folder / "discovered.json"

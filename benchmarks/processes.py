@@ -111,14 +111,22 @@ class Usage:
         )
 
 
-def run(command: Sequence[str], output: Path, env: Mapping[str, str] | None = None) -> Usage:
-    """Run a process to its end and measure it; its standard error goes beside its output."""
+def run(
+    command: Sequence[str],
+    output: Path,
+    env: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+) -> Usage:
+    """Run a process to its end and measure it; its standard error goes beside its output.
+
+    ``folder`` is a checkout of an earlier build, whose modules are run in place of these.
+    """
     errors = output.with_suffix(".err")
     status = None
     with output.open("wb") as out, errors.open("wb") as err:
         began = time.perf_counter()
         process = subprocess.Popen(  # noqa: S603 - our own commands
-            command, stdout=out, stderr=err, cwd=ROOT, env={**os.environ, **(env or {})}
+            command, stdout=out, stderr=err, cwd=folder or ROOT, env={**os.environ, **(env or {})}
         )
         try:
             while time.perf_counter() - began < ENDS_WITHIN:

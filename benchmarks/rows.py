@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import random
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -41,14 +42,20 @@ def main() -> None:
     parser.add_argument("--rows", type=int)
     parser.add_argument("--every", type=int, default=0)
     parser.add_argument("--name", default="")
+    parser.add_argument("--shuffled", action="store_true", help="in random order, always the same")
     args = parser.parse_args()
     columns: dict[str, Any] = {name: {"type": ["string", "null"]} for name in COLUMNS}
     columns["traits"] = {"type": "object"}
     about = {"schema": {"properties": columns}, "key_properties": ["externalId"]}
+    rows: Iterable[dict[str, Any]] = islice(users(args.url), args.rows)
+    if args.shuffled:
+        lines = list(map(json.dumps, rows))
+        random.Random(1).shuffle(lines)
+        rows = map(json.loads, lines)
     with args.path.open("w", encoding="utf-8") as file:
         file.write(json.dumps({"type": "SCHEMA", "stream": "users", **about}) + "\n")
         number = 0
-        for number, row in enumerate(islice(users(args.url), args.rows), 1):
+        for number, row in enumerate(rows, 1):
             if args.every and number % args.every == 0:
                 row["name"] = f"{args.name} {number}"
             file.write(json.dumps({"type": "RECORD", "stream": "users", "record": row}) + "\n")

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -23,10 +24,10 @@ from benchmarks.contestants import CONCURRENCY
 from benchmarks.processes import ROOT, BenchmarkError, Output, Sandbox, Usage, run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-TARGET, PLAIN = "target", "plain target"
+TARGET, PLAIN, BEFORE = "target", "plain target", "target before"
 PROGRAMS = {
     TARGET: [sys.executable, "-m", "target_vitally"],
     PLAIN: [sys.executable, "-m", "benchmarks.baselines.plain_target"],
@@ -39,24 +40,30 @@ numbers = count(1)
 def write(bench: Bench, name: str, server: Sandbox, table: Path) -> Usage:
     """Let a target write a table."""
     settings: dict[str, Any] = {"api_key": "sandbox", "api_url": server.url, "first_push": True}
-    if name == TARGET:
+    if name != PLAIN:
         settings["concurrency"] = CONCURRENCY
+    if name == BEFORE:
+        settings.pop("first_push", None)  # what it does not know
     config = bench.folder / "target.json"
     config.write_text(json.dumps(settings), encoding="utf-8")
     server.control("DELETE", "requests")
-    command = [*PROGRAMS[name], "--config", str(config), "--input", str(table)]
-    usage = run(command, bench.output)
+    program = PROGRAMS[TARGET if name == BEFORE else name]
+    command = [*program, "--config", str(config), "--input", str(table)]
+    usage = run(command, bench.output, folder=bench.before if name == BEFORE else None)
     usage.requests = server.control("GET", "requests")["requests"]
     with table.open(encoding="utf-8") as lines:
         usage.output = Output(records=sum('"RECORD"' in line for line in lines))
     return usage
 
 
-def users(bench: Bench, server: Sandbox, number: int, every: int = 0) -> Path:
+def users(
+    bench: Bench, server: Sandbox, number: int, every: int = 0, *, shuffled: bool = False
+) -> Path:
     """Write a table of so many of the sandbox's users, of which every so many have changed."""
     path = bench.folder / "users.jsonl"
     command = [sys.executable, "-m", "benchmarks.rows", server.url, str(path)]
     command += ["--rows", str(number), "--every", str(every), "--name", f"renamed {next(numbers)}"]
+    command += ["--shuffled"] if shuffled else []
     subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)  # noqa: S603 - our own
     return path
 
@@ -176,17 +183,44 @@ def limited(bench: Bench) -> Iterator[Line]:
 
 
 def unchanged(bench: Bench) -> Iterator[Line]:
-    """Measure memory and processor time of a large table that is there already."""
-    number = bench.size(100_000)
-    with bench.sandbox("--accounts", "50", "--size", f"users={with_ids(number)}") as server:
-        table = users(bench, server, number)
-        own = [write(bench, TARGET, server, table) for _ in range(bench.repeat)]
-    peak, cpu = median(one.peak for one in own), median(one.cpu for one in own)
-    results = [
-        said(peak, "MB", most=200, form=".0f"),
-        said(cpu / number * 1e6, "µs of CPU a row", form=".0f"),
-    ]
-    yield from _lines(f"write, {number:,} unchanged", {TARGET: own}, *results)
+    """Measure large tables that are there already, a million of them in any order, too."""
+    numbers = [bench.size(100_000), bench.size(1_000_000)]
+    small = None
+    for number in numbers:
+        pages = -(-with_ids(number) // PAGE)
+        with bench.sandbox("--accounts", "50", "--size", f"users={with_ids(number)}") as server:
+            table = users(bench, server, number)
+            runs = bench.rounds(
+                {
+                    name: partial(write, bench, name, server, table)
+                    for name in ([TARGET, BEFORE] if bench.before else [TARGET])
+                }
+            )
+            results = list(_compared_with(runs, number, small))
+            yield from _lines(f"write, {number:,} unchanged", runs, *results)
+            small = small or runs[TARGET]
+            if number == numbers[0]:
+                continue
+            shuffled = users(bench, server, number, shuffled=True)
+            own = [write(bench, TARGET, server, shuffled)]
+            share = said(
+                requests(own[0]) / pages, f"times the {pages:,} pages of the list", most=1.05
+            )
+            yield from _lines(f"write, {number:,} shuffled", {TARGET: own}, share)
+
+
+def _compared_with(
+    runs: Mapping[str, list[Usage]], number: int, small: list[Usage] | None
+) -> Iterator[str]:
+    peak, cpu = (median(getattr(one, of) for one in runs[TARGET]) for of in ("peak", "cpu"))
+    yield said(peak, "MB", most=200, form=".0f")
+    yield said(cpu / number * 1e6, "µs of CPU a row", form=".0f")
+    if small:
+        before = median(one.peak for one in small)
+        yield said(peak / before, "times the memory of a tenth", most=1.15)
+    if BEFORE in runs:
+        before = median(one.cpu for one in runs[BEFORE])
+        yield said(cpu / before, "of the CPU before", most=0.6)
 
 
 def _lines(case: str, runs: dict[str, list[Usage]], *results: str) -> Iterator[Line]:

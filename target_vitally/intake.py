@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import IO, Any, cast
 
-from vitally_api import Unreadable, VitallyError, sanitized
+from vitally_api import Unreadable, VitallyError, decoded_or_none, sanitized
 
 CHUNK = 1 << 16
 TICK = 5.0
@@ -97,11 +97,15 @@ class Intake:
                 self._reject(unusable.stream, number, reason)
 
     def _message(self, line: bytes) -> dict[str, Any]:
+        # Halves of characters cannot be sent, and NUL not be stored.
+        odd = b"\\u0000" in line or b"\\ud" in line.lower()
+        message = None if odd else decoded_or_none(line)
+        return self._checked(self._patiently(line) if message is None else message)
+
+    def _patiently(self, line: bytes) -> Any:
+        """Read what a strict decoder does not take, or say what is wrong with it."""
         try:
-            message = _decoder.decode(line.decode())
-            if b"\\u0000" in line or b"\\ud" in line.lower():
-                # Halves of characters cannot be sent, and NUL not be stored.
-                message = sanitized(message)
+            return sanitized(_decoder.decode(line.decode()))
         except UnicodeDecodeError:
             msg = "it is not UTF-8"
             raise Unusable(msg) from None
@@ -114,7 +118,6 @@ class Intake:
         except (RecursionError, Unreadable):
             msg = "it is nested too deeply"
             raise Unusable(msg) from None
-        return self._checked(message)
 
     def _checked(self, message: Any) -> dict[str, Any]:
         """Raise `Unusable` for what the SDK would fail on."""

@@ -7,7 +7,7 @@
 from vitally_api.analytics import Analytics, AnalyticsEndpoint, Message, fits, in_requests
 from vitally_api.budget import Budget
 from vitally_api.client import Answer, Vitally
-from vitally_api.decoding import as_text, decoded_or_none, encoded, sanitized
+from vitally_api.decoding import PageDecoder, as_text, decoded_or_none, encoded, sanitized
 from vitally_api.endpoint import API_KEY_MISSING, Endpoint
 from vitally_api.errors import (
     Cancelled,
@@ -45,6 +45,7 @@ __all__ = [
     "Cursors",
     "Endpoint",
     "Message",
+    "PageDecoder",
     "Policy",
     "RateLimited",
     "Refused",

@@ -17,6 +17,7 @@ from vitally_api import (
     Answer,
     CursorRefused,
     Cursors,
+    PageDecoder,
     Refused,
     Unavailable,
     Unreadable,
@@ -159,10 +160,12 @@ class RecordClient:
         label: str,
         query: Mapping[str, str] | None = None,
         write_: PendingWrite | None = None,
+        decode: PageDecoder | None = None,
     ) -> Iterator[list[Record]]:
         """Yield a list page by page; begin again, once, where its cursor has become old.
 
-        Pages may then come twice. Raise `CursorRefused` where the second reading ends like that, too.
+        ``decode`` leaves out what is not wanted. Pages may come twice. Raise `CursorRefused` where the
+        second reading ends like that, too.
         """
         cursors, again = Cursors(), False
         counts = self.counted_for(write_)
@@ -175,7 +178,7 @@ class RecordClient:
                 return objects_at(body, "$.results[*]"), at.following(body)
 
             try:
-                answer = self._vitally.get(path, asked, parse, counts, label=label)
+                answer = self._vitally.get(path, asked, parse, counts, label=label, decode=decode)
             except Refused as refused:
                 if cursors.current is None or refused.status not in CURSOR_REFUSED:
                     raise

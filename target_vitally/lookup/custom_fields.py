@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +13,7 @@ from target_vitally.mapping.parse_row import Nulls
 from target_vitally.mapping.resource import Fields, Resource
 from target_vitally.mapping.row_traits import has_traits
 from target_vitally.mapping.rows import InputRow, PendingWrite
+from target_vitally.mapping.stream_mapping import StreamMapping
 from target_vitally.mapping.traits import fields_of, typed_traits
 from vitally_api import Refused, Unavailable, Unreadable, safe_name
 from vitally_api.resources import CUSTOM_FIELD_MODELS
@@ -29,6 +30,7 @@ class CustomFields:
         self._client = client
         self._warn_once = warn_once
         self._known: dict[tuple[str, str], Resource | None] = {}
+        self._checked: set[tuple[str, str]] = set()
         self._lock = threading.Lock()
 
     def of_row(self, row: InputRow) -> Fields:
@@ -53,9 +55,25 @@ class CustomFields:
             keep = nulls == "clear" and not parsed.copy
             traits = typed_traits(fields, parsed.traits, keep_nulls=keep)
             write_.parsed = replace(parsed, traits=traits)
-        for path in missing_fields(fields, parsed.traits):  # which the workspace may drop silently
-            what = no_field(path, fields)
-            self._warn_once(stream, f"no field {path}", "%s: %s.", stream, what)
+        self._warn_of_missing(stream, fields, parsed.traits)
+
+    def typed_for(self, mapping: StreamMapping, traits: Collection[str]) -> Resource:
+        """Return the resource of a stream, with its custom fields if there are traits to compare."""
+        typed = self.typed(mapping.stream, mapping.resource) if traits else None
+        if typed is None:
+            return mapping.resource
+        self._warn_of_missing(mapping.stream, typed.fields, traits)
+        return typed
+
+    def _warn_of_missing(self, stream: str, fields: Fields, paths: Iterable[str]) -> None:
+        """Warn of custom fields that are not there: the workspace may drop their values silently."""
+        for path in paths:
+            if path in fields or (stream, path) in self._checked:
+                continue
+            self._checked.add((stream, path))
+            for missing in missing_fields(fields, [path]):
+                what = no_field(missing, fields)
+                self._warn_once(stream, f"no field {missing}", "%s: %s.", stream, what)
 
     def typed(self, stream: str, resource: Resource, object_id: str = "") -> Resource | None:
         """Return a resource with its custom fields; None where the workspace does not show them.

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import threading
-import zlib
-from collections.abc import Callable, Collection, Iterable
-from decimal import Decimal
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from target_vitally.lookup.client import RecordClient
+from target_vitally.lookup.fewest_requests import FEW, FewestRequests
+from target_vitally.lookup.kept_records import UNIQUE, KeptRecords
 from target_vitally.lookup.source import Source, key_of_record
+from target_vitally.lookup.store import Store
 from target_vitally.mapping.resource import Record, Resource
 from target_vitally.mapping.rows import PendingWrite
 from vitally_api import (
@@ -20,21 +19,9 @@ from vitally_api import (
     Unavailable,
     Unreadable,
     VitallyError,
-    encoded,
 )
 from vitally_api.values import key_text
 
-FEW = 8
-"""Records that are read one by one without a look at the list."""
-UNIQUE = frozenset({"id", "externalId"})
-"""Keys that one record has; e-mails, names and traits may be those of several."""
-LARGE = 600
-"""Bytes from which on a record is kept compressed: a note's text shrinks to a third."""
-
-_decoder = json.JSONDecoder(parse_float=Decimal)
-
-Traits = frozenset[str] | None
-"""The traits that are kept, None for all."""
 Concurrently = Callable[[Callable[[str], None], Iterable[str]], None]
 """Calls a function for each of many values, on as many threads as may ask at once."""
 
@@ -46,11 +33,16 @@ class LookupFailed(VitallyError):
 class Index:
     """The records of one list, by id and by each of their keys.
 
-    A record is kept as JSON with only what may be compared: 100,000 users are tens of megabytes.
+    A record is kept as JSON with only what may be compared, in the `Store` that all lists share.
     """
 
     def __init__(
-        self, client: RecordClient, resource: Resource, path: str, map_concurrently: Concurrently
+        self,
+        client: RecordClient,
+        resource: Resource,
+        path: str,
+        map_concurrently: Concurrently,
+        store: Store,
     ) -> None:
         self._client = client
         self._resource = resource
@@ -58,45 +50,38 @@ class Index:
         self._source = Source(client, resource, path)
         self._map_concurrently = map_concurrently
         self._lock = threading.RLock()
-        self._traits: Traits = frozenset()
-        self._kept = _kept(resource)
-        self._simulated: dict[str, bytes] = {}
+        self._kept = KeptRecords(resource, store)
+        self._fewest = FewestRequests()
         self._refused: dict[tuple[str, str], str] = {}
         self._search_ignores_case: bool | None = None
         self._unlisted = False
-        self._forget()
+        self._begin()
 
-    def _forget(self) -> None:
-        self._records: dict[str, bytes] = {}
-        self.listed = 0
-        self._ids: dict[str, dict[str, tuple[str, ...]]] = {}
-        self._asked: set[tuple[str, str]] = set()
+    def _begin(self) -> None:
         self._pages = self._source.pages()
+        self.listed = 0
         self._complete = self._archived_read = False
-        for raw in list(self._simulated.values()):
-            self.simulate(_decode(raw))
 
     def want(self, traits: Iterable[str] | None) -> None:
         """Keep more traits of each record, or all where it is None; what was read without is forgotten."""
         with self._lock:
-            wanted = None if traits is None or self._traits is None else self._traits | set(traits)
-            if wanted != self._traits:
-                self._traits = wanted
-                if self._records or self._asked:
-                    self._forget()
+            if self._kept.want(traits) and not self._kept.empty:
+                self._kept.forget()
+                self._begin()
 
-    def find(self, by: str, values: Iterable[str]) -> None:
+    def find(self, by: str, values: Iterable[str], *, more: bool = False) -> None:
         """Make sure that it is known which records have these values of a key.
 
-        Pages are read until asking one by one has become the cheaper way: a few are left, no more
-        than pages were read, and the last page brought none or one of them.
+        Pages are read until asking one by one has become the cheaper way; ``more`` if rows are to come
+        that will ask for others.
         """
         wanted = {key_text(by, value): value for value in values}
-        missing = {text for text in wanted if not self._knows(by, text)}
+        missing = self._unknown(by, wanted)
         alone = bool(missing) and self._one_request_tells(by)
-        pages = brought = 0
+        if more and missing:
+            self._fewest.batch()
         while missing and not self._complete and not self._unlisted:
-            if alone and brought <= 1 and len(missing) <= max(FEW, pages):
+            if alone and self._fewest.one_by_one(len(missing), more=more):
                 break
             try:
                 found = missing & {key_of_record(by, record) for record in self._read_page()}
@@ -109,9 +94,10 @@ class Index:
                 break
             # What several records may have is known at the end of the list alone.
             missing -= found if by in UNIQUE else set()
-            pages, brought = pages + 1, len(found)
+            self._fewest.page(len(found))
         if missing and not self._complete:
             since = self._client.metrics.reads
+            self._fewest.single(len(missing))
             self._map_concurrently(
                 lambda text: self._read_one(by, text, wanted[text], since), missing
             )
@@ -124,13 +110,23 @@ class Index:
         found. `LookupFailed` is raised where the answer to this look-up was none.
         """
         with self._lock:
-            ids = self.ids(by, value)
+            found = self._matching(by, value)
             if self._refused:
                 self.check(by, key_text(by, value))
-                for id_ in ids:
-                    self.check("id", id_)
-            found = [_decode(self._records[id_]) for id_ in ids]
-        return [record for record in found if not record.get("archivedAt")] or found[:1]
+                for record in found:
+                    self.check("id", str(record["id"]))
+        return _one_if_archived(found)
+
+    def get_many(self, by: str, texts: Collection[str]) -> Mapping[str, list[Record]]:
+        """Return what `get` does for each of many texts of a key, without those that fail."""
+        with self._lock:
+            found = self._kept.having_any(by, texts)
+            failed = {text for refused, text in self._refused if refused in {by, "id"}}
+        return {
+            text: _one_if_archived(records)
+            for text, records in found.items()
+            if not failed or failed.isdisjoint({text, *(str(r["id"]) for r in records)})
+        }
 
     def check(self, by: str, text: str) -> None:
         """Raise `LookupFailed` where what was asked about a record was not answered."""
@@ -140,11 +136,11 @@ class Index:
     def ids(self, by: str, value: str) -> tuple[str, ...]:
         """Return the ids of the records that have a value of a key, as far as they have been read."""
         with self._lock:
-            if by == "id":
-                return (value,) if value in self._records else ()
-            # An e-mail alone has a text of its own; 100,000 keys are looked up twice each.
-            text = key_text(by, value) if by == "email" else value
-            return self._ids_of(by).get(text, ())
+            return tuple(str(record["id"]) for record in self._matching(by, value))
+
+    def _matching(self, by: str, value: str) -> list[Record]:
+        # An e-mail alone has a text of its own.
+        return self._kept.having(by, key_text(by, value) if by == "email" else value)
 
     def refresh(self, by: str, values: Iterable[str], write_: PendingWrite | None = None) -> None:
         """Look records up once more, to see whether writes were carried out."""
@@ -184,8 +180,9 @@ class Index:
 
     def simulate(self, record: Record) -> None:
         """Take in a record as a plan has it, which no reading would bring back."""
-        self.put(record)
-        self._simulated[str(record["id"])] = encoded(record)
+        with self._lock:
+            self._kept.drop(str(record["id"]))
+            self._kept.add([record], planned=True)
 
     def read_on(self) -> bool:
         """Read one more page of what is not archived; return False if there is none."""
@@ -196,33 +193,31 @@ class Index:
     def put(self, record: Record) -> None:
         """Take in a record as it is now."""
         id_ = str(record.get("id") or "")
-        if not id_:
-            return
-        with self._lock:
-            self.drop(id_)
-            self._records[id_] = _encode(record, self._resource.by_name, self._kept, self._traits)
-            for by, ids in self._ids.items():
-                value = key_of_record(by, record)
-                if value:
-                    ids[value] = (*ids.get(value, ()), id_)
+        if id_:
+            with self._lock:
+                self._kept.drop(id_)
+                self._kept.add([record])
 
     def drop(self, id_: str) -> None:
         """Forget a record that is gone."""
         with self._lock:
-            self._simulated.pop(id_, None)
-            raw = self._records.pop(id_, None)
-            record = {} if raw is None else _decode(raw)
-            for by, ids in self._ids.items() if record else ():
-                value = key_of_record(by, record)
-                if value in ids:
-                    ids[value] = tuple(other for other in ids[value] if other != id_)
+            self._kept.drop(id_)
 
-    def _knows(self, by: str, text: str) -> bool:
-        """Return whether all records with a value of a key are known; some do not make that sure."""
+    def drop_planned(self, begins: str) -> None:
+        """Forget the records that a plan made up and gave ids that begin so."""
         with self._lock:
-            if self._complete or (by, text) in self._asked or (by, text) in self._refused:
-                return True
-            return by in UNIQUE and bool(self.ids(by, text))
+            for record in self._kept.planned():
+                if str(record["id"]).startswith(begins):
+                    self._kept.drop(str(record["id"]))
+
+    def _unknown(self, by: str, texts: Iterable[str]) -> set[str]:
+        """Return the texts of which it is not known which records have them."""
+        with self._lock:
+            if self._complete:
+                return set()
+            left = {text for text in texts if (by, text) not in self._refused}
+            left -= self._kept.known(by, left) if by in UNIQUE else set()
+            return {text for text in left if not self._kept.was_asked(by, text)}
 
     def _one_request_tells(self, by: str) -> bool:
         """Return whether one request finds every record that has a value of a key.
@@ -244,16 +239,6 @@ class Index:
             self._search_ignores_case = self._source.search_ignores_case(page)
         return bool(self._search_ignores_case)
 
-    def _ids_of(self, by: str) -> dict[str, tuple[str, ...]]:
-        """Return the ids by a key, which are sorted at the first call."""
-        if by not in self._ids:
-            found: dict[str, tuple[str, ...]] = {}
-            for id_, raw in self._records.items():
-                if value := key_of_record(by, _decode(raw)):
-                    found[value] = (*found.get(value, ()), id_)
-            self._ids[by] = found
-        return self._ids[by]
-
     def _read_page(self) -> list[Record]:
         try:
             page = next(self._pages)
@@ -269,10 +254,9 @@ class Index:
         return page
 
     def _put_new(self, page: list[Record]) -> None:
-        for record in page:
-            # What was written meanwhile is newer than the list.
-            if str(record.get("id")) not in self._records:
-                self.put(record)
+        """Take in a page; what was written meanwhile is newer than the list."""
+        with self._lock:
+            self._kept.add_new(page)
 
     def _read_archived(self, texts: set[str]) -> None:
         """Read what is archived, where records were not found one by one: a look-up may hide it."""
@@ -288,51 +272,10 @@ class Index:
                 for record in found:
                     self.put(record)
                 if by not in UNIQUE or not found:
-                    self._asked.add((by, text))
+                    self._kept.remember_asked(by, text)
 
         self.attempt(by, text, ask, since)
 
 
-def _encode(record: Record, whole: Collection[str], kept: Iterable[str], traits: Traits) -> bytes:
-    """Write what is kept of a record; ``whole`` are the properties of which nothing is left out."""
-    found = {}
-    for name in kept:
-        if name in record:
-            value = record[name]
-            nested = isinstance(value, dict | list) and name not in whole
-            found[name] = _ids_only(value) if nested else value
-    held = record.get("traits")
-    if isinstance(held, dict):
-        found["traits"] = (
-            held if traits is None else {path: held[path] for path in traits if path in held}
-        )
-    raw = encoded(found)
-    return zlib.compress(raw, 1) if len(raw) > LARGE else raw
-
-
-def _kept(resource: Resource) -> tuple[str, ...]:
-    """Name what is kept of a record, first what finds it."""
-    names = dict.fromkeys(("id", *resource.keys, "createdAt", "archivedAt"))
-    if resource.message:  # which may change it later, as this shows
-        names["updatedAt"] = None
-    for prop in resource.properties:
-        names |= dict.fromkeys((prop.name, prop.displayed or prop.name))
-        if prop.name.endswith("Id"):
-            names[prop.name.removesuffix("Id")] = None
-    names |= {ref.among: None for ref in resource.references if ref.among}
-    return tuple(names)
-
-
-def _ids_only(value: Any) -> Any:
-    """Cut embedded accounts, organizations and users down to their ids."""
-    if isinstance(value, dict) and "id" in value and "traits" in value:
-        return {"id": value["id"]}
-    if isinstance(value, list):
-        return [_ids_only(item) for item in value]
-    return value
-
-
-def _decode(raw: bytes) -> Record:
-    text = raw if raw[:1] == b"{" else zlib.decompress(raw)
-    record: Record = _decoder.raw_decode(text.decode())[0]
-    return record
+def _one_if_archived(found: list[Record]) -> list[Record]:
+    return [record for record in found if not record.get("archivedAt")] or found[:1]

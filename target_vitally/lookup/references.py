@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 
 from target_vitally.lookup.client import RecordClient, segment
 from target_vitally.lookup.index import Concurrently, Index, LookupFailed
+from target_vitally.lookup.store import Store
 from target_vitally.mapping.parse_row import RecordRef
 from target_vitally.mapping.resource import Property, Resource
 from target_vitally.mapping.rows import Unresolved
@@ -45,13 +45,14 @@ class References:
         client: RecordClient,
         resources: Mapping[str, Resource],
         map_concurrently: Concurrently,
+        store: Store,
     ) -> None:
         self.client = client
         self._resources = {**LOOKED_UP, **resources}
         self.map_concurrently = map_concurrently
         self._indexes: dict[tuple[str, tuple[str, ...]], Index] = {}
         self._traits: dict[str, set[str] | None] = {}
-        self._sources: dict[tuple[str, str], str] = {}
+        self.store = store
         self._lock = threading.Lock()
 
     def index(self, resource: str, inside: Mapping[str, str] | None = None) -> Index:
@@ -66,7 +67,7 @@ class References:
                 path = declared.api.path.format(
                     **{n: segment(v) for n, v in (inside or {}).items()}
                 )
-                made = Index(self.client, declared, path, self.map_concurrently)
+                made = Index(self.client, declared, path, self.map_concurrently, self.store)
                 made.want(self._traits.get(resource, set()))
                 self._indexes[place] = made
             return self._indexes[place]
@@ -81,21 +82,21 @@ class References:
 
     def remember_source(self, resource: str, id_: str, key: str) -> None:
         """Keep what a record of the input was called where it came from."""
-        self._sources[resource, id_] = key
+        self.store.remember(("source", resource, id_), key)
 
     def can_come(self, ref: RecordRef) -> bool:
         """Return whether a record that is not there may still come with the input."""
         return ref.by == "source" or (ref.resource not in LOOKED_UP and ref.by != "id")
 
-    def prefetch(self, refs: Iterable[RecordRef]) -> None:
-        """Look up many at once."""
+    def prefetch(self, refs: Iterable[RecordRef], *, more: bool = False) -> None:
+        """Look up many at once; ``more`` if further rows are to come."""
         wanted: dict[tuple[str, str], set[str]] = {}
         for ref in refs:
             known = self._known(ref)
             if known and known.by != "id":
                 wanted.setdefault((known.resource, known.by), set()).add(known.value)
         for (resource, by), values in wanted.items():
-            self.index(resource).find(by, values)
+            self.index(resource).find(by, values, more=more)
 
     def resolve(self, ref: RecordRef) -> str:
         """Return the id of a record that was looked up; raise `Unresolved` where there is not one."""
@@ -124,6 +125,6 @@ class References:
         """Replace an id of the workspace that rows came from by what its record is known by."""
         if ref.by != "source":
             return ref
-        key = self._sources.get((ref.resource, ref.value))
+        key = self.store.recall(("source", ref.resource, ref.value))
         by = self._resources[ref.resource].key
-        return replace(ref, by=by, value=key) if key and by else None
+        return ref._replace(by=by, value=key) if key and by else None

@@ -8,7 +8,7 @@ from typing import Any
 from target_vitally.lookup.client import RecordClient, segment
 from target_vitally.mapping.resource import Record, Resource
 from target_vitally.mapping.rows import PendingWrite
-from vitally_api import CursorRefused, Refused
+from vitally_api import CursorRefused, PageDecoder, Refused
 from vitally_api.values import InvalidValue, key_text
 
 
@@ -21,6 +21,7 @@ class Source:
         self._path = path
         self._label = f"/resources{self._api.path}"
         self._archives = resource.archives
+        self._decode = PageDecoder(*resource.compared)
 
     def pages(self) -> Iterator[list[Record]]:
         """Yield the whole list; sorted by creation, a change does not move a record."""
@@ -46,7 +47,8 @@ class Source:
     ) -> Iterator[list[Record]]:
         order = {"sortBy": "createdAt"} if self._api.sortable else {}
         try:
-            yield from self._client.pages(self._path, self._label, {**order, **query}, write_)
+            asked = {**order, **query}
+            yield from self._client.pages(self._path, self._label, asked, write_, self._decode)
         except Refused as refused:
             # A workspace may lack the lists after the first, but not the rest of one.
             first = query == self._api.variants.queries[0]
@@ -90,11 +92,12 @@ class Source:
 
 def key_of_record(by: str, record: Mapping[str, Any]) -> str:
     """Return the text of a key that a record has, empty where it has none."""
+    value = record.get(by)
+    if value.__class__ is str and by != "email":
+        return str(value)  # as it is: every record has two of these
     if by.startswith("trait:"):
         traits = record.get("traits")
         value = traits.get(by.removeprefix("trait:")) if isinstance(traits, dict) else None
-    else:
-        value = record.get(by)
     try:
         return key_text(by, value)
     except InvalidValue:

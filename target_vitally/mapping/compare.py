@@ -45,8 +45,11 @@ def changes(
 ) -> Changes:
     """Return the properties and traits in which a record differs from what a row says."""
     found: Changes = {}
+    properties = resource.by_name
     for name, wanted in body.items():
-        prop = resource.by_name.get(name)
+        if _is_equal(wanted, record.get(name)):
+            continue
+        prop = properties.get(name)
         if prop is None or prop.fixed:
             continue
         present = displayed(prop, record)

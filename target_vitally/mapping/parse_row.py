@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from target_vitally.mapping.entries import Mode
 from target_vitally.mapping.links import unite
@@ -34,16 +34,14 @@ class Rejection(Exception):
     """A row that cannot be written; the message says why, without any of its values."""
 
 
-@dataclass(frozen=True)
-class Key:
+class Key(NamedTuple):
     """What a record is found by: ``id``, ``externalId``, ``email``, ``name`` or ``trait:<path>``."""
 
     by: str
     value: str
 
 
-@dataclass(frozen=True)
-class RecordRef:
+class RecordRef(NamedTuple):
     """A record that a row refers to; ``by`` is ``source`` for an id of the workspace it came from."""
 
     resource: str
@@ -120,7 +118,8 @@ def parse_row(
         if (not delete or mapping.resource.reference[name].in_path)
         and not _refer(found, mapping.resource.reference[name], lookups, record)
     }
-    _fixed_references(mapping, found)
+    if mapping.fixed:
+        _fixed_references(mapping, found)
     if nulls == "clear" and not delete and not mapping.copy:
         _clear_references(mapping, found, nothing, record)
     if delete:
@@ -129,9 +128,9 @@ def parse_row(
         named = explained(mapping.resource, sorted(unmapped))
         msg = f"{named}: not in the SCHEMA, and nothing that is taken"
         raise Rejection(msg)
-    for prop, _, _ in mapping.property_columns:
-        if prop.kind == "people" and prop.name in found.properties:
-            found.people[prop.name] = found.properties.pop(prop.name) or []
+    for name in mapping.people:
+        if name in found.properties:
+            found.people[name] = found.properties.pop(name) or []
     try:
         found.traits, found.protected = traits_of(
             mapping, record, fields, protected, clear=nulls == "clear"

@@ -96,6 +96,25 @@ def plan(  # noqa: PLR0911, PLR0913 - a table of cases
     return Plan("ignored" if fixed else "unchanged", reason, record=record)
 
 
+def is_unchanged(
+    resource: Resource, wanted: ParsedRow, ids: Mapping[str, Sequence[str]], record: Record
+) -> bool:
+    """Return True only if `plan` would find nothing to do for a row that adds links, in less time.
+
+    ``ids`` are those of what the row refers to, by property.
+    """
+    if record.get("archivedAt"):
+        return False
+    for name, linked in ids.items():
+        there = displayed(resource.by_name[name], record)
+        if there is None or not {*linked} <= ({*there} if isinstance(there, list) else {there}):
+            return False
+    return not (
+        changes(resource, wanted.properties, wanted.traits, record)
+        or unchangeable(resource, wanted.properties, record)
+    )
+
+
 def _key_name(wanted: ParsedRow) -> str:
     return wanted.key.by if wanted.key else "key: the row has none"
 

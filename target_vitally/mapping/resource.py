@@ -156,6 +156,17 @@ class Resource:
         )
 
     @cached_property
+    def compared(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The members of a record that may be compared, first what finds it, and those that link others."""
+        whole = dict.fromkeys(("id", *self.keys, "createdAt", "updatedAt", "archivedAt", "traits"))
+        whole |= self.by_name
+        linked = {prop.displayed: None for prop in self.properties if prop.displayed}
+        ids = (name.removesuffix("Id") for name in self.by_name if name.endswith("Id"))
+        linked |= dict.fromkeys(ids)
+        linked |= {ref.among: None for ref in self.references if ref.among}
+        return tuple(whole), tuple(name for name in linked if name not in whole)
+
+    @cached_property
     def columns(self) -> Mapping[str, str]:
         """Every name that a column may have, and what it is: property, way, left out, traits."""
         found = dict.fromkeys(self.read_only, "left out")

@@ -44,7 +44,8 @@ def traits_of(
         except InvalidValue as invalid:
             msg = f"traits: {invalid}"
             raise InvalidValue(msg) from None
-    traits |= {path: record[c] for path, c in mapping.traits.items() if c in record}
+    if mapping.traits:
+        traits |= {path: record[c] for path, c in mapping.traits.items() if c in record}
     if mapping.unknown == "traits" and mapping.resource.model:
         traits |= {column: record[column] for column in mapping.check_columns(record)[1]}
     clear = clear and not mapping.copy

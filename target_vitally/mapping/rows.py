@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from target_vitally.mapping.parse_row import Key, ParsedRow, RecordRef
+from target_vitally.mapping.parse_row import Key, ParsedRow, RecordRef, record_keys
 from target_vitally.mapping.plan import Plan
 from target_vitally.mapping.resource import Record, Resource
 from target_vitally.mapping.stream_mapping import StreamMapping
@@ -101,6 +101,11 @@ class PendingWrite:
     def key(self) -> Key | None:
         """What the record is found by."""
         return self.parsed.key
+
+    @property
+    def keys(self) -> set[Key]:
+        """Every key by which other rows may speak of the record."""
+        return record_keys(self.resource, self.parsed)
 
     @property
     def mapping(self) -> StreamMapping:

@@ -129,6 +129,11 @@ class StreamMapping:
             for name, column in self.properties.items()
         )
 
+    @cached_property
+    def people(self) -> tuple[str, ...]:
+        """Return the properties that hold people."""
+        return tuple(prop.name for prop, _, _ in self.property_columns if prop.kind == "people")
+
 
 def is_copy(entry: Mapping[str, Any], properties: Mapping[str, Any]) -> bool:
     """Return whether rows are the tap's own: what only the tap writes tells it, or ``copy``.

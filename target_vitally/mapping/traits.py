@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Iterable, Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -69,11 +69,13 @@ def typed_traits(fields: Fields, traits: Record, *, keep_nulls: bool) -> Record:
     """Return traits as their fields take them; the `InvalidValue` raised for one names its path."""
     made: Record = {}
     for path, value in traits.items():
-        try:
-            read = typed(fields.get(path), value)
-        except InvalidValue as invalid:
-            msg = f"{path}: {invalid}"
-            raise InvalidValue(msg) from None
+        field, read = fields.get(path), value
+        if field is not None or isinstance(value, date):
+            try:
+                read = typed(field, value)
+            except InvalidValue as invalid:
+                msg = f"{path}: {invalid}"
+                raise InvalidValue(msg) from None
         if keep_nulls or read is not None:
             made[path] = read
     return made

@@ -26,6 +26,7 @@ from target_vitally.pipeline.overflow import WaitingRows
 from target_vitally.pipeline.own_ids import OWN_ID, with_own_ids
 from target_vitally.pipeline.row_parser import RowParser
 from target_vitally.pipeline.settings import Settings
+from target_vitally.pipeline.unchanged import ParsedRows, UnchangedRows
 from target_vitally.writers.base import ResourceWriter
 from vitally_api.values import InvalidValue
 
@@ -57,7 +58,17 @@ class Batches:
         self._executor = executor
         self._waiting = waiting
         self._exact = exact
-        self._parser = RowParser(settings, fields, self._exact, outcomes)
+        self._parser = RowParser(settings, fields, self._exact, outcomes, references.store)
+        self._unchanged = UnchangedRows(
+            settings,
+            references,
+            fields,
+            outcomes,
+            deletes,
+            waiting,
+            executor.admission,
+            self._prefetch,
+        )
         self._channel = channel
         self.events: Events | None = None
         if channel is not None:
@@ -73,17 +84,19 @@ class Batches:
             self.under_way = []  # of a long table, as many rows are held as a batch has
             return
         writer = self._writers[resource.name]
-        merged = self._merge(resource, rows, last=last)
+        more = not last and len(rows) >= self._settings.batch_size_rows
+        rows = self._unchanged.end_literal(resource, rows, more=more)
+        parsed_rows = [(parsed, row) for row in rows if (parsed := self._parser.parse(row))]
+        parsed_rows = self._unchanged.end(resource, parsed_rows, more=more)
+        merged = self._merge(resource, parsed_rows, last=last)
         for write_ in merged:
             if write_.parsed.mode != "update":
                 self._deletes.keep(resource, write_)
         refs = [ref for write_ in merged for ref in self._refs(writer, write_.parsed)]
-        if self._channel:
-            self._channel.see_parents(refs)
-        self._references.prefetch(refs)
+        self._prefetch(refs, more=more)
         separate = (part for write_ in merged for part in self._separate(write_, last=last))
         writes = [write_ for write_ in separate if self._resolve(write_, last=last)]
-        writer.find(writes)
+        writer.find(writes, more=more)
         own = with_own_ids(writer, writes)
         writes = [
             write_
@@ -96,15 +109,19 @@ class Batches:
             writes = [write_ for write_ in writes if not self._unlinks(write_, last=last)]
         self._executor.write(writes)
 
-    def _merge(
-        self, resource: Resource, rows: Iterable[InputRow], *, last: bool
-    ) -> list[PendingWrite]:
-        """Parse rows and merge those of one key; what needs no look-up ends here."""
-        parsed_rows = ((parsed, row) for row in rows if (parsed := self._parser.parse(row)))
+    def _prefetch(self, refs: Iterable[RecordRef], *, more: bool) -> None:
+        """Look up what rows refer to, once it was looked whether what was sent of it is there."""
+        refs = list(refs)
+        if self._channel:
+            self._channel.see_parents(refs)
+        self._references.prefetch(refs, more=more)
+
+    def _merge(self, resource: Resource, rows: ParsedRows, *, last: bool) -> list[PendingWrite]:
+        """Merge rows of one key; what needs no look-up ends here."""
         writes = []
-        for write_ in merge_rows(parsed_rows):
+        for write_ in merge_rows(rows):
             parsed = write_.parsed
-            if not last and self._waiting.follows(write_):
+            if not last and self._waiting.follows(write_.resource.name, write_.keys):
                 self._wait(write_)
             elif parsed.archived:
                 self._end(write_, "ignored", "an archived row of a copy")
@@ -154,7 +171,7 @@ class Batches:
 
     def _resolve(self, write_: PendingWrite, *, last: bool) -> bool:
         """Resolve what a write refers to; return False if it waits or ends here."""
-        if not last and self._waiting.follows(write_):
+        if not last and self._waiting.follows(write_.resource.name, write_.keys):
             return self._wait(write_)
         try:
             resolve(write_, self._references)

@@ -35,6 +35,9 @@ class Admission(Protocol):
     def admit(self, write_: PendingWrite, made: Plan) -> bool:
         """Return whether a write may go on as it is planned; if not, it waits or has ended."""
 
+    def found(self, stream: str, rows: int) -> None:
+        """Count rows that have ended because their records are there and say the same."""
+
 
 class HeldRecords:
     """Counts the records that Vitally holds in the lists that writes concern."""
@@ -125,7 +128,7 @@ class WriteCaps:
 
     def follows(self, write_: PendingWrite) -> bool:
         """Let a write wait that comes after one of its record that does."""
-        if self._decided or not self._waiting.follows(write_):
+        if self._decided or not self._waiting.follows(write_.resource.name, write_.keys):
             return False
         self._waiting.put(write_)
         return True
@@ -147,6 +150,11 @@ class WriteCaps:
             with self._lock:
                 self.planned.found[stream] += 1
         return True
+
+    def found(self, stream: str, rows: int) -> None:
+        """Count rows that found their records; what was decided is not decided again."""
+        with self._lock:
+            self.planned.found[stream] += 0 if self._decided else rows
 
     def _is_capped(self, outcome: Outcome, stream: str) -> bool:
         if outcome not in self._caps:
@@ -229,3 +237,8 @@ class WriteCounter:
             if writes:
                 self._held.note(write_)
         return writes and id_.startswith(NEW)
+
+    def found(self, stream: str, rows: int) -> None:
+        """Count rows that found their records."""
+        with self._lock:
+            self._planned.found[stream] += rows

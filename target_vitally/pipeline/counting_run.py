@@ -48,7 +48,7 @@ class CountingRun:
         without_files = settings.only_looking()
         self._writers = writers = {name: _apart(writer) for name, writer in writers.items()}
         outcomes = _Unrecorded(without_files, StateTracker(lambda _: None))
-        waiting = WaitingRows(settings.batch_size_rows)
+        waiting = WaitingRows(settings.batch_size_rows, references.store)
         self._executor = Executor(
             without_files,
             writers,
@@ -86,8 +86,8 @@ class CountingRun:
             self._deletes.carry_out(self._executor, lambda _: 0)
         finally:
             for writer in self._writers.values():
-                for index, id_ in writer.invented or ():
-                    index.drop(id_)
+                for index in writer.touched_lists.values():
+                    index.drop_planned(COUNTED)
 
 
 def _apart(writer: ResourceWriter) -> ResourceWriter:
@@ -98,7 +98,8 @@ def _apart(writer: ResourceWriter) -> ResourceWriter:
             value, dict | list | set
         ):  # what it would have done, in whatever it keeps that
             setattr(made, name, copy.copy(value))
-    made.invented = []
+    made.touched_lists = {}
+    made.simulated = writer.simulated.apart()
     return made
 
 

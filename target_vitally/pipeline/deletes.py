@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from target_vitally.lookup.index import LookupFailed
@@ -38,13 +38,22 @@ class Deletes:
         self._references = references
         self._outcomes = outcomes
         self._waiting: dict[str, dict[Key | None, PendingWrite]] = {}
+        self._ways: defaultdict[str, set[str]] = defaultdict(set)
         self._deleted_at: dict[tuple[str, Key | None], int] = {}
-        self._kept_at: dict[tuple[str, Key], int] = {}
+        self._kept_ways: defaultdict[str, set[str]] = defaultdict(set)
         self._archived: list[PendingWrite] = []
         self._unlinking: list[tuple[PendingWrite, int]] = []
 
+    def concerns(self, resource: str, key: Key | None) -> bool:
+        """Return whether a delete waits that may be of the record that a key names."""
+        waiting = self._waiting.get(resource)
+        return bool(waiting) and (
+            key is None or key in (waiting or ()) or self._ways[resource] != {key.by}
+        )
+
     def put(self, resource: str, write_: PendingWrite) -> None:
         """Let a delete wait."""
+        self._ways[resource].add(write_.key.by if write_.key else "")
         waiting = self._waiting.setdefault(resource, {})
         if write_.key in waiting:
             write_.rows[:0] = waiting[write_.key].rows
@@ -57,9 +66,10 @@ class Deletes:
         A delete before it may have named the record by another key: which one shows at the end.
         """
         if self._waiting.get(resource.name):
-            keys = record_keys(resource, write_.parsed)
-            places = ((resource.name, key) for key in keys)
-            self._kept_at |= dict.fromkeys(places, write_.rows[-1].number)
+            for key in record_keys(resource, write_.parsed):
+                self._kept_ways[resource.name].add(key.by)
+                place = ("kept", resource.name, key)
+                self._references.store.remember(place, write_.rows[-1].number)
 
     def cancel_delete(self, resource: str, key: Key | None) -> list[InputRow]:
         """Cancel a delete, because a later row wants the record; return its rows."""
@@ -168,9 +178,9 @@ class Deletes:
         """Return whether a row after the delete wants the record, by any key."""
         name = write_.resource.name
         deleted_at = self._deleted_at[name, write_.key]
-        lookups = {key.by for resource, key in self._kept_at if resource == name}
-        known = ((name, Key(by, key_of_record(by, record))) for by in lookups)
-        return any(self._kept_at.get(key, 0) > deleted_at for key in known)
+        known = (Key(by, key_of_record(by, record)) for by in self._kept_ways[name])
+        kept_at = (self._references.store.recall(("kept", name, key)) for key in known)
+        return any((number or 0) > deleted_at for number in kept_at)
 
     def _resolve(self, write_: PendingWrite) -> bool:
         """Resolve what a delete refers to; return False if it ends here."""

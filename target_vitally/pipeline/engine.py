@@ -11,6 +11,7 @@ from typing import Any
 from target_vitally.lookup.client import RecordClient
 from target_vitally.lookup.custom_fields import CustomFields
 from target_vitally.lookup.references import References
+from target_vitally.lookup.store import Store
 from target_vitally.mapping.entries import EVENTS
 from target_vitally.mapping.exact_links import ExactLinks
 from target_vitally.mapping.parse_row import key_of
@@ -68,13 +69,14 @@ class Engine:
         budgets = [budget, *([analytics.budget] if analytics else [])]
         self.workers = Workers(concurrency, budgets, lambda: self._state.emit(only_if_due=True))
         self.fields = CustomFields(self.client, self.outcomes.warn_once)
-        self.references = References(self.client, resources, self.workers.map_concurrently)
+        store, at_once = Store(), self.workers.map_concurrently
+        self.references = References(self.client, resources, at_once, store)
         built = {
             name: writers[name](resource, self.references, self.client)
             for name, resource in resources.items()
         }
         self._writers = built
-        self._waiting = WaitingRows(settings.batch_size_rows)
+        self._waiting = WaitingRows(settings.batch_size_rows, store)
         timeout = vitally.policy.request_timeout
         self._recovery = Recovery(settings, built, self.client, budget, self.outcomes, timeout)
         self._undo_file = UndoFile(
@@ -268,11 +270,9 @@ class Engine:
         for row in self._left():
             key = key_of(row.mapping, row.record)
             self.outcomes.end([row], "not reached", key=key)
-        self._waiting.close()
-        self._take_back.close()
-        self._undo_file.close()
-        self.workers.close()
-        self.outcomes.close()
+        for part in (self._waiting, self._take_back, self._undo_file, self.workers, self.outcomes):
+            part.close()
+        self.references.store.close()
 
     def _left(self) -> Iterator[InputRow]:
         """Yield every row that may not have ended, and some that have."""

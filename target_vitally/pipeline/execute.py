@@ -52,7 +52,7 @@ class Executor:
         self._recovery = recovery
         self._waiting = waiting
         self._undo_file = undo_file
-        self._admission = admission
+        self.admission = admission
         self._new = new
         self._channel = channel
         self._simulated = itertools.count(1)
@@ -108,7 +108,7 @@ class Executor:
         if self._writers[write_.resource.name].asks or write_.undo:
             return True
         made = self._plan(write_)
-        if not self._admission.admit(write_, made):
+        if not self.admission.admit(write_, made):
             return False
         if made.outcome in {"created", "updated"}:
             write_.plan = made
@@ -169,7 +169,7 @@ class Executor:
         if write_.plan and not writer.only_adds:
             return write_.plan
         made = self._plan(write_)
-        if self._admission.follows(write_) or not self._admission.admit(write_, made):
+        if self.admission.follows(write_) or not self.admission.admit(write_, made):
             return None
         return made
 
@@ -215,7 +215,7 @@ class Executor:
             made = self._plan(write_)
             if made.outcome == "created":
                 raise
-            if not self._admission.admit(write_, made):
+            if not self.admission.admit(write_, made):
                 return None
             if made.outcome != "updated":
                 return made, made.record or {}

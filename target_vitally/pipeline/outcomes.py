@@ -96,7 +96,8 @@ class Outcomes:
         self._schemas: dict[str, Origin] = {}
         self.streams: dict[str, StreamOutcomes] = {}
         self.total: Counter[Outcome] = Counter()
-        self._open: set[int] = set()
+        # A byte for each row, at its number.
+        self._open = bytearray()
         remove_old(settings.plan_file)
         self.planned = PlannedChanges(settings.plan_limit, values=bool(settings.plan_file))
         self._results = _opened(settings.results_file)
@@ -107,7 +108,8 @@ class Outcomes:
         """Count a row that was read."""
         with self._lock:
             self._of(row.mapping.stream).read += 1
-            self._open.add(row.number)
+            self._open.extend(bytes(row.number - len(self._open)))
+            self._open.append(1)
 
     def ignore(self, stream: str, number: int, reason: str, key_columns: Record) -> None:
         """Count a row of a stream that is not written."""
@@ -202,9 +204,9 @@ class Outcomes:
         held |= again and self.settings.on_reject != "continue"
         for row in rows:
             with self._lock:
-                if row.number not in self._open:
+                if not self._open[row.number]:
                     continue
-                self._open.remove(row.number)
+                self._open[row.number] = 0
                 known = key
                 if key is None and outcome in {"rejected", "ignored"}:
                     known = key_of(row.mapping, row.record)

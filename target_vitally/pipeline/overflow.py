@@ -5,23 +5,27 @@ from __future__ import annotations
 import json
 import tempfile
 import threading
-from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import IO
 
+from target_vitally.lookup.store import Store
 from target_vitally.mapping.parse_row import Key, record_keys
 from target_vitally.mapping.rows import InputRow, Origin, PendingWrite
 from target_vitally.mapping.stream_mapping import StreamMapping
 from vitally_api import encoded
 
+PLACES = 1 << 20
+"""Bytes that tell of most keys, without a look into the database, that they do not wait."""
+
 
 class WaitingRows:
     """Rows that wait for the end of the input, by resource, and the keys of their records."""
 
-    def __init__(self, in_memory: int) -> None:
+    def __init__(self, in_memory: int, store: Store) -> None:
         self._in_memory = in_memory
-        self._keys: defaultdict[str, set[Key]] = defaultdict(set)
+        self._store = store
+        self._may_wait = bytearray(PLACES)
         self._buffers: dict[str, OverflowBuffer] = {}
         self._lock = threading.Lock()
 
@@ -29,16 +33,20 @@ class WaitingRows:
         """Let the rows of a write wait, from any thread."""
         resource = write_.resource
         with self._lock:
-            self._keys[resource.name] |= record_keys(resource, write_.parsed)
+            for key in record_keys(resource, write_.parsed):
+                self._may_wait[hash(key) % PLACES] = 1
+                self._store.remember(("waits", resource.name, key))
             if resource.name not in self._buffers:
                 self._buffers[resource.name] = OverflowBuffer(self._in_memory)
             for row in write_.rows:
                 self._buffers[resource.name].put(row)
 
-    def follows(self, write_: PendingWrite) -> bool:
-        """Return whether an earlier row of a write's record waits."""
-        keys = self._keys.get(write_.resource.name)
-        return bool(keys) and not record_keys(write_.resource, write_.parsed).isdisjoint(keys or ())
+    def follows(self, resource: str, keys: Iterable[Key]) -> bool:
+        """Return whether an earlier row waits whose record has one of these keys."""
+        return resource in self._buffers and any(
+            self._may_wait[hash(key) % PLACES] and self._store.recall(("waits", resource, key))
+            for key in keys
+        )
 
     def of(self, resource: str) -> Iterator[InputRow]:
         """Yield the rows of a resource, in their order."""

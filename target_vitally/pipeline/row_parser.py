@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 from target_vitally.lookup.custom_fields import CustomFields
+from target_vitally.lookup.store import Store
 from target_vitally.mapping.exact_links import ExactLinks
-from target_vitally.mapping.parse_row import ParsedRow, RecordRef, Rejection, key_of, parse_row
+from target_vitally.mapping.parse_row import ParsedRow, Rejection, key_of, parse_row
 from target_vitally.mapping.rows import InputRow
 from target_vitally.pipeline.outcomes import Outcomes
 from target_vitally.pipeline.settings import Settings
@@ -18,13 +21,19 @@ class RowParser:
     """Parses rows, and remembers what has to be known of those of the whole run."""
 
     def __init__(
-        self, settings: Settings, fields: CustomFields, exact: ExactLinks, outcomes: Outcomes
+        self,
+        settings: Settings,
+        fields: CustomFields,
+        exact: ExactLinks,
+        outcomes: Outcomes,
+        store: Store,
     ) -> None:
         self._settings = settings
         self._fields = fields
         self._exact = exact
         self._outcomes = outcomes
-        self._key_columns: dict[RecordRef, int] = {}
+        self._store = store
+        self._warned: defaultdict[str, set[str]] = defaultdict(set)
 
     def parse(self, row: InputRow) -> ParsedRow | None:
         """Parse a row, or end it."""
@@ -36,7 +45,7 @@ class RowParser:
             )
             # The columns a-b and c make the same key as a and b-c.
             for ref, parts in parsed.ambiguous_keys:
-                if self._key_columns.setdefault(ref, hash(parts)) != hash(parts):
+                if self._store.remember_first(("columns of", ref), hash(parts)) != hash(parts):
                     raise Rejection(AMBIGUOUS)  # noqa: TRY301
         except Rejection as rejection:
             if mapping.links == "exact":
@@ -47,7 +56,9 @@ class RowParser:
         if parsed.delete and (reason := self._why_not_deleted(row)):
             self._outcomes.end([row], "ignored", reason, key=parsed.key)
             return None
-        for path in parsed.protected:
+        warned = self._warned[mapping.stream]
+        for path in parsed.protected - warned:
+            warned.add(path)
             what = f"protected {path}"
             self._outcomes.warn_once(mapping.stream, what, PROTECTED, mapping.stream, path)
         if mapping.links == "exact":

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+INFINITE = 1 << 62
 SECONDS = 60.0
 """STATE goes out at least so often, if it may."""
+MOST_STATES = 1000
+"""Messages that are kept until the rows before them have ended."""
 
 
 class StateTracker:
@@ -21,20 +25,22 @@ class StateTracker:
         self._emit = emit
         self._clock = clock
         self._lock = threading.Lock()
-        self._rows = 0
-        self._open: deque[int] = deque()
-        self._ended: set[int] = set()
+        # A byte for each row, at its number: a million rows are a megabyte.
+        self._ended = bytearray(b"\1")
+        self._done = 0
         self._states: deque[tuple[int, Any]] = deque()
         self._emitted_at = clock()
         self._rejected: int | None = None
         self._held: int | None = None
 
+    @property
+    def _rows(self) -> int:
+        return len(self._ended) - 1
+
     def row(self) -> int:
         """Number a row that has come."""
         with self._lock:
-            self._rows += 1
-            if self._rejected is None:
-                self._open.append(self._rows)
+            self._ended.append(0)
             return self._rows
 
     def state(self, value: Any) -> None:
@@ -45,25 +51,22 @@ class StateTracker:
             if self._states and self._states[-1][0] == self._rows:
                 self._states.pop()
             self._states.append((self._rows, value))
+            if len(self._states) > MOST_STATES:  # a row waits: some of those behind it will do
+                self._states = deque(
+                    [*itertools.islice(self._states, 0, None, 2), self._states[-1]]
+                )
 
     def end(self, row: int) -> None:
         """Let a row be done with."""
         with self._lock:
-            if self._rejected is None or row < self._rejected:
-                self._ended.add(row)
+            self._ended[row] = 1
 
     def reject(self, row: int) -> None:
-        """Let no STATE out that stands behind a row, for good; nothing of what follows is kept.
-
-        Kept, it was 21 MB in 274,000 rows.
-        """
+        """Let no STATE out that stands behind a row, for good."""
         with self._lock:
             self._rejected = row if self._rejected is None else min(row, self._rejected)
-            while self._open and self._open[-1] >= self._rejected:
-                self._open.pop()
             while self._states and self._states[-1][0] >= self._rejected:
                 self._states.pop()
-            self._ended = {number for number in self._ended if number < row}
 
     def hold(self, row: int) -> None:
         """Keep STATE before a row until `release`, even when the row has ended."""
@@ -80,11 +83,10 @@ class StateTracker:
         with self._lock:
             if only_if_due and self._clock() - self._emitted_at < SECONDS:
                 return
-            while self._open and self._open[0] in self._ended:
-                self._ended.discard(self._open.popleft())
-            reached = self._rows if self._rejected is None else self._rejected - 1
-            done = self._open[0] - 1 if self._open else reached
-            done = done if self._held is None else min(done, self._held - 1)
+            still_open = self._ended.find(0, self._done)
+            self._done = still_open - 1 if still_open > 0 else self._rows
+            bounds = (self._done, (self._rejected or INFINITE) - 1, (self._held or INFINITE) - 1)
+            done = min(bounds)
             latest: list[Any] = []
             while self._states and self._states[0][0] <= done:
                 latest = [self._states.popleft()[1]]

@@ -8,6 +8,7 @@ from functools import partial
 from target_vitally.lookup.client import RecordClient, WriteRejected, segment
 from target_vitally.lookup.index import Index
 from target_vitally.lookup.references import References
+from target_vitally.lookup.simulated import SimulatedRecords
 from target_vitally.lookup.source import Source
 from target_vitally.mapping import plan as planning
 from target_vitally.mapping.compare import Changes, as_displayed, changes
@@ -41,11 +42,10 @@ class ResourceWriter:
         self.client = client
         self.label = f"/resources{resource.api.path}"
         """What messages call the address."""
-        self.simulated: dict[str, Record] = {}
+        self.touched_lists: dict[int, Index] = {}
+        """The indexes in which a dry run has created records."""
+        self.simulated = SimulatedRecords(references.store)
         """By `queue`, what a dry run must not read anew: it has to remember what it would have done."""
-
-        self.invented: list[tuple[Index, str]] | None = None
-        """The records that a dry run created, by their ids in the index that has them, if it asks."""
 
     def index(self, write_: PendingWrite) -> Index:
         """Return the index that the record belongs into."""
@@ -56,10 +56,10 @@ class ResourceWriter:
         _ = parsed
         return []
 
-    def find(self, writes: Sequence[PendingWrite]) -> None:
-        """Read what Vitally holds of these."""
+    def find(self, writes: Sequence[PendingWrite], *, more: bool = False) -> None:
+        """Read what Vitally holds of these; ``more`` if further rows are to come."""
         for index, by, values, _ in self._by_index(writes):
-            index.find(by, values)
+            index.find(by, values, more=more)
 
     def present(self, write_: PendingWrite) -> list[Record]:
         """Return the records that have the key, as far as they were read."""
@@ -242,9 +242,9 @@ class ResourceWriter:
             write_.undo.run.simulated[write_.undo.identity] = [now]
             return now
         self.index(write_).simulate(now)
-        if plan.record is None and self.invented is not None:
-            self.invented.append((self.index(write_), id_))
-        self.simulated[self.queue(write_)] = {}
+        if plan.record is None:
+            self.touched_lists[id(self.index(write_))] = self.index(write_)
+        self.simulated.put(self.queue(write_), {})
         return now
 
     def _after(self, sent: Record, before: Record) -> Record:

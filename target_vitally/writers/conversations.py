@@ -27,8 +27,8 @@ class ConversationWriter(ResourceWriter):
     """Conversations: a read brings their messages, and an update takes those that differ."""
 
     @override
-    def find(self, writes: Sequence[PendingWrite]) -> None:
-        super().find(writes)
+    def find(self, writes: Sequence[PendingWrite], *, more: bool = False) -> None:
+        super().find(writes, more=more)
         self._read(writes)
 
     @override
@@ -56,7 +56,9 @@ class ConversationWriter(ResourceWriter):
         def attempt(id_: str) -> None:
             index.attempt("id", id_, lambda: read(id_), since)
 
-        self.references.map_concurrently(attempt, known - self.simulated.keys())
+        self.references.map_concurrently(
+            attempt, [i for i in known if self.simulated.get(i) is None]
+        )
 
     @override
     def compare(
@@ -145,7 +147,7 @@ class ConversationMessageWriter(ResourceWriter):
         self._subjects: dict[str, str | None] = {}
 
     @override
-    def find(self, writes: Sequence[PendingWrite]) -> None:
+    def find(self, writes: Sequence[PendingWrite], *, more: bool = False) -> None:
         first = {write_.inside["conversationId"]: write_ for write_ in reversed(writes)}
         conversations = self.references.index("conversations")
         since = self.client.metrics.reads
@@ -153,7 +155,9 @@ class ConversationMessageWriter(ResourceWriter):
         def attempt(id_: str) -> None:
             conversations.attempt("id", id_, lambda: self._read(first[id_]), since)
 
-        self.references.map_concurrently(attempt, first.keys() - self.simulated.keys())
+        self.references.map_concurrently(
+            attempt, [i for i in first if self.simulated.get(i) is None]
+        )
 
     def _read(self, write_: PendingWrite) -> list[Record]:
         conversation = write_.inside["conversationId"]

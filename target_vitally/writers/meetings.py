@@ -81,7 +81,7 @@ class TranscriptWriter(ResourceWriter):
     asks = True
 
     @override
-    def find(self, writes: Sequence[PendingWrite]) -> None:
+    def find(self, writes: Sequence[PendingWrite], *, more: bool = False) -> None:
         """Leave it to `present`: each is a request of its own."""
 
     @override
@@ -95,8 +95,9 @@ class TranscriptWriter(ResourceWriter):
     @override
     def present(self, write_: PendingWrite) -> list[Record]:
         meeting = write_.inside["meetingId"]
-        if meeting in self.simulated:
-            return [self.simulated[meeting]]
+        simulated = self.simulated.get(meeting)
+        if simulated is not None:
+            return [simulated]
         if meeting.startswith(NEW):
             return []
         found: list[Record] = []
@@ -114,8 +115,9 @@ class TranscriptWriter(ResourceWriter):
     @override
     def simulate(self, write_: PendingWrite, plan: Plan, id_: str) -> Record:
         meeting = write_.inside["meetingId"]
-        self.simulated[meeting] = {"id": meeting, **plan.body}
-        return self.simulated[meeting]
+        simulated = {"id": meeting, **plan.body}
+        self.simulated.put(meeting, simulated)
+        return simulated
 
     @override
     def queue(self, write_: PendingWrite) -> str:

@@ -33,9 +33,10 @@ class UserAccountWriter(ResourceWriter):
         return self.references.index("users")
 
     @override
-    def find(self, writes: Sequence[PendingWrite]) -> None:
+    def find(self, writes: Sequence[PendingWrite], *, more: bool = False) -> None:
         ids = {write_.inside.get("userId", NEW) for write_ in writes}
-        self.references.index("users").find("id", {id_ for id_ in ids if not id_.startswith(NEW)})
+        known = {id_ for id_ in ids if not id_.startswith(NEW)}
+        self.references.index("users").find("id", known, more=more)
 
     @override
     def find_again(self, writes: Sequence[PendingWrite]) -> None:

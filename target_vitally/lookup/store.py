@@ -1,0 +1,142 @@
+"""What a run keeps of a million records and rows: in a temporary database, so that memory stays flat."""
+
+from __future__ import annotations
+
+import itertools
+import sqlite3
+import threading
+from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
+from typing import Any
+
+from vitally_api import VitallyError
+
+CACHE = 8_000
+"""Kilobytes in memory; with four times as much, a million records take as long."""
+AT_ONCE = 500
+"""Values in one query; SQLite takes 999 in its oldest releases."""
+NO_ROOM = (
+    "What the run keeps in a temporary file cannot be written or read ({}): set TMPDIR to a folder "
+    "that has room."
+)
+TABLES = (
+    "CREATE TABLE records (number INTEGER PRIMARY KEY, scope INTEGER, planned INTEGER, raw BLOB)",
+    "CREATE TABLE keys (hash INTEGER, number INTEGER, PRIMARY KEY (hash, number)) WITHOUT ROWID",
+    "CREATE TABLE remembered (hash INTEGER PRIMARY KEY, value)",
+)
+FIND = "SELECT hash, number, raw FROM keys JOIN records USING (number) WHERE hash IN ({})"
+KNOWN = "SELECT hash FROM keys WHERE hash IN ({})"
+OF_SCOPE = (
+    "SELECT number, raw FROM records WHERE number > ? AND scope = ? AND planned >= ? "
+    "ORDER BY number LIMIT ?"
+)
+Keys = Sequence[Hashable]
+
+
+class Store:
+    """Records as bytes by their keys, and single values by a key; for any thread.
+
+    A key is any value that can be hashed. Of it only the 64 bits of its hash are kept, so that who asks for
+    a record looks whether it is the one.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._numbers = itertools.count(1)
+        self._scopes = itertools.count(1)
+        # SQLite gives a database without a name a file that goes with the process, whatever ends it.
+        self._db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        for line in (
+            "PRAGMA journal_mode = OFF",
+            f"PRAGMA cache_size = -{CACHE}",
+            *TABLES,
+            "BEGIN",
+        ):
+            self._query(line)
+
+    def _query(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
+        try:
+            with self._lock:
+                return self._db.execute(sql, values).fetchall()
+        except sqlite3.Error as error:
+            raise VitallyError(NO_ROOM.format(error)) from None
+
+    def _write(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        try:
+            with self._lock:
+                self._db.executemany(sql, rows)
+        except sqlite3.Error as error:
+            raise VitallyError(NO_ROOM.format(error)) from None
+
+    def _in_parts(self, sql: str, hashes: Sequence[int]) -> Iterator[Any]:
+        for at in range(0, len(hashes), AT_ONCE):
+            part = hashes[at : at + AT_ONCE]
+            yield from self._query(sql.format(",".join("?" * len(part))), part)
+
+    def new_scope(self) -> int:
+        """Return a number for records that are of one list, read from one time on."""
+        return next(self._scopes)
+
+    def add(
+        self, scope: int, records: Iterable[tuple[bytes, Keys]], *, planned: bool = False
+    ) -> None:
+        """Keep records, each with its keys; ``planned`` are those that a dry run has made up."""
+        numbered = [(next(self._numbers), raw, keys) for raw, keys in records]
+        self._write(
+            "INSERT INTO records VALUES (?, ?, ?, ?)",
+            [(number, scope, planned, raw) for number, raw, _ in numbered],
+        )
+        self.add_keys((key, number) for number, _, keys in numbered for key in keys)
+
+    def add_keys(self, keys: Iterable[tuple[Hashable, int]]) -> None:
+        """Keep further keys of records, by their numbers."""
+        self._write("INSERT OR IGNORE INTO keys VALUES (?, ?)", [(hash(k), n) for k, n in keys])
+
+    def remove(self, number: int, keys: Keys) -> None:
+        """Forget a record, which has these keys."""
+        self._query("DELETE FROM records WHERE number = ?", (number,))
+        self._write(
+            "DELETE FROM keys WHERE hash = ? AND number = ?", [(hash(k), number) for k in keys]
+        )
+
+    def find(self, key: Hashable) -> list[tuple[int, bytes]]:
+        """Return number and bytes of the records that have a key, in the order in which they came."""
+        return [(number, raw) for _, number, raw in self._query(FIND.format("?"), (hash(key),))]
+
+    def find_many(self, keys: Collection[Hashable]) -> dict[Hashable, list[bytes]]:
+        """Return the records of each key that has some."""
+        by_hash = {hash(key): key for key in keys}
+        found: dict[Hashable, list[bytes]] = {}
+        for hash_, _, raw in self._in_parts(FIND, list(by_hash)):
+            found.setdefault(by_hash[hash_], []).append(raw)
+        return found
+
+    def known(self, keys: Collection[Hashable]) -> set[Hashable]:
+        """Return those keys that records have."""
+        by_hash = {hash(key): key for key in keys}
+        return {by_hash[hash_] for (hash_,) in self._in_parts(KNOWN, list(by_hash))}
+
+    def all(self, scope: int, *, planned: bool = False) -> Iterator[tuple[int, bytes]]:
+        """Yield number and bytes of all records of a scope, or of the ``planned`` ones."""
+        last = 0
+        while rows := self._query(OF_SCOPE, (last, scope, planned, AT_ONCE)):
+            yield from rows
+            last = rows[-1][0]
+
+    def remember(self, key: Hashable, value: str | int | bytes = 1) -> None:
+        """Keep a value under a key, in place of the one before."""
+        self._query("INSERT OR REPLACE INTO remembered VALUES (?, ?)", (hash(key), value))
+
+    def remember_first(self, key: Hashable, value: int) -> int:
+        """Keep a value under a key that has none; return the one that is there then."""
+        self._query("INSERT OR IGNORE INTO remembered VALUES (?, ?)", (hash(key), value))
+        return int(self.recall(key))
+
+    def recall(self, key: Hashable) -> Any:
+        """Return the value under a key; None if there is none."""
+        found = self._query("SELECT value FROM remembered WHERE hash = ?", (hash(key),))
+        return found[0][0] if found else None
+
+    def close(self) -> None:
+        """Delete it all."""
+        with self._lock:
+            self._db.close()

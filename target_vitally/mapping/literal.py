@@ -1,0 +1,146 @@
+"""Rows that say literally what a record says: compared as they came, before anything is made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from target_vitally.mapping.parse_row import Key, Nulls, ParsedRow
+from target_vitally.mapping.resource import Fields, Kind, Record, TraitField
+from target_vitally.mapping.stream_mapping import StreamMapping
+from target_vitally.mapping.traits import same_trait, typed
+from vitally_api.values import InvalidValue, key_text, same_json
+
+LITERAL: Mapping[type, frozenset[Kind]] = {
+    str: frozenset({"text", "html", "email"}),
+    bool: frozenset({"boolean"}),
+    int: frozenset({"number", "integer"}),
+}
+"""Values that a property of some kind takes as they are."""
+DOTS = (".", "..")
+MOST_PATHS = 10_000
+PROTECTED, UNKNOWN = TraitField(""), TraitField("")
+
+
+class LiteralRows:
+    """Compares rows of one stream: sure of what it takes for the same, and of nothing else.
+
+    A row is the same only if `parse_row` would take it, and `plan` find nothing to do for it. Traits count
+    that a row before it had, which has been parsed: what there is to say of them was said then.
+    """
+
+    def __init__(self, mapping: StreamMapping, nulls: Nulls) -> None:
+        resource = mapping.resource
+        self._mapping = mapping
+        self._by = mapping.match or resource.key or ""
+        self._columns = [*mapping.markers]
+        self._columns += [column for lookups in mapping.lookups.values() for _, column in lookups]
+        self._columns += [c for n, c in mapping.properties.items() if n == "deleteOn"]
+        self._compared = [
+            (prop.name, prop.kind, column)
+            for prop, column, _ in mapping.property_columns
+            if prop.name not in {self._by, "id", "deleteOn"}
+        ]
+        self._key_columns = {
+            by: mapping.properties.get(by, "") for by in (self._by, *resource.keys)
+        }
+        self._paths: dict[str, TraitField | None] = {}
+        self.possible = bool(self._key_columns[self._by]) and not (
+            mapping.copy
+            or mapping.undo
+            or mapping.composite_keys
+            or mapping.fixed
+            or mapping.unknown == "traits"
+            or mapping.links != "add"
+            or mapping.mode not in {"upsert", "update"}
+            or (self._by != "id" and "id" in mapping.properties)
+            or nulls != "omit"
+            or any(ref.in_path for ref in resource.references)
+        )
+        """False if rows of this stream have to be parsed, each."""
+
+    def learn(self, parsed: ParsedRow, fields: Fields) -> None:
+        """Take in the traits of a row that has been parsed."""
+        if parsed.traits.keys() <= self._paths.keys() >= parsed.protected:
+            return
+        if len(self._paths) < MOST_PATHS:
+            self._paths |= {path: fields.get(path) for path in parsed.traits}
+            self._paths |= dict.fromkeys(parsed.protected, PROTECTED)
+
+    def keys(self, row: Record) -> list[Key]:
+        """Return the keys that a row has, first the one that its record is found by, which may be empty.
+
+        None of them are returned for a row that has to be parsed to know them.
+        """
+        found = []
+        for by, column in self._key_columns.items():
+            value = row.get(column) if column else None
+            if (
+                not (value is None or value.__class__ is str or value.__class__ is int)
+                or value in DOTS
+            ):
+                return []
+            found.append(Key(by, key_text(by, value)))
+        return found
+
+    def may_match(self, row: Record) -> bool:
+        """Return whether a row has only values that are taken as they are, and neither links nor marks."""
+        marks, unmapped = self._mapping.check_columns(row)
+        if marks or (unmapped and self._mapping.unknown != "ignore"):
+            return False
+        if any(row.get(column) is not None for column in self._columns):
+            return False
+        for _, kind, column in self._compared:
+            value = row.get(column)
+            if value is not None and kind not in LITERAL.get(value.__class__, ()):
+                return False
+        return True
+
+    def matches(self, row: Record, record: Record) -> bool:
+        """Return whether a record that has the row's key says all that the row does."""
+        if record.get("archivedAt"):
+            return False
+        for name, _, column in self._compared:
+            value = row.get(column)
+            if value is not None and not _is_same(value, record.get(name)):
+                return False
+        said = row.get(self._mapping.trait_map) if self._mapping.trait_map else None
+        if not isinstance(said, dict | None):
+            return False
+        named = ((path, row.get(column)) for path, column in self._mapping.traits.items())
+        held = record.get("traits")
+        return self._says(said.items() if said else (), held) and self._says(named, held)
+
+    def _says(self, said: Iterable[tuple[str, Any]], held: Any) -> bool:
+        paths = self._paths
+        for path, value in said:
+            if value is None:
+                continue
+            field = paths.get(path, UNKNOWN)
+            if field is PROTECTED:
+                continue
+            if field is UNKNOWN or not isinstance(held, dict):
+                return False
+            present = held.get(path)
+            if not _is_same(value, present) or not (field is None or _takes(field, value, present)):
+                return False
+        return True
+
+
+def _is_same(value: Any, present: Any) -> bool:
+    if value.__class__ is not present.__class__ or value != present:
+        return False
+    return value.__class__ not in {list, dict} or same_json(value, present)
+
+
+def _takes(field: TraitField, value: Any, present: Any) -> bool:
+    """Return whether a field takes a value, and for the same as what is there."""
+    text = value.__class__ is str
+    if not field.kind or (text and field.kind == "text"):
+        return True
+    if text and field.kind == "choice" and value in field.choices:
+        return True
+    try:
+        return same_trait(field, typed(field, value), present)
+    except InvalidValue:
+        return False

@@ -58,6 +58,28 @@ def bars(name: str, *numbers: str) -> Plot:
     return plot
 
 
+def parts(name: str, part: str, number: str) -> Plot:
+    """Return bars whose parts stand for the values of another column."""
+
+    def plot(answer: Answer) -> Any:
+        rows = [
+            {"name": _named(row[name]), "part": _named(row[part]), "number": row[number]}
+            for row in answer.rows
+        ]
+        return (
+            alt.Chart(alt.Data(values=rows))
+            .mark_bar()
+            .encode(
+                x=alt.X("sum(number):Q", title=_words(number), axis=alt.Axis(tickMinStep=1)),
+                y=alt.Y("name:N", sort="-x", title=None),
+                color=alt.Color("part:N", title=None, legend=alt.Legend(orient="top", columns=4)),
+                tooltip=["name:N", "part:N", "number:Q"],
+            )
+        )
+
+    return plot
+
+
 def votes(name: str, *numbers: str) -> Plot:
     """Return bars whose parts stand for promoters, passives and detractors."""
 
@@ -68,11 +90,14 @@ def votes(name: str, *numbers: str) -> Plot:
 
 
 def months(month: str, *numbers: str, mark: str = "bar") -> Plot:
-    """Return a plot over months, of a column with a day or with what ``_year`` and ``_month`` follow."""
+    """Return a plot over months, of a column with a day or with what ``_year`` and ``_month`` follow.
+
+    ``rows`` counts the rows themselves.
+    """
 
     def plot(answer: Answer) -> Any:
-        rows = [{**row, month: _month(row, month)} for row in answer.rows]
-        long = [row for row in _long(rows, month, numbers) if row["name"]]
+        rows = [{"rows": 1, **row, month: _month(row, month)} for row in answer.rows]
+        long = _long([row for row in rows if row[month]], month, numbers)
         base = alt.Chart(alt.Data(values=long))
         drawn = base.mark_line(point=True) if mark == "line" else base.mark_bar()
         return drawn.encode(
@@ -92,7 +117,7 @@ def counts(name: str) -> Plot:
 
     def plot(answer: Answer) -> Any:
         return (
-            alt.Chart(alt.Data(values=[{"name": row[name] or "none"} for row in answer.rows]))
+            alt.Chart(alt.Data(values=[{"name": _named(row[name])} for row in answer.rows]))
             .mark_bar(color=COLORS[0])
             .encode(
                 x=alt.X("count():Q", title="rows", axis=alt.Axis(tickMinStep=1)),
@@ -133,19 +158,25 @@ def _bars(answer: Answer, name: str, numbers: tuple[str, ...]) -> Any:
         alt.Chart(alt.Data(values=_long(rows, name, numbers)))
         .mark_bar()
         .encode(
-            x=alt.X("number:Q", title=title, axis=ticks),
-            y=alt.Y("name:N", sort=[row[name] for row in rows], title=None),
-            tooltip=["name:N", "what:N", "number:Q"],
+            x=alt.X("sum(number):Q", title=title, axis=ticks),
+            y=alt.Y(
+                "name:N", sort=list(dict.fromkeys(_named(row[name]) for row in rows)), title=None
+            ),
+            tooltip=["name:N", "what:N", "sum(number):Q"],
         )
     )
 
 
 def _long(rows: list[Row], name: str, numbers: tuple[str, ...]) -> list[Row]:
     return [
-        {"name": row[name], "what": _words(number), "number": row[number], "order": order}
+        {"name": _named(row[name]), "what": _words(number), "number": row[number], "order": order}
         for row in rows
         for order, number in enumerate(numbers)
     ]
+
+
+def _named(value: Any) -> str:
+    return "none" if value is None else str(value)
 
 
 def _color(numbers: tuple[str, ...], colors: tuple[str, ...] = COLORS) -> Any:
@@ -182,5 +213,13 @@ PLOTS: Final[Mapping[str, Plot]] = {
     "How do I get a custom trait as a column?": counts("tier"),
     "How are our projects doing?": bars("status", "projects", "overdue_tasks"),
     "Whom have we lost, and what was it worth?": months("churned_at", "arr"),
+    "Whose health has fallen?": bars("account_name", "health_score_30_days_ago", "health_score"),
+    "How much of our revenue do we keep?": bars("segment_name", "starting_mrr", "ending_mrr"),
+    "How are our organizations doing?": bars("name", "arr_of_accounts"),
+    "Which meetings have left no note?": months("starts_at", "rows"),
+    "What do customers answer to our surveys?": bars("question_title", "answers"),
+    "Which custom objects are used?": bars("custom_object_label", "records", "linked_records"),
+    "Which accounts have no CSM?": bars("name", "arr"),
+    "Who writes notes, about what?": parts("author_name", "note_category_name", "notes"),
 }
 """By the title of the question; `tests/whole/test_first_steps.py` holds that each is asked."""

@@ -51,16 +51,16 @@ class DeclaredStream:
 
 
 def _events(world: World) -> Iterable[Row]:
-    return change_events(world)
+    return change_events(world.rows)
 
 
 def _events_of(world: World) -> Iterable[Row]:
-    return ({**row, "of": row["kind"]} for row in change_events(world))
+    return ({**row, "of": row["kind"]} for row in change_events(world.rows))
 
 
 def _plans(world: World) -> Iterable[Row]:
     for account in world.ids("accounts"):
-        for row in subscriptions(world, account):
+        for row in subscriptions(world.rows, account):
             kept = {name: row[name] for name in PLAN["schema"]["properties"]}
             yield {**kept, "parentAccountId": account}
 
@@ -71,7 +71,7 @@ def _plans_named(world: World) -> Iterable[Row]:
 
 def _answers(world: World) -> Iterable[Row]:
     for account in world.ids("accounts"):
-        rows = subscriptions(world, account)
+        rows = subscriptions(world.rows, account)
         yield {"parentAccountId": account, "subscriptions": rows[:2]}
 
 
@@ -139,7 +139,7 @@ DECLARED: Mapping[str, DeclaredStream] = {
             "cursor": False,
             "schema": _schema(accountId="string", events="number", trial="boolean", asOf="string"),
         },
-        usage,
+        lambda world: usage(world.rows),
         "accounts",
     ),
 }

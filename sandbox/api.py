@@ -61,7 +61,7 @@ class Api:
 
     def _route(self, path: Sequence[str], params: Params) -> Plain | ListPage:
         answer = self._listed(path, params) or self._found(path, params) or self._read(path)
-        return answer or untemplated(self.world, path, params) or NOT_FOUND
+        return answer or untemplated(self.world.rows, path, params) or NOT_FOUND
 
     def _listed(self, path: Sequence[str], params: Params) -> ListPage | None:
         """Answer a path that stands for a paginated list."""
@@ -100,7 +100,7 @@ class Api:
             case [("surveyResponses" | "surveyQuestions") as resource, key]:
                 return Plain({"data": self._row(resource, key)})
             case ["accounts", key, "healthScores"]:
-                scores = self.world.health_scores(self._key("accounts", key))
+                scores = self.world.rows.health_scores(self._key("accounts", key))
                 return NOT_FOUND if scores is None else Plain(scores)
             case ["meetings", key, "transcript"]:
                 return self._transcript(self._key("meetings", key))
@@ -142,7 +142,9 @@ class Api:
         messages, _ = tables["messages"].page(View("timestamp", key), None, len(tables["messages"]))
         members = {
             resource: [
-                self.world.copy_without(resource, link, ("accounts", "organizations", "keyRoles"))
+                self.world.rows.copy_without(
+                    resource, link, ("accounts", "organizations", "keyRoles")
+                )
                 for link in tables["conversations"].links(key)
                 if link in tables[resource].rows
             ]

@@ -30,8 +30,8 @@ SEEN_FIELDS = frozenset({"firstKnown", "firstSeenTimestamp"})
 """Fields that say when Vitally first heard of somebody."""
 
 
-class Workspace(Rows):
-    """Everything a Vitally workspace holds, in as many rows as you like.
+class Workspace:
+    """Everything a Vitally workspace holds, in as many ``rows`` as you like.
 
     A row differs from what it was only if its ``updatedAt`` does too, except for what `set_health`
     and `move_scores` do; `ignore` and `come_back` stamp nothing either.
@@ -40,8 +40,10 @@ class Workspace(Rows):
     def __init__(
         self, seed: int, accounts: int, clock: Clock, sizes: Mapping[str, int] | None
     ) -> None:
-        super().__init__(sorted(FACTORIES), clock)
-        self._maker = Generator(self, seed)
+        self.clock, self.rows = clock, Rows(sorted(FACTORIES), clock)
+        self.lock, self.tables = self.rows.lock, self.rows.tables
+        self.ids, self.row = self.rows.ids, self.rows.row
+        self._maker = Generator(self.rows, seed)
         self._ignored: dict[str, NewRow] = {}
         for resource, made in self._maker.history(sizes_for(accounts, sizes)):
             self._insert(resource, made)
@@ -84,7 +86,7 @@ class Workspace(Rows):
             msg = f"{resource} keep the links they were created with"
             raise ValueError(msg)
         with self.lock:
-            return self._change(resource, key, self.linked(resource, fields))
+            return self._change(resource, key, self.rows.linked(resource, fields))
 
     def archive(self, resource: str, key: str) -> Row:
         """Delete a row softly: it stays readable, with ``archivedAt`` set."""
@@ -124,7 +126,7 @@ class Workspace(Rows):
         """Recompute a health score: a change that ``updatedAt`` says nothing of."""
         with self.lock:
             row = {**self.row(resource, key), "healthScore": score}
-            self.put(resource, key, row)
+            self.rows.put(resource, key, row)
             return row
 
     def ignore(self, account: str) -> Row:
@@ -139,7 +141,7 @@ class Workspace(Rows):
         """Undo `ignore`: the account is there as it was, with its old ``updatedAt``."""
         with self.lock:
             made = self._ignored.pop(account)
-            self.put("accounts", account, made.row, made.links)
+            self.rows.put("accounts", account, made.row, made.links)
             return made.row
 
     def delete(self, resource: str, key: str) -> None:
@@ -156,16 +158,16 @@ class Workspace(Rows):
                 for child in table.listed(key):
                     rest = tuple(link for link in table.links(child) if link != key)
                     row = _without(table.rows[child], key)
-                    self.put(name, child, self.stamped(row), rest)
+                    self.rows.put(name, child, self.rows.stamped(row), rest)
 
     def _insert(self, resource: str, made: NewRow) -> None:
         row = made.row
         key = f"{made.links[0]}/{row['path']}" if resource == "customFields" else row["id"]
-        self.put(resource, key, row, made.links)
+        self.rows.put(resource, key, row, made.links)
 
     def _change(self, resource: str, key: str, fields: Row) -> Row:
-        row = self.stamped({**self.row(resource, key), **fields})
-        self.put(resource, key, row)
+        row = self.rows.stamped({**self.row(resource, key), **fields})
+        self.rows.put(resource, key, row)
         self._touch_whole(resource, self.tables[resource].links(key))
         return row
 

@@ -37,7 +37,7 @@ class World(Workspace):
     def expected_rows(self, stream: str) -> ExpectedRows:
         """Return exactly the rows that a tap should deliver for a stream, by primary key."""
         with self.lock:
-            return expected_rows(self, stream)
+            return expected_rows(self.rows, stream)
 
     def live_a_day(self, deletes: int = 0, *, scores: bool = False) -> dict[str, int]:
         """Make a day's changes of all kinds; return how often each happened.

@@ -234,7 +234,7 @@ class Analytics:
     def _stamp(self, resource: str, key: str, accepted: str) -> None:
         if self._switches.analytics_stamp == "accepted":
             row = self._world.row(resource, key)
-            self._world.put(resource, key, {**row, "updatedAt": accepted})
+            self._world.rows.put(resource, key, {**row, "updatedAt": accepted})
 
 
 class _Keys:

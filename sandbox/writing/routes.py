@@ -245,7 +245,7 @@ class Writer:
     def _user_of(self, fields: Row) -> Row:
         """Show whose an NPS response is."""
         lacking = ("accounts", "organizations", "segments")
-        return {"user": self._api.world.copy_without("users", fields["userId"], lacking)}
+        return {"user": self._api.world.rows.copy_without("users", fields["userId"], lacking)}
 
     def _as_shown(self, resource: str, key: str) -> Plain:
         """Answer with the row as a GET would."""

@@ -233,14 +233,14 @@ class Store:
             embedded["categoryId"] = ("category", CATEGORIES[resource])
         for name, (whole, of) in embedded.items():
             if name in fields:
-                observed[whole] = self.world.copy_of(of, fields[name])
+                observed[whole] = self.world.rows.copy_of(of, fields[name])
         if fields.get("note") and self.switches.fill_braces:
             parents = {**row, **fields}
             observed["note"] = filled(
                 fields["note"],
-                lambda kind: (self.world.copy_of(f"{kind}s", parents.get(f"{kind}Id")) or {}).get(
-                    "traits", {}
-                ),
+                lambda kind: (
+                    self.world.rows.copy_of(f"{kind}s", parents.get(f"{kind}Id")) or {}
+                ).get("traits", {}),
             )
         return observed
 

@@ -260,6 +260,8 @@ def test_health_scores_of_any_shape_become_dated_rows(start_sandbox: StartSandbo
     rows = loaded(messages).tables["account_health_scores"]
     shapes = {tuple(row["breakdown"]) for row in rows.values()}
     assert shapes == {("overall", "components"), ("results",), ("data",)}
-    without = [a for a in sandbox.world.ids("accounts") if sandbox.world.health_scores(a) is None]
+    without = [
+        a for a in sandbox.world.ids("accounts") if sandbox.world.rows.health_scores(a) is None
+    ]
     assert without
     assert {account for account, _ in rows}.isdisjoint(without)

@@ -61,17 +61,19 @@ def test_a_list_a_child_and_a_single_answer_bring_all_there_is(
     done = run(tmp_path, sandbox.url, *ALL)
     assert done.returncode == 0, done.stderr
     events = {row["id"]: row for row in records(done, "change_events")}
-    assert events.keys() == {row["id"] for row in change_events(sandbox.world)}
+    assert events.keys() == {row["id"] for row in change_events(sandbox.world.rows)}
     found = {(r["parentAccountId"], r["code"]): r for r in records(done, "account_subscriptions")}
     wanted = {
         (account, row["code"]): row
         for account in sandbox.world.ids("accounts")
-        for row in subscriptions(sandbox.world, account)
+        for row in subscriptions(sandbox.world.rows, account)
     }
     assert found.keys() == wanted.keys()
     assert all(found[key]["seats"] == row["seats"] for key, row in wanted.items())
     rows = records(done, "usage_summary")
-    assert [row["accountId"] for row in rows] == [row["accountId"] for row in usage(sandbox.world)]
+    assert [row["accountId"] for row in rows] == [
+        row["accountId"] for row in usage(sandbox.world.rows)
+    ]
     assert len({(row["asOf"], row["since"]) for row in rows}) == 1
     said = schemas(done)
     assert said["account_subscriptions"]["key_properties"] == ["parentAccountId", "code"]
@@ -104,7 +106,7 @@ def test_another_declaration_is_read_from_its_start(
     first = run(tmp_path, sandbox.url, {**EVENTS, "params": {"limit": 5, "since": "2027"}})
     assert records(first, "change_events") == []
     second = run(tmp_path, sandbox.url, EVENTS, state=first.state)
-    assert len(records(second, "change_events")) == len(change_events(sandbox.world))
+    assert len(records(second, "change_events")) == len(change_events(sandbox.world.rows))
 
 
 # Servers in shapes of their own

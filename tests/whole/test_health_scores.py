@@ -31,7 +31,7 @@ def give(sandbox: Sandbox, *, but: int) -> list[str]:
         ::-1
     ]
     having = newest[but:]
-    world.health_scores = (  # type: ignore[method-assign]
+    world.rows.health_scores = (  # type: ignore[method-assign]
         lambda account: {"overall": 5} if account in having else None
     )
     return having

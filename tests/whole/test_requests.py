@@ -255,7 +255,7 @@ def test_odd_ids_stay_ids(
 ) -> None:
     sandbox = start_sandbox(accounts=2)
     world = sandbox.world
-    world.health_scores = lambda account: {"overall": 1, "of": account}  # type: ignore[method-assign]
+    world.rows.health_scores = lambda account: {"overall": 1, "of": account}  # type: ignore[method-assign]
     world.create(resource, id=ODD_ID)
     match stream:
         case "account_notes":

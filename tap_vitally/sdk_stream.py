@@ -23,7 +23,7 @@ from typing_extensions import override
 
 from tap_vitally.sync.batches import ListRequest
 from tap_vitally.sync.coerce import COLUMN
-from tap_vitally.sync.contexts import PerParent, TopLevel
+from tap_vitally.sync.contexts import PerParent, Place, TopLevel
 from tap_vitally.sync.effective_schema import effective_keys, effective_schema, masked, to_fill
 from tap_vitally.sync.linked_ids import COPIES
 from tap_vitally.sync.nested import NestedLists
@@ -122,6 +122,7 @@ class VitallyStream(Stream):
     ) -> None:
         """Build a stream with further ``columns``; ``fixed`` is injected into every record."""
         self._fixed = fixed
+        self._place: Place | None = None
         self.schema_in_use: dict[str, Any] = {}
         own = type(self).schema
         properties = {**own["properties"], **(columns or {})}
@@ -260,15 +261,23 @@ class VitallyStream(Stream):
         if changes := self.reader.beginning():
             self._set_state(changes)
 
-    def _remember(self, changes: Mapping[str, Any]) -> None:
-        """Put the place in STATE, and write it now and then."""
-        if changes and not self._in_batches:
-            self._set_state(changes)
-            if changes.get("resume") and self.reader.is_due():
+    def _remember(self, place: Place | None) -> None:
+        """Keep the place, and write STATE now and then."""
+        if place and not self._in_batches:
+            self._place = place
+            if self.reader.is_due():
+                self.settle()
                 self._tap.state_writer.write_state(self.tap_state)
+
+    def settle(self) -> None:
+        """Put the place in STATE, which for each page took a tenth of the time of a short one."""
+        if self._place:
+            self._set_state(self._place())
+            self._place = None
 
     def _commit(self) -> None:
         """Put what a complete run may remember in STATE; the SDK writes it at the end of the stream."""
+        self.settle()
         if self.reader.stream.complete and not self.services.run.settings.lookups:
             self._set_state(self.reader.finish())
 

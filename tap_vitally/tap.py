@@ -212,6 +212,8 @@ class TapVitally(Tap):
 
     def write_last_state(self) -> None:
         """Write STATE as far as it has come."""
+        for stream in self._all():
+            stream.settle()
         self.state_writer.write_state(self.state)
 
     def log_summary(self) -> None:

@@ -64,7 +64,9 @@ class Quota:
 
 
 def _seconds(text: str, now: datetime | None) -> float | None:
-    """Read a delay given in seconds, as Unix time, or as an HTTP date."""
+    """Read a delay given in seconds, as Unix time, or as an HTTP date; None of empty text."""
+    if not text:
+        return None
     try:
         number = float(text)
     except ValueError:

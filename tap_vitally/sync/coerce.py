@@ -70,10 +70,13 @@ class Coercer:
         self._known, self._masked = known, masked
         declared = schema.get("properties") or {}
         self.blank: Mapping[str, Any] = dict.fromkeys(declared)
-        self._kinds = {name: _kind(how) for name, how in declared.items()}
-        nothing = type(None)
-        self._fitting = {n: {nothing, *FITTING.get(k or "", ())} for n, k in self._kinds.items()}
+        kinds = {name: _kind(how) for name, how in declared.items()}
         self._choices = {n: _types(how) for n, how in declared.items() if len(_types(how)) > 1}
+        self._checked = [
+            (name, kind, itemgetter(name), {type(None), *FITTING.get(kind or "", ())})
+            for name, kind in kinds.items()
+            if kind or name in self._choices
+        ]
         self._holds = {n: _kind(how.get("items")) for n, how in declared.items()}
         self._fitting_items = {
             n: None if kind is None else frozenset(FITTING.get(kind, ()))
@@ -89,15 +92,13 @@ class Coercer:
         for record in records:
             if len(record) > len(self.blank) or record.get(COLUMN) is not None:
                 self._gather(record)
-        for name, kind in self._kinds.items():
-            if not kind and name not in self._choices:
-                continue
-            values = list(map(itemgetter(name), records))
-            if self._fitting[name].issuperset(map(type, values)):
+        for name, kind, get, fitting in self._checked:
+            values = list(map(get, records))
+            if fitting.issuperset(map(type, values)):
                 continue
             if kind not in WHOLE or not self._all_fit(name, kind, values):
                 for record, value in zip(records, values, strict=True):
-                    if value is not None and type(value) not in self._fitting[name]:
+                    if value is not None and type(value) not in fitting:
                         record[name] = self._fit(name, kind, value)
 
     def _all_fit(self, name: str, kind: str | None, values: Iterable[Any]) -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from tap_vitally.state.parent_scan import (
@@ -40,6 +41,10 @@ from vitally_api.statuses import INVALID, NOT_FOUND
 
 REFUSED_IN_A_ROW = 10
 """Parents refused, with none that was not, before the whole resource is taken to be missing."""
+
+
+Place = Callable[[], dict[str, Any]]
+"""Returns where a run goes on that has everything up to a page: what changes in the stream's entry."""
 
 
 class TopLevel:
@@ -94,23 +99,22 @@ class TopLevel:
         if self.stream.resource.ordered and (long or self.stream.stream_state.resume):
             yield from (each for each in self._lists() if each.label not in self._unusable)
 
-    def place(self, batch: RecordBatch) -> dict[str, Any]:
-        """Say where a run goes on that has everything up to this page."""
+    def place(self, batch: RecordBatch) -> Place | None:
+        """Return the place after this page; None if the pass is at its end."""
         stream, label, cursor = self.stream, batch.context.label, batch.cursor
         state = stream.stream_state
         if batch.ends:
             following = self.labels[self.labels.index(label) + 1 :]
             if not following:
-                return {}
+                return None
             label, cursor = following[0], None
         if state.signpost is None:
-            return {}
+            return None
         sort_by, start = stream.plan.sort_by, stream.plan.start
-        return state.unfinished(
-            Resume(state.signpost, state.newest, label, cursor, sort_by, start=start)
-        )
+        resume = Resume(state.signpost, state.newest, label, cursor, sort_by, start=start)
+        return partial(state.unfinished, resume)
 
-    def leave_out(self, batch: RecordBatch, failure: VitallyError) -> dict[str, Any]:
+    def leave_out(self, batch: RecordBatch, failure: VitallyError) -> Place | None:
         """Do without a list that is not there, or one of several that is unknown or odd."""
         stream, several = self.stream, len(self.labels) > 1
         refusal = failure if isinstance(failure, Refused) else None
@@ -125,7 +129,7 @@ class TopLevel:
             raise failure
         stream.skip(str(failure), batch.context)
         stream.complete = stream.complete and several
-        return {}
+        return None
 
     def records_at_the_end(self) -> Iterable[Record]:
         """Add nothing."""
@@ -309,18 +313,18 @@ class PerParent:
 
     # Writing, on the main thread
 
-    def place(self, batch: RecordBatch) -> dict[str, Any]:
-        """Say up to which parent everything is done, as long as their order holds."""
+    def place(self, batch: RecordBatch) -> Place | None:
+        """Return the place after this parent, as long as their order holds."""
         request, state = batch.context, self.stream.stream_state
         resume = None if request.since else self.scan.resume_after(request.parent, state)
         if resume is None or not self.resumable:
-            return {}
+            return None
         if self._written.check(resume.parents_after):
-            return {"resume": None}
+            return lambda: {"resume": None}
         whole = batch.ends and request.label == self.stream.list_client.labels[-1]
-        return state.unfinished(resume) if whole and self._written.in_order else {}
+        return partial(state.unfinished, resume) if whole and self._written.in_order else None
 
-    def leave_out(self, batch: RecordBatch, failure: VitallyError) -> dict[str, Any]:
+    def leave_out(self, batch: RecordBatch, failure: VitallyError) -> Place | None:
         """Do without one parent; what may come back is tried again by the next run."""
         stream, parent = self.stream, batch.context.parent
         refusal = failure if isinstance(failure, Refused) else None
@@ -350,7 +354,7 @@ class PerParent:
                 )
                 raise VitallyError(msg)
             state.skipped = skipped
-        return self.place(batch) if stream.metrics.pages else {}
+        return self.place(batch) if stream.metrics.pages else None
 
     def records_at_the_end(self) -> Iterable[Record]:
         """Add nothing, but say so if no parent has a record: the plan may not include them."""

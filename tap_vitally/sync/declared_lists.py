@@ -6,15 +6,15 @@ import json
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from hashlib import sha256
-from typing import Any
 
 from typing_extensions import override
 
 from tap_vitally.state.passes import Pass
 from tap_vitally.state.stream_state import Resume
 from tap_vitally.sync.batches import ListRequest, RecordBatch
-from tap_vitally.sync.contexts import PerParent
+from tap_vitally.sync.contexts import PerParent, Place
 from tap_vitally.sync.estimates import RequestEstimate
 
 MOST_REMEMBERED = 5_000
@@ -65,18 +65,17 @@ class DeclaredLists(PerParent):
         yield from done
 
     @override
-    def place(self, batch: RecordBatch) -> dict[str, Any]:
+    def place(self, batch: RecordBatch) -> Place | None:
         """Remember a list that was read to its end."""
         request, state = batch.context, self.stream.stream_state
         if request.since or not batch.ends or state.signpost is None:
-            return {}
+            return None
         if len(self._done) < MOST_REMEMBERED:
             self._done.append(_digest(request))
         done, start = tuple(self._done), self.scan.start
         context = self.scan.fingerprint
-        return state.unfinished(
-            Resume(state.signpost, state.newest, context, start=start, done=done)
-        )
+        resume = Resume(state.signpost, state.newest, context, start=start, done=done)
+        return partial(state.unfinished, resume)
 
 
 def _digest(request: ListRequest) -> str:

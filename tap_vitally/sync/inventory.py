@@ -53,7 +53,7 @@ class Inventory(TopLevel):
         return RequestEstimate(pages, pages if whole else None, what)
 
     @override
-    def place(self, batch: RecordBatch) -> dict[str, Any]:
+    def place(self, batch: RecordBatch) -> None:
         """Note a list that came to its end, for inventory_runs; half a list proves nothing."""
         workspace = self.stream.workspace
         if batch.ends and workspace.signpost:
@@ -62,7 +62,6 @@ class Inventory(TopLevel):
                 "finishedAt": format_moment(workspace.clock()),
             }
             workspace.inventoried.append({**batch.context.inject, **moments})
-        return {}
 
 
 def read_ids(

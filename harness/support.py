@@ -60,7 +60,7 @@ def catalog(select: Iterable[str] | None = None, config: Mapping[str, Any] | Non
     tap = TapVitally(config=dict(config or {}), validate_config=False, setup_mapper=False)
     entries: Row = tap.catalog_dict
     unknown = (chosen or set()) - {entry["stream"] for entry in entries["streams"]}
-    assert not unknown, f"no such streams: {unknown}"
+    assert not unknown, f"unknown streams: {unknown}"
     for entry in entries["streams"]:
         for item in entry["metadata"]:
             if item["breadcrumb"] == []:

@@ -49,7 +49,7 @@ def expected_rows(world: Rows, stream: str) -> ExpectedRows:
         return _nested(world, *NESTED[stream])
     if stream in SPECIAL:
         return SPECIAL[stream](world)
-    msg = f"no such stream: {stream} (there are {', '.join(STREAMS)})"
+    msg = f"unknown stream: {stream} (there are {', '.join(STREAMS)})"
     raise ValueError(msg)
 
 

@@ -147,7 +147,7 @@ class Fault:
     def __post_init__(self) -> None:
         """Refuse a kind that does not exist."""
         if self.kind not in get_args(Kind):
-            msg = f"no such fault: {self.kind} (there are {', '.join(get_args(Kind))})"
+            msg = f"unknown fault: {self.kind} (there are {', '.join(get_args(Kind))})"
             raise ValueError(msg)
 
     def strikes(self, method: str, path: str, params: Params, random: Random) -> bool:

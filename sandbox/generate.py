@@ -58,7 +58,7 @@ def sizes_for(accounts: int, asked: Mapping[str, int] | None = None) -> dict[str
             rows = asked.get(resource, factory.size(counts[factory.per]))
             sizes[resource] = counts[resource] = rows
     if unknown := asked.keys() - sizes.keys():
-        msg = f"no such resource: {', '.join(sorted(unknown))} (there are {', '.join(sizes)})"
+        msg = f"unknown resource: {', '.join(sorted(unknown))} (there are {', '.join(sizes)})"
         raise ValueError(msg)
     return sizes
 

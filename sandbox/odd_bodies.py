@@ -93,7 +93,7 @@ def odd_body(shape: str, page: ListPage) -> Plain | ListPage:
         return Plain(_without_metadata(page.body(page.rows, page.next), page.rows, page.next))
     if shape in BODIES:
         return Plain(BODIES[shape](page.rows, page.next))
-    msg = f"no such shape: {shape} (there are {', '.join(SHAPES)})"
+    msg = f"unknown shape: {shape} (there are {', '.join(SHAPES)})"
     raise ValueError(msg)
 
 

@@ -70,7 +70,7 @@ def _scanned(name: str, metrics: StreamMetrics) -> Iterator[str]:
         reasons = ", ".join(f"{count:,} {why}" for why, count in metrics.scanned.most_common())
         last = f"on {metrics.full_walk_at[:10]}" if metrics.full_walk_at else "never"
         yield (
-            f"parents walked in {name}: {metrics.scanned.total():,} of {metrics.parents_known:,}"
+            f"parents read in {name}: {metrics.scanned.total():,} of {metrics.parents_known:,}"
             f"{f' ({reasons})' if reasons else ''}, all of them last {last}"
         )
 

@@ -1,4 +1,4 @@
-"""The seam to the SDK: the one stream class, of which every declaration in `tap_vitally.streams` is one.
+"""The seam to the SDK: the one stream class, which every declaration in `tap_vitally.streams` extends.
 
 It hands out records, keeps STATE, and holds every touch of the SDK's private side. What is read,
 and how, is up to the reader that a declaration names.
@@ -23,7 +23,7 @@ from typing_extensions import override
 
 from tap_vitally.sync.batches import ListRequest
 from tap_vitally.sync.coerce import COLUMN
-from tap_vitally.sync.contexts import PerParent, Place, TopLevel
+from tap_vitally.sync.contexts import Checkpoint, PerParent, TopLevel
 from tap_vitally.sync.effective_schema import effective_keys, effective_schema, masked, to_fill
 from tap_vitally.sync.linked_ids import COPIES
 from tap_vitally.sync.nested import NestedLists
@@ -122,7 +122,7 @@ class VitallyStream(Stream):
     ) -> None:
         """Build a stream with further ``columns``; ``fixed`` is injected into every record."""
         self._fixed = fixed
-        self._place: Place | None = None
+        self._checkpoint: Checkpoint | None = None
         self.schema_in_use: dict[str, Any] = {}
         own = type(self).schema
         properties = {**own["properties"], **(columns or {})}
@@ -247,7 +247,7 @@ class VitallyStream(Stream):
 
     @cached_property
     def _in_batches(self) -> bool:
-        """Whether records are gathered in files, which the target learns of later."""
+        """True if records are gathered in files, which the target learns of later."""
         return self.get_batch_config(self.config) is not None
 
     def mark_beginning(self) -> None:
@@ -261,19 +261,19 @@ class VitallyStream(Stream):
         if changes := self.reader.beginning():
             self._set_state(changes)
 
-    def _remember(self, place: Place | None) -> None:
+    def _remember(self, place: Checkpoint | None) -> None:
         """Keep the place, and write STATE now and then."""
         if place and not self._in_batches:
-            self._place = place
+            self._checkpoint = place
             if self.reader.is_due():
                 self.settle()
                 self._tap.state_writer.write_state(self.tap_state)
 
     def settle(self) -> None:
         """Put the place in STATE, which for each page took a tenth of the time of a short one."""
-        if self._place:
-            self._set_state(self._place())
-            self._place = None
+        if self._checkpoint:
+            self._set_state(self._checkpoint())
+            self._checkpoint = None
 
     def _commit(self) -> None:
         """Put what a complete run may remember in STATE; the SDK writes it at the end of the stream."""

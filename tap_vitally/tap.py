@@ -223,8 +223,7 @@ class TapVitally(Tap):
         self.logger.info(
             "The summary of this run:\n%s",
             table(metrics_by_stream, self.run.workspace.metrics),
-            # `account` is what `summary` was called; it goes with the next release.
-            extra={"summary": values, "account": values},
+            extra={"summary": values},
         )
 
     def fail_if_skipped(self) -> None:

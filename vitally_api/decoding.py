@@ -14,7 +14,7 @@ from vitally_api.errors import Unreadable
 from vitally_api.wording import safe_name
 
 BOM = b"\xef\xbb\xbf"
-# Lists and objects within each other that are mended. Python ends at a thousand calls, and what is
+# Levels of lists and objects that are mended. Python ends at a thousand calls, and what is
 # finalised near that end fails, so it is not the one to count.
 DEEPEST = 100
 
@@ -55,7 +55,7 @@ def as_text(value: Any) -> str:
 def decoded(raw: bytes, label: str, reported: set[str] | None = None) -> Any:
     """Read a body; an empty one is None.
 
-    ``told`` are the properties of which it has been said before that a NUL was taken out.
+    ``reported`` has the properties whose NUL was logged before; those that are found are added.
 
     Text that is not Unicode is mended rather than refused, and so is NaN: one damaged value must not
     keep a page of records away. NUL goes because no SQL database can store it.
@@ -134,7 +134,7 @@ def _leniently(raw: bytes) -> Any:
 
 
 def decoded_or_none(raw: bytes) -> Any:
-    """Read a body of which nothing is expected; None where it is not JSON."""
+    """Read a body that may be anything; None where it is not JSON."""
     try:
         return _strictly(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -257,7 +257,7 @@ def format_moment(moment: datetime) -> str:
 
 
 def is_canonical(value: Any) -> bool:
-    """Return whether a value is a moment as `format_moment` writes it."""
+    """Return True if a value is a moment as `format_moment` writes it."""
     return isinstance(value, str) and CANONICAL.fullmatch(value) is not None and _exists(value)
 
 
@@ -280,7 +280,7 @@ def parse_moments(values: Sequence[Any]) -> Iterable[datetime | None]:
 
 
 def _exists(day: str) -> bool:
-    """Return whether the day at the beginning exists: a month need not have a 29th, 30th or 31st."""
+    """Return True if the day at the beginning exists: a month need not have a 29th, 30th or 31st."""
     return day[8:10] <= EVERY_MONTH_HAS or _parse_iso(day[:10]) is not None
 
 
@@ -310,7 +310,7 @@ def as_day(value: Any) -> str | None:
 
 
 def has_time_of_day(value: Any) -> bool:
-    """Return whether a value is a moment of which `as_day` cuts the time off."""
+    """Return True if a value is a moment that loses its time of day in `as_day`."""
     moment = _parse_iso(value) or _parse_epoch(value)
     return moment is not None and moment.time() != time()
 

@@ -254,7 +254,7 @@ class Store:
                 path for path in given if path.startswith("vitally.custom.") and path not in known
             }
             if strange and self.switches.unknown_traits == "refuse":
-                errors = [problem("/traits", "unknown", f"no such trait: {p}") for p in strange]
+                errors = [problem("/traits", "unknown", f"unknown trait: {p}") for p in strange]
                 raise RefusedError(refusal(errors))
             given = {path: value for path, value in given.items() if path not in strange}
         if self.switches.typed_traits:

@@ -90,6 +90,6 @@ class Writing:
     def but(self, changes: Mapping[str, Any]) -> Writing:
         """Turn some switches; a name or a value that does not exist is refused."""
         if unknown := changes.keys() - asdict(self).keys():
-            msg = f"no such switch: {', '.join(sorted(unknown))} (there are {', '.join(asdict(self))})"
+            msg = f"unknown switch: {', '.join(sorted(unknown))} (there are {', '.join(asdict(self))})"
             raise ValueError(msg)
         return msgspec.convert({**asdict(self), **changes}, Writing)

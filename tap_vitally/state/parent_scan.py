@@ -71,7 +71,7 @@ class ParentScan:
 
     @property
     def fingerprint(self) -> str:
-        """What is read of which parents, as the settings choose."""
+        """The lists and the parents that the settings choose, as text for STATE."""
         return ",".join(filter(None, [*self.labels, *self.parent_filter]))
 
     @property
@@ -150,7 +150,7 @@ class ParentScan:
         )
 
 
-Reason = Literal["new", "named", "organization named", "changed", "retry", "returned", "full walk"]
+Reason = Literal["new", "named", "organization named", "changed", "retry", "returned", "full scan"]
 """Why a parent is read, as the summary says it."""
 ALL_LISTS = ""
 """The label that stands for all lists of a parent."""

@@ -42,8 +42,8 @@ texts = partial(_field, "array", items={"type": ["string"]})
 def free_form(name: str, description: str) -> Field:
     """Declare an object of any members.
 
-    It has no ``properties``, not even empty ones: flattening would expand it into its declared
-    members, of which there are none, and the column would be gone.
+    It has no ``properties``, not even empty ones: flattening would put its declared members in place
+    of the column, and as there are none, the column would be gone.
     """
     return _field("object", name, description, additionalProperties=True)
 

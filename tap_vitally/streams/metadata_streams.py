@@ -99,7 +99,7 @@ class SyncRunsStream(VitallyStream):
             "Accounts or organizations whose lists were read; null for other streams.",
         ),
         f.integer("parentsKnown", "How many of them there are; null for other streams."),
-        f.moment("fullWalkAt", "When the last complete walk of all of them began; null if none."),
+        f.moment("fullWalkAt", "When the last complete scan of all of them began; null if none."),
         f.moment(
             "wholeReadAt",
             "When the last read of all accounts or organizations began; null for other streams.",

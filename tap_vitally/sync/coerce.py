@@ -1,8 +1,8 @@
 """Making values fit the types a schema declares, so that typed tables can be loaded.
 
 The API's types are known from observation, not from a contract, and sources disagree on some.
-A value of another type than declared is converted where nothing is lost, and told; what cannot be
-converted is made null, told and counted. The schema in force decides: of an older catalog, too.
+A value of another type than declared is converted where nothing is lost, which is logged; what cannot
+be converted is made null, logged and counted. The schema in force decides, also one of an older catalog.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ A float is the tap's own, in what it says of a run: numbers of the API keep thei
 COLUMN = "additionalProperties"
 """The column that holds, by name, what the API sends and the schema does not declare."""
 WHOLE: Mapping[str | None, type] = {"date-time": str, "integer": int, "array": list}
-"""Kinds of which a whole column can be checked at once, with the type that they come in."""
+"""Kinds whose columns can be checked as a whole, with the type that they come in."""
 
 Report = Callable[[str, str], None]
 
@@ -48,11 +48,11 @@ class Coercer:
     """Fits the records of one stream to its schema.
 
     ``report`` is called with a property and what was done to a value of it, ``lost`` with a
-    property of which a value was made null, ``day`` with one that holds days and whether a time of
+    property when a value of it was made null, ``day`` with one that holds days and whether a time of
     day was cut off. ``blank`` is a record that holds nothing, in the order of the schema.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917 - a schema, and whom to tell
+    def __init__(  # noqa: PLR0913, PLR0917 - a schema, and where to report
         self,
         schema: Mapping[str, Any],
         report: Report,
@@ -217,7 +217,7 @@ def _kind(declared: Any) -> str | None:
 
 
 def _is_of(kind: str, value: Any) -> bool:
-    """Whether a value has a type; a true is no number here, and a whole number is limited."""
+    """Return True if a value has a type; a true is no number here, and a whole number is limited."""
     if kind == "integer":
         return type(value) is int and SMALLEST <= value <= LARGEST
     return type(value) in FITTING.get(kind, (list,) if kind == "array" else ())

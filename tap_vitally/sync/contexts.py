@@ -43,7 +43,7 @@ REFUSED_IN_A_ROW = 10
 """Parents refused, with none that was not, before the whole resource is taken to be missing."""
 
 
-Place = Callable[[], dict[str, Any]]
+Checkpoint = Callable[[], dict[str, Any]]
 """Returns where a run goes on that has everything up to a page: what changes in the stream's entry."""
 
 
@@ -99,7 +99,7 @@ class TopLevel:
         if self.stream.resource.ordered and (long or self.stream.stream_state.resume):
             yield from (each for each in self._lists() if each.label not in self._unusable)
 
-    def place(self, batch: RecordBatch) -> Place | None:
+    def place(self, batch: RecordBatch) -> Checkpoint | None:
         """Return the place after this page; None if the pass is at its end."""
         stream, label, cursor = self.stream, batch.context.label, batch.cursor
         state = stream.stream_state
@@ -114,7 +114,7 @@ class TopLevel:
         resume = Resume(state.signpost, state.newest, label, cursor, sort_by, start=start)
         return partial(state.unfinished, resume)
 
-    def leave_out(self, batch: RecordBatch, failure: VitallyError) -> Place | None:
+    def leave_out(self, batch: RecordBatch, failure: VitallyError) -> Checkpoint | None:
         """Do without a list that is not there, or one of several that is unknown or odd."""
         stream, several = self.stream, len(self.labels) > 1
         refusal = failure if isinstance(failure, Refused) else None
@@ -313,7 +313,7 @@ class PerParent:
 
     # Writing, on the main thread
 
-    def place(self, batch: RecordBatch) -> Place | None:
+    def place(self, batch: RecordBatch) -> Checkpoint | None:
         """Return the place after this parent, as long as their order holds."""
         request, state = batch.context, self.stream.stream_state
         resume = None if request.since else self.scan.resume_after(request.parent, state)
@@ -324,7 +324,7 @@ class PerParent:
         whole = batch.ends and request.label == self.stream.list_client.labels[-1]
         return partial(state.unfinished, resume) if whole and self._written.in_order else None
 
-    def leave_out(self, batch: RecordBatch, failure: VitallyError) -> Place | None:
+    def leave_out(self, batch: RecordBatch, failure: VitallyError) -> Checkpoint | None:
         """Do without one parent; what may come back is tried again by the next run."""
         stream, parent = self.stream, batch.context.parent
         refusal = failure if isinstance(failure, Refused) else None

@@ -14,7 +14,7 @@ from typing_extensions import override
 from tap_vitally.state.passes import Pass
 from tap_vitally.state.stream_state import Resume
 from tap_vitally.sync.batches import ListRequest, RecordBatch
-from tap_vitally.sync.contexts import PerParent, Place
+from tap_vitally.sync.contexts import Checkpoint, PerParent
 from tap_vitally.sync.estimates import RequestEstimate
 
 MOST_REMEMBERED = 5_000
@@ -65,7 +65,7 @@ class DeclaredLists(PerParent):
         yield from done
 
     @override
-    def place(self, batch: RecordBatch) -> Place | None:
+    def place(self, batch: RecordBatch) -> Checkpoint | None:
         """Remember a list that was read to its end."""
         request, state = batch.context, self.stream.stream_state
         if request.since or not batch.ends or state.signpost is None:

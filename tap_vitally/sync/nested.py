@@ -25,7 +25,7 @@ from tap_vitally.state.passes import Pass, before
 from tap_vitally.state.watermarks import MOST_SEEN, ChangeFilter, ScanHistory, Watermark
 from tap_vitally.sync.batches import ListRequest, RecordBatch
 from tap_vitally.sync.changed_parents import ChangedParents, CostLimitExceeded
-from tap_vitally.sync.contexts import PerParent, Place
+from tap_vitally.sync.contexts import Checkpoint, PerParent
 from tap_vitally.sync.estimates import RequestEstimate
 from tap_vitally.sync.linked_ids import digest
 from tap_vitally.sync.resource import Record
@@ -244,11 +244,11 @@ class NestedLists(PerParent):
     # Writing, on the main thread
 
     @override
-    def place(self, batch: RecordBatch) -> Place | None:
+    def place(self, batch: RecordBatch) -> Checkpoint | None:
         """Count the parent when its last list is read, and say how far a scan of all has come."""
         request, parent = batch.context, batch.context.parent
         if parent and batch.ends and not (batch.failure or request.since):
-            every: tuple[Reason, str] = "full walk", self.stream.list_client.labels[-1]
+            every: tuple[Reason, str] = "full scan", self.stream.list_client.labels[-1]
             reason, last = self._reasons.get(parent.id, every)
             self.stream.metrics.scanned[reason] += request.label == last
         return super().place(batch) if self.resumable else None

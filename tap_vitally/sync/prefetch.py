@@ -131,7 +131,7 @@ class Prefetcher(Generic[Item]):
         waits: Mapping[str, Collection[str]] | None = None,
         max_bytes: int = MAX_BYTES,
     ) -> None:
-        """Start a first thread; more follow as they are needed, of which ``workers`` may fetch at once.
+        """Start a first thread; more follow as they are needed, and up to ``workers`` of them fetch at once.
 
         ``alive`` is called about once a second while the main thread waits, and may raise to end
         it. ``waits`` names for a stream those before it that it waits for.

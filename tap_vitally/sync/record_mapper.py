@@ -21,7 +21,7 @@ REFERENCE = ("id", "externalId", "name")
 class RecordMapper:
     """Makes the records of one stream; it counts rows without a key, and tells of each oddity once."""
 
-    def __init__(  # noqa: PLR0913, PLR0917 - a stream, and whom to tell
+    def __init__(  # noqa: PLR0913, PLR0917 - a stream, and where to report
         self,
         resource: Resource,
         schema: Mapping[str, Any],

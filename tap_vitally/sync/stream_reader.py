@@ -16,7 +16,7 @@ from tap_vitally.state.passes import FIRST_PASS, Pass, is_due, plan_pass
 from tap_vitally.state.stream_state import Resume, StreamState, accounts_in, reason_to_discard
 from tap_vitally.sync import lookups
 from tap_vitally.sync.batches import ListRequest, RecordBatch
-from tap_vitally.sync.contexts import PerParent, Place, TopLevel
+from tap_vitally.sync.contexts import Checkpoint, PerParent, TopLevel
 from tap_vitally.sync.list_client import EMPTY
 from tap_vitally.sync.prefetch import Last
 from tap_vitally.sync.repeats import Repeats
@@ -244,7 +244,7 @@ class StreamReader:
 
     # Writing, on the main thread
 
-    def taken(self, batch: RecordBatch) -> Place | None:
+    def taken(self, batch: RecordBatch) -> Checkpoint | None:
         """Account for a batch whose records have been written; return where the stream is."""
         if batch.failure:
             return self.contexts.leave_out(batch, batch.failure)

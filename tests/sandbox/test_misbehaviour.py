@@ -170,7 +170,7 @@ def test_faults_strike_in_order_and_where_they_are_told(lively: Client) -> None:
 
 
 def test_a_fault_that_does_not_exist() -> None:
-    with pytest.raises(ValueError, match="no such fault: nothing"):
+    with pytest.raises(ValueError, match="unknown fault: nothing"):
         Fault("nothing")  # type: ignore[arg-type]
 
 

@@ -142,7 +142,7 @@ def test_the_control_interface(lively: Client) -> None:
         == len(world.expected_rows("custom_fields"))
     )
     assert call("GET", "truth/users?rows=false") == {"count": len(world.expected_rows("users"))}
-    assert "no such stream" in call("GET", "truth/nothing")["error"]
+    assert "unknown stream" in call("GET", "truth/nothing")["error"]
 
     user = world.ids("users")[0]
     row = call("POST", "change", {"op": "create", "resource": "users", "fields": {"name": "N"}})
@@ -162,7 +162,7 @@ def test_the_control_interface(lively: Client) -> None:
     assert lively.ask("notes").status_code == 404
     call("DELETE", "faults")
     assert lively.ask("users").status_code == lively.ask("notes").status_code == 200
-    assert "no such fault" in call("POST", "faults", [{"kind": "nothing"}])["error"]
+    assert "unknown fault" in call("POST", "faults", [{"kind": "nothing"}])["error"]
 
     assert call("POST", "clock", {"offset": 3600})["now"].startswith("2026-03-04T06:06:07")
     assert lively.ask("users").headers["Date"] == "Wed, 04 Mar 2026 06:06:07 GMT"
@@ -194,7 +194,7 @@ def test_the_command_line_refuses_an_unknown_size() -> None:
     command = [sys.executable, "-m", "sandbox", "--size", "nothing=7"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert "no such resource: nothing" in done.stderr
+    assert "unknown resource: nothing" in done.stderr
 
 
 def test_a_port_that_is_taken_is_told_in_one_line(lively: Client) -> None:

@@ -45,7 +45,7 @@ def test_a_world_can_be_empty() -> None:
 
 
 def test_a_size_for_nothing_is_refused() -> None:
-    with pytest.raises(ValueError, match="no such resource: nothing"):
+    with pytest.raises(ValueError, match="unknown resource: nothing"):
         World(sizes={"nothing": 1})
 
 
@@ -53,7 +53,7 @@ def test_every_stream_has_rows_with_their_key() -> None:
     world = World(accounts=10)
     for stream in STREAMS:
         assert world.expected_rows(stream), stream
-    with pytest.raises(ValueError, match="no such stream"):
+    with pytest.raises(ValueError, match="unknown stream"):
         world.expected_rows("nothing")
 
 

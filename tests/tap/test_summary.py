@@ -55,16 +55,16 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 def structured(folder: Path, sandbox: Sandbox, **how: Any) -> tuple[Result, Row]:
-    """Run the tap with a log for machines; return what it says under ``account``."""
+    """Run the tap with a log for machines; return what it says under ``summary``."""
     log_config = folder / "logging.yaml"
     log_config.write_text(STRUCTURED)
     env = {"SINGER_SDK_LOG_CONFIG": str(log_config)}
     config = config_for(sandbox.url, page_size=3)
     result = run_tap(folder, config, select=SELECT, env=env, **how)
     lines = [json.loads(line) for line in result.stderr.splitlines()]
-    accounts: list[Row] = [account for line in lines if (account := find(line, "account"))]
-    assert len(accounts) == 1
-    return result, accounts[0]
+    summaries: list[Row] = [summary for line in lines if (summary := find(line, "summary"))]
+    assert len(summaries) == 1
+    return result, summaries[0]
 
 
 def find(value: Any, name: str) -> Any:
@@ -284,6 +284,6 @@ def test_a_short_run_tells_no_progress(sandbox: Sandbox, tmp_path: Path) -> None
 
 def test_a_line_on_the_way_says_how_many_parents_are_done() -> None:
     metrics = StreamMetrics(records=5, parents_known=1200)
-    metrics.scanned["full walk"] = 609
+    metrics.scanned["full scan"] = 609
     line = progress_line("account_notes", metrics, rate=840.4, left=None, before=None)
     assert line.startswith("account_notes: 609 of 1,200 parents, 5 records")

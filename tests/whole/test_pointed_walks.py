@@ -356,10 +356,10 @@ def test_the_summary_says_who_was_walked_and_why() -> None:
     metrics = StreamMetrics(parents_known=5000, full_walk_at="2026-11-20T01:02:03.000Z")
     metrics.scanned.update({"named": 8, "new": 3, "retry": 1})
     assert (
-        "parents walked in account_notes: 12 of 5,000 (8 named, 3 new, 1 retry), all of them last on"
-        "\n2026-11-20"
+        "parents read in account_notes: 12 of 5,000 (8 named, 3 new, 1 retry), all of them last on "
+        "2026-11-20"
     ) in table({"account_notes": metrics})
     nobody = StreamMetrics(parents_known=60, full_walk_at="2026-11-20T01:02:03.000Z")
-    reported = "parents walked in account_notes: 0 of 60, all of them last on 2026-11-20"
+    reported = "parents read in account_notes: 0 of 60, all of them last on 2026-11-20"
     assert reported in table({"account_notes": nobody})
-    assert "parents walked" not in table({"notes": StreamMetrics()})
+    assert "parents read" not in table({"notes": StreamMetrics()})

@@ -41,7 +41,7 @@ def _found(stream: VitallyStream) -> str:
 
 
 def estimate_report(run: Run, streams: Sequence[VitallyStream]) -> Iterator[str]:
-    """Say what each selected stream will cost in the next run, by its STATE.
+    """Yield what each selected stream will cost in the next run, by its STATE.
 
     It lists the parents of those below others: a request for each hundred.
     """

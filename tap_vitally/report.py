@@ -20,7 +20,7 @@ LONGEST_NAME = 28
 
 
 def _how_far(metrics: StreamMetrics) -> str:
-    """Say how much of a stream was read, as it is and not as it was meant."""
+    """Return how much of a stream was read, whatever was planned."""
     if not metrics.pages and (metrics.skipped or not metrics.ended):
         return "not read"
     if not metrics.ended:
@@ -65,7 +65,7 @@ def table(
 
 
 def _scanned(name: str, metrics: StreamMetrics) -> Iterator[str]:
-    """Say which parents of a stream were read, and why."""
+    """Yield a line on which parents of a stream were read, and why."""
     if metrics.parents_known is not None:
         reasons = ", ".join(f"{count:,} {why}" for why, count in metrics.scanned.most_common())
         last = f"on {metrics.full_walk_at[:10]}" if metrics.full_walk_at else "never"
@@ -76,14 +76,14 @@ def _scanned(name: str, metrics: StreamMetrics) -> Iterator[str]:
 
 
 def _remarks(name: str, metrics: StreamMetrics) -> Iterator[str]:
-    """Say what is no loss."""
+    """Yield lines on what a reader should know although nothing was lost."""
     if last := metrics.whole_read_at:
         yield f"read whole: {name} last on {last[:16].replace('T', ' ')}"
     yield from (f"{name}: {remark}" for remark in metrics.remarks)
 
 
 def left_out(metrics_by_stream: Collection[StreamMetrics]) -> str:
-    """Say in a few words how much of a run was left out; empty if nothing was."""
+    """Return in a few words how much of a run was left out; empty if nothing was."""
     counts = {
         "skipped": sum(metrics.skipped for metrics in metrics_by_stream),
         "values made null": sum(metrics.made_null.total() for metrics in metrics_by_stream),
@@ -114,7 +114,7 @@ Reported = tuple[str, int, int]
 def progress_line(
     current: str, metrics: StreamMetrics, *, rate: float, left: int | None, before: Reported | None
 ) -> str:
-    """Say how far a stream has come, how fast the run asks, and whether it waits, and for what."""
+    """Return how far a stream has come, how fast the run asks, and what it waits for, if it does."""
     known = metrics.parents_known
     parents = f"{metrics.scanned.total():,} of {known:,} parents, " if known else ""
     line = (

@@ -49,7 +49,7 @@ COLUMN_DEPTH = 2
 
 
 class Writer(Protocol):
-    """What writes the tap's messages."""
+    """The part of the message writer that a stream uses."""
 
     def write_records(self, stream: str, records: Iterable[Record]) -> None:
         """Write a page of records of a stream."""
@@ -59,16 +59,16 @@ class Writer(Protocol):
 
 
 class TapServices(Protocol):
-    """What a stream needs of its tap."""
+    """The part of the tap that a stream uses."""
 
     run: Run
 
     @property
     def writer(self) -> Writer:
-        """What the stream's messages are written with."""
+        """The writer of the tap's messages."""
 
     def show_progress(self) -> None:
-        """Say how far the run has come, if it is time to."""
+        """Log how far the run has come, if it is time to."""
 
 
 class VitallyStream(Stream):
@@ -169,12 +169,12 @@ class VitallyStream(Stream):
 
     @cached_property
     def reader(self) -> StreamReader:
-        """What reads this stream in this run."""
+        """The reader of this stream in this run."""
         return _reader_of(self, self._fixed)
 
     @property
     def entry(self) -> Mapping[str, Any]:
-        """What STATE says of the stream."""
+        """The stream's entry in STATE, empty if there is none."""
         entries = self.tap_state.get("bookmarks", {})
         return cast("Mapping[str, Any]", entries.get(self._state_name, {}))
 

@@ -23,19 +23,19 @@ LARGE_BLOCK = 1 << 16
 
 
 class ShutdownTarget(Protocol):
-    """What is to be ended."""
+    """The part of the tap that is ended."""
 
     @property
     def run(self) -> Run:
-        """What is stopped."""
+        """The run that is stopped."""
 
     @property
     def writer(self) -> MessageWriter:
-        """What may be in the middle of a line."""
+        """The writer, which may be in the middle of a line."""
 
     @property
     def logger(self) -> logging.Logger:
-        """Where a line is logged."""
+        """The tap's log."""
 
     def write_last_state(self) -> None:
         """Write what is known to be done."""

@@ -127,7 +127,7 @@ class TapVitally(Tap):
         return {stream.name: stream.reader for stream in self._all()}
 
     def _mark_beginning(self) -> None:
-        """Tell the target which passes begin, before anything else can happen."""
+        """Write STATE with the passes that begin, before anything else can happen."""
         if not self.settings.lookups:
             for stream in self._all():
                 if stream.selected:
@@ -140,7 +140,7 @@ class TapVitally(Tap):
         self.show_progress()
 
     def show_progress(self) -> None:
-        """Say how far the run has come, if it is time to."""
+        """Log how far the run has come, if it is time to."""
         self.progress.update(self.run.current, self.run.metrics_by_stream)
 
     @property
@@ -150,7 +150,7 @@ class TapVitally(Tap):
 
     @override
     def setup_mapper(self) -> None:
-        """Have the stream maps fit the streams that are read; what they do to others does not matter."""
+        """Set up the stream maps; one that does not fit a stream matters only if that is read."""
         super(Tap, self).setup_mapper()
         streams = self.streams  # which settle what the catalog says
         for name, entry in self.catalog.items():
@@ -217,7 +217,7 @@ class TapVitally(Tap):
         self.state_writer.write_state(self.state)
 
     def log_summary(self) -> None:
-        """Tell what the run did: a table for people, its values for machines."""
+        """Log what the run did: a table for people, its values for machines."""
         metrics_by_stream = self.run.metrics_by_stream()
         values = {name: metrics.as_record() for name, metrics in metrics_by_stream.items()}
         self.logger.info(
@@ -246,7 +246,7 @@ class TapVitally(Tap):
     @override
     @classmethod
     def cb_test(cls, ctx: Any, param: Any, value: str) -> None:
-        """Tell from the command line whether the connection works, and what it gives."""
+        """Print for `--test` if the connection works, and what the workspace gives."""
         filter_log()
         if value != CliTestOptionValue.All.value:
             super().cb_test(ctx, param, value)

@@ -52,7 +52,7 @@ class Difference:
     extra: frozenset[str] = field(default_factory=frozenset)
 
     def lines(self) -> Iterator[str]:
-        """Say how it differs, and what mends it."""
+        """Yield how it differs, and what mends it."""
         lacking = len(self.missing) or max(0, self.present - self.held)
         beyond = len(self.extra) or max(0, self.held - self.present)
         if lacking:

@@ -1,4 +1,4 @@
-"""HTTP to Vitally, without a word of Singer: what every program that reads or writes there needs.
+"""HTTP to Vitally, independent of Singer: what every program that reads or writes there needs.
 
 `Vitally` sends requests to an `Endpoint` within a `Budget`, as patiently as a `Policy` says;
 `Analytics` does so with messages, to the other API.

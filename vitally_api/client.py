@@ -173,7 +173,7 @@ class Vitally:
         policy: Policy,
         decode: Callable[[bytes], Any] | None,
     ) -> Answer[T]:
-        """Make an answer of a response, or decide what follows from one that is none."""
+        """Return the answer in a response, or raise what follows from one without data."""
         if classify(response.status) is not StatusClass.DATA:
             raise self._failed(asked, response, policy)
         kind: type[Unreadable] = Unreadable
@@ -190,7 +190,7 @@ class Vitally:
         return Answer(data, response.date, len(response.body), response.status)
 
     def _reason(self, what: str) -> str:
-        """Say why something is tried again; where, too, until one answer has been of use."""
+        """Return why something is tried again, with the address until one answer has been of use."""
         return what if self._understood else f"{what}, at {self.endpoint.base_url}"
 
     def _unreadable(

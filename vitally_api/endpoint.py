@@ -182,7 +182,7 @@ def read_address(name: str, value: str, root: str) -> str:
 
 
 def _parts(address: str) -> SplitResult:
-    """Split an address; text that is none has empty parts."""
+    """Split an address; the parts of other text are empty."""
     try:
         parts = urlsplit(address)
         _ = parts.port

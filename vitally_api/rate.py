@@ -114,7 +114,7 @@ class RateWindow:
 
     @property
     def idle(self) -> bool:
-        """Whether no request is under way."""
+        """True if no request is under way."""
         return self._in_flight == 0
 
     @property
@@ -161,7 +161,9 @@ class RateWindow:
         return min(more, leaves) - now
 
     def _refills(self, now: float) -> bool:
-        """Tell a bucket from a full sliding window, if answers take less than a tenth of a window.
+        """Return True for a bucket, False for a full sliding window.
+
+        Answers are taken to come within a tenth of a window.
 
         It has given more than a window holds, or has more long before our first unit leaves.
         """
@@ -243,12 +245,12 @@ class CostEstimator:
         self._seen: dict[str, list[float]] = {}
 
     def of(self, method: str) -> int:
-        """Say what a method costs, as far as it is known; a read costs one."""
+        """Return what a method costs in units, as far as it is known; a read costs one."""
         seen = sorted(self._seen.get(method) or [1])
         return math.ceil(seen[(len(seen) - 1) // 2])
 
     def known(self, method: str) -> bool:
-        """Whether enough of its requests have been alone."""
+        """Return True if enough of its requests have been alone."""
         return method == "GET" or len(self._seen.get(method, ())) >= self.SAMPLES
 
     def learn(self, method: str, before: float, quota: Quota) -> int:

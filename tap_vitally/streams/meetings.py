@@ -69,7 +69,7 @@ class MeetingsStream(VitallyStream):
 
 
 def _identified(row: Record) -> Record:
-    """Give a transcript that has no id of its own its meeting's, and find its turns."""
+    """Return a transcript with its turns, and with the id of its meeting if it has none of its own."""
     row = with_turns(row)
     if identity_of(row.get("id")) is None:
         row["id"] = row.get("meetingId")

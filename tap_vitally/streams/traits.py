@@ -69,7 +69,7 @@ def snake_case(path: str) -> str:
 
 
 def field_maker(kind: Any) -> MakeField:
-    """Find what declares a column for a type of field; free-form for one that is not known."""
+    """Return the function that declares a column for a type of field; free-form for an unknown type."""
     return FIELDS[field_kind(kind)]
 
 

@@ -81,7 +81,7 @@ class TopLevel:
             yield replace(request, cursor=resume.cursor) if resume and here else request
 
     def start_for(self, _request: ListRequest, start: datetime | None) -> datetime | None:
-        """Start where the pass does."""
+        """Return the start of the pass."""
         return start
 
     def allows(self, failure: VitallyError, request: ListRequest, *, began: bool) -> bool:
@@ -140,7 +140,7 @@ class TopLevel:
         return {}
 
     def samples(self) -> Iterator[Iterable[ListRequest]]:
-        """Find all lists, to see if they are given; none of a stream that the tap makes itself."""
+        """Yield all lists, for `--test`; nothing for a stream that the tap makes itself."""
         if lists := self._lists():
             yield lists
 
@@ -295,7 +295,7 @@ class PerParent:
         return done if self.stream.incremental and not self.stream.resource.only_changed else ()
 
     def start_for(self, request: ListRequest, start: datetime | None) -> datetime | None:
-        """Start further back where the parent may have records older than the bookmark."""
+        """Return an earlier start where the parent may have records older than the bookmark."""
         if request.parent is None:
             return start
         return self.scan.start_for(request.parent, self.stream.stream_state, start)

@@ -34,7 +34,6 @@ as much again after that, so that an outage of two minutes costs no parent."""
 
 EMPTY = "ok, but empty"
 """What `check` finds where lists are given and hold nothing."""
-"""Refusals after which a filter is asked for in its other spelling."""
 
 MOST_SECOND_LOOKS = 5
 """How often the front of a list is read again while it takes more than a page."""
@@ -276,7 +275,7 @@ class ListClient:
                 yield label, [identity for identity in found if identity]
 
     def check(self, contexts: Iterable[ListRequest]) -> str:
-        """Say in a few words for a person whether the workspace gives these lists."""
+        """Return in a few words for a person if the workspace gives these lists."""
         found = 0
         for context in contexts:
             one = {"limit": "1"} if self.resource.paginated else {}

@@ -272,7 +272,7 @@ class Prefetcher(Generic[Item]):
 
     @contextmanager
     def _done_with(self, source: _Stream[Item] | _Queue[Item]) -> Iterator[None]:
-        """Let a source be taken again, and start the last list of its stream if it was the last but one."""
+        """Make a source free again; the last list of a stream may begin when the one before it is done."""
         stream = source if isinstance(source, _Stream) else source.stream
         with self._changed:
             yield

@@ -58,7 +58,7 @@ class RecordMapper:
         self._coercer = Coercer(schema, self._report, lost, own, masked, metrics.note_day)
 
     def records(self, rows: Iterable[Any], context: ListRequest) -> list[Record]:
-        """Make records of rows as the API sent them, without those that are none or lack their key."""
+        """Return records of rows as the API sent them; what is no object or lacks its key is skipped."""
         shape, inject = self._resource.shape, context.inject
         blank = self._coercer.blank
         records = []
@@ -114,7 +114,7 @@ class RecordMapper:
                     del record[name]
 
     def tell_narrow_columns(self) -> None:
-        """Say, when all has been read, which columns hold days where most values are moments."""
+        """Log, when all has been read, which columns hold days where most values are moments."""
         for name in self._metrics.too_narrow():
             self._report(
                 name,

@@ -133,7 +133,7 @@ class StreamReader:
         )
 
     def beginning(self) -> dict[str, Any]:
-        """Say that a pass begins which no bookmark stands for: what changes in the entry."""
+        """Return what changes in the entry when a pass begins that has no bookmark yet."""
         stream, state = self.stream, self.stream.stream_state
         known = not stream.incremental or state.bookmark or state.resume
         if known or state.signpost is None or not self.contexts.resumable:
@@ -143,7 +143,7 @@ class StreamReader:
         return state.unfinished(Resume(state.signpost, None, label, sort_by=sort_by, start=start))
 
     def check(self) -> str:
-        """Say in a few words for a person whether the workspace gives this stream.
+        """Return in a few words for a person if the workspace gives this stream.
 
         Of a stream with lists for each parent, one after the other is tried until one holds something.
         """

@@ -103,7 +103,7 @@ class Workspace:
             raise VitallyError(msg) from None
 
     def _has_account(self, identity: str) -> bool:
-        """Look an account up; what cannot be looked up is not taken for one that is there."""
+        """Return True if an account is found; False as well if it cannot be looked up."""
         path = f"/accounts/{quote(identity, safe='')}"
         try:
             found = self.api.get(path, {}, single, self.metrics).data

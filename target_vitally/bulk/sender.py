@@ -58,7 +58,7 @@ def _ordered(value: Any) -> Any:
 class Sender:
     """Sends messages from all threads of a run.
 
-    ``blocked`` has the types of which the workspace takes none, and the words of the refusal.
+    ``blocked`` has the types that the workspace refuses, with the words of the refusal.
     """
 
     analytics: Analytics

@@ -211,7 +211,7 @@ class Index:
                     self._kept.drop(str(record["id"]))
 
     def _unknown(self, by: str, texts: Iterable[str]) -> set[str]:
-        """Return the texts of which it is not known which records have them."""
+        """Return the texts whose records are not known."""
         with self._lock:
             if self._complete:
                 return set()

@@ -19,7 +19,7 @@ class SimulatedRecords:
         return SimulatedRecords(self._store, self._runs)
 
     def put(self, queue: str, record: Record) -> None:
-        """Remember a record as it would be; an empty one says only that it is not to be read."""
+        """Remember a record as it would be; an empty one is only not read again."""
         self._store.remember(("simulated", self._runs[-1], queue), serialized_whole(record))
 
     def get(self, queue: str) -> Record | None:

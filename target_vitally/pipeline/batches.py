@@ -217,7 +217,7 @@ class Batches:
         return True
 
     def _unlinks(self, write_: PendingWrite, *, last: bool) -> bool:
-        """Let a write that takes links away wait until all have been named, to count with deletes."""
+        """Keep a write that removes links until all rows have named theirs: it counts as a delete."""
         resource = write_.resource
         record = None if write_.missing or not write_.exact else self._only_record(write_)
         if not record or record.get("archivedAt"):

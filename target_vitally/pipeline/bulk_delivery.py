@@ -47,11 +47,11 @@ class BulkDelivery:
         self._open: set[tuple[str, str]] = set()
         self._unseen: dict[RecordRef, Expected] = {}
         self.not_seen: set[RecordRef] = set()
-        """Records that were to be created, and of which nobody knows whether they were."""
+        """Records that were to be created and may have been: no answer said so."""
 
     @property
     def blocked(self) -> Mapping[str, str]:
-        """The types of messages of which the workspace takes none, and the words of the refusal."""
+        """The types of messages that the workspace refuses, with the words of the refusal."""
         return self._sender.blocked
 
     def see_parents(self, refs: Iterable[RecordRef]) -> None:

@@ -137,7 +137,7 @@ class Recovery:
         return True
 
     def remember(self, writer: ResourceWriter, write_: PendingWrite) -> None:
-        """Remember until when an earlier try of a write may be carried out, which would undo others."""
+        """Remember until when an earlier try of a write may still be carried out, over later ones."""
         self._in_a_row = 0
         late = self._budget.monotonic() + self._window if write_.retries else 0.0
         late = write_.lost.late if write_.lost else late

@@ -169,7 +169,7 @@ class UnchangedRows:
         )
 
     def _resolved(self, rows: ParsedRows) -> Iterator[tuple[Key, ParsedRow, InputRow, Ids]]:
-        """Yield the rows of which all that they refer to is there."""
+        """Yield the rows whose references are all there."""
         known: dict[RecordRef, str | None] = {}
         for parsed, row in rows:
             ids: dict[str, list[str]] = {}

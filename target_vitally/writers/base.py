@@ -125,7 +125,7 @@ class ResourceWriter:
         return next(iter(self.read_by(write_, "id", str(record["id"]))), record)
 
     def added_to(self, write_: PendingWrite, undo: Undo, record: Record) -> str:
-        """Name what others have added to a record that an undo is to delete, and that goes with it."""
+        """Return what others have added to a record, which an undo would delete with it."""
         lists = lists_below(self.resource.name)
         for name, (path, query) in lists.items():
             address = f"{self.path_of(write_, record)}{path}"

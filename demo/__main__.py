@@ -26,7 +26,20 @@ from demo.meltano import RUN, Meltano
 from demo.processes import ROOT, DemoError, Row, Vitally, sandbox, short
 from demo.tables import SHOWN, differences
 from demo.words import answer, farewell, first_report, second_report
-from demo.writing import QUERY, STREAM, TRAIT, Written, check, check_read_back, work_out, write
+from demo.writing import (
+    EVENT,
+    EVENTS,
+    QUERY,
+    STREAM,
+    TRAIT,
+    Written,
+    check,
+    check_events,
+    check_read_back,
+    work_out,
+    work_out_events,
+    write,
+)
 
 NOW: Final = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 AS_OF: Final = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -114,7 +127,19 @@ def write_back(meltano: Meltano, vitally: Vitally, folder: Path) -> Path:
     print(
         f"Checked: all {len(wanted)} values came back as they were written, and all {rows:,} rows are equal."
     )
+    track(meltano, vitally, folder)
     return file
+
+
+def track(meltano: Meltano, vitally: Vitally, folder: Path) -> None:
+    """Show how what has happened gets into Vitally, twice, and is there once."""
+    file = meltano.database.with_name(f"{EVENTS}.jsonl")
+    wanted = work_out_events(meltano.database, file)
+    print(f"\nEvents, through the Analytics API: {EVENT!r} of {wanted} accounts, pushed twice")
+    runs = [write(vitally, file, folder, meltano.log, dry_run=False) for _ in range(2)]
+    print(f"{runs[0].summary}\n")
+    check_events(vitally, runs, wanted)
+    print(f"Checked: {wanted} events are there, each once.")
 
 
 def truth_of(vitally: Vitally) -> dict[str, list[Row]]:

@@ -46,6 +46,11 @@ class Vitally:
         methods: dict[str, int] = self._ask("GET", "requests")["byMethod"]
         return sum(count for method, count in methods.items() if method != "GET")
 
+    def events_tracked(self) -> int:
+        """Return how many events there are."""
+        count: int = self._ask("GET", "events?rows=false")["count"]
+        return count
+
     def requests_made(self) -> int:
         """Return how many requests came in, and start counting anew."""
         count: int = self._ask("GET", "requests")["count"]

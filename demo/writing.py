@@ -23,13 +23,22 @@ SELECT account_id, {TRAIT}
 FROM dbt_vitally.vitally__account_enhanced
 WHERE NOT is_churned AND {TRAIT} IS NOT NULL
 """  # noqa: S608 - a constant
+EVENTS: Final = "touches"
+EVENT: Final = "Last touch"
+EVENTS_QUERY: Final = """
+SELECT accounts.externalid, strftime(enhanced.last_touch_at, '%Y-%m-%dT%H:%M:%SZ'), enhanced.last_touch_type
+FROM dbt_vitally.vitally__account_enhanced AS enhanced
+INNER JOIN accounts ON enhanced.account_id = accounts.id
+WHERE enhanced.last_touch_at IS NOT NULL AND accounts.externalid IS NOT NULL
+"""
 STREAMS: Final = {
     STREAM: {
         "resource": "accounts",
         "match": "id",
         "properties": {"id": "account_id"},
         "traits": {TRAIT: TRAIT},
-    }
+    },
+    EVENTS: {"resource": "events", "event": EVENT, "event_properties": {"kind": "kind"}},
 }
 SETTINGS: Final = {"TARGET_VITALLY_STREAMS": json.dumps(STREAMS), "TARGET_VITALLY_PLAN_LIMIT": "3"}
 
@@ -62,6 +71,23 @@ def work_out(database: Path, file: Path) -> dict[str, int]:
     return dict(rows)
 
 
+def work_out_events(database: Path, file: Path) -> int:
+    """Leave the last touch of each account as an event in a file; return how many these are."""
+    with duckdb.connect(str(database), read_only=True) as connection:
+        rows: list[tuple[str, str, str]] = connection.execute(EVENTS_QUERY).fetchall()
+    names = ("accountExternalId", "timestamp", "kind")
+    about = {"properties": {name: {"type": "string"} for name in names}}
+    messages: list[Row] = [
+        {"type": "SCHEMA", "stream": EVENTS, "key_properties": [], "schema": about}
+    ]
+    messages += [
+        {"type": "RECORD", "stream": EVENTS, "record": dict(zip(names, row, strict=True))}
+        for row in sorted(rows)
+    ]
+    file.write_text("".join(f"{json.dumps(each)}\n" for each in messages), encoding="utf-8")
+    return len(rows)
+
+
 def _messages(rows: Sequence[tuple[str, int]]) -> Iterator[Row]:
     columns = {"account_id": {"type": "string"}, TRAIT: {"type": "integer"}}
     yield {
@@ -85,6 +111,8 @@ def write(vitally: Vitally, file: Path, folder: Path, log: Path, *, dry_run: boo
         **SETTINGS,
         "TARGET_VITALLY_API_KEY": "sandbox",
         "TARGET_VITALLY_API_URL": vitally.url,
+        "TARGET_VITALLY_ANALYTICS_API_KEY": "sandbox-analytics",
+        "TARGET_VITALLY_ANALYTICS_URL": vitally.url,
         "TARGET_VITALLY_RESULTS_FILE": str(results),
         "TARGET_VITALLY_DRY_RUN": str(dry_run).lower(),
     }
@@ -97,7 +125,7 @@ def write(vitally: Vitally, file: Path, folder: Path, log: Path, *, dry_run: boo
         raise DemoError(msg)
     lines = [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines()]
     printed = [line for line in said.splitlines() if not re.match(r"\d{4}-|\{", line)]
-    outcomes = {line["key"]: line["outcome"] for line in lines}
+    outcomes = {line["key"] or str(line["row"]): line["outcome"] for line in lines}
     return Written("\n".join(f"  {line}" for line in printed), outcomes, vitally.writes_made())
 
 
@@ -111,6 +139,17 @@ def check(plan: Written, first: Written, again: Written, wanted: Mapping[str, in
         "the run sent more than one request for a row": first.writes != len(wanted),
         "there was something left to do": again.counts != {"unchanged": len(wanted)},
         "nothing was left to do, and something was written": again.writes != 0,
+    }
+    for problem, found in problems.items():
+        if found:
+            raise DemoError(problem)
+
+
+def check_events(vitally: Vitally, runs: Sequence[Written], wanted: int) -> None:
+    """Make sure that each event is there once, however often it was pushed."""
+    problems = {
+        "an event was not accepted": any(run.counts != {"accepted": wanted} for run in runs),
+        "the events are not there once": vitally.events_tracked() != wanted,
     }
     for problem, found in problems.items():
         if found:

@@ -22,12 +22,6 @@ class UserAccountWriter(ResourceWriter):
         super().__init__(resource, references, client)
         self._planned: set[tuple[str, str]] = set()
 
-    def __copy__(self) -> UserAccountWriter:
-        """Return a writer that may simulate without this one's notice."""
-        made = type(self)(self.resource, self.references, self.client)
-        made._planned |= self._planned  # noqa: SLF001 - of the same class
-        return made
-
     @override
     def index(self, write_: PendingWrite) -> Index:
         return self.references.index("users")

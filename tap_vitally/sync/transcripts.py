@@ -6,7 +6,9 @@ API: GET /meetingTranscripts, GET /meetingTranscripts/:id, GET /meetings/:id/tra
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime
+from typing import Any
 from urllib.parse import quote
 
 from typing_extensions import override
@@ -20,6 +22,9 @@ from tap_vitally.sync.stream_run import StreamRun
 from vitally_api import Refused
 from vitally_api.statuses import NOT_FOUND
 from vitally_api.values import identity_of, parse_moment
+
+BY_MEETING = "meetings"
+"""What STATE calls a pass that found the transcripts by their meetings."""
 
 
 class Transcripts(PerParent):
@@ -44,19 +49,37 @@ class Transcripts(PerParent):
 
     @override
     def parents(self) -> Iterable[Parent]:
-        """Find the transcripts that changed, or the meetings that may have one."""
-        found = False
+        """Find the transcripts that changed, or the meetings that may have one.
+
+        A transcript may change without its meeting, so the list that was there in the last run is not
+        done without: the stream is skipped. What the meetings did not show, the list does once it is
+        there, from the start.
+        """
+        stream, state = self.stream, self.stream.stream_state
+        by_meeting_before = BY_MEETING in (state.contexts or ())
+        plan, found = stream.plan, False
         try:
-            for transcript in self.changed_parents(self.stream.list_client):
+            if by_meeting_before:
+                stream.plan = replace(plan, start=stream.settings.start_date)
+            for transcript in self.changed_parents(stream.list_client):
                 found = True
                 yield transcript
         except Refused as refusal:
-            if found or not refusal.missing:
+            had_list = state.bookmark is not None and not by_meeting_before
+            if found or had_list or not refusal.missing:
                 raise
-            line = "There is no list of transcripts: every changed meeting is asked."
-            self.stream.logger.info(line)
-            self._by_meeting = True
+            stream.logger.info("There is no list of transcripts: every changed meeting is asked.")
+            stream.plan, self._by_meeting = plan, True
             yield from super().parents()
+
+    @override
+    def finish(self) -> dict[str, Any]:
+        """Remember in which way the transcripts were found."""
+        state = self.stream.stream_state
+        state.contexts = []
+        if self._by_meeting:
+            state.finished.add(BY_MEETING)
+        return super().finish()
 
     @override
     def lists_of(self, parent: Parent) -> Iterator[ListRequest]:

@@ -12,6 +12,7 @@ import pytest
 from harness.fuzzer import Fuzzer
 from harness.run_attempts import Attempt, PlannedFault
 from harness.support import Warehouse, waits_pass_in_no_time
+from sandbox import scenarios
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -119,6 +120,46 @@ def test_transcripts_that_could_not_be_read_are_read_by_the_next_run(fuzzer: Sta
     assert transcripts.run(Attempt(planned_faults=(broken,)))
     assert transcripts.warehouse.state
     assert transcripts.warehouse.state["bookmarks"]["meeting_transcripts"]["skipped"]
+    transcripts.finish()
+
+
+def test_a_list_of_transcripts_that_was_there_is_not_done_without(fuzzer: StartFuzzer) -> None:
+    """The meetings were asked in its place, and what had changed without its meeting was lost."""
+    transcripts = fuzzer(seed=1, streams=("meeting_transcripts",), inventory=())
+    transcripts.run(Attempt())
+    transcripts.live(100)
+    changed = transcripts.world.ids("meetingTranscripts")[0]
+    scenarios.edit(transcripts.world, "meetingTranscripts", changed)
+    refused = PlannedFault("status", "meetingTranscripts", times=None, status=403)
+    before = bookmark(transcripts)
+    assert transcripts.run(Attempt(planned_faults=(refused,)))
+    assert bookmark(transcripts) == before
+    transcripts.finish()
+
+
+def bookmark(transcripts: Fuzzer) -> str:
+    assert transcripts.warehouse.state
+    entry = transcripts.warehouse.state["bookmarks"]["meeting_transcripts"]
+    return str(entry["replication_key_value"])
+
+
+def test_what_the_meetings_did_not_show_the_list_does_once_it_is_there(
+    fuzzer: StartFuzzer,
+) -> None:
+    transcripts = fuzzer(seed=1, streams=("meeting_transcripts",), inventory=())
+    refused = PlannedFault("status", "meetingTranscripts", times=None, status=403)
+    assert transcripts.run(Attempt(planned_faults=(refused,)))
+    transcripts.live(100)
+    # The bookmark goes past what changed without its meeting; a narrow run promises nothing.
+    world = transcripts.world
+    scenarios.edit(world, "meetingTranscripts", world.ids("meetingTranscripts")[0])
+    transcripts.live(100)
+    for meeting in world.ids("meetings")[-2:]:
+        scenarios.edit(world, "meetings", meeting)
+    transcripts.live(100)
+    before = bookmark(transcripts)
+    assert transcripts.run(Attempt(planned_faults=(refused,), narrow=True))
+    assert bookmark(transcripts) > before
     transcripts.finish()
 
 

@@ -52,3 +52,9 @@
 {% macro health_of_accounts() %}
     {{ return("accounts.healthScore|account_health_scores.breakdown") }}
 {% endmacro %}
+
+
+{#- A part in percent of a whole, to one decimal; null where the whole is nothing. -#}
+{% macro percent(part, whole) -%}
+    round(cast(100.0 * {{ part }} / nullif({{ whole }}, 0) as {{ dbt.type_numeric() }}), 1)
+{%- endmacro %}

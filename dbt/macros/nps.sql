@@ -26,10 +26,8 @@ select
     sum(case when responses.vote = -1 then 1 else 0 end) as detractors_count,
     sum(responses.is_shared) as shared_responses_count,
     round(cast(avg(responses.score) as {{ dbt.type_numeric() }}), 2) as average_score,
-    round(cast(100.0 * sum(responses.vote) / nullif(count(responses.vote), 0) as {{ dbt.type_numeric() }}), 1) as nps,
-    round(
-        cast(100.0 * sum(responses.latest_vote) / nullif(count(responses.latest_vote), 0) as {{ dbt.type_numeric() }}), 1
-    ) as nps_of_latest_answers,
+    {{ vitally.percent("sum(responses.vote)", "count(responses.vote)") }} as nps,
+    {{ vitally.percent("sum(responses.latest_vote)", "count(responses.latest_vote)") }} as nps_of_latest_answers,
     max(case when responses.vote is not null then responses.responded_at end) as last_answered_at,
     responses.source_relation
 from responses

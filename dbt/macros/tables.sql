@@ -15,6 +15,13 @@
 {% endmacro %}
 
 
+{#- Give the rows that were made before there was a column for their workspace the name of the first one. -#}
+{% macro name_workspace(relation) -%}
+    update {{ relation }} set source_relation = {{ vitally.text_literal(vitally.workspaces()[0]["name"]) }}
+    where source_relation is null
+{%- endmacro %}
+
+
 {#-
     The tables of a stream that are in the warehouse, by the name of their workspace; none where the stream is
     not used.

@@ -110,7 +110,8 @@ select
         otherwise="conversations.conversations_count"
     ) }} as conversations_count,
     {{ vitally.counted("tasks.open_tasks_count", ["tasks.accountId"], "accounts") }} as open_tasks_count,
-    {{ vitally.counted("tasks.overdue_tasks_count", ["tasks.accountId", "tasks.dueDate"], "accounts") }} as overdue_tasks_count,
+    {{ vitally.counted("tasks.overdue_tasks_count", ["tasks.accountId", "tasks.dueDate"], "accounts") }}
+        as overdue_tasks_count,
     {{ vitally.counted("projects.open_projects_count", ["projects.accountId"], "accounts") }} as open_projects_count,
     accounts.first_seen_at,
     accounts.last_seen_at,

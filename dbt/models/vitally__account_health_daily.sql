@@ -6,7 +6,7 @@
         ),
         on_schema_change="append_new_columns",
         full_refresh=false,
-        post_hook="update {{ this }} set source_relation = {{ vitally.text_literal(vitally.workspaces()[0]['name']) }} where source_relation is null"
+        post_hook="{{ vitally.name_workspace(this) }}"
     )
 }}
 {#-
@@ -29,7 +29,8 @@
     "accounts_read_at": "timestamp",
 } -%}
 {%- set of_accounts = [
-    "mrr", "is_churned", "organization_id", "csm_id", "account_owner_id", "next_renewal_at", "segments", "accounts_read_at",
+    "mrr", "is_churned", "organization_id", "csm_id", "account_owner_id", "next_renewal_at", "segments",
+    "accounts_read_at",
 ] -%}
 {%- set first_workspace = vitally.text_literal(vitally.workspaces()[0]["name"]) -%}
 {%- set made = vitally.columns_of(this) if is_incremental() else {} -%}
@@ -114,7 +115,7 @@ days as (
         today.health_score,
         today.health_score_as_of,
         {%- for name in of_accounts %}
-        today.{{ name }},
+            today.{{ name }},
         {%- endfor %}
         coalesce(breakdowns.breakdown, kept.breakdown) as breakdown,
         coalesce(breakdowns.observed_at, kept.breakdown_at) as breakdown_at
@@ -140,7 +141,7 @@ days as (
             else breakdowns.observed_at
         end as health_score_as_of,
         {%- for name in of_accounts %}
-        kept.{{ name }},
+            kept.{{ name }},
         {%- endfor %}
         breakdowns.breakdown,
         breakdowns.observed_at as breakdown_at
@@ -161,8 +162,8 @@ days as (
 )
 
 select
-    {{ "source_relation || ' ' || " if var("vitally_sources", none) }}account_id || ' ' || {{ vitally.day_text("observed_on") }}
-        as account_health_id,
+    {{ "source_relation || ' ' || " if var("vitally_sources", none) -}}
+    account_id || ' ' || {{ vitally.day_text("observed_on") }} as account_health_id,
     account_id,
     observed_on,
     health_score,

@@ -48,12 +48,16 @@ numbered as (
 ago as (
     select
         {%- for days in horizons %}
-        max(case when days = {{ days }} and health_number = 1 then health_score end) as health_score_{{ days }}_days_ago,
-        max(case when days = {{ days }} and health_number = 1 and health_score is not null then observed_on end)
-            as health_{{ days }}_days_ago_on,
-        max(case when days = {{ days }} and revenue_number = 1 then mrr end) as mrr_{{ days }}_days_ago,
-        max(case when days = {{ days }} and revenue_number = 1 and is_churned is not null then observed_on end)
-            as mrr_{{ days }}_days_ago_on,
+            {%- set health = "days = " ~ days ~ " and health_number = 1" %}
+            {%- set revenue = "days = " ~ days ~ " and revenue_number = 1" %}
+            max(case when {{ health }} then health_score end)
+                as health_score_{{ days }}_days_ago,
+            max(case when {{ health }} and health_score is not null then observed_on end)
+                as health_{{ days }}_days_ago_on,
+            max(case when {{ revenue }} then mrr end)
+                as mrr_{{ days }}_days_ago,
+            max(case when {{ revenue }} and is_churned is not null then observed_on end)
+                as mrr_{{ days }}_days_ago_on,
         {%- endfor %}
         source_relation,
         account_id
@@ -72,12 +76,14 @@ select
     accounts.health_score,
     accounts.mrr,
     {%- for days in horizons %}
-    ago.health_score_{{ days }}_days_ago,
-    ago.health_{{ days }}_days_ago_on,
-    accounts.health_score - ago.health_score_{{ days }}_days_ago as health_change_in_{{ days }}_days,
-    ago.mrr_{{ days }}_days_ago,
-    ago.mrr_{{ days }}_days_ago_on,
-    case when accounts.is_churned then 0 else accounts.mrr end - ago.mrr_{{ days }}_days_ago as mrr_change_in_{{ days }}_days,
+        ago.health_score_{{ days }}_days_ago,
+        ago.health_{{ days }}_days_ago_on,
+        accounts.health_score - ago.health_score_{{ days }}_days_ago
+            as health_change_in_{{ days }}_days,
+        ago.mrr_{{ days }}_days_ago,
+        ago.mrr_{{ days }}_days_ago_on,
+        case when accounts.is_churned then 0 else accounts.mrr end - ago.mrr_{{ days }}_days_ago
+            as mrr_change_in_{{ days }}_days,
     {%- endfor %}
     accounts.source_relation
 from {{ ref("vitally__account_enhanced") }} as accounts

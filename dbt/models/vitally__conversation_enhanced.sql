@@ -38,13 +38,16 @@ select
     conversations.created_at,
     conversations.updated_at,
     {{ vitally.counted(
-        "accounts.accounts_count", [vitally.links_of_conversations()], "conversations", otherwise="accounts.accounts_count"
+        "accounts.accounts_count", [vitally.links_of_conversations()], "conversations",
+        otherwise="accounts.accounts_count"
     ) }} as accounts_count,
     case when accounts.accounts_count = 1 then accounts.an_account_id end as only_account_id,
     accounts.account_names,
     {{ vitally.counted("messages.messages_count", ["messages"], "conversations") }} as messages_count,
-    {{ vitally.counted("messages.inbound_messages_count", ["messages.type"], "conversations") }} as inbound_messages_count,
-    {{ vitally.counted("messages.outbound_messages_count", ["messages.type"], "conversations") }} as outbound_messages_count,
+    {{ vitally.counted("messages.inbound_messages_count", ["messages.type"], "conversations") }}
+        as inbound_messages_count,
+    {{ vitally.counted("messages.outbound_messages_count", ["messages.type"], "conversations") }}
+        as outbound_messages_count,
     messages.first_message_at,
     messages.last_message_at,
     messages.first_answer_at,

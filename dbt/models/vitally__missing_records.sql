@@ -1,7 +1,7 @@
 {#- What the last list of ids has and the warehouse has not: rows lost with a table, or never loaded. -#}
 {%- set told = [] -%}
-{%- for table in vitally.inventoried() if var("vitally__using_" ~ table, true) and table not in var("vitally__partial_streams") -%}
-    {%- do told.append("'" ~ table ~ "'") -%}
+{%- for table in vitally.inventoried() if var("vitally__using_" ~ table, true) -%}
+    {%- if table not in var("vitally__partial_streams") -%} {%- do told.append("'" ~ table ~ "'") -%} {%- endif -%}
 {%- endfor -%}
 {# With custom_object_streams each custom object has a table of its own. #}
 {%- set with_instances = [] -%}

@@ -79,7 +79,8 @@ select
     case
         when deleted.record_id is null
             then {{ vitally.counted(
-                "nps.answers_count", ["nps_responses", "organization_nps_responses|users.organizationIds|users.organizations"],
+                "nps.answers_count",
+                ["nps_responses", "organization_nps_responses|users.organizationIds|users.organizations"],
                 "organizations"
             ) }}
     end as nps_answers_count,

@@ -51,7 +51,8 @@ select
     projects.actual_completion_date,
     projects.duration_in_days,
     {{ vitally.counted("tasks.tasks_count", ["tasks.projectIds|tasks.projects"], "projects") }} as tasks_count,
-    {{ vitally.counted("tasks.open_tasks_count", ["tasks.projectIds|tasks.projects"], "projects") }} as open_tasks_count,
+    {{ vitally.counted("tasks.open_tasks_count", ["tasks.projectIds|tasks.projects"], "projects") }}
+        as open_tasks_count,
     {{ vitally.counted("tasks.overdue_tasks_count", ["tasks.projectIds|tasks.projects", "tasks.dueDate"], "projects") }}
         as overdue_tasks_count,
     deleted.record_id is not null as is_deleted,

@@ -3,6 +3,7 @@
     day on which dbt has read accounts, and has to be at most vitally__history_gap_days before its real end:
     a month without such a day has no row, so that what nobody saw is not called churn.
 -#}
+{%- set start = "sum(case when ending_mrr is not null then starting_mrr end)" -%}
 with days as (
     select distinct
         source_relation,
@@ -50,10 +51,10 @@ spans as (
         starts.last_day as started_on,
         ends.revenue_month,
         ends.last_day as observed_on,
-        {{ dbt.datediff("starts.revenue_month", "ends.revenue_month", "month") }} as months
+        {{ dbt.datediff("starts.revenue_month", "ends.revenue_month", "month") }}
+            as months
     from months as starts
     inner join months as ends on starts.source_relation = ends.source_relation
-    where {{ dbt.datediff("starts.revenue_month", "ends.revenue_month", "month") }} in (1, 3, 12)
 ),
 
 cohorts as (
@@ -78,7 +79,9 @@ cohorts as (
             starts.source_relation = ends.source_relation
             and starts.account_id = ends.account_id
             and spans.revenue_month = ends.revenue_month
-    where starts.mrr > 0
+    where
+        starts.mrr > 0
+        and spans.months in (1, 3, 12)
 ),
 
 segmented as (
@@ -123,17 +126,15 @@ select
     count(ending_mrr) as accounts_count,
     sum(case when ending_mrr is null then 1 else 0 end) as accounts_without_mrr_count,
     sum(case when ending_mrr = 0 then 1 else 0 end) as churned_accounts_count,
-    sum(case when ending_mrr is not null then starting_mrr end) as starting_mrr,
+    {{ start }} as starting_mrr,
     sum(case when ending_mrr > starting_mrr then ending_mrr - starting_mrr else 0 end) as expansion_mrr,
     sum(case when ending_mrr < starting_mrr and ending_mrr > 0 then starting_mrr - ending_mrr else 0 end)
         as contraction_mrr,
     sum(case when ending_mrr = 0 then starting_mrr else 0 end) as churned_mrr,
     sum(ending_mrr) as ending_mrr,
-    round(cast(100.0 * sum(ending_mrr) / nullif(sum(case when ending_mrr is not null then starting_mrr end), 0)
-        as {{ dbt.type_numeric() }}), 1) as net_revenue_retention,
-    round(cast(100.0 * sum(case when ending_mrr > starting_mrr then starting_mrr else ending_mrr end)
-        / nullif(sum(case when ending_mrr is not null then starting_mrr end), 0)
-        as {{ dbt.type_numeric() }}), 1) as gross_revenue_retention,
+    {{ vitally.percent("sum(ending_mrr)", start) }} as net_revenue_retention,
+    {{ vitally.percent("sum(case when ending_mrr > starting_mrr then starting_mrr else ending_mrr end)", start) }}
+        as gross_revenue_retention,
     source_relation
 from segmented
 group by

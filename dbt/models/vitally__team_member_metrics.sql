@@ -85,18 +85,23 @@ select
     {{ vitally.counted("accounts.accounts_at_risk_count", ["accounts.csmId", vitally.health_of_accounts()], "admins") }}
         as accounts_at_risk_count,
     accounts.average_health_score,
-    {{ vitally.counted("accounts.renewals_within_90_days_count", ["accounts.csmId", "accounts.nextRenewalDate"], "admins") }}
-        as renewals_within_90_days_count,
+    {{ vitally.counted(
+        "accounts.renewals_within_90_days_count", ["accounts.csmId", "accounts.nextRenewalDate"], "admins"
+    ) }} as renewals_within_90_days_count,
     {{ vitally.counted("assigned_tasks.open_tasks_count", ["tasks.assignedToId"], "admins") }} as open_tasks_count,
     {{ vitally.counted("assigned_tasks.overdue_tasks_count", ["tasks.assignedToId", "tasks.dueDate"], "admins") }}
         as overdue_tasks_count,
-    {{ vitally.counted("completed_tasks.completed_tasks_count", ["tasks.completedById"], "admins") }} as completed_tasks_count,
-    {{ vitally.counted("completed_tasks.tasks_completed_in_time_count", ["tasks.completedById", "tasks.dueDate"], "admins") }}
-        as tasks_completed_in_time_count,
-    {{ vitally.counted("completed_tasks.tasks_completed_late_count", ["tasks.completedById", "tasks.dueDate"], "admins") }}
-        as tasks_completed_late_count,
+    {{ vitally.counted("completed_tasks.completed_tasks_count", ["tasks.completedById"], "admins") }}
+        as completed_tasks_count,
+    {{ vitally.counted(
+        "completed_tasks.tasks_completed_in_time_count", ["tasks.completedById", "tasks.dueDate"], "admins"
+    ) }} as tasks_completed_in_time_count,
+    {{ vitally.counted(
+        "completed_tasks.tasks_completed_late_count", ["tasks.completedById", "tasks.dueDate"], "admins"
+    ) }} as tasks_completed_late_count,
     completed_tasks.average_days_to_complete,
-    {{ vitally.counted("projects.open_projects_count", ["projects.ownedByVitallyUserId"], "admins") }} as open_projects_count,
+    {{ vitally.counted("projects.open_projects_count", ["projects.ownedByVitallyUserId"], "admins") }}
+        as open_projects_count,
     {{ vitally.counted("notes.notes_count", ["notes.authorId"], "admins") }} as notes_count,
     admins.source_relation
 from {{ ref("stg_vitally__admins") }} as admins

@@ -11,7 +11,9 @@ select
         when {{ vitally.json_type(value) }} = 'number' then {{ vitally.from_text(vitally.json_text(value), "number") }}
     end as value_number,
     case
-        when {{ vitally.json_type(value) }} = 'text' and {{ vitally.json_text(vitally.json_member(data, "type")) }} = 'date'
+        when
+            {{ vitally.json_type(value) }} = 'text'
+            and {{ vitally.json_text(vitally.json_member(data, "type")) }} = 'date'
             then {{ vitally.as_timestamp(vitally.json_text(value)) }}
     end as value_at,
     source_relation

@@ -9,7 +9,7 @@ from target_vitally.mapping.parse_row import Key, Nulls, ParsedRow
 from target_vitally.mapping.resource import Fields, Kind, Record, TraitField
 from target_vitally.mapping.stream_mapping import StreamMapping
 from target_vitally.mapping.traits import same_trait, typed
-from vitally_api.values import InvalidValue, key_text, same_json
+from vitally_api.values import InvalidValue, is_canonical, key_text, same_json
 
 LITERAL: Mapping[type, frozenset[Kind]] = {
     str: frozenset({"text", "html", "email"}),
@@ -92,7 +92,9 @@ class LiteralRows:
             return False
         for _, kind, column in self._compared:
             value = row.get(column)
-            if value is not None and kind not in LITERAL.get(value.__class__, ()):
+            if value is None or kind in LITERAL.get(value.__class__, ()):
+                continue
+            if kind != "instant" or not is_canonical(value):
                 return False
         return True
 

@@ -287,7 +287,8 @@ def _refer(
             more = tuple(_embedded(reference, value))
         else:
             more = tuple(_named(reference, lookup, value, copy=found.copy))
-        names, empty = tuple(unite(names, more)), empty or column
+        alone = not names and len(more) == 1
+        names, empty = more if alone else tuple(unite(names, more)), empty or column
         if names and (found.copy or not reference.many):
             break
     if empty and not names and not found.copy:

@@ -15,6 +15,7 @@ from vitally_api.values import (
     day_of,
     email_text,
     format_moment,
+    is_canonical,
     list_of,
     moment_of,
     number_of,
@@ -33,7 +34,7 @@ def coerce(kind: Kind, value: Any) -> Any:
 
 
 def _instant(value: Any) -> str:
-    return format_moment(moment_of(value))
+    return value if is_canonical(value) else format_moment(moment_of(value))
 
 
 def _date(value: Any) -> str:

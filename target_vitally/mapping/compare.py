@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -64,6 +64,15 @@ def changes(
         if not (_is_equal(wanted, present) or same_trait(fields.get(path), wanted, present)):
             found[f"traits.{path}"] = (present, wanted)
     return found
+
+
+def has_links(resource: Resource, ids: Mapping[str, Sequence[str]], record: Record) -> bool:
+    """Return whether a record is linked to all of these, by property."""
+    for name, linked in ids.items():
+        there = displayed(resource.by_name[name], record)
+        if there is None or not {*linked} <= ({*there} if isinstance(there, list) else {there}):
+            return False
+    return True
 
 
 def _is_equal(wanted: Any, present: Any) -> bool:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from target_vitally.mapping.parse_row import Key, Nulls, ParsedRow
+from target_vitally.mapping.compare import has_links
+from target_vitally.mapping.parse_row import Key, Nulls, ParsedRow, RecordRef
 from target_vitally.mapping.resource import Fields, Kind, Record, TraitField
 from target_vitally.mapping.stream_mapping import StreamMapping
 from target_vitally.mapping.traits import same_trait, typed
@@ -33,9 +34,8 @@ class LiteralRows:
         resource = mapping.resource
         self._mapping = mapping
         self._by = mapping.match or resource.key or ""
-        self._columns = [*mapping.markers]
-        self._columns += [column for lookups in mapping.lookups.values() for _, column in lookups]
-        self._columns += [c for n, c in mapping.properties.items() if n == "deleteOn"]
+        self._marks = [*mapping.markers]
+        self._marks += [c for n, c in mapping.properties.items() if n == "deleteOn"]
         self._compared = [
             (prop.name, prop.kind, column)
             for prop, column, _ in mapping.property_columns
@@ -84,11 +84,11 @@ class LiteralRows:
         return found
 
     def may_match(self, row: Record) -> bool:
-        """Return whether a row has only values that are taken as they are, and neither links nor marks."""
+        """Return whether a row has only values that are taken as they are, and no marks."""
         marks, unmapped = self._mapping.check_columns(row)
         if marks or (unmapped and self._mapping.unknown != "ignore"):
             return False
-        if any(row.get(column) is not None for column in self._columns):
+        if any(row.get(column) is not None for column in self._marks):
             return False
         for _, kind, column in self._compared:
             value = row.get(column)
@@ -98,9 +98,27 @@ class LiteralRows:
                 return False
         return True
 
-    def matches(self, row: Record, record: Record) -> bool:
-        """Return whether a record that has the row's key says all that the row does."""
-        if record.get("archivedAt"):
+    def links(self, row: Record) -> dict[str, tuple[RecordRef]] | None:
+        """Return the record that each property refers to; None if that takes to parse the row."""
+        found: dict[str, tuple[RecordRef]] = {}
+        for name, lookups in self._mapping.lookups.items():
+            for lookup, column in lookups:
+                value = row.get(column)
+                if value is None or value == "":
+                    continue
+                if name in found or not lookup or value.__class__ is not str or not _is_text(value):
+                    return None
+                found[name] = (RecordRef(lookup.resource, lookup.by, value),)
+        return found
+
+    def matches(self, row: Record, ids: Mapping[str, Sequence[str]], record: Record) -> bool:
+        """Return whether a record that has the row's key says all that the row does.
+
+        ``ids`` are those of what it refers to, by property.
+        """
+        if record.get("archivedAt") or not (
+            not ids or has_links(self._mapping.resource, ids, record)
+        ):
             return False
         for name, _, column in self._compared:
             value = row.get(column)
@@ -127,6 +145,11 @@ class LiteralRows:
             if not _is_same(value, present) or not (field is None or _takes(field, value, present)):
                 return False
         return True
+
+
+def _is_text(value: str) -> bool:
+    """Return whether text names one record, and is no list that is written as text."""
+    return value not in DOTS and not value.lstrip().startswith("[")
 
 
 def _is_same(value: Any, present: Any) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal, get_args
 
-from target_vitally.mapping.compare import Changes, changes, displayed, unchangeable
+from target_vitally.mapping.compare import Changes, changes, displayed, has_links, unchangeable
 from target_vitally.mapping.entries import Mode
 from target_vitally.mapping.links import unlinked, with_present
 from target_vitally.mapping.parse_row import ParsedRow
@@ -103,12 +103,8 @@ def is_unchanged(
 
     ``ids`` are those of what the row refers to, by property.
     """
-    if record.get("archivedAt"):
+    if record.get("archivedAt") or not has_links(resource, ids, record):
         return False
-    for name, linked in ids.items():
-        there = displayed(resource.by_name[name], record)
-        if there is None or not {*linked} <= ({*there} if isinstance(there, list) else {there}):
-            return False
     return not (
         changes(resource, wanted.properties, wanted.traits, record)
         or unchangeable(resource, wanted.properties, record)

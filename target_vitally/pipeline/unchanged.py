@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from target_vitally.lookup.custom_fields import CustomFields
@@ -80,20 +80,28 @@ class UnchangedRows:
         if not self._may_end(resource, count):
             return rows
         alone = [
-            (keys[0], literal, row)
+            (keys[0], literal, row, links)
             for keys, literal, row in read
             if keys[0].value
             and count[keys[0]] == 1
             and literal.may_match(row.record)
+            and (links := literal.links(row.record)) is not None
             and not self._deletes.concerns(resource.name, keys[0])
             and not self._waiting.follows(resource.name, keys)
         ]
+        self._prefetch([r for *_, of in alone for refs in of.values() for r in refs], more=more)
+        known: dict[RecordRef, str | None] = {}
+        resolved = [
+            (key, literal, row, ids)
+            for key, literal, row, links in alone
+            if (ids := self._resolved(links, known)) is not None
+        ]
 
         def matches(place: int, record: Record) -> bool:
-            _, literal, row = alone[place]
-            return literal.matches(row.record, record)
+            _, literal, row, ids = resolved[place]
+            return literal.matches(row.record, ids, record)
 
-        candidates = [(key, row) for key, _, row in alone]
+        candidates = [(key, row) for key, _, row, _ in resolved]
         ended = self._end(resource, candidates, matches, more=more)
         return [row for row in rows if row.number not in ended] if ended else rows
 
@@ -109,7 +117,12 @@ class UnchangedRows:
         ]
         refs = [r for parsed, _ in alone for of in parsed.references.values() for r in of or ()]
         self._prefetch(refs, more=more)
-        resolved = list(self._resolved(alone))
+        known: dict[RecordRef, str | None] = {}
+        resolved = [
+            (parsed.key, parsed, row, ids)
+            for parsed, row in alone
+            if parsed.key and (ids := self._resolved(parsed.references, known)) is not None
+        ]
 
         def matches(place: int, record: Record) -> bool:
             _, parsed, row, ids = resolved[place]
@@ -168,19 +181,19 @@ class UnchangedRows:
             and not self._waiting.follows(resource.name, record_keys(resource, parsed))
         )
 
-    def _resolved(self, rows: ParsedRows) -> Iterator[tuple[Key, ParsedRow, InputRow, Ids]]:
-        """Yield the rows whose references are all there."""
-        known: dict[RecordRef, str | None] = {}
-        for parsed, row in rows:
-            ids: dict[str, list[str]] = {}
-            for name, refs in parsed.references.items():
-                found = [self._resolve(ref, known) for ref in refs or ()]
-                ids[name] = [id_ for id_ in found if id_]
-                if not found or len(found) != len(ids[name]):
-                    break
-            else:
-                if parsed.key:
-                    yield parsed.key, parsed, row, ids
+    def _resolved(
+        self,
+        references: Mapping[str, Sequence[RecordRef] | None],
+        known: dict[RecordRef, str | None],
+    ) -> Ids | None:
+        """Return the ids of what a row refers to; None if one is not there, or is to be taken away."""
+        ids: dict[str, list[str]] = {}
+        for name, refs in references.items():
+            found = [self._resolve(ref, known) for ref in refs or ()]
+            ids[name] = [id_ for id_ in found if id_]
+            if not found or len(found) != len(ids[name]):
+                return None
+        return ids
 
     def _resolve(self, ref: RecordRef, known: dict[RecordRef, str | None]) -> str | None:
         if ref not in known:

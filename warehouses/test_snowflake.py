@@ -69,5 +69,6 @@ def test_every_model_is_that_of_duckdb(loaded: Loaded, snowflake: Emulator) -> N
 def test_every_question_has_the_same_answer(loaded: Loaded, snowflake: Emulator) -> None:
     for question in questions():
         wanted, found = compared(loaded, snowflake, question.rstrip().rstrip(";"))
-        assert wanted, question
+        # One build has no history yet, of which trends and retention are made.
+        assert wanted or "trends" in question or "retention" in question, question
         assert found == wanted, question

@@ -45,7 +45,8 @@ def main() -> None:
         for name in args.only:
             print(f"{name} ...", file=sys.stderr, flush=True)
             lines += CASES[name](bench)
-            report = f"{machine(' '.join(sys.argv[1:]), repeat)}\n\n{table(lines)}"
+            arguments = ["DIR" if each == str(args.before) else each for each in sys.argv[1:]]
+            report = f"{machine(' '.join(arguments), repeat)}\n\n{table(lines)}"
             missing = args.only[args.only.index(name) + 1 :]
             keep(report + (f"\n\nThe run ended before {', '.join(missing)}." if missing else ""))
     print(report)

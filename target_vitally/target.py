@@ -129,7 +129,7 @@ class TargetVitally(SeamTarget):
     def declare(self, stream: str, properties: Mapping[str, Any], keys: Sequence[str]) -> None:
         try:
             self._declare(stream, properties, keys)
-        except MappingError as error:
+        except (MappingError, SettingsError) as error:
             if self._preflight is None:
                 raise
             self._preflight.refuse(stream, error.problems)

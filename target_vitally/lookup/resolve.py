@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from target_vitally.lookup.people import as_message, as_participant, as_sender
 from target_vitally.lookup.references import References
 from target_vitally.mapping.links import PARTICIPANTS, unite
-from target_vitally.mapping.parse_row import RecordRef, Rejection
-from target_vitally.mapping.resource import Record, Reference
+from target_vitally.mapping.parse_row import ParsedRow, RecordRef, Rejection
+from target_vitally.mapping.resource import Record, Reference, Resource
 from target_vitally.mapping.rows import PendingWrite, Unresolved
 
 
@@ -27,10 +27,7 @@ def resolve(write_: PendingWrite, references: References) -> None:
             write_.body[name] = None
         else:
             _resolve_reference(write_, resource.reference[name], refs, references)
-    for reference in resource.references:
-        if reference.in_path and reference.name not in {*write_.inside, *parsed.references}:
-            msg = f"it takes {reference.name} or {reference.lookups[0].column}"
-            raise Rejection(msg)
+    check_address(resource, parsed)
     if parsed.delete:
         return
     try:
@@ -38,6 +35,14 @@ def resolve(write_: PendingWrite, references: References) -> None:
     except Unresolved as unresolved:
         if write_.missing is None:
             write_.missing = unresolved
+
+
+def check_address(resource: Resource, parsed: ParsedRow) -> None:
+    """Raise `Rejection` for a row that does not name what the address of its record takes."""
+    for reference in resource.references:
+        if reference.in_path and reference.name not in parsed.references:
+            msg = f"it takes {reference.name} or {reference.lookups[0].column}"
+            raise Rejection(msg)
 
 
 def _resolve_reference(

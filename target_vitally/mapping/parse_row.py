@@ -259,7 +259,8 @@ def _place(mapping: StreamMapping, record: Record) -> Key | None:
     found = []
     for ref in mapping.resource.references:
         if ref.in_path:
-            named = ((column, _text_in(record, column)) for _, column in mapping.lookups[ref.name])
+            columns_of = mapping.lookups.get(ref.name, ())  # none where no column names it
+            named = ((column, _text_in(record, column)) for _, column in columns_of)
             found.append(next(((column, text) for column, text in named if text), None))
     columns, texts = zip(*(each or ("", "") for each in found), strict=True)
     if not all(texts):

@@ -43,7 +43,7 @@ def planned_change(
     write_: PendingWrite, made: Plan, record: Record | None, refused: str = ""
 ) -> PlannedChange | None:
     """Return what a write does, or None if it changes nothing; ``refused`` says why it is not done."""
-    action = OF_OUTCOMES.get(made.outcome)
+    action = _accepted(made) if made.outcome == "accepted" else OF_OUTCOMES.get(made.outcome)
     if action is None:
         return None
     values: dict[str, tuple[Any, Any]] = {}
@@ -61,6 +61,13 @@ def planned_change(
     stream = write_.mapping.stream
     name, requests = next(filter(None, texts), ""), requests_of(write_.resource.name, made)
     return PlannedChange(action, stream, name, key, values, refused, requests)
+
+
+def _accepted(made: Plan) -> Action:
+    """Return what was sent in bulk, and is not looked for."""
+    if made.record is None:
+        return "create"
+    return "update" if made.body else "delete"
 
 
 def requests_of(resource: str, made: Plan) -> int:

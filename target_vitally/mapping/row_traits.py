@@ -42,7 +42,7 @@ def traits_of(
         try:
             traits |= object_of(record[mapping.trait_map])
         except InvalidValue as invalid:
-            msg = f"traits: {invalid}"
+            msg = f"{mapping.trait_map}: {invalid}"
             raise InvalidValue(msg) from None
     if mapping.traits:
         traits |= {path: record[c] for path, c in mapping.traits.items() if c in record}

@@ -246,11 +246,13 @@ def _problems(mapping: StreamMapping, columns: Sequence[str]) -> Iterator[str]:
         )
     unmapped = [column for column in mapping.unmapped(columns) if column not in marks]
     if unmapped and mapping.unknown == "fail":
-        traits = " or traits" if resource.model else ""
+        model = "properties" if resource.name == EVENTS else "traits"
+        traits = f" or {model}" if resource.model else ""
+        maps = traits.replace("properties", "event_properties")
         copied = ", or copy: true if these are rows of tap-vitally"
         yield (
             f"{stream}: {explained(resource, unmapped)} of its columns are nothing that {resource.name} "
-            f"take. Name them under streams.{stream} (properties{traits}), or set unknown there to "
+            f"take. Name them under streams.{stream} (properties{maps}), or set unknown there to "
             f"ignore{traits}{copied if {*STAMPS, 'id'} <= set(columns) else ''}"
         )
 

@@ -15,6 +15,7 @@ from target_vitally.mapping.parse_row import RecordRef
 from target_vitally.mapping.plan import Plan
 from target_vitally.mapping.resource import Record
 from target_vitally.mapping.rows import PendingWrite
+from target_vitally.mapping.undo import GONE
 from target_vitally.pipeline.bulk_delivery import NOT_TAKEN, BulkDelivery
 from target_vitally.pipeline.bulk_units import BulkUnits
 from target_vitally.pipeline.outcomes import Outcomes
@@ -117,7 +118,9 @@ class BulkChannel:
         try:
             units.append(self._units.of_link(write_, plan))
         except NotInBulk as reason:
-            self._outcomes.end_write(write_, Plan("rejected", str(reason)))
+            # An undo may be fed again when the user or account has gone.
+            made = Plan("ignored", GONE) if write_.undo else Plan("rejected", str(reason))
+            self._outcomes.end_write(write_, made)
 
     def unlink(self, doomed: Sequence[tuple[PendingWrite, Record]]) -> None:
         """Unlink users from accounts."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from target_vitally.bulk.read_back import ABSENT, Expected, Found, ReadBack, as_text
 from target_vitally.bulk.sender import Sender
@@ -135,7 +136,8 @@ class BulkDelivery:
             unit.state = "seen"
             if unit.plan.outcome == "created":
                 self._unseen[RecordRef(unit.resource.name, "externalId", unit.external_id)] = unit
-            self._outcomes.end_write(unit.write_, Plan("accepted"), unit.plan.record)
+            made = replace(unit.plan, outcome="accepted")
+            self._outcomes.end_write(unit.write_, made, made.record)
 
     def _end_rest(self, unit: Expected) -> None:
         """End what was refused, or not seen; what was never sent has not ended."""

@@ -90,8 +90,8 @@ class Events:
         parsed = self._parser.parse(row)
         if parsed is None:
             return None
-        message = _message(row, parsed)
-        if reason := _problem(message, parsed):
+        message = message_of_event(row, parsed)
+        if reason := problem_of_event(message, parsed):
             self._outcomes.end([row], "rejected", reason)
             return None
         stream = row.mapping.stream
@@ -177,7 +177,8 @@ class Events:
         return ids
 
 
-def _message(row: InputRow, parsed: ParsedRow) -> Message:
+def message_of_event(row: InputRow, parsed: ParsedRow) -> Message:
+    """Return a row as a message of type track."""
     said = parsed.properties
     ids = {name: said[column] for column, (name, _) in IDS.items() if said.get(column)}
     event = said.get("event") or row.mapping.fixed.get("event")
@@ -193,7 +194,7 @@ def _digits(value: Any) -> str:
     return found[1].rstrip("0") if found else ""
 
 
-def _problem(message: Message, parsed: ParsedRow) -> str:
+def problem_of_event(message: Message, parsed: ParsedRow) -> str:
     """Return why an event cannot be sent, or nothing."""
     if parsed.delete:
         return "an event cannot be deleted"

@@ -169,7 +169,7 @@ class Outcomes:
             key=write_.key,
             id_=str((record or {}).get("id") or ""),
             requests=write_.requests,
-            changes=made.changes if made.outcome == "updated" else None,
+            changes=made.changes if made.outcome in {"updated", "accepted"} else None,
             stops=not refusal,
             refused=bool(refusal),
         )

@@ -10,12 +10,14 @@ from typing import Any
 from target_vitally.lookup.client import RecordClient
 from target_vitally.lookup.custom_fields import CustomFields, missing_fields, no_field
 from target_vitally.lookup.references import References
-from target_vitally.mapping.entries import not_come, resource_named, trait_columns
-from target_vitally.mapping.parse_row import Rejection, parse_row
+from target_vitally.lookup.resolve import check_address
+from target_vitally.mapping.entries import EVENTS, not_come, resource_named, trait_columns
+from target_vitally.mapping.parse_row import ParsedRow, Rejection, parse_row
 from target_vitally.mapping.resource import Fields, Record, Resource
 from target_vitally.mapping.rows import InputRow, Origin
 from target_vitally.mapping.stream_mapping import MappingError, StreamMapping, map_stream, no_key
 from target_vitally.mapping.undo_rows import UNDO
+from target_vitally.pipeline.events import message_of_event, problem_of_event
 from target_vitally.pipeline.outcomes import NO_STREAM, StreamOutcomes
 from target_vitally.pipeline.settings import Settings
 from vitally_api import Refused, safe_name
@@ -80,6 +82,8 @@ class Preflight:
             fields = self._fields.of_row(row) or self._fields_of(mapping)
             nulls, protected = settings.nulls, settings.protected_traits
             parsed = parse_row(mapping, record, nulls, protected, fields)
+            if settings.deletes or not parsed.delete:
+                _check_sendable(row, parsed)
         except Rejection as rejection:
             counts.outcomes["rejected"] += 1
             counts.add_reason(f"rejected: {rejection}", f"row {counts.read:,}")
@@ -199,3 +203,13 @@ class Preflight:
             if path in fields and fields[path].choices:
                 choices = ", ".join(map(str, dict.fromkeys(fields[path].choices.values())))
                 yield f"the trait {safe_name(path)} takes {choices}"
+
+
+def _check_sendable(row: InputRow, parsed: ParsedRow) -> None:
+    """Raise `Rejection` for a row that lacks what its address or its message takes."""
+    resource = row.mapping.resource
+    check_address(resource, parsed)
+    if resource.name == EVENTS and (
+        reason := problem_of_event(message_of_event(row, parsed), parsed)
+    ):
+        raise Rejection(reason)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -247,6 +249,24 @@ def test_nothing_is_looked_for_if_that_is_not_wanted(sandbox: Sandbox) -> None:
     assert came.words == ["accepted"] * NUMBER
     assert came.states == [{"end": True}]
     assert [e.method for e in sandbox.requests].count("POST") == 3
+
+
+def test_what_is_not_looked_for_is_in_the_plan_file_too(sandbox: Sandbox, tmp_path: Path) -> None:
+    plan = tmp_path / "plan.jsonl"
+    rows = [{"externalId": "a", "name": "Changed"}, {"externalId": "n", "name": "New"}]
+    link = {"userExternalId": "u", "accountExternalId": "a"}
+    sandbox.world.write("users", externalId="u", accountIds=[])
+    put(sandbox, "user_accounts", [link])
+    said = messages(accounts=rows, user_accounts=[{**link, "_deleted": True}])
+    came = push(sandbox, said, verify_seconds=0, plan_file=str(plan), deletes="delete")
+    assert came.words == ["accepted"] * 3, came.reasons
+    made = [json.loads(line) for line in plan.read_text().splitlines()]
+    assert [(line["action"], line["key"]) for line in made] == [
+        ("delete", '["u", "a"]'),
+        ("create", "n"),
+        ("update", "a"),
+    ]
+    assert made[2]["values"] == {"name": {"old": "A", "new": "Changed"}}
 
 
 def test_accepted_parents_are_seen_once_children_come() -> None:

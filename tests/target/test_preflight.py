@@ -112,6 +112,63 @@ def test_a_row_that_would_be_rejected_is_told_in_its_words(
         assert line == f"{stream}: rejected: {ran.reasons} (1): row 1"
 
 
+@pytest.mark.parametrize(
+    ("stream", "row", "reported"),
+    [
+        ("events", {"timestamp": "2026-11-30", "userExternalId": "u"}, "it takes event"),
+        ("events", {"event": "E", "userExternalId": "u"}, "it takes timestamp"),
+        ("events", {"event": "E", "timestamp": "2026-11-30"}, "it takes userExternalId or"),
+        ("events", {"event": "E", "_deleted": True}, "an event cannot be deleted"),
+        (
+            "events",
+            {"event": "E", "timestamp": "2026-11-30", "userExternalId": "u", "properties": "x"},
+            "properties: it takes an object",
+        ),
+        ("user_accounts", {"userExternalId": "u"}, "it takes accountId or accountExternalId"),
+        ("user_accounts", {"userExternalId": None, "accountExternalId": "a"}, "it takes userId or"),
+        ("meeting_transcripts", {"transcript": []}, "it takes meetingId or meetingExternalId"),
+        ("messages", {"externalId": "m", "message": "M"}, "it takes conversationId or"),
+        ("custom_object_instances", {"externalId": "i", "_deleted": True}, "it takes customObject"),
+    ],
+    ids=str,
+)
+def test_what_an_address_or_an_event_lacks_is_told_in_the_words_of_a_run(
+    here: Workspace, tmp_path: Path, stream: str, row: Row, reported: str
+) -> None:
+    said = messages(**{stream: [row]})
+    keys = {"analytics_api_key": "sandbox-analytics", "analytics_url": here.url}
+    settings: Row = {**keys, "deletes": "delete"}
+    found = looked_at(here, tmp_path, said, **settings)
+    assert found.returncode == 1
+    line = next(line for line in found.stdout.splitlines() if reported in line)
+    for plan in (False, True):
+        ran = write(here, said, dry_run=plan, **settings)
+        assert line == f"{stream}: rejected: {ran.reasons} (1): row 1"
+
+
+def test_a_key_that_one_stream_lacks_keeps_no_other_from_being_looked_at(
+    here: Workspace, tmp_path: Path
+) -> None:
+    event = {"event": "E", "timestamp": "2026-11-30", "userExternalId": "u"}
+    found = looked_at(here, tmp_path, messages(events=[event], accounts=[ACCOUNT]))
+    assert found.returncode == 1
+    assert "events: analytics_api_key is missing" in found.stdout
+    assert "accounts: can be written" in found.stdout
+
+
+def test_what_is_said_of_a_column_of_events_can_be_done(here: Workspace, tmp_path: Path) -> None:
+    event = {"event": "E", "timestamp": "2026-11-30", "userExternalId": "u", "zip": 1}
+    keys = {"analytics_api_key": "sandbox-analytics", "analytics_url": here.url}
+    found = looked_at(here, tmp_path, messages(events=[event]), **keys)
+    assert "(properties or event_properties), or set unknown there to ignore or properties" in (
+        found.stdout
+    )
+    entries: list[Row] = [{"unknown": "properties"}, {"event_properties": {"postcode": "zip"}}]
+    for entry in entries:
+        said = messages(events=[event])
+        assert looked_at(here, tmp_path, said, streams={"events": entry}, **keys).returncode == 0
+
+
 def test_a_misspelt_trait_is_told_in_the_words_of_a_run(
     here: Workspace, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -161,3 +161,24 @@ def test_what_went_in_bulk_is_taken_back(tmp_path: Path) -> None:
         found = feed(sandbox, undo, **analytics)
         assert found.failure == ""
         assert difference(before, data(sandbox)) == []
+
+
+def test_a_link_of_somebody_who_has_gone_may_be_taken_back_again(tmp_path: Path) -> None:
+    undo = tmp_path / "undo.jsonl"
+    link = {"userExternalId": "v", "accountExternalId": "a2"}
+    user = {"externalId": "v", "accountExternalIds": ["a", "a2"]}
+    with (
+        serve(World.empty(seed=2), writing=FORGIVING) as sandbox,
+        waits_pass_in_no_time(sandbox.world.clock.advance),
+    ):
+        filled(sandbox)
+        analytics = {
+            "analytics_api_key": sandbox.analytics_key,
+            "analytics_url": sandbox.url,
+        }
+        said = messages(users=[user], user_accounts=[{**link, "_deleted": True}])
+        pushed = push(sandbox, said, undo_file=str(undo), **analytics)
+        assert pushed.words == ["created", "deleted"]
+        assert feed(sandbox, undo, **analytics).failure == ""
+        again = feed(sandbox, undo, **analytics)
+        assert (again.words, again.failure) == (["unchanged", "ignored"], "")

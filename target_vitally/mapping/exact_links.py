@@ -25,6 +25,13 @@ class ExactLinks:
         for key in record_keys(resource, parsed):
             self._add(self._named.setdefault((resource.name, key), {}), _links(resource, parsed))
 
+    def note_link(self, parsed: ParsedRow) -> None:
+        """Take in a row that is a link of a user to an account, and of no stream of users."""
+        accounts = parsed.references.get("accountId")
+        for user in parsed.references.get("userId") or ():
+            named = self._named.setdefault((user.resource, Key(user.by, user.value)), {})
+            self._add(named, {"accountIds": list(accounts or ())})
+
     def spare(self, resource: Resource, key: Key | None) -> None:
         """Unlink nothing from a record of which a row cannot be read, or from any if its key cannot."""
         self._spared.add((resource.name, key))

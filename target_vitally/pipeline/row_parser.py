@@ -12,6 +12,7 @@ from target_vitally.mapping.rows import InputRow
 from target_vitally.pipeline.outcomes import Outcomes
 from target_vitally.pipeline.settings import Settings
 
+LINKS = "user_accounts"
 AMBIGUOUS = "other values of the columns of its key make the same text"
 SPARED = "%s: nothing is unlinked from records of which a row was rejected."
 PROTECTED = "%s: the trait %s belongs to another system and was left out (protected_traits)."
@@ -33,6 +34,7 @@ class RowParser:
         self._exact = exact
         self._outcomes = outcomes
         self._store = store
+        self._exact_streams = any(e.get("links") == "exact" for e in settings.streams.values())
         self._warned: defaultdict[str, set[str]] = defaultdict(set)
 
     def parse(self, row: InputRow) -> ParsedRow | None:
@@ -63,6 +65,8 @@ class RowParser:
             self._outcomes.warn_once(mapping.stream, what, PROTECTED, mapping.stream, path)
         if mapping.links == "exact":
             self._exact.note(mapping.resource, parsed)
+        elif mapping.resource.name == LINKS and self._exact_streams and not parsed.delete:
+            self._exact.note_link(parsed)
         return parsed
 
     def _why_not_deleted(self, row: InputRow) -> str:

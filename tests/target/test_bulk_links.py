@@ -166,6 +166,29 @@ def test_what_no_row_names_is_unlinked(links: Any, channel: str) -> None:
         assert came.states == [{"end": True}]
 
 
+@pytest.mark.parametrize("size", [1, 10_000])
+@pytest.mark.parametrize("dry_run", [False, True])
+@pytest.mark.parametrize("first", ["users", "user_accounts"])
+def test_what_a_row_of_links_names_is_not_unlinked(
+    sandbox: Sandbox, size: int, first: str, *, dry_run: bool
+) -> None:
+    add_user(sandbox, "u", "a", "b")
+    said = {
+        "users": [{"externalId": "u", "accountExternalIds": ["b"]}],
+        "user_accounts": [link(account="a")],
+    }
+    said = {first: said.pop(first), **said}
+    streams: Row = {"users": {"links": "exact"}}
+    settings: Row = {"streams": streams, "deletes": "delete", "batch_size_rows": size}
+    came = push(sandbox, messages(**said), dry_run=dry_run, **settings)
+    assert came.words == ["unchanged"] * 2, came.reasons
+    assert accounts_of(sandbox) == {"a", "b"}
+    said["user_accounts"] = [link(account="a", _deleted=True)]
+    came = push(sandbox, messages(**said), **settings)
+    assert came.failure == ""
+    assert accounts_of(sandbox) == {"b"}
+
+
 def test_exact_links_over_the_cap_are_rejected_whole(sandbox: Sandbox) -> None:
     add_user(sandbox, "u", "a", "b")
     rows = [{"externalId": "u", "name": "New", "accountExternalIds": ["b"]}]

@@ -146,7 +146,7 @@ def read_undo(resource: Resource, row: Mapping[str, Any]) -> Undo:
         raise Rejection(msg)
     key = how.get("key")
     try:
-        return Undo(
+        undo = Undo(
             how["change"],
             resource.name,
             id=str(how.get("id") or ""),
@@ -158,6 +158,12 @@ def read_undo(resource: Resource, row: Mapping[str, Any]) -> Undo:
             order=int(how.get("order") or 0),
             completes=int(how.get("completes") or 0),
         )
+        # Somebody may have mended it by hand.
+        maps = [said.get("traits") or {} for said in (undo.old, undo.written)]
+        if not all(isinstance(each, dict) for each in maps):
+            raise TypeError  # noqa: TRY301
+        _ = [undo.inside[ref.name] for ref in resource.references if ref.in_path]
     except (KeyError, TypeError, ValueError, AttributeError):
         msg = f"{UNDO}: it is not as a run wrote it"
         raise Rejection(msg) from None
+    return undo

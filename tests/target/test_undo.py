@@ -160,6 +160,26 @@ def test_what_is_no_row_of_an_undo_file_is_rejected(sandbox: Sandbox) -> None:
     assert [row["type"] for row in found.rejects] == ["SCHEMA", *["RECORD"] * len(rows)]
 
 
+@pytest.mark.parametrize(
+    ("stream", "row", "how"),
+    [
+        ("accounts", {"traits": "{}"}, {"written": {"traits": {"x": 1}}}),
+        ("accounts", {"traits": {"x": 0}}, {"written": {"traits": True}}),
+        ("messages", {"message": "M"}, {"inside": {}}),
+        ("user_accounts", {}, {"inside": {"userId": "u"}}),
+        ("meeting_transcripts", {}, {}),
+    ],
+    ids=str,
+)
+def test_a_row_that_was_mended_badly_stops_no_other(
+    sandbox: Sandbox, stream: str, row: Row, how: Row
+) -> None:
+    badly = {**row, "_undo": {"change": "updated", "id": "x", **how}}
+    well = {"name": "O", "_undo": {"change": "updated", "id": "x", "written": {"name": "O2"}}}
+    said = messages(**{f"undo-{stream}": [badly], "undo-organizations": [well]})
+    assert write(sandbox, said).words == ["rejected", "ignored"]
+
+
 def test_an_earlier_way_back_is_kept(sandbox: Sandbox, tmp_path: Path) -> None:
     undo = tmp_path / "undo.jsonl"
     before = data(sandbox)

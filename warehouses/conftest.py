@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from tests.dbt.conftest import NOW, VARIABLES, three_days
+from tests.dbt.conftest import BEGUN, HISTORY, NOW, VARIABLES, three_days
 from tests.dbt.warehouses import Warehouse, as_of, duckdb_warehouse
 from warehouses.emulators import RAW, Column, Emulator, Tables, qualified
 
@@ -50,6 +50,7 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Loaded:
     warehouse = duckdb_warehouse(folder)
     messages = days.one + days.late + days.last
     warehouse.load(messages, RAW)
+    warehouse.dbt(*HISTORY, schema=RAW, variables={**VARIABLES, **as_of(BEGUN)})
     warehouse.dbt("run", schema=RAW, variables={**VARIABLES, **as_of(NOW)})
     path = folder / "warehouse.duckdb"
     return Loaded(warehouse, path, tables_of(path, messages))

@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 
 import uvicorn
-from fakesnow import macros
+from fakesnow import macros, transforms
 from fakesnow.conn import FakeSnowflakeConnection
 from fakesnow.cursor import FakeSnowflakeCursor
 from fakesnow.server import app, shared_fs
@@ -57,6 +57,9 @@ CREATE OR REPLACE MACRO {catalog}._mend_flatten(x) AS TABLE
 
 def mended(statement: Expr) -> Expr:
     """Return a statement with the functions above in place of the emulator's, the innermost first."""
+    # A temporary view is in the schema that its name says until the session ends. DuckDB has it in another.
+    for temporary in list(statement.find_all(exp.TemporaryProperty)):
+        temporary.pop()
     for expression in reversed(list(statement.bfs())):
         if (other := replacement(expression)) is not expression:
             expression.replace(other)
@@ -87,10 +90,19 @@ def replacement(expression: Expr) -> Expr:  # noqa: PLR0911 - one for each funct
     return expression
 
 
+def merged(statement: Expr) -> list[Expr]:
+    """Return what a statement becomes: MERGE is left to DuckDB, and a count comes after it."""
+    if not isinstance(statement, exp.Merge):
+        return [statement]
+    return [statement, exp.select(exp.alias_(exp.Literal.number(0), "number of rows inserted"))]
+
+
 def mend() -> None:
     """Put the mends in place."""
     creation_sql, transform = macros.creation_sql, FakeSnowflakeCursor._transform
     macros.creation_sql = lambda catalog: creation_sql(catalog) + MACROS.format(catalog=catalog)
+    # MERGE takes a bare name among the VALUES to be inserted for a column of the source, as DuckDB's does.
+    transforms.merge = merged
     FakeSnowflakeCursor._transform = lambda self, statement, params: transform(
         self, mended(statement), params
     )

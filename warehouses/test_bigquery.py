@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.dbt.conftest import NOW, VARIABLES
+from tests.dbt.conftest import BEGUN, HISTORY, NOW, VARIABLES
 from tests.dbt.described import questions
 from tests.dbt.warehouses import as_of
 from warehouses.conftest import Loaded, compared
@@ -50,6 +50,7 @@ def tables_for(loaded: Loaded, types: Mapping[str, tuple[str, str]]) -> dict[str
 def bigquery(loaded: Loaded, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     tables = tables_for(loaded, REPEATED)
     with emulator("bigquery", tmp_path_factory.mktemp("bigquery"), tables) as running:
+        running.warehouse.dbt(*HISTORY, schema=RAW, variables={**VARIABLES, **as_of(BEGUN)})
         running.warehouse.dbt("run", schema=RAW, variables={**VARIABLES, **as_of(NOW)})
         yield running
 
@@ -66,6 +67,6 @@ def test_every_model_is_that_of_duckdb(loaded: Loaded, bigquery: Emulator) -> No
 def test_every_question_has_the_same_answer(loaded: Loaded, bigquery: Emulator) -> None:
     for question in questions():
         wanted, found = compared(loaded, bigquery, question.rstrip().rstrip(";"))
-        # One build has no history yet, of which trends and retention are made.
-        assert wanted or "trends" in question or "retention" in question, question
+        # All was loaded at once, so that no score differs from that of the first day.
+        assert wanted or "health_change" in question, question
         assert found == wanted, question

@@ -9,7 +9,7 @@ import subprocess
 import sysconfig
 from pathlib import Path
 
-from tests.dbt.conftest import NOW, VARIABLES
+from tests.dbt.conftest import BEGUN, HISTORY, NOW, VARIABLES
 from tests.dbt.warehouses import DBT, as_of
 from warehouses.conftest import Loaded, sorted_rows
 from warehouses.emulators import RAW, environment, qualified
@@ -22,28 +22,28 @@ def test_every_model_is_that_of_dbt(loaded: Loaded, tmp_path: Path) -> None:
     (library,) = programs.parent.glob("lib/python*/site-packages/_duckdb*.so")
     (tmp_path / "libduckdb.so").symlink_to(library)
     python = Path(sysconfig.get_config_var("LIBDIR"), sysconfig.get_config_var("INSTSONAME"))
-    variables = {"vitally_schema": RAW, **VARIABLES, **as_of(NOW)}
-    done = subprocess.run(
-        [
-            *(programs / "dbt", "build", "--project-dir", DBT, "--profiles-dir", DBT),
-            *("--vars", json.dumps(variables)),
-        ],
-        env={
-            **os.environ,
-            "VITALLY_DUCKDB_PATH": str(path),
-            "VITALLY_DBT_SCHEMA": "fusion",
-            "LD_LIBRARY_PATH": str(tmp_path),
-            "LD_PRELOAD": str(python),
-            "DBT_TARGET_PATH": str(tmp_path / "target"),
-            "DBT_LOG_PATH": str(tmp_path / "logs"),
-            "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "deprecated" not in done.stdout.lower(), done.stdout
+    process = {
+        **os.environ,
+        "VITALLY_DUCKDB_PATH": str(path),
+        "VITALLY_DBT_SCHEMA": "fusion",
+        "LD_LIBRARY_PATH": str(tmp_path),
+        "LD_PRELOAD": str(python),
+        "DBT_TARGET_PATH": str(tmp_path / "target"),
+        "DBT_LOG_PATH": str(tmp_path / "logs"),
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+    }
+    folders = ("--project-dir", DBT, "--profiles-dir", DBT)
+    for command, day in ((HISTORY, BEGUN), (("build",), NOW)):
+        variables = {"vitally_schema": RAW, **VARIABLES, **as_of(day)}
+        done = subprocess.run(
+            [programs / "dbt", *command, *folders, "--vars", json.dumps(variables)],
+            env=process,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "deprecated" not in done.stdout.lower(), done.stdout
     built = Loaded(loaded.warehouse, Path(path), {})
     models = loaded.models()
     assert models

@@ -25,6 +25,7 @@ def test_the_public_face() -> None:
         "Endpoint",
         "MOST_EMPTY_PAGES",
         "Message",
+        "PageDecoder",
         "Policy",
         "RateLimited",
         "Refused",

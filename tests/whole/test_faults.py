@@ -73,9 +73,10 @@ ELSEWHERE = {
     *("cursor_refused", "redirect", "slow_drip", "stall", "status"),
     *("envelope", "epochs", "times_of_day", "undeclared"),
     *("cut_list", "param_ignored", "param_spelled"),
+    "odd_body",
 }
-"""Kinds that have a test of their own: below, in `test_shapes`, in `test_short_inventories` and
-`test_repeated_lists`."""
+"""Kinds that have a test of their own: below, in `test_shapes`, in `test_odd_bodies`,
+`test_short_inventories` and `test_repeated_lists`."""
 
 
 def test_every_fault_is_tried() -> None:

@@ -56,7 +56,9 @@ select
     end as duration_in_minutes,
     meetings.external_status,
     coalesce(meetings.external_status = 'cancelled', false) as is_cancelled,
-    {{ vitally.is_past("coalesce(meetings.start_at, cast(meetings.start_date as " ~ vitally.type_of("timestamp") ~ "))") }}
+    {{ vitally.is_past(
+        "coalesce(meetings.start_at, cast(meetings.start_date as " ~ vitally.type_of("timestamp") ~ "))"
+    ) }}
     and coalesce(meetings.external_status, '') <> 'cancelled'
     and meetings.archived_at is null
     and deleted.record_id is null as has_taken_place,

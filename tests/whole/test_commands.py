@@ -167,13 +167,15 @@ def test_an_inventory_and_the_query_find_what_was_deleted(
 def test_the_queries_of_the_pages_find_rows(project: Terminal, database: str) -> None:
     assert project.folder.is_dir()
     health = {"status", "stream", "last_run", "last_news", "bookmark", "records", "skipped"}
-    for page, columns in (("names", {"id", "starts"}), ("runs", health)):
+    columns_of = {"names": [{"id", "starts"}], "runs": [health, {"stream", "count"}]}
+    for page, expected in columns_of.items():
         text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
-        (query,) = re.findall(r"^```sql\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
-        with psycopg.connect(database, options="-c search_path=vitally") as connection:
-            cursor = connection.execute(query.encode())
-            assert {column.name for column in cursor.description or ()} == columns
-            assert cursor.fetchall()
+        queries = re.findall(r"^```sql\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+        for query, columns in zip(queries, expected, strict=True):
+            with psycopg.connect(database, options="-c search_path=vitally") as connection:
+                cursor = connection.execute(query.encode())
+                assert {column.name for column in cursor.description or ()} == columns
+                assert cursor.fetchall()
 
 
 def test_meltano_says_what_the_page_describes(project: Terminal) -> None:

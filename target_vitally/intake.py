@@ -27,7 +27,7 @@ NEEDED = {
 
 
 class Unusable(Exception):
-    """A line that is no message; says why without its content, and of which stream if that is known."""
+    """A line that is no message; says why without its content, and names the stream if it is known."""
 
     def __init__(self, reason: str, stream: str = "") -> None:
         super().__init__(reason)

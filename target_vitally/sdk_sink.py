@@ -27,7 +27,7 @@ DECIMAL = "singer.decimal"
 
 
 def _as_number(value: Any) -> Any:
-    """Read a number that came as text; what is none stays, and is rejected where a number belongs."""
+    """Read a number that came as text; other text stays, and is rejected where a number belongs."""
     try:
         return number_of(value) if isinstance(value, str) and value else value
     except InvalidValue:
@@ -131,7 +131,7 @@ class SeamTarget(Target):
 
     @override
     def _process_record_message(self, message_dict: dict[str, Any]) -> None:
-        """Hand a row on as it came, but for stream maps."""
+        """Hand a row on as it came, after stream maps."""
         stream, raw = message_dict["stream"], message_dict["record"]
         for stream_map in self.mapper.stream_maps[stream]:
             alias = stream_map.stream_alias

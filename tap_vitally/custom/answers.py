@@ -68,8 +68,8 @@ def _is_one_place(path: str) -> bool:
 def _is_empty(body: Any, path: str) -> bool:
     """Return True if a path finds nothing because the list that it leads into holds nothing of it.
 
-    What counts is the last place on the way that is there: an empty list or null, or a list of which
-    a filter takes nothing.
+    What counts is the last place on the way that is there: an empty list or null, or a list whose
+    rows a filter all leaves out.
     """
     step = parsed(path)
     while isinstance(step, Child):

@@ -14,7 +14,7 @@ NUMBER, SHARE = re.compile(r"\d{1,12}"), re.compile(r"(\d{1,6}(?:\.\d{1,6})?)\s*
 
 @dataclass(frozen=True)
 class Cap:
-    """A number of records, a share of those that Vitally holds, or both, of which the smaller counts.
+    """A number of records, a share of those that Vitally holds, or both: then the smaller counts.
 
     ``text`` is how it was written.
     """
@@ -25,7 +25,7 @@ class Cap:
 
     @classmethod
     def read(cls, value: Any) -> Cap:
-        """Read a cap as it is written in a configuration; raise `ValueError` for what is none."""
+        """Read a cap as it is written in a configuration; raise `ValueError` for anything else."""
         text = str(value).strip()
         number: int | None = None
         percent: Decimal | None = None

@@ -33,7 +33,7 @@ class ExactLinks:
             self._add(named, {"accountIds": list(accounts or ())})
 
     def spare(self, resource: Resource, key: Key | None) -> None:
-        """Unlink nothing from a record of which a row cannot be read, or from any if its key cannot."""
+        """Unlink nothing from a record if one of its rows cannot be read; from any, if the key cannot."""
         self._spared.add((resource.name, key))
 
     def is_spared(self, resource: Resource, parsed: ParsedRow, record: Record) -> bool:

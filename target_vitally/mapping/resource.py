@@ -100,7 +100,7 @@ class Resource:
 
     ``api`` is its list, whose path also takes what is created. ``model`` is the name of its custom
     fields, None where it has no traits; ``fields`` are those, as far as the workspace tells.
-    ``one_of`` are groups of which a create needs one property. ``upserts`` if a second POST with its
+    ``one_of`` are groups; a create needs one property of each. ``upserts`` if a second POST with its
     key is an update, as the API notes (writing, 1.3) have it. ``message`` is the type of message that
     carries it to the Analytics API, empty where there is none; ``only_message`` if nothing else does.
     """
@@ -149,7 +149,7 @@ class Resource:
 
     @cached_property
     def united(self) -> frozenset[str]:
-        """The properties of which several rows of one key say one part each."""
+        """The properties that several rows of one key say together, one part each."""
         return frozenset(
             {ref.name for ref in self.references if ref.many}
             | {prop.name for prop in self.properties if prop.united}

@@ -1,4 +1,4 @@
-"""Creates and updates of which there may be too many wait for the end of the input, and are counted first."""
+"""Creates and updates that may be too many wait for the end of the input, and are counted first."""
 
 from __future__ import annotations
 

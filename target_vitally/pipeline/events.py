@@ -53,7 +53,7 @@ class _Event(Unit):
 
 
 class Events:
-    """Sends events, and counts those about somebody whom the workspace does not hold."""
+    """Sends events, and counts those about somebody unknown to the workspace."""
 
     def __init__(
         self,
@@ -122,7 +122,7 @@ class Events:
             self._about[stream] = None
 
     def finish(self) -> None:
-        """Count the events about somebody whom the workspace does not hold, if that costs little."""
+        """Count the events about somebody unknown to the workspace, if that costs little."""
         wanted: dict[str, set[str]] = {}
         for about in self._about.values():
             for named in about or ():

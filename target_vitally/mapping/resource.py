@@ -82,7 +82,7 @@ class Reference:
 
     ``of`` is the resource whose ids they are. ``embedded`` is the object that travels with the tap's
     rows. ``in_path`` is for an id that belongs into the address, not into the body. ``among`` is where
-    a record shows all that it is linked to, of which the property takes one.
+    a record shows all that it is linked to, where the property takes only one of them.
     """
 
     name: str

@@ -7,7 +7,7 @@ from typing import Final
 
 from scripts.dictionary import table
 from target_vitally.mapping.entries import EVENTS
-from target_vitally.mapping.resource import Kind, Property, Reference, Resource
+from target_vitally.mapping.resource import Kind, Property, Resource
 from target_vitally.resources import RESOURCES
 
 KINDS: Final[Mapping[Kind, str]] = {
@@ -24,7 +24,9 @@ KINDS: Final[Mapping[Kind, str]] = {
     "list": "list",
     "json": "text or JSON",
     "people": "people",
+    "participants": "people",
     "messages": "messages",
+    "fields": "list",
 }
 NULL: Final = "null, with `nulls: clear`"
 MODES: Final = {"delete": "deleted for good", "archive": "archived"}
@@ -49,19 +51,14 @@ def _resource(resource: Resource) -> Iterator[str]:
             if resource.name != "meeting_transcripts"
             else "Found by their meeting. A transcript can be replaced, not deleted."
         )
-    rows = [_row(resource, prop) for prop in resource.properties]
-    rows += [
-        (f"`{ref.name}`", "id", "", _named(ref))
-        for ref in resource.references
-        if ref.name not in resource.by_name
-    ]
+    rows = [_row(resource, prop) for prop in resource.by_name.values()]
+    rows += [(f"`{ref.name}`", "id", "", _named(ref)) for ref in resource.properties if ref.in_path]
     if resource.model and not resource.only_message:
         rows.append(("`traits`", "map of paths", NULL, "each path alone; others are kept"))
     yield table(("property", "type", "what empties it", "what else"), rows)
 
 
 def _row(resource: Resource, prop: Property) -> tuple[str, str, str, str]:
-    reference = resource.reference.get(prop.name)
     more = []
     if prop.needed:
         more.append("needed to create")
@@ -71,11 +68,11 @@ def _row(resource: Resource, prop: Property) -> tuple[str, str, str, str]:
         more.append(f"{others} needed to create")
     if prop.fixed:
         more.append("only a create takes it")
-    if reference:
-        more.append(_named(reference))
-    if prop.united or (reference and reference.many):
+    if prop.of:
+        more.append(_named(prop))
+    if prop.name in resource.united:
         more.append("added to what is there")
-    kind = "id" if reference and not reference.many else KINDS[prop.kind]
+    kind = "id" if prop.of and not prop.many else KINDS[prop.kind]
     clears = "" if resource.only_message else _clears(prop)
     return f"`{prop.name}`", kind, clears, "; ".join(filter(None, more))
 
@@ -86,6 +83,6 @@ def _clears(prop: Property) -> str:
     return NULL if prop.clears and not prop.needed else ""
 
 
-def _named(reference: Reference) -> str:
-    columns = ", ".join(f"`{lookup.column}`" for lookup in reference.lookups)
+def _named(reference: Property) -> str:
+    columns = ", ".join(f"`{column}`" for column in reference.lookups)
     return f"also by {columns}" if columns else ""

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from target_vitally.bulk.sender import message_id
-from target_vitally.mapping.compare import displayed
+from target_vitally.mapping.links import displayed
 from target_vitally.mapping.plan import Plan
 from target_vitally.mapping.resource import Record
 from target_vitally.mapping.rows import PendingWrite

@@ -9,12 +9,11 @@ from typing import Any
 
 from target_vitally.lookup.client import RecordClient
 from target_vitally.mapping.entries import near
-from target_vitally.mapping.parse_row import Nulls
+from target_vitally.mapping.parse_row import Nulls, has_traits
 from target_vitally.mapping.resource import Fields, Resource
-from target_vitally.mapping.row_traits import has_traits
 from target_vitally.mapping.rows import InputRow, PendingWrite
 from target_vitally.mapping.stream_mapping import StreamMapping
-from target_vitally.mapping.traits import fields_of, typed_traits
+from target_vitally.mapping.values import fields_of, typed_traits
 from vitally_api import Refused, Unavailable, Unreadable, safe_name
 from vitally_api.resources import CUSTOM_FIELD_MODELS
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
-from target_vitally.lookup.client import RecordClient
+from target_vitally.lookup.client import RecordClient, segment
 from target_vitally.lookup.fewest_requests import FEW, FewestRequests
-from target_vitally.lookup.kept_records import UNIQUE, KeptRecords
-from target_vitally.lookup.source import Source, key_of_record
+from target_vitally.lookup.kept_records import UNIQUE, KeptRecords, key_of_record
 from target_vitally.lookup.store import Store
 from target_vitally.mapping.resource import Record, Resource
 from target_vitally.mapping.rows import PendingWrite
 from vitally_api import (
     CursorRefused,
+    PageDecoder,
     RateLimited,
     Refused,
     Unavailable,
@@ -30,11 +30,86 @@ class LookupFailed(VitallyError):
     """The look-up of one record was not answered with data, while that of others is."""
 
 
-class Index:
-    """The records of one list, by id and by each of their keys.
+class Source:
+    """The lists of a resource, and its look-ups of single records."""
 
-    A record is kept as JSON with only what may be compared, in the `Store` that all lists share.
-    """
+    def __init__(self, client: RecordClient, resource: Resource, path: str) -> None:
+        self._client = client
+        self._api = resource.api
+        self._path = path
+        self._label = f"/resources{self._api.path}"
+        self._archives = resource.archives
+        self._decode = PageDecoder(*resource.compared)
+
+    def pages(self) -> Iterator[list[Record]]:
+        """Yield the whole list; sorted by creation, a change does not move a record."""
+        for query in self._api.variants.queries:
+            yield from self._list(query)
+
+    def archived(self) -> Iterator[list[Record]]:
+        """Yield the archived records of a resource that archives."""
+        yield from self._list(self._api.variants.queries[-1])
+
+    def newest(self, write_: PendingWrite | None) -> Iterator[list[Record]]:
+        """Yield the lists down to what was there before this run; what is new is not archived."""
+        began = self._client.clock
+        for query in self._api.variants.queries[: 1 if self._archives else None]:
+            for page in self._list(query, write_):
+                yield page
+                oldest = str(page[-1].get("createdAt") or "") if page else ""
+                if began and oldest and oldest < began.strftime("%Y-%m-%dT%H:%M"):
+                    break
+
+    def _list(
+        self, query: Mapping[str, str], write_: PendingWrite | None = None
+    ) -> Iterator[list[Record]]:
+        order = {"sortBy": "createdAt"} if self._api.sortable else {}
+        try:
+            asked = {**order, **query}
+            yield from self._client.pages(self._path, self._label, asked, write_, self._decode)
+        except Refused as refused:
+            # A workspace may lack the lists after the first, but not the rest of one.
+            first = query == self._api.variants.queries[0]
+            if refused.key or isinstance(refused, CursorRefused) or first:
+                raise
+
+    def ask(
+        self, by: str, value: str, write_: PendingWrite | None = None, *, both: bool = False
+    ) -> list[Record]:
+        """Look up the records that have a value of a key.
+
+        ``both`` searches for the value as it is, too, not only for the text of the key.
+        """
+        text = key_text(by, value)
+        if self._api.lookups[by] == "search":
+            spellings = {text, value} if both else {text}
+            found = [r for spelling in spellings for r in self._search(by, spelling, write_)]
+        else:
+            path = f"{self._path}/{segment(value)}"
+            found = self._client.records(path, f"{self._label}/...", None, write_)
+        # A path takes ids and external ids alike, and one may look like the other.
+        return [record for record in found if key_of_record(by, record) == text]
+
+    def _search(self, by: str, value: str, write_: PendingWrite | None = None) -> list[Record]:
+        """Search for records, however the workspace compares the value."""
+        path, label = f"{self._path}/search", f"{self._label}/search"
+        return self._client.records(path, label, {by: value}, write_)
+
+    def search_ignores_case(self, page: Sequence[Record]) -> bool:
+        """Try with somebody of a page whether the search for an e-mail ignores its case."""
+        emails = {str(r["email"]): r.get("id") for r in page if r.get("email")}
+        email = next((e for e in emails if e != e.swapcase()), "")
+        try:
+            found = self._search("email", email.swapcase()) if email else []
+        except Refused as refused:
+            if refused.key:
+                raise
+            found = []
+        return bool(email) and emails[email] in {record.get("id") for record in found}
+
+
+class Index:
+    """The records of one list, by id and by each of their keys, as far as they have been read."""
 
     def __init__(
         self,
@@ -96,15 +171,12 @@ class Index:
             missing -= found if by in UNIQUE else set()
             self._fewest.page(len(found))
         if missing and not self._complete:
-            since = self._client.metrics.reads
             self._fewest.single(len(missing))
-            self._map_concurrently(
-                lambda text: self._read_one(by, text, wanted[text], since), missing
-            )
+            self.ask_each(by, missing, lambda text: self._read_one(by, text, wanted[text]))
             self._read_archived({text for text in missing if not self.ids(by, text)})
 
     def get(self, by: str, value: str) -> list[Record]:
-        """Return the records that have a value of a key, as far as they have been read.
+        """Return the records that have a value of a key.
 
         Archived ones count only where no other has it, and then as one: whichever way they were
         found. `LookupFailed` is raised where the answer to this look-up was none.
@@ -134,7 +206,7 @@ class Index:
             raise LookupFailed(self._refused[by, text])
 
     def ids(self, by: str, value: str) -> tuple[str, ...]:
-        """Return the ids of the records that have a value of a key, as far as they have been read."""
+        """Return the ids of the records that have a value of a key."""
         with self._lock:
             return tuple(str(record["id"]) for record in self._matching(by, value))
 
@@ -153,7 +225,21 @@ class Index:
         for record in found:
             self.put(record)
 
-    def attempt(self, by: str, text: str, ask: Callable[[], object], since: int) -> None:
+    def ask_each(self, by: str, texts: Iterable[str], ask: Callable[[str], object]) -> None:
+        """Ask something about each of many records, on many threads; `check` tells what was not answered."""
+        since = self._client.metrics.reads
+        self._map_concurrently(
+            lambda text: self._attempt(by, text, lambda: ask(text), since), texts
+        )
+
+    def answer(self, by: str, text: str, ask: Callable[[], list[Record]]) -> list[Record]:
+        """Return what is answered about one record; raise `LookupFailed` where that is no data."""
+        found: list[Record] = []
+        self._attempt(by, text, lambda: found.extend(ask()), self._client.metrics.reads)
+        self.check(by, text)
+        return found
+
+    def _attempt(self, by: str, text: str, ask: Callable[[], object], since: int) -> None:
         """Ask something about one record; where that alone is not answered, remember why.
 
         An answer that is no data, or none at all while others get theirs, concerns this record alone.
@@ -180,23 +266,15 @@ class Index:
 
     def simulate(self, record: Record) -> None:
         """Take in a record as a plan has it, which no reading would bring back."""
-        with self._lock:
-            self._kept.drop(str(record["id"]))
-            self._kept.add([record], planned=True)
+        self.put(record, planned=True)
 
-    def read_on(self) -> bool:
-        """Read one more page of what is not archived; return False if there is none."""
-        if self._complete or self._unlisted:
-            return False
-        return not any(record.get("archivedAt") for record in self._read_page())  # these come last
-
-    def put(self, record: Record) -> None:
+    def put(self, record: Record, *, planned: bool = False) -> None:
         """Take in a record as it is now."""
         id_ = str(record.get("id") or "")
         if id_:
             with self._lock:
                 self._kept.drop(id_)
-                self._kept.add([record])
+                self._kept.add([record], planned=planned)
 
     def drop(self, id_: str) -> None:
         """Forget a record that is gone."""
@@ -209,6 +287,12 @@ class Index:
             for record in self._kept.planned():
                 if str(record["id"]).startswith(begins):
                     self._kept.drop(str(record["id"]))
+
+    def read_on(self) -> bool:
+        """Read one more page of what is not archived; return False if there is none."""
+        if self._complete or self._unlisted:
+            return False
+        return not any(record.get("archivedAt") for record in self._read_page())  # these come last
 
     def _unknown(self, by: str, texts: Iterable[str]) -> set[str]:
         """Return the texts whose records are not known."""
@@ -265,16 +349,13 @@ class Index:
                 self._put_new(page)
             self._archived_read = True
 
-    def _read_one(self, by: str, text: str, value: str, since: int) -> None:
-        def ask() -> None:
-            found = self._source.ask(by, value, both=self._unlisted)
-            with self._lock:
-                for record in found:
-                    self.put(record)
-                if by not in UNIQUE or not found:
-                    self._kept.remember_asked(by, text)
-
-        self.attempt(by, text, ask, since)
+    def _read_one(self, by: str, text: str, value: str) -> None:
+        found = self._source.ask(by, value, both=self._unlisted)
+        with self._lock:
+            for record in found:
+                self.put(record)
+            if by not in UNIQUE or not found:
+                self._kept.remember_asked(by, text)
 
 
 def _one_if_archived(found: list[Record]) -> list[Record]:

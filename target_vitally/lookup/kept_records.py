@@ -1,23 +1,23 @@
-"""The records of a list, as far as they are known: as JSON, with only what may be compared."""
+"""What is kept of the records of one list: as JSON in the store, with only what may be compared."""
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
-from typing import Any, cast
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any
 
-from target_vitally.lookup.source import key_of_record
 from target_vitally.lookup.store import Store
 from target_vitally.mapping.resource import Record, Resource
 from vitally_api import decoded_or_none, encoded
+from vitally_api.values import InvalidValue, key_text
 
 UNIQUE = frozenset({"id", "externalId"})
 """Keys that one record has; e-mails, names and traits may be those of several."""
 LARGE = 2000
 """Bytes from which on a record is kept compressed: a note's text shrinks to a third, in 40 µs."""
 
-Traits = frozenset[str] | None
-"""The traits that are kept, None for all."""
+StoredKey = tuple[int, str, str]
+"""Scope, what the key is, and its text."""
 
 
 class KeptRecords:
@@ -26,7 +26,9 @@ class KeptRecords:
     def __init__(self, resource: Resource, store: Store) -> None:
         self._resource = resource
         self._store = store
-        self._parts = KeptParts(resource)
+        self._whole, self._linked = resource.compared
+        self._all = frozenset((*self._whole, *self._linked))
+        self._traits: frozenset[str] | None = frozenset()
         self._scope = 0
         self.forget()
 
@@ -40,12 +42,16 @@ class KeptRecords:
 
     def want(self, traits: Iterable[str] | None) -> bool:
         """Keep more traits, or all where it is None; return whether these are more than before."""
-        return self._parts.want(traits)
+        before = self._traits
+        self._traits = None if traits is None or before is None else before | set(traits)
+        return self._traits != before
 
     def add(self, records: Iterable[Record], *, planned: bool = False) -> None:
         """Keep records that are not kept yet; a planned one whole, since more may be wanted of it."""
-        pack = serialized_whole if planned else self._parts.serialized
-        kept = [(pack(record), list(self._keys_of(record))) for record in records]
+        kept = [
+            (serialized(record if planned else self.part(record)), list(self._keys_of(record)))
+            for record in records
+        ]
         self._empty = self._empty and not kept
         self._store.add(self._scope, kept, planned=planned)
 
@@ -70,7 +76,7 @@ class KeptRecords:
     def known(self, by: str, texts: Collection[str]) -> set[str]:
         """Return those texts of a key that records have."""
         found = self._store.known([(self._scope, by, text) for text in texts])
-        return {cast("tuple[int, str, str]", key)[2] for key in found}
+        return {text for _, _, text in found}
 
     def having(self, by: str, text: str) -> list[Record]:
         """Return the records that have a text of a key."""
@@ -81,8 +87,7 @@ class KeptRecords:
         self._sort_by(by)
         found: dict[str, list[Record]] = {}
         raws = self._store.find_many([(self._scope, by, text) for text in texts])
-        for key, of_key in raws.items():
-            text = cast("tuple[int, str, str]", key)[2]
+        for (_, _, text), of_key in raws.items():
             records = [
                 record for record in map(deserialized, of_key) if key_of_record(by, record) == text
             ]
@@ -104,7 +109,18 @@ class KeptRecords:
         """Return whether nothing is known yet."""
         return self._empty and not self._any_asked
 
-    def _keys_of(self, record: Record) -> Iterator[Hashable]:
+    def part(self, record: Record) -> Record:
+        """Return what is kept of a record: what may be compared, wanted traits, the ids of its links."""
+        if self._traits is None and record.keys() <= self._all:
+            return record
+        found = {name: record[name] for name in self._whole if name in record}
+        found |= {name: _ids_only(record[name]) for name in self._linked if name in record}
+        traits = record.get("traits")
+        if isinstance(traits, dict) and self._traits is not None:
+            found["traits"] = {path: traits[path] for path in self._traits if path in traits}
+        return found
+
+    def _keys_of(self, record: Record) -> Iterator[StoredKey]:
         for by in self._sorted_by:
             if text := key_of_record(by, record):
                 yield self._scope, by, text
@@ -119,46 +135,55 @@ class KeptRecords:
                 self._store.add_keys([((self._scope, by, text), number)])
 
 
-class KeptParts:
-    """Writes what is kept of the records of one resource, and the ``traits`` among it."""
+class SimulatedRecords:
+    """What a dry run would have made of records that are read anew for every row, by their queues.
 
-    def __init__(self, resource: Resource) -> None:
-        self._whole, self._linked = resource.compared
-        self._all = frozenset((*self._whole, *self._linked))
-        self.traits: Traits = frozenset()
+    It goes on from the simulations before it (``runs``), and remembers what is its own.
+    """
 
-    def want(self, traits: Iterable[str] | None) -> bool:
-        """Keep more traits, or all where it is None; return whether these are more than before."""
-        before = self.traits
-        self.traits = None if traits is None or before is None else before | set(traits)
-        return self.traits != before
+    def __init__(self, store: Store, runs: tuple[int, ...] = ()) -> None:
+        self._store = store
+        self._runs = (*runs, store.new_scope())
 
-    def serialized(self, record: Record) -> bytes:
-        """Return what is kept of a record."""
-        if self.traits is None and record.keys() <= self._all:
-            return serialized_whole(record)
-        found = {name: record[name] for name in self._whole if name in record}
-        for name in self._linked:
-            if name in record:
-                value = record[name]
-                found[name] = _ids_only(value) if isinstance(value, dict | list) else value
-        held = record.get("traits")
-        if isinstance(held, dict):
-            wanted = self.traits
-            found["traits"] = (
-                held if wanted is None else {path: held[path] for path in wanted if path in held}
-            )
-        return serialized_whole(found)
+    def apart(self) -> SimulatedRecords:
+        """Return one that knows the same, and may remember more without the notice of this one."""
+        return SimulatedRecords(self._store, self._runs)
+
+    def put(self, queue: str, record: Record) -> None:
+        """Remember a record as it would be; an empty one is only not read again."""
+        self._store.remember(("simulated", self._runs[-1], queue), serialized(record))
+
+    def get(self, queue: str) -> Record | None:
+        """Return what was simulated last; None if nothing was."""
+        for run in reversed(self._runs):
+            raw = self._store.recall(("simulated", run, queue))
+            if raw is not None:
+                return deserialized(raw)
+        return None
 
 
-def serialized_whole(record: Record) -> bytes:
-    """Return all of a record."""
+def key_of_record(by: str, record: Mapping[str, Any]) -> str:
+    """Return the text of a key that a record has, empty where it has none."""
+    value = record.get(by)
+    if value.__class__ is str and by != "email":
+        return str(value)  # as it is: every record has two of these
+    if by.startswith("trait:"):
+        traits = record.get("traits")
+        value = traits.get(by.removeprefix("trait:")) if isinstance(traits, dict) else None
+    try:
+        return key_text(by, value)
+    except InvalidValue:
+        return ""  # what is no key of any row, such as a list in a trait
+
+
+def serialized(record: Record) -> bytes:
+    """Return a record as it is kept."""
     raw = encoded(record)
     return zlib.compress(raw, 1) if len(raw) > LARGE else raw
 
 
 def deserialized(raw: bytes) -> Record:
-    """Return what was kept of a record."""
+    """Return a record that was kept."""
     record: Record = decoded_or_none(raw if raw[:1] == b"{" else zlib.decompress(raw))
     return record
 
@@ -167,6 +192,4 @@ def _ids_only(value: Any) -> Any:
     """Cut objects that stand for other records down to their ids."""
     if isinstance(value, dict) and "id" in value:
         return {"id": value["id"]}
-    if isinstance(value, list):
-        return [_ids_only(item) for item in value]
-    return value
+    return [_ids_only(item) for item in value] if isinstance(value, list) else value

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterator
 
 from target_vitally.lookup.references import References
+from target_vitally.mapping.links import PARTICIPANTS
 from target_vitally.mapping.parse_row import ParsedRow, RecordRef
 from target_vitally.mapping.resource import Record
 from target_vitally.mapping.rows import Unresolved
@@ -14,9 +14,23 @@ ROLES = {"organizer", "attendee"}
 MESSAGE_PEOPLE = ("from", "to", "cc", "bcc")
 
 
-def people_named(people: Iterable[Record], *, copy: bool) -> list[RecordRef]:
-    """Return what has to be looked up for people in a row."""
-    return [ref for person in people for ref in _candidates(person, copy=copy)]
+def refs_of(parsed: ParsedRow) -> Iterator[RecordRef]:
+    """Yield all that has to be looked up for a row: its references, and the people in it."""
+    for refs in parsed.references.values():
+        yield from refs or ()
+    for name, people in parsed.people.items():
+        for person in people:
+            if name != PARTICIPANTS:
+                yield from _candidates(person, copy=parsed.copy)
+            elif person.get("email"):
+                email = str(person["email"])
+                yield from (RecordRef(kind, "email", email) for kind in ("admins", "users"))
+            else:
+                yield from _candidates(_without_role(person), copy=parsed.copy)
+    for message in parsed.properties.get("messages") or ():
+        for name in MESSAGE_PEOPLE:
+            for person in message.get(name) or ():
+                yield from _candidates(person, copy=parsed.copy)
 
 
 def _candidates(person: Record, *, copy: bool) -> list[RecordRef]:
@@ -76,18 +90,6 @@ def as_participant(person: Record, references: References, *, copy: bool) -> Rec
     return {name: sender["id"], **more}
 
 
-def participants_named(people: Iterable[Record], *, copy: bool) -> list[RecordRef]:
-    """Return what has to be looked up for the people of a meeting."""
-    refs: list[RecordRef] = []
-    for person in people:
-        if person.get("email"):
-            email = str(person["email"])
-            refs += [RecordRef(kind, "email", email) for kind in ("admins", "users")]
-        else:
-            refs += _candidates(_without_role(person), copy=copy)
-    return refs
-
-
 def _without_role(person: Record) -> Record:
     return {n: v for n, v in person.items() if n != "type" or v not in ROLES}
 
@@ -101,13 +103,3 @@ def as_message(message: Record, resolve: Callable[[RecordRef], str], *, copy: bo
             people = [as_sender(person, resolve, copy=copy) for person in made[name]]
             made[name] = people[0] if name == "from" and people else people
     return made
-
-
-def people_in_messages(parsed: ParsedRow) -> list[dict[str, Any]]:
-    """Return the people in the messages of a conversation's row."""
-    return [
-        person
-        for message in parsed.properties.get("messages") or ()
-        for name in MESSAGE_PEOPLE
-        for person in message.get(name) or ()
-    ]

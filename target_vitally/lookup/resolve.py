@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator
 
 from target_vitally.lookup.people import as_message, as_participant, as_sender
 from target_vitally.lookup.references import References
-from target_vitally.mapping.links import PARTICIPANTS, unite
-from target_vitally.mapping.parse_row import ParsedRow, RecordRef, Rejection
-from target_vitally.mapping.resource import Record, Reference, Resource
+from target_vitally.mapping.items import unite
+from target_vitally.mapping.links import PARTICIPANTS
+from target_vitally.mapping.parse_row import ParsedRow, RecordRef, Rejection, check_clears
+from target_vitally.mapping.resource import Property, Record, Resource
 from target_vitally.mapping.rows import PendingWrite, Unresolved
 
 
@@ -23,10 +24,10 @@ def resolve(write_: PendingWrite, references: References) -> None:
     write_.body = {n: v for n, v in parsed.properties.items() if n not in {"id", "deleteOn"}}
     for name, refs in parsed.references.items():
         if refs is None:
-            _check_cleared(write_, name)
+            check_clears(name, resource.by_name.get(name))
             write_.body[name] = None
         else:
-            _resolve_reference(write_, resource.reference[name], refs, references)
+            _resolve_reference(write_, resource.references[name], refs, references)
     check_address(resource, parsed)
     if parsed.delete:
         return
@@ -39,14 +40,14 @@ def resolve(write_: PendingWrite, references: References) -> None:
 
 def check_address(resource: Resource, parsed: ParsedRow) -> None:
     """Raise `Rejection` for a row that does not name what the address of its record takes."""
-    for reference in resource.references:
-        if reference.in_path and reference.name not in parsed.references:
-            msg = f"it takes {reference.name} or {reference.lookups[0].column}"
+    for name, reference in resource.references.items():
+        if reference.in_path and name not in parsed.references:
+            msg = f"it takes {name} or {next(iter(reference.lookups))}"
             raise Rejection(msg)
 
 
 def _resolve_reference(
-    write_: PendingWrite, reference: Reference, refs: Iterable[RecordRef], references: References
+    write_: PendingWrite, reference: Property, refs: Iterable[RecordRef], references: References
 ) -> None:
     ids = []
     for ref in refs:
@@ -60,21 +61,14 @@ def _resolve_reference(
     if reference.in_path and ids:
         write_.inside[reference.name] = ids[0]
     elif ids:
-        write_.body[reference.name] = unite(ids, ()) if reference.many else ids[0]
-
-
-def _check_cleared(write_: PendingWrite, name: str) -> None:
-    prop = write_.resource.by_name.get(name)
-    if prop is None or prop.needed or not prop.clears:
-        msg = f"{name}: it cannot be emptied, and the row has a null there (nulls: clear)"
-        raise Rejection(msg)
+        write_.body[reference.name] = unite(ids) if reference.many else ids[0]
 
 
 def _resolve_people(write_: PendingWrite, references: References) -> None:
     copy = write_.parsed.copy
     for name, people in write_.parsed.people.items():
         if name != "from":
-            write_.body[name] = unite(_people(write_, name, people, references), ())
+            write_.body[name] = unite(_people(write_, name, people, references))
         elif len(people) == 1:
             write_.body[name] = as_sender(people[0], references.resolve, copy=copy)
         else:

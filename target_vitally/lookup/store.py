@@ -6,7 +6,7 @@ import itertools
 import sqlite3
 import threading
 from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from vitally_api import VitallyError
 
@@ -30,6 +30,7 @@ OF_SCOPE = (
     "ORDER BY number LIMIT ?"
 )
 Keys = Sequence[Hashable]
+Key = TypeVar("Key", bound=Hashable)
 
 
 class Store:
@@ -102,15 +103,15 @@ class Store:
         """Return number and bytes of the records that have a key, in the order in which they came."""
         return [(number, raw) for _, number, raw in self._query(FIND.format("?"), (hash(key),))]
 
-    def find_many(self, keys: Collection[Hashable]) -> dict[Hashable, list[bytes]]:
+    def find_many(self, keys: Collection[Key]) -> dict[Key, list[bytes]]:
         """Return the records of each key that has some."""
         by_hash = {hash(key): key for key in keys}
-        found: dict[Hashable, list[bytes]] = {}
+        found: dict[Key, list[bytes]] = {}
         for hash_, _, raw in self._in_parts(FIND, list(by_hash)):
             found.setdefault(by_hash[hash_], []).append(raw)
         return found
 
-    def known(self, keys: Collection[Hashable]) -> set[Hashable]:
+    def known(self, keys: Collection[Key]) -> set[Key]:
         """Return those keys that records have."""
         by_hash = {hash(key): key for key in keys}
         return {by_hash[hash_] for (hash_,) in self._in_parts(KNOWN, list(by_hash))}

@@ -5,27 +5,40 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Literal, cast
+from typing import Any, Literal, get_args
 
 from target_vitally.mapping.resource import Resource
 
 Mode = Literal["upsert", "create", "update", "delete"]
 Unknown = Literal["fail", "ignore", "traits", "properties"]
 Channel = Literal["rest", "bulk", "auto"]
-MODES: tuple[Mode, ...] = ("upsert", "create", "update", "delete")
-UNKNOWN: tuple[Unknown, ...] = ("fail", "ignore", "traits", "properties")
-CHANNELS: tuple[Channel, ...] = ("rest", "bulk", "auto")
-LINKS = ("add", "exact")
-ALLOWED: Mapping[str, tuple[str, ...]] = {
-    "mode": MODES,
-    "unknown": UNKNOWN,
-    "links": LINKS,
-    "channel": CHANNELS,
+ENTRY: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "resource": {"type": "string"},
+        "mode": {"type": "string", "enum": list(get_args(Mode))},
+        "match": {"type": "string"},
+        "properties": {
+            "type": "object",
+            "additionalProperties": {
+                "type": ["string", "array"],
+                "items": {"type": "string"},
+                "minItems": 1,
+            },
+        },
+        "traits": {"type": ["object", "string"]},
+        "unknown": {"type": "string", "enum": list(get_args(Unknown))},
+        "custom_object": {"type": "string"},
+        "links": {"type": "string", "enum": ["add", "exact"]},
+        "deleted": {"type": "string"},
+        "copy": {"type": "boolean"},
+        "first_push": {"type": "boolean"},
+        "channel": {"type": "string", "enum": list(get_args(Channel))},
+        "event": {"type": "string", "pattern": r"\S"},
+        "event_properties": {"type": "object"},
+    },
 }
-ENTRY = (
-    "resource", "mode", "match", "properties", "traits", "unknown", "custom_object",
-    "links", "deleted", "copy", "first_push", "channel", "event", "event_properties",
-)  # fmt: skip
+"""The JSON schema of an entry, which the SDK checks; `problems_with` finds what it cannot say."""
 EVENTS = "events"
 """The resource whose rows are no records, so that they have properties of any name in place of traits."""
 LIKE = 0.75
@@ -143,108 +156,71 @@ def parts(composite_keys: Mapping[str, tuple[str, ...]], *columns: str) -> set[s
 
 
 def problems_with(streams: Mapping[str, Any], resources: Mapping[str, Resource]) -> list[str]:
-    """Find what is wrong with the setting ``streams``, before any row has come."""
+    """Find what is wrong with the setting ``streams``, which fits its schema, before any row has come."""
     problems = []
     for stream, entry in streams.items():
         where = f"streams.{stream}"
-        if not isinstance(entry, dict):
-            problems.append(f"{where} is not an object")
-            continue
-        if wrong := sorted(set(entry) - set(ENTRY)):
-            named = ", ".join(f"{name}{near(name, ENTRY)}" for name in wrong)
+        if wrong := sorted(entry.keys() - ENTRY["properties"].keys()):
+            named = ", ".join(f"{name}{near(name, ENTRY['properties'])}" for name in wrong)
             problems.append(f"{where} has {named}, which it does not take: see the docs")
-        resource = entry.get("resource")
-        if resource is not None and resource not in resources:
-            like = near(str(resource), resources)
+        name = entry.get("resource") or resource_named(stream, resources, ())
+        if entry.get("resource") and name not in resources:
+            like = near(name, resources)
             problems.append(f"{where}.resource{like} is none of {', '.join(resources)}")
-        for name, allowed in ALLOWED.items():
-            if entry.get(name) is not None and entry[name] not in allowed:
-                problems.append(f"{where}.{name} is none of {', '.join(allowed)}")
-        problems += [
-            f"{where}.{name} is neither true nor false"
-            for name in ("copy", "first_push")
-            if not isinstance(entry.get(name), bool | None)
-        ]
-        if not isinstance(entry.get("deleted"), str | None):
-            problems.append(f"{where}.deleted is neither a column nor {IGNORE}")
-        known = resources.get(cast("str", resource or resource_named(stream, resources, ())))
-        problems += _wrong_in_events(where, entry, known)
-        read = without_names_of_events(entry)
-        problems += _wrong_maps(where, entry) or _wrong_keys(where, read, known)
-        problems += _wrong_match(where, read, known)
+        wrong = [n for n in ("traits", "event_properties") if not _is_map(entry.get(n) or {})]
+        if wrong and entry.get("traits") != "all":
+            problems += [f"{where}.{name} is no map of names to columns" for name in wrong]
+        elif name in resources:
+            problems += _wrong_in_events(where, entry, resources[name])
+            read = without_names_of_events(entry)
+            problems += _wrong_keys(where, read, resources[name])
+            problems += _wrong_match(where, read, resources[name])
     return problems
 
 
-def _wrong_in_events(
-    where: str, entry: Mapping[str, Any], resource: Resource | None
-) -> Iterator[str]:
+def _is_map(value: Any) -> bool:
+    """Return whether trait paths lead to columns, of which several make a key."""
+    return isinstance(value, dict) and all(
+        isinstance(column, str)
+        or (isinstance(column, list) and column and all(isinstance(part, str) for part in column))
+        or _is_map(column)
+        for column in value.values()
+    )
+
+
+def _wrong_in_events(where: str, entry: Mapping[str, Any], resource: Resource) -> Iterator[str]:
     """Yield what events alone take, or what they do not."""
-    is_events = resource is not None and resource.name == EVENTS
-    names = ("event", "event_properties")
-    for name in names if resource is not None and not is_events else ():
-        if entry.get(name) is not None:
-            yield f"{where}.{name} is for {EVENTS} alone"
-    if resource is not None and not is_events and entry.get("unknown") == "properties":
-        yield f"{where}.unknown: properties is for {EVENTS} alone"
-    if not is_events:
+    if resource.name != EVENTS:
+        for name in ("event", "event_properties"):
+            if entry.get(name) is not None:
+                yield f"{where}.{name} is for {EVENTS} alone"
+        if entry.get("unknown") == "properties":
+            yield f"{where}.unknown: properties is for {EVENTS} alone"
         return
     if entry.get("traits") is not None or entry.get("unknown") == "traits":
         yield f"{where}: {EVENTS} have no traits: say event_properties, or unknown: properties"
     if entry.get("mode") not in {None, "create", "upsert"}:
         yield f"{where}.mode: {EVENTS} are only created"
-    if entry.get("event") is not None and not (
-        isinstance(entry["event"], str) and entry["event"].strip()
-    ):
-        yield f"{where}.event is no name of an event"
 
 
-def _wrong_maps(where: str, entry: Mapping[str, Any]) -> list[str]:
-    names = ("properties", "traits", "event_properties")
-    maps = {name: entry[name] for name in names if entry.get(name) is not None}
-    if maps.get("traits") == "all":
-        del maps["traits"]
-    return [
-        f"{where}.{name} is no map of names to columns"
-        for name, value in maps.items()
-        if not _is_map(value, nested=name != "properties")
-    ]
-
-
-def _wrong_keys(where: str, entry: Mapping[str, Any], resource: Resource | None) -> list[str]:
+def _wrong_keys(where: str, entry: Mapping[str, Any], resource: Resource) -> list[str]:
     """Find several columns for what is no key; a list of records may hold several keys in one column."""
-    if resource is None:
-        return []
-    lookups = {lookup.column for ref in resource.references for lookup in ref.lookups}
-    lists = {lookup.column for ref in resource.references for lookup in ref.lookups if lookup.many}
-    keys = {*lookups, *resource.keys} - {"id", *lists}
-    match = str(entry.get("match")).removeprefix("trait:")
-    properties = entry.get("properties") or {}
-    wrong = [n for n, c in properties.items() if isinstance(c, list) and n not in keys]
-    composite_keys = composite_columns({"traits": entry.get("traits")})
-    wrong += [
-        p
-        for p, c in trait_columns(entry.get("traits")).items()
-        if c in composite_keys and p != match
+    columns = {column for ref in resource.references.values() for column in ref.lookups}
+    keys = {column for column in {*columns, *resource.keys} if not column.endswith("Ids")} - {"id"}
+    keys.add(str(entry.get("match")))
+    columns_of: dict[str, Any] = dict(entry.get("properties") or {})
+    columns_of |= {f"trait:{p}": c for p, c in trait_columns(entry.get("traits")).items()}
+    composite = composite_columns(entry)
+    return [
+        f"{where}: only a key is made of several columns, and {name.removeprefix('trait:')} is none"
+        for name, column in columns_of.items()
+        if name not in keys and column_name(column) in composite
     ]
-    return [f"{where}: only a key is made of several columns, and {name} is none" for name in wrong]
 
 
-def _is_map(value: Any, *, nested: bool) -> bool:
-    return isinstance(value, dict) and all(
-        _is_column(column) or (nested and _is_map(column, nested=True)) for column in value.values()
-    )
-
-
-def _is_column(value: Any) -> bool:
-    several = isinstance(value, list) and len(value) > 0
-    return isinstance(value, str) or (several and all(isinstance(part, str) for part in value))
-
-
-def _wrong_match(where: str, entry: Mapping[str, Any], resource: Resource | None) -> list[str]:
-    match = entry.get("match")
-    if match is None or resource is None or match in resource.keys:
+def _wrong_match(where: str, entry: Mapping[str, Any], resource: Resource) -> list[str]:
+    match, by_trait = entry.get("match"), resource.key is None
+    if match is None or match in resource.keys or (by_trait and match.startswith("trait:")):
         return []
-    if resource.key is None and str(match).startswith("trait:"):
-        return []
-    more = ", trait:<path>" if resource.key is None else ""
+    more = ", trait:<path>" if by_trait else ""
     return [f"{where}.match is none of {', '.join(resource.keys)}{more}"]

@@ -1,63 +1,35 @@
-"""Links of a record to others: what several rows name together, what is there, and what is neither."""
+"""Links of a record to others: those that are there, those that rows name, and what is neither."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
-from target_vitally.mapping.compare import displayed
-from target_vitally.mapping.resource import Record, Resource
-from vitally_api.values import email_text
+from target_vitally.mapping.items import difference, unite, with_fields
+from target_vitally.mapping.parse_row import Key, ParsedRow, record_keys
+from target_vitally.mapping.resource import Property, Record, Resource
+from vitally_api.values import key_text
 
-Item = TypeVar("Item")
 PARTICIPANTS = "participants"
-IDENTITY = ("id", "userId", "vitallyUserId", "externalId", "email", "label")
-"""Members by which people, messages and fields are known apart."""
+IdsByName = dict[str, list[Any]]
 
 
-def unite(first: Iterable[Item], then: Iterable[Item]) -> list[Item]:
-    """Return what two rows name; of two objects that stand for the same, the later one."""
-    united: dict[int, Item] = {}
-    place: dict[Any, int] = {}
-    for number, item in enumerate((*first, *then)):
-        marks = _marks(item)
-        known = {place[mark] for mark in marks if mark in place}
-        at = min(known, default=number)
-        for other in known - {at}:  # its e-mail is that of one, and its id that of another
-            del united[other]
-            place |= {mark: at for mark, where in place.items() if where == other}
-        united[at] = item
-        place |= dict.fromkeys(marks, at)
-    return list(united.values())
-
-
-def _marks(item: Any) -> list[Any]:
-    """Return what an item of a list is known by, as values that can be looked up."""
-    if not isinstance(item, dict | list):
-        return [item]
-    named = {name: item.get(name) for name in IDENTITY} if isinstance(item, dict) else {}
-    if isinstance(named.get("email"), str):
-        named["email"] = email_text(named["email"])
-    marks = [(n, v) for n, v in named.items() if v and isinstance(v, str | int)]
-    return marks or [repr(item)]
-
-
-def difference(wanted: Iterable[Record], present: Any) -> tuple[list[Record], list[Record]]:
-    """Return which people are to be added, and which are there and not wanted."""
-    people = [person for person in present or () if isinstance(person, dict)]
-    place = {mark: i for i, person in enumerate(people) for mark in _marks(person)}
-    stay: set[int] = set()
-    new = []
-    for person in wanted:
-        same = {place[mark] for mark in _marks(person) if mark in place} - stay
-        stay |= same
-        if not same:
-            new.append(person)
-    return new, [person for i, person in enumerate(people) if i not in stay]
+def displayed(prop: Property, record: Mapping[str, Any]) -> Any:
+    """Return what a record says of a property, which may stand elsewhere in it."""
+    if prop.displayed:
+        value = record.get(prop.displayed)
+        if isinstance(value, list):
+            return [item.get("id") for item in value if isinstance(item, dict)]
+    value = record.get(prop.name)
+    if value is None and prop.name.endswith("Id"):
+        inner = record.get(prop.name.removesuffix("Id"))
+        return inner.get("id") if isinstance(inner, dict) else None
+    return value
 
 
 def with_present(resource: Resource, body: Mapping[str, Any], record: Record) -> Record:
-    """Add the links that a record has to those that are wanted, so that a PUT takes none away.
+    """Add the links and fields that a record has to those that are wanted, so that a PUT takes none away.
 
     Where a record is linked to several and a PUT takes one, one of them is there already.
     """
@@ -67,7 +39,10 @@ def with_present(resource: Resource, body: Mapping[str, Any], record: Record) ->
     for ref in resource.links:
         linked = record.get(ref.among) or ()
         if any(isinstance(item, dict) and item.get("id") == body.get(ref.name) for item in linked):
-            made[ref.name] = displayed(resource.by_name[ref.name], record) or body[ref.name]
+            made[ref.name] = displayed(ref, record) or body[ref.name]
+    for name, prop in resource.by_name.items():
+        if prop.kind == "fields" and body.get(name):
+            made[name] = with_fields(body[name], record.get(name))
     return made
 
 
@@ -81,8 +56,66 @@ def _gone(resource: Resource, body: Mapping[str, Any], record: Record) -> Record
     for ref in resource.links:
         if ref.many and body.get(ref.name) is not None:
             wanted = set(body[ref.name])
-            there = displayed(resource.by_name[ref.name], record) or ()
-            found[ref.name] = [id_ for id_ in there if id_ not in wanted]
+            found[ref.name] = [id_ for id_ in displayed(ref, record) or () if id_ not in wanted]
     if body.get(PARTICIPANTS) is not None:
         found[PARTICIPANTS] = difference(body[PARTICIPANTS], record.get(PARTICIPANTS))[1]
     return found
+
+
+class ExactLinks:
+    """Remembers what the rows of a run name, for streams from which the rest is unlinked.
+
+    Links are kept by every key of their record: rows of one record may come in several batches.
+    """
+
+    def __init__(self) -> None:
+        self._named: dict[tuple[str, Key], IdsByName] = {}
+        self._spared: set[tuple[str, Key | None]] = set()
+
+    def note(self, resource: Resource, parsed: ParsedRow) -> None:
+        """Take in what a row names."""
+        named = {ref.name: parsed.references.get(ref.name) for ref in resource.links if ref.many}
+        links = {**named, PARTICIPANTS: parsed.people.get(PARTICIPANTS)}
+        for key in record_keys(resource, parsed):
+            self._add(resource.name, key, links)
+
+    def note_link(self, parsed: ParsedRow) -> None:
+        """Take in a row that is a link of a user to an account, and of no stream of users."""
+        for user in parsed.references.get("userId") or ():
+            links = {"accountIds": parsed.references.get("accountId")}
+            self._add(user.resource, Key(user.by, user.value), links)
+
+    def _add(self, resource: str, key: Key, links: Mapping[str, Any]) -> None:
+        named = self._named.setdefault((resource, key), {})
+        for name, items in links.items():
+            if items:
+                named.setdefault(name, []).extend(items)
+
+    def spare(self, resource: Resource, key: Key | None) -> None:
+        """Unlink nothing from a record if one of its rows cannot be read; from any, if the key cannot."""
+        self._spared.add((resource.name, key))
+
+    def is_spared(self, resource: Resource, parsed: ParsedRow, record: Record) -> bool:
+        """Return whether links that no row names may have been named by one that cannot be read."""
+        keys: set[Key | None] = {None, *_keys(resource, parsed, record)}
+        return any((resource.name, key) in self._spared for key in keys)
+
+    def together(self, resource: Resource, parsed: ParsedRow, record: Record) -> ParsedRow:
+        """Return a row with all that rows of its record have named so far."""
+        named: IdsByName = {}
+        for key in sorted(_keys(resource, parsed, record), key=str):
+            for name, items in self._named.get((resource.name, key), {}).items():
+                named[name] = unite(named.get(name, ()), items)
+        people = {PARTICIPANTS: named.pop(PARTICIPANTS)} if PARTICIPANTS in named else {}
+        references = {name: tuple(refs) for name, refs in named.items()}
+        return replace(
+            parsed,
+            references={**parsed.references, **references},
+            people={**parsed.people, **people},
+        )
+
+
+def _keys(resource: Resource, parsed: ParsedRow, record: Record) -> set[Key]:
+    return record_keys(resource, parsed) | {
+        Key(by, key_text(by, record[by])) for by in resource.keys if record.get(by)
+    }

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from target_vitally.mapping.compare import has_links
 from target_vitally.mapping.parse_row import Key, Nulls, ParsedRow, RecordRef
+from target_vitally.mapping.plan import has_links
 from target_vitally.mapping.resource import Fields, Kind, Record, TraitField
 from target_vitally.mapping.stream_mapping import StreamMapping
-from target_vitally.mapping.traits import same_trait, typed
+from target_vitally.mapping.values import same_trait, typed
 from vitally_api.values import InvalidValue, is_canonical, key_text, same_json
 
 LITERAL: Mapping[type, frozenset[Kind]] = {
@@ -55,7 +55,7 @@ class LiteralRows:
             or mapping.mode not in {"upsert", "update"}
             or (self._by != "id" and "id" in mapping.properties)
             or nulls != "omit"
-            or any(ref.in_path for ref in resource.references)
+            or resource.in_path
         )
         """False if rows of this stream have to be parsed, each."""
 
@@ -102,13 +102,13 @@ class LiteralRows:
         """Return the record that each property refers to; None if that takes to parse the row."""
         found: dict[str, tuple[RecordRef]] = {}
         for name, lookups in self._mapping.lookups.items():
-            for lookup, column in lookups:
+            for by, column in lookups:
                 value = row.get(column)
                 if value is None or value == "":
                     continue
-                if name in found or not lookup or value.__class__ is not str or not _is_text(value):
+                if name in found or by == "id" or value.__class__ is not str or not _is_text(value):
                     return None
-                found[name] = (RecordRef(lookup.resource, lookup.by, value),)
+                found[name] = (RecordRef(self._mapping.resource.references[name].of, by, value),)
         return found
 
     def matches(self, row: Record, ids: Mapping[str, Sequence[str]], record: Record) -> bool:

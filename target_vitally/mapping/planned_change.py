@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
-from target_vitally.mapping.links import PARTICIPANTS, difference
+from target_vitally.mapping.items import difference
+from target_vitally.mapping.links import PARTICIPANTS
 from target_vitally.mapping.plan import Outcome, Plan
 from target_vitally.mapping.resource import Record
 from target_vitally.mapping.rows import PendingWrite
@@ -73,8 +74,7 @@ def _accepted(made: Plan) -> Action:
 def requests_of(resource: str, made: Plan) -> int:
     """Return how many requests it takes to carry a plan out."""
     if resource == "conversations":
-        changed = made.changes.get("messages", (0, made.body.get("messages")))[1]
-        return max(1, -(-len(changed or ()) // MOST_MESSAGES))
+        return max(1, -(-len(made.body.get("messages") or ()) // MOST_MESSAGES))
     if resource == "meetings" and made.outcome == "updated" and PARTICIPANTS in made.body:
         new, gone = difference(made.body[PARTICIPANTS], (made.record or {}).get(PARTICIPANTS))
         return len(new) + len(gone) + bool(made.body.keys() - {PARTICIPANTS})

@@ -27,7 +27,9 @@ Kind = Literal[
     "list",
     "json",
     "people",
+    "participants",
     "messages",
+    "fields",
 ]
 """What a property holds, which decides how values are fitted and compared."""
 
@@ -46,11 +48,16 @@ Fields = Mapping[str, TraitField]
 
 @dataclass(frozen=True)
 class Property:
-    """One property that Vitally takes.
+    """One property that Vitally takes, or an id that the address takes (``in_path``).
 
     ``needed`` on create; ``clears`` if a null empties it; ``fixed`` if only a create takes it;
     ``always`` if every update has to carry it; ``displayed`` is where a record shows it, if
     elsewhere. ``united`` if rows of one key add to it, each an item.
+
+    A reference holds ids, of the resource ``of``. ``lookups`` are the columns that name these records by
+    what the warehouse has, and what each of them holds: ``{"accountExternalId": "externalId"}``.
+    ``embedded`` is the object that travels with the tap's rows, ``among`` where a record shows all that
+    it is linked to, where the property takes only one of them.
     """
 
     name: str
@@ -61,37 +68,16 @@ class Property:
     always: bool = False
     displayed: str = ""
     united: bool = False
-
-
-@dataclass(frozen=True)
-class LookupColumn:
-    """A column that names a record by what the warehouse has: ``accountExternalId``.
-
-    ``many`` if it is named after a list: ``accountExternalIds``.
-    """
-
-    column: str
-    resource: str
-    by: str
-    many: bool = False
-
-
-@dataclass(frozen=True)
-class Reference:
-    """A property that holds ids of other records, and the ways in which rows may name these.
-
-    ``of`` is the resource whose ids they are. ``embedded`` is the object that travels with the tap's
-    rows. ``in_path`` is for an id that belongs into the address, not into the body. ``among`` is where
-    a record shows all that it is linked to, where the property takes only one of them.
-    """
-
-    name: str
-    of: str
-    lookups: tuple[LookupColumn, ...] = ()
+    of: str = ""
+    lookups: Mapping[str, str] = field(default_factory=dict)
     embedded: str = ""
-    many: bool = False
     in_path: bool = False
     among: str = ""
+
+    @property
+    def many(self) -> bool:
+        """Return whether it holds the ids of several records."""
+        return self.kind == "ids"
 
 
 @dataclass(frozen=True)
@@ -109,7 +95,6 @@ class Resource:
     api: ApiList
     rank: int
     properties: tuple[Property, ...]
-    references: tuple[Reference, ...] = ()
     key: str | None = "externalId"
     keys: tuple[str, ...] = ("id", "externalId")
     key_needed: bool = True
@@ -129,13 +114,18 @@ class Resource:
 
     @cached_property
     def by_name(self) -> Mapping[str, Property]:
-        """The properties by their names."""
-        return {prop.name: prop for prop in self.properties}
+        """The properties of a body by their names."""
+        return {prop.name: prop for prop in self.properties if not prop.in_path}
 
     @cached_property
-    def reference(self) -> Mapping[str, Reference]:
-        """The references by the property that they fill."""
-        return {ref.name: ref for ref in self.references}
+    def references(self) -> Mapping[str, Property]:
+        """The properties that hold ids of other records, by their names."""
+        return {prop.name: prop for prop in self.properties if prop.of}
+
+    @cached_property
+    def in_path(self) -> frozenset[str]:
+        """The ids that the address takes."""
+        return frozenset(prop.name for prop in self.properties if prop.in_path)
 
     @cached_property
     def fixed(self) -> tuple[Property, ...]:
@@ -143,41 +133,33 @@ class Resource:
         return tuple(prop for prop in self.properties if prop.fixed)
 
     @cached_property
-    def links(self) -> tuple[Reference, ...]:
+    def links(self) -> tuple[Property, ...]:
         """The references that are one of several links, or hold several."""
-        return tuple(ref for ref in self.references if ref.many or ref.among)
+        return tuple(prop for prop in self.properties if prop.of and (prop.many or prop.among))
 
     @cached_property
     def united(self) -> frozenset[str]:
         """The properties that several rows of one key say together, one part each."""
-        return frozenset(
-            {ref.name for ref in self.references if ref.many}
-            | {prop.name for prop in self.properties if prop.united}
-        )
+        return frozenset(prop.name for prop in self.properties if prop.many or prop.united)
 
     @cached_property
     def compared(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The members of a record that may be compared, first what finds it, and those that link others."""
-        whole = dict.fromkeys(("id", *self.keys, "createdAt", "updatedAt", "archivedAt", "traits"))
-        whole |= self.by_name
-        linked = {prop.displayed: None for prop in self.properties if prop.displayed}
-        ids = (name.removesuffix("Id") for name in self.by_name if name.endswith("Id"))
-        linked |= dict.fromkeys(ids)
-        linked |= {ref.among: None for ref in self.references if ref.among}
-        return tuple(whole), tuple(name for name in linked if name not in whole)
+        found_by = ("id", *self.keys, "createdAt", "updatedAt", "archivedAt", "traits")
+        whole = dict.fromkeys((*found_by, *self.by_name))
+        linked = [prop.displayed for prop in self.properties]
+        linked += [name.removesuffix("Id") for name in self.by_name if name.endswith("Id")]
+        linked += [prop.among for prop in self.properties]
+        return tuple(whole), tuple(dict.fromkeys(n for n in linked if n and n not in whole))
 
     @cached_property
     def columns(self) -> Mapping[str, str]:
-        """Every name that a column may have, and what it is: property, way, left out, traits."""
+        """Every name that a column may have, and what it is: property, reference, left out, traits."""
         found = dict.fromkeys(self.read_only, "left out")
-        for reference in self.references:
-            if reference.embedded:
-                found[reference.embedded] = "embedded"
-        found |= {prop.name: "property" for prop in self.properties}
-        found |= dict.fromkeys(self.keys, "property")
-        for reference in self.references:
-            found[reference.name] = "reference"
-            found |= {lookup.column: "reference" for lookup in reference.lookups}
+        found |= {prop.embedded: "embedded" for prop in self.properties if prop.embedded}
+        found |= dict.fromkeys((*self.by_name, *self.keys), "property")
+        for reference in self.references.values():
+            found |= dict.fromkeys((reference.name, *reference.lookups), "reference")
         if self.model:
             found["properties" if self.name == "events" else "traits"] = "traits"
         if self.name == "users":

@@ -22,8 +22,10 @@ from target_vitally.mapping.entries import (
     without_names_of_events,
 )
 from target_vitally.mapping.markers import UNDERSTOOD, marks_deletes
-from target_vitally.mapping.resource import LookupColumn, Property, Reference, Resource
+from target_vitally.mapping.resource import Property, Resource
 
+Lookups = tuple[tuple[str, str], ...]
+"""Columns that name records, each after what it holds: ``id``, ``externalId``, ``embedded`` records..."""
 STAMPS = frozenset({"createdAt", "updatedAt"})
 UNDECLARED = "additionalProperties"
 """The column in which the tap keeps what it does not declare, and which nothing else has."""
@@ -70,7 +72,7 @@ class StreamMapping:
     mode: Mode
     match: str | None
     properties: Mapping[str, str]
-    lookups: Mapping[str, tuple[tuple[LookupColumn | None, str], ...]]
+    lookups: Mapping[str, Lookups]
     traits: Mapping[str, str]
     trait_map: str | None
     unknown: Unknown
@@ -132,7 +134,18 @@ class StreamMapping:
     @cached_property
     def people(self) -> tuple[str, ...]:
         """Return the properties that hold people."""
-        return tuple(prop.name for prop, _, _ in self.property_columns if prop.kind == "people")
+        kinds = {"people", "participants"}
+        return tuple(prop.name for prop, _, _ in self.property_columns if prop.kind in kinds)
+
+    @cached_property
+    def fixed_references(self) -> Mapping[str, tuple[str, str, str]]:
+        """Return what all rows refer to: resource, key and value by property."""
+        return {
+            name: (reference.of, by, self.fixed[column])
+            for name, reference in self.resource.references.items()
+            for column, by in reference.lookups.items()
+            if column in self.fixed
+        }
 
 
 def is_copy(entry: Mapping[str, Any], properties: Mapping[str, Any]) -> bool:
@@ -189,9 +202,9 @@ def map_stream(  # noqa: PLR0913 - the stream as it came, and what the settings 
         match=entry.get("match"),
         properties={n: c for n, c in found.items() if kinds[n] == "property"},
         lookups={
-            ref.name: lookups
-            for ref in resource.references
-            if (lookups := _lookups(ref, found, copy=copy))
+            name: lookups
+            for name, reference in resource.references.items()
+            if (lookups := _lookups(reference, found, copy=copy))
         },
         traits=traits,
         trait_map=next((column for n, column in found.items() if kinds[n] == "traits"), None),
@@ -272,12 +285,10 @@ def _cut(
     column = mapping.traits.get(trait) if trait != by else found.get(by)
     inside: set[str] = set()
     links: set[str] = set()
-    for ref in resource.references:
-        columns = parts(
-            composite_keys, *(column for _, column in mapping.lookups.get(ref.name, ()))
-        )
-        inside |= columns if ref.in_path else set()
-        links |= columns if ref.many else set()
+    for name, lookups in mapping.lookups.items():
+        columns = parts(composite_keys, *(column for _, column in lookups))
+        inside |= columns if name in resource.in_path else set()
+        links |= columns if resource.references[name].many else set()
     whole = {key for key in keys if not _is_metadata(key)}
     mine = parts(composite_keys, column) if column else inside
     rest = whole - mine - inside
@@ -303,9 +314,9 @@ def _hint(resource: Resource, column: str) -> str:
     name = next((n for n in (column, camel(column)) if n in resource.columns), "")
     if name in FED:
         return f" (set the trait that feeds {FED[name]} in your workspace)"
-    for ref in resource.references:
+    for ref in resource.references.values():
         if ref.embedded == name and ref.lookups and name:
-            return f" (name it by {ref.lookups[0].column})"
+            return f" (name it by {next(iter(ref.lookups))})"
     if name:
         return " (Vitally works it out, or keeps it for its app)"
     return near(column, (n for n, kind in resource.columns.items() if kind not in NOT_WRITTEN))
@@ -359,7 +370,7 @@ def columns_of_row(
 
 
 def _has_links(resource: Resource) -> bool:
-    return any(ref.many for ref in resource.references) or "participants" in resource.by_name
+    return any(prop.many or prop.kind == "participants" for prop in resource.properties)
 
 
 def _named(
@@ -382,18 +393,8 @@ def _matching(column: str, resource: Resource, *, copy: bool) -> str:
     return next((n for n in names if copy or resource.columns[n] not in NOT_WRITTEN), "")
 
 
-def _lookups(
-    reference: Reference, found: Mapping[str, str], *, copy: bool
-) -> tuple[tuple[LookupColumn | None, str], ...]:
-    """Return the columns that name the records that a reference holds, the surest first.
-
-    The `LookupColumn` is None for the column that has Vitally's own ids.
-    """
-    lookups: list[tuple[LookupColumn | None, str]] = [
-        (lookup, found[lookup.column]) for lookup in reference.lookups if lookup.column in found
-    ]
-    if copy and reference.embedded in found:
-        lookups.append((LookupColumn("", reference.of, "embedded"), found[reference.embedded]))
-    if reference.name in found:
-        lookups.append((None, found[reference.name]))
-    return tuple(lookups)
+def _lookups(reference: Property, found: Mapping[str, str], *, copy: bool) -> Lookups:
+    """Return the columns that name the records that a reference holds, the surest first."""
+    ways = [(by, column) for column, by in reference.lookups.items()]
+    ways += [("embedded", reference.embedded)] if copy else []
+    return tuple((by, found[name]) for by, name in (*ways, ("id", reference.name)) if name in found)

@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, Literal
 
-from target_vitally.mapping.compare import displayed
+from target_vitally.mapping.links import displayed
 from target_vitally.mapping.parse_row import Key, ParsedRow
 from target_vitally.mapping.plan import ARCHIVED, Compare, Plan, update_body
 from target_vitally.mapping.resource import Property, Record, Resource
+from target_vitally.mapping.values import MESSAGE
 
 Change = Literal["created", "updated", "deleted", "found"]
 """What was done; ``found`` if a create was refused because the record was there."""
-NEVER_ABSENT = frozenset({"messages", "people"})
+NEVER_ABSENT = frozenset({"messages", "people", "participants"})
 """Kinds of lists that a create takes even where they are empty."""
-MESSAGE = ("externalId", "message", "timestamp", "from", "to", "cc", "bcc")
 PERSON = ("userId", "vitallyUserId", "email")
 
 GONE = "its record is not there any more"
@@ -105,7 +105,7 @@ def before(prop: Property, record: Record) -> Any:
         return []
     if prop.kind == "messages":
         return [_some(m, MESSAGE) for m in value or () if m.get("externalId")]
-    if prop.kind == "people" and prop.united:
+    if prop.kind == "participants":
         return [_participant(person) for person in value or ()]
     return senders(value) if prop.kind == "people" else value
 
@@ -140,7 +140,7 @@ def parsed_undo(
         traits = {path: value for path, value in traits.items() if path not in left_out}
         old = {
             prop.name: value
-            for prop in resource.properties
+            for prop in resource.by_name.values()
             if (value := before(prop, old)) is not None
             and (value != [] or prop.kind in NEVER_ABSENT)
         }

@@ -55,9 +55,8 @@ def undos_of_write(write_: PendingWrite, made: Plan, messages: Resource) -> list
 
 def _undos_of_messages(made: Plan, record: Record, messages: Resource) -> Iterator[Undo]:
     """Yield what takes back the messages that the update of a conversation writes."""
-    differing = made.changes.get("messages", (0, made.body.get("messages")))[1]
     held = {str(m.get("externalId")): m for m in record.get("messages") or ()}
-    for message in differing or ():
+    for message in made.body.get("messages") or ():
         key = Key("externalId", str(message["externalId"]))
         there = held.get(key.value)
         if there is None:
@@ -162,7 +161,7 @@ def read_undo(resource: Resource, row: Mapping[str, Any]) -> Undo:
         maps = [said.get("traits") or {} for said in (undo.old, undo.written)]
         if not all(isinstance(each, dict) for each in maps):
             raise TypeError  # noqa: TRY301
-        _ = [undo.inside[ref.name] for ref in resource.references if ref.in_path]
+        _ = [undo.inside[name] for name in resource.in_path]
     except (KeyError, TypeError, ValueError, AttributeError):
         msg = f"{UNDO}: it is not as a run wrote it"
         raise Rejection(msg) from None

@@ -1,19 +1,26 @@
-"""Values as Vitally takes them, and whether two of them say the same."""
+"""Values as properties and traits take them, and whether two of them say the same."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import date, datetime
-from typing import Any
+import ast
+import re
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date, datetime, timedelta
+from typing import Any, Final
 
+from target_vitally.mapping.items import difference, with_fields
 from target_vitally.mapping.markup import same_html
-from target_vitally.mapping.resource import Kind
+from target_vitally.mapping.resource import Fields, Kind, Record, TraitField
 from vitally_api.values import (
     EMPTY,
+    EPOCH,
+    FieldKind,
     InvalidValue,
+    as_double,
     boolean_of,
     day_of,
     email_text,
+    field_kind,
     format_moment,
     is_canonical,
     list_of,
@@ -26,11 +33,29 @@ from vitally_api.values import (
 )
 
 NAMES = ("type", "id", "externalId", "email", "userId", "vitallyUserId", "responseStatus")
+"""What names somebody, or says what they are."""
+MESSAGE: Final[Mapping[str, Kind]] = {
+    "externalId": "text",
+    "message": "html",
+    "timestamp": "instant",
+    **dict.fromkeys(("from", "to", "cc", "bcc"), "people"),
+}
+"""What a conversation takes of each of its messages."""
+MADE_BY_VITALLY = frozenset({"id", "createdAt", "path", "options"})
+"""Members of a field of a custom object that are shown, and not taken."""
+SHOWN_CHOICES = 20
 
 
 def coerce(kind: Kind, value: Any) -> Any:
     """Make of a value that is not null what a property of a kind takes, or raise `InvalidValue`."""
     return COERCIONS[kind](value)
+
+
+def check_id(name: str, value: Any) -> None:
+    """Raise `InvalidValue` for an id that no address can hold: ``/accounts/..`` is ``/`` to HTTP."""
+    if name in {"id", "externalId"} and value in {".", ".."}:
+        msg = "it cannot be asked for, since . and .. have a meaning of their own in addresses"
+        raise InvalidValue(msg)
 
 
 def _instant(value: Any) -> str:
@@ -45,23 +70,22 @@ def _texts(value: Any) -> list[str]:
     return list(dict.fromkeys(text_of(item) for item in list_of(value) if item is not None))
 
 
-def _people(value: Any) -> list[dict[str, Any]]:
-    people = [value] if isinstance(value, dict) else list_of(value)
-    if not all(isinstance(person, dict) for person in people):
-        msg = "it takes people as objects, such as {type, email}"
+def _objects(value: Any, what: str) -> list[Record]:
+    items = [value] if isinstance(value, dict) else list_of(value)
+    if not all(isinstance(item, dict) for item in items):
+        msg = f"it takes {what}"
         raise InvalidValue(msg)
-    return [person_of(person) for person in people]
+    return items
 
 
-def check_id(name: str, value: Any) -> None:
-    """Raise `InvalidValue` for an id that no address can hold: ``/accounts/..`` is ``/`` to HTTP."""
-    if name in {"id", "externalId"} and value in {".", ".."}:
-        msg = "it cannot be asked for, since . and .. have a meaning of their own in addresses"
-        raise InvalidValue(msg)
+def _people(value: Any) -> list[Record]:
+    return [
+        _person(person) for person in _objects(value, "people as objects, such as {type, email}")
+    ]
 
 
-def person_of(person: dict[str, Any]) -> dict[str, Any]:
-    """Return a person with text in everything that names somebody; `InvalidValue` if it is none."""
+def _person(person: Record) -> Record:
+    """Return a person with text in everything that names somebody."""
     try:
         named = {name: text_of(person[name]) for name in NAMES if person.get(name) is not None}
         for name, value in named.items():
@@ -69,30 +93,23 @@ def person_of(person: dict[str, Any]) -> dict[str, Any]:
     except InvalidValue as invalid:
         msg = f"of a person, {invalid}"
         raise InvalidValue(msg) from None
-    if {named.get("id"), named.get("externalId")} & {".", ".."}:
-        msg = "of a person, . and .. cannot be asked for"
-        raise InvalidValue(msg)
     return {**person, **named}
 
 
-def _messages(value: Any) -> list[dict[str, Any]]:
-    return [_message(message) for message in list_of(value)]
-
-
-def _message(message: Any) -> dict[str, Any]:
+def _message(message: Any) -> Record:
     if not isinstance(message, dict) or not message.get("externalId"):
         msg = "each takes an externalId"
         raise InvalidValue(msg)
-    fitters = {
-        **dict.fromkeys(("externalId", "message"), text_of),
-        "timestamp": _instant,
-        **dict.fromkeys(("from", "to", "cc", "bcc"), _people),
-    }
-    fit = {name: fitters[name](message[name]) for name in fitters if message.get(name) is not None}
-    if "from" in fit and len(fit["from"]) != 1:
+    given = {name: kind for name, kind in MESSAGE.items() if message.get(name) is not None}
+    read = {name: coerce(kind, message[name]) for name, kind in given.items()}
+    if "from" in read and len(read["from"]) != 1:
         msg = "from: it takes one person"
         raise InvalidValue(msg)
-    return {**message, **fit}
+    return {**message, **read}
+
+
+def _field(field: Record) -> Record:
+    return {"model": "CustomObject"} | {n: v for n, v in field.items() if n not in MADE_BY_VITALLY}
 
 
 def _json_or_text(value: Any) -> Any:
@@ -102,7 +119,7 @@ def _json_or_text(value: Any) -> Any:
     return value
 
 
-COERCIONS: dict[Kind, Callable[[Any], Any]] = {
+COERCIONS: Final[Mapping[Kind, Callable[[Any], Any]]] = {
     "text": text_of,
     "html": text_of,
     "email": lambda value: text_of(value).strip(),
@@ -116,18 +133,11 @@ COERCIONS: dict[Kind, Callable[[Any], Any]] = {
     "list": list_of,
     "json": _json_or_text,
     "people": _people,
-    "messages": _messages,
+    "participants": _people,
+    "messages": lambda value: [_message(message) for message in list_of(value)],
+    "fields": lambda value: [_field(each) for each in _objects(value, "fields as objects")],
 }
-
-
-def trait(value: Any) -> Any:
-    """Return a trait's value as JSON has it: days and moments as text."""
-    if isinstance(value, date):  # or a datetime
-        return _instant(value) if isinstance(value, datetime) else value.isoformat()
-    return value
-
-
-READ_AS: dict[Kind, Callable[[Any], Any]] = {
+READ_AS: Final[Mapping[Kind, Callable[[Any], Any]]] = {
     "email": email_text,
     "date": day_of,
     "instant": moment_of,
@@ -135,22 +145,182 @@ READ_AS: dict[Kind, Callable[[Any], Any]] = {
 """Kinds of values that are compared by what their text says."""
 
 
-def same(kind: Kind, wanted: Any, present: Any) -> bool:
+def same(kind: Kind, wanted: Any, present: Any) -> bool:  # noqa: PLR0911 - a table of kinds
     """Return whether a property that shows one value already says the other."""
     if wanted is None or present is None:
         return wanted in EMPTY and present in EMPTY
     if kind == "html":
         return same_html(str(wanted), str(present))
     if kind in {"tags", "ids"}:
-        displayed = present if isinstance(present, list) else [present]
-        return {str(item) for item in wanted} == {str(item) for item in displayed}
+        return _texts_in(wanted) == _texts_in(present)
+    if kind == "people":
+        return _ids_in(wanted) == _ids_in(present)
+    if kind == "participants":
+        return not any(difference(wanted, present))
+    if kind == "messages":
+        return not changed_messages(wanted, present)
+    if kind == "fields":
+        return same_json(with_fields(wanted, present), present or [])
     if kind in READ_AS:
         return _alike(READ_AS[kind], wanted, present)
     return same_json(wanted, present)
 
 
-def _alike(read: Any, wanted: Any, present: Any) -> bool:
+def changed_messages(wanted: Iterable[Record], present: Any) -> list[Record]:
+    """Return the messages that are not there as a row says them, by their external ids."""
+    held = {str(message.get("externalId")): message for message in present or ()}
+    return [
+        message
+        for message in wanted
+        if (there := held.get(message["externalId"])) is None
+        or not all(same(MESSAGE.get(n, "json"), v, there.get(n)) for n, v in message.items())
+    ]
+
+
+def _texts_in(value: Any) -> set[str]:
+    return {str(item) for item in (value if isinstance(value, list) else [value])}
+
+
+def _ids_in(value: Any) -> set[str]:
+    people = value if isinstance(value, list) else [value]
+    return {str(person.get("id")) for person in people if isinstance(person, dict)}
+
+
+def _alike(read: Callable[[Any], Any], wanted: Any, present: Any) -> bool:
     try:
         return bool(read(wanted) == read(present))
     except InvalidValue:
         return bool(wanted == present)
+
+
+def fields_of(rows: Iterable[Any]) -> Fields:
+    """Return the custom fields of ``GET /customFields`` by their paths."""
+    return {
+        row["path"]: TraitField(field_kind(row.get("type")), _choices(row.get("options")))
+        for row in rows
+        if isinstance(row, dict) and isinstance(row.get("path"), str)
+    }
+
+
+def _choices(options: Any) -> Mapping[str, Any]:
+    """Return the value of each choice by the texts that may stand for it, its value before its label."""
+    found: dict[str, Any] = {}
+    for name in ("value", "label"):
+        for option in options if isinstance(options, list) else ():
+            given = option if isinstance(option, dict) else {"value": option}
+            if isinstance(given.get(name), str | int | float) and given.get("value") is not None:
+                found.setdefault(str(given[name]).strip(), given["value"])
+    return found
+
+
+def typed(field: TraitField | None, value: Any) -> Any:
+    """Return a value as the field of a trait takes it; None for an empty one that is no text.
+
+    A trait without a field stays. Raise `InvalidValue` for what the field does not take.
+    """
+    if isinstance(value, date):  # or a datetime
+        value = _instant(value) if isinstance(value, datetime) else value.isoformat()
+    if field is None or not field.kind or value is None:
+        return value
+    if value == "" and field.kind != "text":
+        return None
+    return READERS[field.kind](field, value)
+
+
+def typed_traits(fields: Fields, traits: Record, *, keep_nulls: bool) -> Record:
+    """Return traits as their fields take them; the `InvalidValue` raised for one names its path."""
+    made: Record = {}
+    for path, value in traits.items():
+        field, read = fields.get(path), value
+        if field is not None or isinstance(value, date):
+            try:
+                read = typed(field, value)
+            except InvalidValue as invalid:
+                msg = f"{path}: {invalid}"
+                raise InvalidValue(msg) from None
+        if keep_nulls or read is not None:
+            made[path] = read
+    return made
+
+
+def same_trait(field: TraitField | None, wanted: Any, present: Any) -> bool:
+    """Return whether a trait that Vitally shows already says what a row does."""
+    if (wanted in EMPTY and present in EMPTY) or same_json(wanted, present):
+        return True
+    if field is None or not field.kind or wanted is None or present is None:
+        return False
+    if field.kind in {"day", "moment"} and isinstance(present, int) and not isinstance(wanted, int):
+        present = format_moment(EPOCH + timedelta(milliseconds=present))
+    read = COMPARED.get(field.kind, READERS[field.kind])
+    try:
+        return bool(read(field, wanted) == read(field, present))
+    except (InvalidValue, OverflowError):
+        return False
+
+
+def _text(_: TraitField, value: Any) -> Any:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value if isinstance(value, dict | list) else text_of(value)
+
+
+def _choice(field: TraitField, value: Any) -> Any:
+    text = text_of(value)
+    for spelling in (text, text.strip()):
+        if spelling in field.choices:
+            return field.choices[spelling]
+    if not field.choices:
+        return text
+    displayed = [str(choice) for choice in dict.fromkeys(field.choices.values())]
+    more = ", ..." if len(displayed) > SHOWN_CHOICES else ""
+    msg = f"there is no such choice: it takes {', '.join(displayed[:SHOWN_CHOICES])}{more}"
+    raise InvalidValue(msg)
+
+
+def _several(field: TraitField, value: Any) -> list[Any]:
+    values = value if isinstance(value, list) else _out_of_text(field, text_of(value))
+    return list(dict.fromkeys(_choice(field, item) for item in values if item not in EMPTY))
+
+
+def _out_of_text(field: TraitField, text: str) -> list[Any]:
+    """Read several choices: JSON, a list or set of Python, an array of PostgreSQL, a SET of MySQL."""
+    text = text.strip()
+    if text == "set()":
+        return []
+    if text[:1] in {"[", "{", "("}:
+        try:
+            return list_of(text)
+        except InvalidValue:
+            pass
+        try:
+            read = ast.literal_eval(text)
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            read = None
+        if isinstance(read, list | set | tuple):
+            return sorted(read, key=str)
+        if text.startswith("{") and text.endswith("}"):
+            return _split(text[1:-1])
+    parts = _split(text)
+    known = bool(field.choices) and text not in field.choices
+    return parts if known and all(part in field.choices for part in parts) else [text]
+
+
+def _split(text: str) -> list[str]:
+    return [part.strip().strip('"') for part in re.findall(r'"[^"]*"|[^,]+', text)]
+
+
+Reader = Callable[[TraitField, Any], Any]
+READERS: Final[Mapping[FieldKind, Reader]] = {
+    "text": _text,
+    "number": lambda _, value: number_of(value),
+    "boolean": lambda _, value: boolean_of(value),
+    "day": lambda _, value: _date(value),
+    "moment": lambda _, value: _instant(value),
+    "choice": _choice,
+    "choices": _several,
+}
+COMPARED: Final[Mapping[FieldKind, Reader]] = {
+    "number": lambda _, value: as_double(number_of(value)),
+    "choices": lambda field, value: {str(item) for item in _several(field, value)},
+}
+"""How values are read for a comparison, where that is not how they are sent."""

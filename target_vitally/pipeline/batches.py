@@ -7,16 +7,15 @@ from contextlib import suppress
 
 from target_vitally.lookup.custom_fields import CustomFields
 from target_vitally.lookup.index import LookupFailed
+from target_vitally.lookup.people import refs_of
 from target_vitally.lookup.references import References
 from target_vitally.lookup.resolve import resolve
 from target_vitally.mapping.entries import EVENTS
-from target_vitally.mapping.exact_links import ExactLinks
-from target_vitally.mapping.links import PARTICIPANTS, unlinked
-from target_vitally.mapping.merge_rows import merge_rows
-from target_vitally.mapping.parse_row import ParsedRow, RecordRef, Rejection
+from target_vitally.mapping.links import PARTICIPANTS, ExactLinks, unlinked
+from target_vitally.mapping.parse_row import RecordRef, Rejection
 from target_vitally.mapping.plan import Outcome, plan
 from target_vitally.mapping.resource import Record, Resource
-from target_vitally.mapping.rows import InputRow, PendingWrite, Unresolved
+from target_vitally.mapping.rows import InputRow, PendingWrite, Unresolved, merge_rows
 from target_vitally.pipeline.bulk_channel import BulkChannel
 from target_vitally.pipeline.deletes import Deletes
 from target_vitally.pipeline.events import Events
@@ -92,7 +91,7 @@ class Batches:
         for write_ in merged:
             if write_.parsed.mode != "update":
                 self._deletes.keep(resource, write_)
-        refs = [ref for write_ in merged for ref in self._refs(writer, write_.parsed)]
+        refs = [ref for write_ in merged for ref in refs_of(write_.parsed)]
         self._prefetch(refs, more=more)
         separate = (part for write_ in merged for part in self._separate(write_, last=last))
         writes = [write_ for write_ in separate if self._resolve(write_, last=last)]
@@ -139,11 +138,6 @@ class Batches:
                 write_.rows[:0] = cancelled
                 writes.append(write_)
         return writes
-
-    def _refs(self, writer: ResourceWriter, parsed: ParsedRow) -> Iterable[RecordRef]:
-        for refs in parsed.references.values():
-            yield from refs or ()
-        yield from writer.refs(parsed)
 
     def _separate(self, write_: PendingWrite, *, last: bool) -> list[PendingWrite]:
         """Separate rows of one key that cannot be written together: one of them stops no other."""
@@ -227,7 +221,7 @@ class Batches:
             return False
         parsed = self._exact.together(resource, write_.parsed, record)
         whole = PendingWrite(parsed, write_.rows)
-        self._references.prefetch(self._refs(self._writers[resource.name], parsed))
+        self._references.prefetch(refs_of(parsed))
         resolve(whole, self._references)
         write_.parsed, write_.body = parsed, whole.body
         gone = unlinked(resource, write_.body, record)

@@ -10,7 +10,7 @@ from target_vitally.bulk.messages import NotInBulk
 from target_vitally.bulk.read_back import Expected, ReadBack
 from target_vitally.bulk.sender import Sender
 from target_vitally.lookup.references import References
-from target_vitally.mapping.compare import displayed
+from target_vitally.mapping.links import displayed
 from target_vitally.mapping.parse_row import RecordRef
 from target_vitally.mapping.plan import Plan
 from target_vitally.mapping.resource import Record

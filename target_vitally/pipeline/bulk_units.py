@@ -9,7 +9,7 @@ from target_vitally.bulk.read_back import ABSENT, Expected, Found
 from target_vitally.lookup.client import segment
 from target_vitally.lookup.index import LookupFailed
 from target_vitally.lookup.references import References
-from target_vitally.mapping.compare import displayed
+from target_vitally.mapping.links import displayed
 from target_vitally.mapping.plan import Plan
 from target_vitally.mapping.resource import Record
 from target_vitally.mapping.rows import PendingWrite
@@ -85,7 +85,7 @@ class BulkUnits:
         resource, writer = write_.resource, self._writers[write_.resource.name]
         body = {n: v for n, v in plan.body.items() if n not in {"traits", "externalId"}}
         traits = plan.body.get("traits") or {}
-        links = [ref.name for ref in resource.references if ref.many and ref.name in body]
+        links = [ref.name for ref in resource.links if ref.many and ref.name in body]
         sent = len(body) - len(links) + len(traits)
 
         def check(record: Record) -> Found:

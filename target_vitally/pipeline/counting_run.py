@@ -11,7 +11,7 @@ from typing_extensions import override
 from target_vitally.lookup.custom_fields import CustomFields
 from target_vitally.lookup.references import References
 from target_vitally.mapping.cap import Cap
-from target_vitally.mapping.exact_links import ExactLinks
+from target_vitally.mapping.links import ExactLinks
 from target_vitally.mapping.resource import Resource
 from target_vitally.mapping.rows import InputRow
 from target_vitally.pipeline.batches import Batches

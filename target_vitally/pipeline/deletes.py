@@ -6,9 +6,9 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from target_vitally.lookup.index import LookupFailed
+from target_vitally.lookup.kept_records import key_of_record
 from target_vitally.lookup.references import References
 from target_vitally.lookup.resolve import resolve
-from target_vitally.lookup.source import key_of_record
 from target_vitally.mapping.cap import Cap
 from target_vitally.mapping.parse_row import Key, Rejection, record_keys
 from target_vitally.mapping.plan import ARCHIVED, Outcome, Plan

@@ -13,7 +13,7 @@ from target_vitally.lookup.custom_fields import CustomFields
 from target_vitally.lookup.references import References
 from target_vitally.lookup.store import Store
 from target_vitally.mapping.entries import EVENTS
-from target_vitally.mapping.exact_links import ExactLinks
+from target_vitally.mapping.links import ExactLinks
 from target_vitally.mapping.parse_row import key_of
 from target_vitally.mapping.resource import Record, Resource
 from target_vitally.mapping.rows import InputRow, Origin

@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from target_vitally.mapping.compare import Changes
 from target_vitally.mapping.parse_row import Key, key_of
-from target_vitally.mapping.plan import NO_RECORD, Outcome, Plan
+from target_vitally.mapping.plan import NO_RECORD, Changes, Outcome, Plan
 from target_vitally.mapping.planned_change import planned_change
 from target_vitally.mapping.resource import Record
 from target_vitally.mapping.rows import InputRow, Origin, PendingWrite

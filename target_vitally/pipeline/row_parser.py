@@ -6,7 +6,7 @@ from collections import defaultdict
 
 from target_vitally.lookup.custom_fields import CustomFields
 from target_vitally.lookup.store import Store
-from target_vitally.mapping.exact_links import ExactLinks
+from target_vitally.mapping.links import ExactLinks
 from target_vitally.mapping.parse_row import ParsedRow, Rejection, key_of, parse_row
 from target_vitally.mapping.rows import InputRow
 from target_vitally.pipeline.outcomes import Outcomes

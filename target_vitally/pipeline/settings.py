@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 from target_vitally.mapping.cap import Cap
-from target_vitally.mapping.entries import CHANNELS, LINKS, MODES, UNKNOWN, Channel, Mode
+from target_vitally.mapping.entries import ENTRY, Channel, Mode
 from target_vitally.mapping.parse_row import Nulls
 from vitally_api import SettingsError
 from vitally_api.settings import ConnectionSettings, read_settings, schema_of, setting
@@ -22,28 +22,6 @@ CAP: dict[str, Any] = {"type": ["string", "number", "null"], "read": Cap.read}
 MAX_DELETES = "100, 10%"
 CAPS = ("max_creates", "max_updates", "max_deletes")
 WRONG_CAP = "{} is neither a number of records (100), nor a share (10%), nor both (100, 10%)"
-_ENTRY: dict[str, Any] = {
-    "type": "object",
-    "properties": {
-        "resource": {"type": "string"},
-        "mode": {"type": "string", "enum": list(MODES)},
-        "match": {"type": "string"},
-        "properties": {
-            "type": "object",
-            "additionalProperties": {"type": ["string", "array"], "items": {"type": "string"}},
-        },
-        "traits": {"type": ["object", "string"]},
-        "unknown": {"type": "string", "enum": list(UNKNOWN)},
-        "custom_object": {"type": "string"},
-        "links": {"type": "string", "enum": list(LINKS)},
-        "deleted": {"type": "string"},
-        "copy": {"type": "boolean"},
-        "first_push": {"type": "boolean"},
-        "channel": {"type": "string", "enum": list(CHANNELS)},
-        "event": {"type": "string"},
-        "event_properties": {"type": "object"},
-    },
-}
 
 
 @dataclass(frozen=True)
@@ -56,7 +34,7 @@ class Settings(ConnectionSettings):
         "unknown, custom_object, links, deleted, copy, first_push, channel, event, event_properties. A "
         "stream named like a resource needs no entry.",
         default={},
-        additionalProperties=_ENTRY,
+        additionalProperties=ENTRY,
     )
     mode: Mode = setting(
         "Mode",

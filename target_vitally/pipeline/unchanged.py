@@ -136,8 +136,8 @@ class UnchangedRows:
 
     def _may_end(self, resource: Resource, keys: Iterable[Key]) -> bool:
         """Return whether rows of these keys may end here: all go by one, and belong to no parent."""
-        inside = any(ref.in_path for ref in resource.references)
-        return self._settings.only_changed and not inside and len({key.by for key in keys}) == 1
+        one_way = len({key.by for key in keys}) == 1
+        return self._settings.only_changed and not resource.in_path and one_way
 
     def _end(
         self,

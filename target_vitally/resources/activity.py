@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from target_vitally.mapping.resource import LookupColumn, Reference, Resource
+from target_vitally.mapping.resource import Property, Resource
 from target_vitally.resources.parts import (
     OWN_ID,
     PARENTS,
     STAMPS,
     account,
     admin,
+    kept,
     named,
     organization,
-    prop,
 )
 from vitally_api.resources import LISTS
 
-TAGS = prop("tags", "tags", clears=False, always=True)
+TAGS = kept("tags", "tags", always=True)
 """An update without them takes them away."""
 
 TASKS = Resource(
@@ -24,23 +24,16 @@ TASKS = Resource(
     rank=4,
     properties=(
         OWN_ID,
-        prop("name", needed=True),
-        prop("accountId", clears=False),
-        prop("organizationId", clears=False),
-        prop("description", "html"),
-        prop("dueDate", "date"),
-        prop("assignedToId"),
-        prop("completedAt", "instant"),
-        prop("completedById"),
-        prop("categoryId"),
-        TAGS,
-    ),
-    references=(
-        account(),
-        organization(),
+        Property("name", needed=True),
+        account(clears=False),
+        organization(clears=False),
+        Property("description", "html"),
+        Property("dueDate", "date"),
         admin("assignedToId", "assignedToEmail", "assignedTo"),
+        Property("completedAt", "instant"),
         admin("completedById", "completedByEmail", "completedBy"),
         named("categoryId", "categoryName", "task_categories", "category"),
+        TAGS,
     ),
     key_needed=False,
     one_of=(PARENTS,),
@@ -54,20 +47,14 @@ NOTES = Resource(
     rank=4,
     properties=(
         OWN_ID,
-        prop("note", "html", needed=True),
-        prop("noteDate", "instant", needed=True),
-        prop("accountId", clears=False),
-        prop("organizationId", clears=False),
-        prop("subject"),
-        prop("authorId"),
-        prop("categoryId"),
-        TAGS,
-    ),
-    references=(
-        account(),
-        organization(),
+        Property("note", "html", needed=True),
+        Property("noteDate", "instant", needed=True),
+        account(clears=False),
+        organization(clears=False),
+        Property("subject"),
         admin("authorId", "authorEmail", "author"),
         named("categoryId", "categoryName", "note_categories", "category"),
+        TAGS,
     ),
     key_needed=False,
     one_of=(PARENTS,),
@@ -80,20 +67,20 @@ PROJECTS = Resource(
     api=LISTS["projects"],
     rank=4,
     properties=(
-        prop("templateId", needed=True, fixed=True, clears=False),
-        prop("accountId", fixed=True, clears=False),
-        prop("organizationId", fixed=True, clears=False),
-        prop("name", clears=False),
-        prop("targetStartDate", "date"),
-        prop("targetCompletionDate", "date"),
-        prop("projectStatusId"),
-        prop("projectCategoryId"),
-        prop("ownedByVitallyUserId"),
-    ),
-    references=(
-        account(embedded=""),
-        organization(embedded=""),
-        named("templateId", "templateName", "project_templates"),
+        named(
+            "templateId",
+            "templateName",
+            "project_templates",
+            needed=True,
+            fixed=True,
+            clears=False,
+        ),
+        account(embedded="", fixed=True, clears=False),
+        organization(embedded="", fixed=True, clears=False),
+        kept("name"),
+        Property("targetStartDate", "date"),
+        Property("targetCompletionDate", "date"),
+        Property("projectStatusId"),
         named("projectCategoryId", "projectCategoryName", "project_categories"),
         admin("ownedByVitallyUserId", "ownerEmail"),
     ),
@@ -112,21 +99,17 @@ NPS_RESPONSES = Resource(
     rank=4,
     properties=(
         OWN_ID,
-        prop("userId", needed=True, clears=False, always=True),
-        prop("score", "integer", needed=True, clears=False, always=True),
-        prop("respondedAt", "instant", needed=True, clears=False, always=True),
-        prop("feedback"),
-    ),
-    references=(
-        Reference(
+        kept(
             "userId",
-            "users",
-            (
-                LookupColumn("userExternalId", "users", "externalId"),
-                LookupColumn("userEmail", "users", "email"),
-            ),
-            "user",
+            needed=True,
+            always=True,
+            of="users",
+            lookups={"userExternalId": "externalId", "userEmail": "email"},
+            embedded="user",
         ),
+        kept("score", "integer", needed=True, always=True),
+        kept("respondedAt", "instant", needed=True, always=True),
+        Property("feedback"),
     ),
     key_needed=False,
     upserts=True,

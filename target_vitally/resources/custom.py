@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from target_vitally.mapping.resource import LookupColumn, Reference, Resource
-from target_vitally.resources.parts import OWN_ID, STAMPS, account, admin, organization, prop
+from target_vitally.mapping.resource import Resource
+from target_vitally.resources.parts import (
+    OWN_ID,
+    STAMPS,
+    account,
+    admin,
+    inside,
+    kept,
+    organization,
+)
 from vitally_api.resources import LISTS
 
 CUSTOM_OBJECTS = Resource(
@@ -13,10 +19,10 @@ CUSTOM_OBJECTS = Resource(
     api=LISTS["custom_objects"],
     rank=3,
     properties=(
-        prop("name", needed=True, clears=False),
-        prop("label", needed=True, clears=False),
-        prop("writeMode", needed=True, clears=False),
-        prop("customFields", "list", clears=False, united=True),
+        kept("name", needed=True),
+        kept("label", needed=True),
+        kept("writeMode", needed=True),
+        kept("customFields", "fields", united=True),
     ),
     key="name",
     keys=("id", "name"),
@@ -30,21 +36,11 @@ CUSTOM_OBJECT_INSTANCES = Resource(
     rank=4,
     message="customobjectinstance",
     properties=(
+        inside("customObjectId", "custom_objects", "customObjectName", "name"),
         OWN_ID,
-        prop("name", needed=True, clears=False),
-        prop("customerId", clears=False),
-        prop("organizationId", clears=False),
-        prop("ownedByVitallyUserId"),
-    ),
-    references=(
-        Reference(
-            "customObjectId",
-            "custom_objects",
-            (LookupColumn("customObjectName", "custom_objects", "name"),),
-            in_path=True,
-        ),
-        replace(account("customerId", "customer"), among="customers"),
-        organization(),
+        kept("name", needed=True),
+        account("customerId", "customer", among="customers", clears=False),
+        organization(clears=False),
         admin("ownedByVitallyUserId", "ownerEmail"),
     ),
     key_needed=False,

@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-from target_vitally.mapping.resource import LookupColumn, Reference, Resource
-from target_vitally.resources.parts import (
-    COUNTS,
-    EXTERNAL_ID,
-    STAMPS,
-    organization,
-    prop,
-)
+from target_vitally.mapping.resource import Property, Resource
+from target_vitally.resources.parts import COUNTS, EXTERNAL_ID, STAMPS, kept, names, organization
 from vitally_api.resources import LISTS
 
 ORGANIZATIONS = Resource(
@@ -18,7 +12,7 @@ ORGANIZATIONS = Resource(
     rank=0,
     upserts=True,
     message="organization",
-    properties=(EXTERNAL_ID, prop("name", needed=True)),
+    properties=(EXTERNAL_ID, Property("name", needed=True)),
     model="organizations",
     read_only=STAMPS | COUNTS | {"accountOwnerId", "accountsCount", "organizationOwnerId"},
 )
@@ -28,8 +22,7 @@ ACCOUNTS = Resource(
     api=LISTS["accounts"],
     rank=1,
     message="account",
-    properties=(EXTERNAL_ID, prop("name", needed=True), prop("organizationId")),
-    references=(organization(),),
+    properties=(EXTERNAL_ID, Property("name", needed=True), organization()),
     model="accounts",
     # Its owner can only be taken away by the API: whoever means that does it in the app.
     read_only=STAMPS | COUNTS | {"accountOwnerId"},
@@ -42,51 +35,32 @@ USERS = Resource(
     message="user",
     properties=(
         EXTERNAL_ID,
-        prop("name"),
-        prop("email", "email"),
-        prop("avatar"),
-        prop("unsubscribedFromConversations", "boolean", clears=False),
-        prop("joinDate", "instant"),
-        prop("accountIds", "ids", clears=False, displayed="accounts"),
-        prop("organizationIds", "ids", clears=False, displayed="organizations"),
-    ),
-    references=(
-        Reference(
-            "accountIds",
-            "accounts",
-            (
-                LookupColumn("accountExternalIds", "accounts", "externalId", many=True),
-                LookupColumn("accountExternalId", "accounts", "externalId"),
-            ),
-            "accounts",
-            many=True,
-        ),
-        Reference(
-            "organizationIds",
-            "organizations",
-            (
-                LookupColumn("organizationExternalIds", "organizations", "externalId", many=True),
-                LookupColumn("organizationExternalId", "organizations", "externalId"),
-            ),
-            "organizations",
-            many=True,
+        Property("name"),
+        Property("email", "email"),
+        Property("avatar"),
+        kept("unsubscribedFromConversations", "boolean"),
+        Property("joinDate", "instant"),
+        *(
+            kept(
+                f"{one}Ids",
+                "ids",
+                displayed=f"{one}s",
+                of=f"{one}s",
+                lookups=dict.fromkeys((f"{one}ExternalIds", f"{one}ExternalId"), "externalId"),
+                embedded=f"{one}s",
+            )
+            for one in ("account", "organization")
         ),
     ),
     keys=("id", "externalId", "email"),
     one_of=(("accountIds", "organizationIds"),),
     model="users",
     read_only=STAMPS
-    | {
-        "deactivatedAt",
-        "firstKnown",
-        "lastInboundMessageTimestamp",
-        "lastOutboundMessageTimestamp",
-        "lastSeenTimestamp",
-        "npsLastFeedback",
-        "npsLastRespondedAt",
-        "npsLastScore",
-        "permanentlyBounced",
-        "segments",
-        "unsubscribedFromConversationsAt",
-    },
+    | names(
+        """
+        deactivatedAt firstKnown lastInboundMessageTimestamp lastOutboundMessageTimestamp
+        lastSeenTimestamp npsLastFeedback npsLastRespondedAt npsLastScore permanentlyBounced segments
+        unsubscribedFromConversationsAt
+        """
+    ),
 )

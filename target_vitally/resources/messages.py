@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from target_vitally.mapping.resource import LookupColumn, Reference, Resource
-from target_vitally.resources.parts import account, prop
+from target_vitally.mapping.resource import Property, Resource
+from target_vitally.resources.parts import inside
 from vitally_api.resources import ApiList
 
 EVENTS = Resource(
@@ -13,11 +11,11 @@ EVENTS = Resource(
     api=ApiList("/analytics/v1/track"),
     rank=6,
     properties=(
-        prop("event", needed=True),
-        prop("timestamp", "instant", needed=True),
-        prop("userExternalId"),
-        prop("accountExternalId"),
-        prop("organizationExternalId"),
+        Property("event", needed=True),
+        Property("timestamp", "instant", needed=True),
+        Property("userExternalId"),
+        Property("accountExternalId"),
+        Property("organizationExternalId"),
     ),
     key=None,
     keys=(),
@@ -31,15 +29,9 @@ USER_ACCOUNTS = Resource(
     name="user_accounts",
     api=ApiList("/users/{userId}/accounts/{accountId}"),
     rank=3,
-    properties=(),
-    references=(
-        Reference(
-            "userId",
-            "users",
-            (LookupColumn("userExternalId", "users", "externalId"),),
-            in_path=True,
-        ),
-        replace(account(), embedded="", in_path=True),
+    properties=(
+        inside("userId", "users", "userExternalId"),
+        inside("accountId", "accounts", "accountExternalId"),
     ),
     key=None,
     keys=(),

@@ -2,66 +2,61 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
-from target_vitally.mapping.resource import Kind, LookupColumn, Property, Reference
+from target_vitally.mapping.resource import Property
+
+
+def names(text: str) -> frozenset[str]:
+    """Return the names in a text, which stand between white space."""
+    return frozenset(text.split())
+
 
 STAMPS = frozenset({"createdAt", "updatedAt"})
-COUNTS = frozenset(
-    {
-        "accountExecutiveId",
-        "churnedAt",
-        "csmId",
-        "firstPaidDate",
-        "firstSeenTimestamp",
-        "healthScore",
-        "keyRoles",
-        "lastInboundMessageTimestamp",
-        "lastOutboundMessageTimestamp",
-        "lastSeenTimestamp",
-        "mrr",
-        "nextRenewalDate",
-        "npsDetractorCount",
-        "npsPassiveCount",
-        "npsPromoterCount",
-        "npsScore",
-        "segments",
-        "trialEndDate",
-        "usersCount",
-    }
+COUNTS = names(
+    """
+    accountExecutiveId churnedAt csmId firstPaidDate firstSeenTimestamp healthScore keyRoles
+    lastInboundMessageTimestamp lastOutboundMessageTimestamp lastSeenTimestamp mrr nextRenewalDate
+    npsDetractorCount npsPassiveCount npsPromoterCount npsScore segments trialEndDate usersCount
+    """
 )
 """What Vitally works out, or only the app edits."""
+PARENTS = ("accountId", "organizationId")
 
 EXTERNAL_ID = Property("externalId", needed=True, fixed=True, clears=False)
 OWN_ID = Property("externalId", fixed=True, clears=False)
 """An external id that a record may do without."""
 
 
-def prop(name: str, kind: Kind = "text", **more: Any) -> Property:
-    """Declare a property."""
-    return Property(name, kind, **more)
-
-
-def account(name: str = "accountId", embedded: str = "account") -> Reference:
+def account(name: str = "accountId", embedded: str = "account", **more: Any) -> Property:
     """Declare a link to an account."""
-    lookup = LookupColumn("accountExternalId", "accounts", "externalId")
-    return Reference(name, "accounts", (lookup,), embedded)
+    lookups = {"accountExternalId": "externalId"}
+    return Property(name, of="accounts", lookups=lookups, embedded=embedded, **more)
 
 
-def organization(embedded: str = "organization") -> Reference:
+def organization(embedded: str = "organization", **more: Any) -> Property:
     """Declare a link to an organization."""
-    lookup = LookupColumn("organizationExternalId", "organizations", "externalId")
-    return Reference("organizationId", "organizations", (lookup,), embedded)
+    lookups = {"organizationExternalId": "externalId"}
+    return Property(
+        "organizationId", of="organizations", lookups=lookups, embedded=embedded, **more
+    )
 
 
-def admin(name: str, column: str, embedded: str = "") -> Reference:
+def admin(name: str, column: str, embedded: str = "") -> Property:
     """Declare a link to somebody of the team, who is known by an e-mail."""
-    return Reference(name, "admins", (LookupColumn(column, "admins", "email"),), embedded)
+    return Property(name, of="admins", lookups={column: "email"}, embedded=embedded)
 
 
-def named(name: str, column: str, of: str, embedded: str = "") -> Reference:
+def named(name: str, column: str, of: str, embedded: str = "", **more: Any) -> Property:
     """Declare a link to something that goes by its name."""
-    return Reference(name, of, (LookupColumn(column, of, "name"),), embedded)
+    return Property(name, of=of, lookups={column: "name"}, embedded=embedded, **more)
 
 
-PARENTS = ("accountId", "organizationId")
+def inside(name: str, of: str, column: str, by: str = "externalId") -> Property:
+    """Declare an id that the address takes."""
+    return Property(name, of=of, lookups={column: by}, in_path=True)
+
+
+kept = partial(Property, clears=False)
+"""A property that nothing empties."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from target_vitally.mapping.resource import LookupColumn, Reference, Resource
-from target_vitally.resources.parts import EXTERNAL_ID, STAMPS, prop
+from target_vitally.mapping.resource import Property, Resource
+from target_vitally.resources.parts import EXTERNAL_ID, STAMPS, inside, kept, names
 from vitally_api.resources import LISTS, ApiList
 
 CONVERSATIONS = Resource(
@@ -12,23 +12,12 @@ CONVERSATIONS = Resource(
     rank=4,
     properties=(
         EXTERNAL_ID,
-        prop("subject", needed=True, clears=False, always=True),
-        prop("messages", "messages", clears=False, united=True),
+        kept("subject", needed=True, always=True),
+        kept("messages", "messages", united=True),
     ),
     model="conversations",
     read_only=STAMPS
-    | {
-        "accountIds",
-        "accounts",
-        "adminIds",
-        "admins",
-        "externalUrl",
-        "rating",
-        "source",
-        "status",
-        "userIds",
-        "users",
-    },
+    | names("accountIds accounts adminIds admins externalUrl rating source status userIds users"),
 )
 
 MESSAGES = Resource(
@@ -36,31 +25,22 @@ MESSAGES = Resource(
     api=ApiList("/conversations/{conversationId}/messages"),
     rank=5,
     properties=(
+        inside("conversationId", "conversations", "conversationExternalId"),
         EXTERNAL_ID,
-        prop("message", "html", needed=True, clears=False, always=True),
-        prop("timestamp", "instant", clears=False, always=True),
-        prop("from", "people", needed=True, clears=False, always=True),
-        prop("to", "people", needed=True, clears=False, always=True),
-        prop("cc", "people", clears=False, always=True),
-        prop("bcc", "people", clears=False, always=True),
-    ),
-    references=(
-        Reference(
-            "conversationId",
-            "conversations",
-            (LookupColumn("conversationExternalId", "conversations", "externalId"),),
-            in_path=True,
-        ),
+        kept("message", "html", needed=True, always=True),
+        kept("timestamp", "instant", always=True),
+        kept("from", "people", needed=True, always=True),
+        kept("to", "people", needed=True, always=True),
+        kept("cc", "people", always=True),
+        kept("bcc", "people", always=True),
     ),
     read_only=STAMPS
-    | {
-        "conversationAccountIds",
-        "conversationAdminIds",
-        "conversationUpdatedAt",
-        "conversationUserIds",
-        "externalUrl",
-        "type",
-    },
+    | names(
+        """
+        conversationAccountIds conversationAdminIds conversationUpdatedAt conversationUserIds
+        externalUrl type
+        """
+    ),
 )
 
 MEETINGS = Resource(
@@ -69,53 +49,35 @@ MEETINGS = Resource(
     rank=4,
     properties=(
         EXTERNAL_ID,
-        prop("title", needed=True, clears=False),
-        prop("description", "html"),
-        prop("location"),
-        prop("startDateTime", "instant"),
-        prop("endDateTime", "instant"),
-        prop("recordingUrl"),
-        prop("summary"),
-        prop("keyPoints", "list"),
-        prop("riskAssessment", "json"),
-        prop("participants", "people", needed=True, clears=False, united=True),
+        kept("title", needed=True),
+        Property("description", "html"),
+        Property("location"),
+        Property("startDateTime", "instant"),
+        Property("endDateTime", "instant"),
+        Property("recordingUrl"),
+        Property("summary"),
+        Property("keyPoints", "list"),
+        Property("riskAssessment", "json"),
+        kept("participants", "participants", needed=True, united=True),
     ),
     model="meetings",
     read_only=STAMPS
-    | {
-        "accountIds",
-        "accounts",
-        "archivedAt",
-        "conferenceSolution",
-        "endDate",
-        "endTimeZone",
-        "externalStatus",
-        "joiningInstructionsUri",
-        "notes",
-        "organizationIds",
-        "organizations",
-        "phoneConferenceNumbers",
-        "recordingUrlFormatted",
-        "source",
-        "startDate",
-        "startTimeZone",
-        "tasks",
-        "videoConferenceUri",
-    },
+    | names(
+        """
+        accountIds accounts archivedAt conferenceSolution endDate endTimeZone externalStatus
+        joiningInstructionsUri notes organizationIds organizations phoneConferenceNumbers
+        recordingUrlFormatted source startDate startTimeZone tasks videoConferenceUri
+        """
+    ),
 )
 
 MEETING_TRANSCRIPTS = Resource(
     name="meeting_transcripts",
     api=ApiList("/meetings/{meetingId}/transcript"),
     rank=5,
-    properties=(prop("transcript", "list", needed=True, clears=False),),
-    references=(
-        Reference(
-            "meetingId",
-            "meetings",
-            (LookupColumn("meetingExternalId", "meetings", "externalId"),),
-            in_path=True,
-        ),
+    properties=(
+        inside("meetingId", "meetings", "meetingExternalId"),
+        kept("transcript", "list", needed=True),
     ),
     key=None,
     keys=("id",),

@@ -6,14 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
 from target_vitally.lookup.client import RecordClient, WriteRejected, segment
-from target_vitally.lookup.index import Index
+from target_vitally.lookup.index import Index, Source
+from target_vitally.lookup.kept_records import SimulatedRecords
 from target_vitally.lookup.references import References
-from target_vitally.lookup.simulated import SimulatedRecords
-from target_vitally.lookup.source import Source
 from target_vitally.mapping import plan as planning
-from target_vitally.mapping.compare import Changes, as_displayed, changes
-from target_vitally.mapping.parse_row import ParsedRow, RecordRef
-from target_vitally.mapping.plan import Plan
+from target_vitally.mapping.plan import Changes, Plan, as_displayed, changes
 from target_vitally.mapping.resource import Record, Resource
 from target_vitally.mapping.rows import PendingWrite
 from target_vitally.mapping.undo import HANGING, Undo, plan_undo
@@ -22,6 +19,8 @@ from vitally_api.resources import LISTS, NESTED
 from vitally_api.statuses import EXISTS, GONE, MAY_EXIST
 from vitally_api.values import key_text
 
+NOT_ANSWERED = frozenset({"traits", "messages", "participants"})
+"""What is compared in another way, or is not as it was sent in the answer."""
 NEW = "new:"
 """What the ids begin with that a dry run gives to records that it would create."""
 
@@ -50,11 +49,6 @@ class ResourceWriter:
     def index(self, write_: PendingWrite) -> Index:
         """Return the index that the record belongs into."""
         return self.references.index(self.resource.name, write_.inside)
-
-    def refs(self, parsed: ParsedRow) -> list[RecordRef]:
-        """Return what else has to be looked up for a row than its references."""
-        _ = parsed
-        return []
 
     def find(self, writes: Sequence[PendingWrite], *, more: bool = False) -> None:
         """Read what Vitally holds of these; ``more`` if further rows are to come."""
@@ -109,13 +103,7 @@ class ResourceWriter:
             index.check(by, key_text(by, value))
             return [r for id_ in index.ids(by, value) for r in self.read_by(write_, "id", id_)]
         source = Source(self.client, self.resource, self.path(write_))
-        found: list[Record] = []
-
-        def ask() -> None:
-            found.extend(source.ask(by, value, write_))
-
-        index.attempt(by, value, ask, self.client.metrics.reads)
-        index.check(by, value)
+        found = index.answer(by, value, lambda: source.ask(by, value, write_))
         for record in found:
             index.put(record)
         return [record for record in found if not record.get("archivedAt")] or found[:1]
@@ -249,12 +237,7 @@ class ResourceWriter:
 
     def _after(self, sent: Record, before: Record) -> Record:
         traits = {**(before.get("traits") or {}), **(sent.get("traits") or {})}
-        return {**before, **self.displayed(sent, before), "traits": traits}
-
-    def displayed(self, sent: Record, before: Record) -> Record:
-        """Return what a record shows of what was sent, without its traits."""
-        _ = before
-        return as_displayed(self.resource, sent)
+        return {**before, **as_displayed(self.resource, sent, before), "traits": traits}
 
     def path(self, write_: PendingWrite) -> str:
         """Return the address of the list."""
@@ -267,8 +250,11 @@ class ResourceWriter:
 
     def not_applied(self, write_: PendingWrite, plan: Plan, now: Record) -> list[str]:
         """Name what was sent and is not what the answer says; Vitally fills in ``{{...}}``."""
-        templated = [n for n, v in plan.body.items() if isinstance(v, str) and "{{" in v]
-        body = {n: v for n, v in plan.body.items() if n not in {"traits", *templated}}
+        body = {
+            name: value
+            for name, value in plan.body.items()
+            if name not in NOT_ANSWERED and not (isinstance(value, str) and "{{" in value)
+        }
         return list(self.compare(write_, body, plan.body.get("traits") or {}, now))
 
 

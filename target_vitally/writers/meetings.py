@@ -8,10 +8,8 @@ from dataclasses import replace
 from typing_extensions import override
 
 from target_vitally.lookup.client import WriteRejected, segment
-from target_vitally.lookup.people import participants_named
-from target_vitally.mapping.compare import Changes
-from target_vitally.mapping.links import PARTICIPANTS, difference
-from target_vitally.mapping.parse_row import ParsedRow, RecordRef
+from target_vitally.mapping.items import difference
+from target_vitally.mapping.links import PARTICIPANTS
 from target_vitally.mapping.plan import Plan
 from target_vitally.mapping.resource import Record
 from target_vitally.mapping.rows import PendingWrite
@@ -23,20 +21,9 @@ class MeetingWriter(ResourceWriter):
     """Meetings: an update does not take participants, who come and go one by one."""
 
     @override
-    def compare(
-        self, write_: PendingWrite, body: Record, traits: Record, record: Record
-    ) -> Changes:
-        found = super().compare(write_, _without_participants(body), traits, record)
-        if PARTICIPANTS in body:
-            new, gone = difference(body[PARTICIPANTS], record.get(PARTICIPANTS))
-            if new or gone:
-                found[PARTICIPANTS] = (record.get(PARTICIPANTS), body[PARTICIPANTS])
-        return found
-
-    @override
     def update(self, write_: PendingWrite, plan: Plan) -> Record:
         record = dict(plan.record or {})
-        body = _without_participants(plan.body)
+        body = {name: value for name, value in plan.body.items() if name != PARTICIPANTS}
         now = super().update(write_, replace(plan, body=body)) if body else record
         if PARTICIPANTS not in plan.body:
             return now
@@ -60,19 +47,6 @@ class MeetingWriter(ResourceWriter):
         for fresh in found:
             self.index(write_).put(fresh)
         return found[-1] if found else {}
-
-    @override
-    def not_applied(self, write_: PendingWrite, plan: Plan, now: Record) -> list[str]:
-        sent = replace(plan, body=_without_participants(plan.body))
-        return super().not_applied(write_, sent, now)
-
-    @override
-    def refs(self, parsed: ParsedRow) -> list[RecordRef]:
-        return participants_named(parsed.people.get(PARTICIPANTS, []), copy=parsed.copy)
-
-
-def _without_participants(body: Record) -> Record:
-    return {name: value for name, value in body.items() if name != PARTICIPANTS}
 
 
 class TranscriptWriter(ResourceWriter):
@@ -100,16 +74,12 @@ class TranscriptWriter(ResourceWriter):
             return [simulated]
         if meeting.startswith(NEW):
             return []
-        found: list[Record] = []
-
-        def ask() -> None:
-            found.extend(
-                self.client.records(self.path(write_), self.label, None, write_, parse=single)
-            )
-
-        meetings = self.references.index("meetings")
-        meetings.attempt("transcript", meeting, ask, self.client.metrics.reads)
-        meetings.check("transcript", meeting)
+        path, meetings = self.path(write_), self.references.index("meetings")
+        found = meetings.answer(
+            "transcript",
+            meeting,
+            lambda: self.client.records(path, self.label, None, write_, parse=single),
+        )
         return [{"id": meeting, **record} for record in found[:1]]
 
     @override

@@ -6,21 +6,15 @@ from collections.abc import Sequence
 
 from typing_extensions import override
 
-from target_vitally.lookup.client import RecordClient
 from target_vitally.lookup.index import Index
-from target_vitally.lookup.references import References
 from target_vitally.mapping.plan import Plan
-from target_vitally.mapping.resource import Record, Resource
+from target_vitally.mapping.resource import Record
 from target_vitally.mapping.rows import PendingWrite
 from target_vitally.writers.base import NEW, ResourceWriter
 
 
 class UserAccountWriter(ResourceWriter):
     """Finds a link in the accounts that its user shows."""
-
-    def __init__(self, resource: Resource, references: References, client: RecordClient) -> None:
-        super().__init__(resource, references, client)
-        self._planned: set[tuple[str, str]] = set()
 
     @override
     def index(self, write_: PendingWrite) -> Index:
@@ -39,14 +33,15 @@ class UserAccountWriter(ResourceWriter):
 
     @override
     def present(self, write_: PendingWrite) -> list[Record]:
-        pair = write_.inside.get("userId", ""), write_.inside.get("accountId", "")
-        users = self.references.index("users").get("id", pair[0])
+        user_id, account_id = write_.inside.get("userId", ""), write_.inside.get("accountId", "")
+        users = self.references.index("users").get("id", user_id)
         accounts = [account for user in users for account in user.get("accounts") or ()]
-        linked = pair[1] in {account.get("id") for account in accounts}
-        if not (linked or pair in self._planned):
+        linked = account_id in {account.get("id") for account in accounts}
+        id_ = f"{user_id}/{account_id}"
+        if not (linked or self.simulated.get(id_)):
             return []
         known = {write_.key.by: write_.key.value} if write_.key else {}
-        return [{"id": "/".join(pair), **known}]
+        return [{"id": id_, **known}]
 
     @override
     def queue(self, write_: PendingWrite) -> str:
@@ -65,6 +60,6 @@ class UserAccountWriter(ResourceWriter):
 
     @override
     def simulate(self, write_: PendingWrite, plan: Plan, id_: str) -> Record:
-        pair = write_.inside["userId"], write_.inside["accountId"]
-        self._planned.add(pair)
-        return {"id": "/".join(pair)}
+        made = {"id": f"{write_.inside['userId']}/{write_.inside['accountId']}"}
+        self.simulated.put(made["id"], made)
+        return made

@@ -6,9 +6,8 @@ from dataclasses import replace
 
 from typing_extensions import override
 
-from target_vitally.mapping.compare import Changes, changes
 from target_vitally.mapping.links import with_present
-from target_vitally.mapping.plan import Plan
+from target_vitally.mapping.plan import Changes, Plan, changes
 from target_vitally.mapping.resource import Record
 from target_vitally.mapping.rows import PendingWrite
 from target_vitally.writers.base import ResourceWriter

@@ -7,9 +7,8 @@ from collections.abc import Iterable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_vitally.mapping.merge_rows import merge_rows, merged
 from target_vitally.mapping.parse_row import Key, ParsedRow
-from target_vitally.mapping.rows import InputRow, Origin, PendingWrite
+from target_vitally.mapping.rows import InputRow, Origin, PendingWrite, merge_rows, merged
 from target_vitally.mapping.stream_mapping import map_stream
 from target_vitally.resources import RESOURCES
 

@@ -12,8 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_vitally.lookup.people import participants_named, people_named
-from target_vitally.mapping.compare import changes
+from target_vitally.lookup.people import refs_of
 from target_vitally.mapping.entries import camel, problems_with, resource_named
 from target_vitally.mapping.parse_row import (
     Key,
@@ -23,7 +22,7 @@ from target_vitally.mapping.parse_row import (
     parse_row,
     record_keys,
 )
-from target_vitally.mapping.plan import plan
+from target_vitally.mapping.plan import changes, plan
 from target_vitally.mapping.stream_mapping import MappingError, StreamMapping, map_stream
 from target_vitally.mapping.values import coerce, same
 from target_vitally.resources import IGNORED, RESOURCES
@@ -335,6 +334,5 @@ def test_whatever_a_row_holds_it_is_read_or_refused(data: Any, name: str, nulls:
         return
     assert coerce.key == key
     assert record_keys(resource, coerce) >= ({key} if key else set())
-    for people in coerce.people.values():
-        assert people_named(people, copy=copy) is not None
-        assert participants_named(people, copy=copy) is not None
+    named = set(refs_of(coerce))
+    assert all(ref in named for refs in coerce.references.values() for ref in refs or ())

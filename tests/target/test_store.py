@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 from harness.target import messages, write
 from harness.workspace import Workspace
 from target_vitally.lookup import store as stores
-from target_vitally.lookup.kept_records import KeptRecords
-from target_vitally.lookup.simulated import SimulatedRecords
+from target_vitally.lookup.kept_records import KeptRecords, SimulatedRecords
 from target_vitally.lookup.store import Store
 from target_vitally.pipeline.state_tracker import MOST_STATES, StateTracker
 from target_vitally.resources import RESOURCES

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from harness.target import Row, messages, schema, write
 from harness.workspace import Workspace
-from target_vitally.lookup.kept_records import KeptParts, deserialized
-from target_vitally.lookup.source import key_of_record
+from target_vitally.lookup.kept_records import KeptRecords, deserialized, key_of_record, serialized
+from target_vitally.lookup.store import Store
 from target_vitally.mapping.literal import LiteralRows
 from target_vitally.mapping.parse_row import Key, Nulls, RecordRef, Rejection, parse_row
 from target_vitally.mapping.plan import is_unchanged, plan
@@ -192,9 +192,9 @@ def test_a_page_in_which_something_is_skipped_says_the_same(
         return
     whole = decoded_or_none(raw)
     assert (page["next"], page["atEnd"]) == (whole["next"], whole["atEnd"])
-    parts = KeptParts(users)
-    parts.want(None)
-    kept = [deserialized(parts.serialized(record)) for record in page["results"]]
+    records = KeptRecords(users, Store())
+    records.want(None)
+    kept = [deserialized(serialized(records.part(record))) for record in page["results"]]
     known = {*users.compared[0], *users.compared[1]}
     assert kept == [
         {

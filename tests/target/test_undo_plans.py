@@ -8,9 +8,8 @@ from typing import Any
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from target_vitally.mapping.compare import changes
 from target_vitally.mapping.parse_row import Key
-from target_vitally.mapping.plan import Plan
+from target_vitally.mapping.plan import Plan, changes
 from target_vitally.mapping.resource import Record
 from target_vitally.mapping.undo import Undo, parsed_undo, plan_undo
 from target_vitally.mapping.undo_rows import as_row, read_undo, undo_of_update

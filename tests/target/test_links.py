@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from harness.target import Outcome, Row, messages, schema, write
 from harness.workspace import Workspace
-from target_vitally.mapping.links import unite
+from target_vitally.mapping.items import unite
 
 EXACT = {"users": {"links": "exact"}}
 NAMES = ("a-1", "a-2", "a-3", "a-4")

@@ -192,9 +192,9 @@ def test_a_page_in_which_something_is_skipped_says_the_same(
         return
     whole = decoded_or_none(raw)
     assert (page["next"], page["atEnd"]) == (whole["next"], whole["atEnd"])
-    records = KeptRecords(users, Store())
-    records.want(None)
-    kept = [deserialized(serialized(records.part(record))) for record in page["results"]]
+    keeper = KeptRecords(users, Store())
+    keeper.want(None)
+    kept = [deserialized(serialized(keeper.part(record))) for record in page["results"]]
     known = {*users.compared[0], *users.compared[1]}
     assert kept == [
         {

@@ -28,7 +28,7 @@ def test_every_property_is_on_the_page() -> None:
         for resource in RESOURCES.values()
         for name in (
             *resource.by_name,
-            *resource.reference,
+            *resource.references,
             *(["traits"] if resource.model and not resource.only_message else []),
         )
     }
@@ -42,7 +42,7 @@ def test_a_null_is_taken_where_the_page_says_so(
     stream: str, name: str, kind: str, empties: str
 ) -> None:
     resource, name = RESOURCES[stream], name.strip(" `")
-    if name in {*resource.keys, *resource.reference, "traits"} or resource.only_message:
+    if name in {*resource.keys, *resource.references, "traits"} or resource.only_message:
         return
     key = next(
         key for key in ("externalId", "id", "meetingId") if resource.columns.get(key) in WRITTEN

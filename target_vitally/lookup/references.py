@@ -13,26 +13,15 @@ from target_vitally.mapping.resource import Property, Resource
 from target_vitally.mapping.rows import Unresolved
 from vitally_api.resources import LISTS
 
-NAME = Property("name")
-
-
-def _names(name: str) -> Resource:
-    return Resource(name, LISTS[name], 0, (NAME,), key="name", keys=("id", "name"))
-
-
 LOOKED_UP: Mapping[str, Resource] = {
-    "admins": Resource(
-        "admins",
-        LISTS["admins"],
-        0,
-        (NAME, Property("email")),
-        key="email",
-        keys=("id", "email"),
-    ),
-    "note_categories": _names("note_categories"),
-    "task_categories": _names("task_categories"),
-    "project_categories": _names("project_categories"),
-    "project_templates": _names("project_templates"),
+    name: Resource(name, LISTS[name], 0, (Property(by),), key=by, keys=("id", by))
+    for name, by in {
+        "admins": "email",
+        "note_categories": "name",
+        "task_categories": "name",
+        "project_categories": "name",
+        "project_templates": "name",
+    }.items()
 }
 """What rows refer to and only the app edits: it cannot come with the input."""
 

@@ -1,16 +1,38 @@
-"""What rows refer to, replaced by Vitally's ids."""
+"""What rows refer to, people among it: what has to be looked up, and Vitally's ids in its place."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from target_vitally.lookup.people import as_message, as_participant, as_sender
 from target_vitally.lookup.references import References
 from target_vitally.mapping.items import unite
 from target_vitally.mapping.links import PARTICIPANTS
 from target_vitally.mapping.parse_row import ParsedRow, RecordRef, Rejection, check_clears
 from target_vitally.mapping.resource import Property, Record, Resource
 from target_vitally.mapping.rows import PendingWrite, Unresolved
+from target_vitally.mapping.values import MESSAGE
+
+ROLES = {"organizer", "attendee"}
+MESSAGE_PEOPLE = ("from", "to", "cc", "bcc")
+
+
+def refs_of(parsed: ParsedRow) -> Iterator[RecordRef]:
+    """Yield all that has to be looked up for a row: its references, and the people in it."""
+    for refs in parsed.references.values():
+        yield from refs or ()
+    for name, people in parsed.people.items():
+        for person in people:
+            if name != PARTICIPANTS:
+                yield from _candidates(person, copy=parsed.copy)
+            elif person.get("email"):
+                email = str(person["email"])
+                yield from (RecordRef(kind, "email", email) for kind in ("admins", "users"))
+            else:
+                yield from _candidates(_without_role(person), copy=parsed.copy)
+    for message in parsed.properties.get("messages") or ():
+        for name in MESSAGE_PEOPLE:
+            for person in message.get(name) or ():
+                yield from _candidates(person, copy=parsed.copy)
 
 
 def resolve(write_: PendingWrite, references: References) -> None:
@@ -29,13 +51,12 @@ def resolve(write_: PendingWrite, references: References) -> None:
         else:
             _resolve_reference(write_, resource.references[name], refs, references)
     check_address(resource, parsed)
-    if parsed.delete:
-        return
-    try:
-        _resolve_people(write_, references)
-    except Unresolved as unresolved:
-        if write_.missing is None:
-            write_.missing = unresolved
+    if not parsed.delete:
+        try:
+            _resolve_people(write_, references)
+        except Unresolved as unresolved:
+            if write_.missing is None:
+                write_.missing = unresolved
 
 
 def check_address(resource: Resource, parsed: ParsedRow) -> None:
@@ -70,27 +91,85 @@ def _resolve_people(write_: PendingWrite, references: References) -> None:
         if name != "from":
             write_.body[name] = unite(_people(write_, name, people, references))
         elif len(people) == 1:
-            write_.body[name] = as_sender(people[0], references.resolve, copy=copy)
+            write_.body[name] = _sender(people[0], references, copy=copy)
         else:
             msg = "from: it takes one person"
             raise Rejection(msg)
     messages = write_.body.get("messages")
     if isinstance(messages, list) and "messages" in write_.resource.by_name:
-        write_.body["messages"] = [as_message(m, references.resolve, copy=copy) for m in messages]
+        write_.body["messages"] = [_message(m, references, copy=copy) for m in messages]
 
 
 def _people(
     write_: PendingWrite, name: str, people: list[Record], references: References
 ) -> Iterator[Record]:
     """Yield people as Vitally takes them; a copy leaves out those that are not known there."""
-    copy = write_.parsed.copy
+    taken = _participant if name == PARTICIPANTS else _sender
     for person in people:
         try:
-            if name == PARTICIPANTS:
-                yield as_participant(person, references, copy=copy)
-            else:
-                yield as_sender(person, references.resolve, copy=copy)
+            yield taken(person, references, copy=write_.parsed.copy)
         except Unresolved as unresolved:
-            if not copy:
+            if not write_.parsed.copy:
                 raise
             write_.left_out.append((name, unresolved.ref))
+
+
+def _candidates(person: Record, *, copy: bool) -> list[RecordRef]:
+    """Return what somebody may be, by the surest of what names them; nothing for an id of this workspace."""
+    if person.get("externalId"):
+        return [RecordRef("users", "externalId", str(person["externalId"]))]
+    by, member = ("email", "email") if person.get("email") else ("source", "id")
+    if not person.get(member) or (by == "source" and not copy):
+        return []
+    type_ = str(person.get("type"))
+    kinds = (f"{type_}s",) if type_ in {"admin", "user"} else ("admins", "users")
+    return [RecordRef(kind, by, str(person[member])) for kind in kinds]
+
+
+def _sender(person: Record, references: References, *, copy: bool) -> Record:
+    """Return a person as messages take them, ``{type, id}``; raise `Unresolved` for one that is not known."""
+    candidates = _candidates(person, copy=copy)
+    if not candidates:
+        return {"type": person.get("type") or "user", "id": person.get("id")}
+    missing: Unresolved | None = None
+    for ref in candidates:
+        try:
+            return {"type": ref.resource.removesuffix("s"), "id": references.resolve(ref)}
+        except Unresolved as unresolved:
+            missing = missing if missing and missing.count else unresolved
+    raise missing or Unresolved(candidates[0])
+
+
+def _participant(person: Record, references: References, *, copy: bool) -> Record:
+    """Return a person as meetings take them: one of ``userId``, ``vitallyUserId`` and ``email``."""
+    named = ("type", "responseStatus", "isOrganizer")
+    more = {name: person[name] for name in named if person.get(name) is not None}
+    if more.get("type") not in ROLES:
+        more["type"] = "organizer" if person.get("isOrganizer") else "attendee"
+    if email := person.get("email"):
+        try:
+            id_ = references.resolve(RecordRef("admins", "email", str(email)))
+        except Unresolved:
+            return {"email": references.spelled(str(email)), **more}
+        return {"vitallyUserId": id_, **more}
+    ids = [name for name in ("vitallyUserId", "userId", "id") if person.get(name)]
+    if ids and ids[0] != "id" and not copy:
+        return {ids[0]: str(person[ids[0]]), **more}
+    given = _without_role(person)
+    if copy and ids:
+        given["id"] = person[ids[0]]
+    sender = _sender(given, references, copy=copy)
+    return {("vitallyUserId" if sender["type"] == "admin" else "userId"): sender["id"], **more}
+
+
+def _without_role(person: Record) -> Record:
+    return {n: v for n, v in person.items() if n != "type" or v not in ROLES}
+
+
+def _message(message: Record, references: References, *, copy: bool) -> Record:
+    """Return a message inside a conversation as Vitally takes it."""
+    made = {name: message[name] for name in MESSAGE if message.get(name) is not None}
+    for name in filter(made.__contains__, MESSAGE_PEOPLE):
+        people = [_sender(person, references, copy=copy) for person in made[name]]
+        made[name] = people[0] if name == "from" and people else people
+    return made

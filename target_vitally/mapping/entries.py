@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from target_vitally.mapping.resource import Resource
@@ -34,7 +35,7 @@ ENTRY: dict[str, Any] = {
         "copy": {"type": "boolean"},
         "first_push": {"type": "boolean"},
         "channel": {"type": "string", "enum": list(get_args(Channel))},
-        "event": {"type": "string", "pattern": r"\S"},
+        "event": {"type": "string"},
         "event_properties": {"type": "object"},
     },
 }
@@ -108,51 +109,77 @@ def not_come(entries: Iterable[str], come: Iterable[str]) -> list[str]:
     ]
 
 
-def trait_columns(configured: Any) -> dict[str, str]:
-    """Read the columns of trait paths; Meltano hands over a path with dots as maps within maps."""
-    found: dict[str, str] = {}
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """What ``streams`` says of a stream.
+
+    ``properties`` gives the column of a property, ``traits`` that of a trait path. A key of several columns
+    goes by one name there, and ``composite_keys`` has its columns by that name. ``match`` is None where each
+    row decides between externalId and id; ``fixed`` is what all rows say; ``channel`` is empty where
+    the setting of that name counts.
+    """
+
+    mode: Mode
+    match: str | None
+    properties: Mapping[str, str]
+    traits: Mapping[str, str]
+    composite_keys: Mapping[str, tuple[str, ...]]
+    unknown: Unknown
+    all_traits: bool
+    links: str
+    channel: str
+    deleted: str | None
+    fixed: Mapping[str, str]
+
+    @classmethod
+    def read(cls, entry: Mapping[str, Any], default_mode: Mode = "upsert") -> Entry:
+        """Read an entry that `problems_with` finds nothing wrong with."""
+        said = without_names_of_events(entry)
+        properties, traits = said.get("properties") or {}, trait_columns(said.get("traits"))
+        lists = [c for c in (*properties.values(), *traits.values()) if isinstance(c, list)]
+        fixed = {"customObjectName": said.get("custom_object"), "event": said.get("event")}
+        return Entry(
+            mode=said.get("mode") or default_mode,
+            match=said.get("match"),
+            properties={name: _column_name(column) for name, column in properties.items()},
+            traits={path: _column_name(column) for path, column in traits.items()},
+            composite_keys={_column_name(column): tuple(column) for column in lists},
+            unknown=said.get("unknown") or "fail",
+            all_traits=said.get("traits") == "all",
+            links=said.get("links") or "add",
+            channel=said.get("channel") or "",
+            deleted=said.get("deleted"),
+            fixed={name: str(value) for name, value in fixed.items() if value},
+        )
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns of properties and traits."""
+        return self.parts(*self.properties.values(), *self.traits.values())
+
+    @property
+    def marker(self) -> frozenset[str]:
+        """The column that marks deletes beside the usual ones, if one is named."""
+        return frozenset({self.deleted} - {None, IGNORE})  # type: ignore[arg-type]
+
+    def parts(self, *columns: str) -> frozenset[str]:
+        """Return columns, each that stands for several as these."""
+        return frozenset(part for c in columns for part in self.composite_keys.get(c, (c,)))
+
+
+def trait_columns(configured: Any) -> dict[str, Any]:
+    """Return the columns of trait paths; Meltano hands over a path with dots as maps within maps."""
+    found: dict[str, Any] = {}
     for name, column in configured.items() if isinstance(configured, dict) else ():
         if isinstance(column, dict):
             found |= {f"{name}.{rest}": to for rest, to in trait_columns(column).items()}
         else:
-            found[str(name)] = column_name(column)
+            found[name] = column
     return found
 
 
-def column_name(column: Any) -> str:
-    """Return the name that stands for a column, or for several that make one key."""
-    return " + ".join(map(str, column)) if isinstance(column, list) else str(column)
-
-
-def composite_columns(entry: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    """Return the columns that make one key, by the name that stands for them."""
-    lists = [
-        value
-        for name in ("properties", "traits")
-        if isinstance(entry.get(name), dict)
-        for value in _leaves(entry[name])
-        if isinstance(value, list)
-    ]
-    return {column_name(value): tuple(map(str, value)) for value in lists}
-
-
-def marker_of(entry: Mapping[str, Any]) -> set[str]:
-    """Return the column that marks deletes beside the usual ones, if one is named."""
-    named = entry.get("deleted")
-    return {str(named)} if named not in {None, IGNORE} else set()
-
-
-def _leaves(value: Any) -> Iterator[Any]:
-    for each in value.values():
-        if isinstance(each, dict):
-            yield from _leaves(each)
-        else:
-            yield each
-
-
-def parts(composite_keys: Mapping[str, tuple[str, ...]], *columns: str) -> set[str]:
-    """Return columns, each that stands for several as these."""
-    return {part for column in columns for part in composite_keys.get(column, (column,))}
+def _column_name(column: str | list[str]) -> str:
+    return column if isinstance(column, str) else " + ".join(column)
 
 
 def problems_with(streams: Mapping[str, Any], resources: Mapping[str, Resource]) -> list[str]:
@@ -201,6 +228,8 @@ def _wrong_in_events(where: str, entry: Mapping[str, Any], resource: Resource) -
         yield f"{where}: {EVENTS} have no traits: say event_properties, or unknown: properties"
     if entry.get("mode") not in {None, "create", "upsert"}:
         yield f"{where}.mode: {EVENTS} are only created"
+    if not entry.get("event", EVENTS).strip():
+        yield f"{where}.event is no name of an event"
 
 
 def _wrong_keys(where: str, entry: Mapping[str, Any], resource: Resource) -> list[str]:
@@ -208,13 +237,12 @@ def _wrong_keys(where: str, entry: Mapping[str, Any], resource: Resource) -> lis
     columns = {column for ref in resource.references.values() for column in ref.lookups}
     keys = {column for column in {*columns, *resource.keys} if not column.endswith("Ids")} - {"id"}
     keys.add(str(entry.get("match")))
-    columns_of: dict[str, Any] = dict(entry.get("properties") or {})
-    columns_of |= {f"trait:{p}": c for p, c in trait_columns(entry.get("traits")).items()}
-    composite = composite_columns(entry)
+    traits = trait_columns(entry.get("traits")).items()
+    columns_of = {**(entry.get("properties") or {}), **{f"trait:{path}": c for path, c in traits}}
     return [
         f"{where}: only a key is made of several columns, and {name.removeprefix('trait:')} is none"
         for name, column in columns_of.items()
-        if name not in keys and column_name(column) in composite
+        if isinstance(column, list) and name not in keys
     ]
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import partial
 from typing import Any, Literal, get_args
 
 from target_vitally.mapping.entries import Mode
@@ -53,10 +53,6 @@ class Plan:
     changes: Changes = field(default_factory=dict)
 
 
-Compare = Callable[[Record, Record, Record], Changes]
-"""Takes a body, traits and a record, and returns in what the record differs."""
-
-
 def plan(  # noqa: PLR0911, PLR0913 - a table of cases
     resource: Resource,
     mode: Mode,
@@ -65,14 +61,13 @@ def plan(  # noqa: PLR0911, PLR0913 - a table of cases
     present: Sequence[Record],
     *,
     only_changed: bool = True,
-    compare: Compare | None = None,
     missing: str = "",
-    exact: bool = False,
+    exact: AbstractSet[str] = frozenset(),
 ) -> Plan:
     """Decide; ``body`` is what the row says with its references resolved, without traits.
 
     ``missing`` says what the row refers to and is not there, which only matters if it is written.
-    ``exact`` if links that it does not name are taken away.
+    ``exact`` are the properties from which links are taken away that the row does not name.
     """
     if len(present) > 1:
         return Plan("rejected", f"{len(present)} records have this {_key_name(wanted)}")
@@ -88,10 +83,10 @@ def plan(  # noqa: PLR0911, PLR0913 - a table of cases
     if record.get("archivedAt"):
         return Plan("rejected", ARCHIVED, record=record)
     gone = unlinked(resource, body, record) if exact else {}
-    body = body if exact else with_present(resource, body, record)
-    compare = compare or partial(changes, resource)
-    found = compare(body, wanted.traits, record)
-    found |= {f"unlinked {name}": (links, []) for name, links in gone.items() if name in found}
+    named = {name: body[name] for name in exact if name in body}
+    body = with_present(resource, body, record) | named
+    found = changes(resource, body, wanted.traits, record)
+    found |= {f"unlinked {name}": (gone[name], []) for name in gone.keys() & exact & found.keys()}
     sent = update_body(resource, wanted, body, record, found, only_changed=only_changed)
     fixed = ", ".join(unchangeable(resource, body, record))
     reason = f"only a create takes {fixed}, and the record has another" if fixed else ""
@@ -193,14 +188,14 @@ def update_body(  # noqa: PLR0913 - what there is, what is wanted, and the diffe
 
 def as_displayed(resource: Resource, body: Mapping[str, Any], before: Record) -> Record:
     """Return what a record shows of what was written into it, without its traits."""
-    shown = {name: value for name, value in body.items() if name != "traits"}
+    now = {name: value for name, value in body.items() if name != "traits"}
     for name, prop in resource.by_name.items():
         if name in body and prop.displayed:
-            shown[prop.displayed] = [{"id": id_} for id_ in body[name] or ()]
+            now[prop.displayed] = [{"id": id_} for id_ in body[name] or ()]
         if name in body and prop.kind == "messages":
             messages = [*(before.get(name) or ()), *(body[name] or ())]
-            shown[name] = list({str(each.get("externalId")): each for each in messages}.values())
-    return shown
+            now[name] = list({str(each.get("externalId")): each for each in messages}.values())
+    return now
 
 
 def changes(

@@ -3,24 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from target_vitally.mapping.entries import (
-    EVENTS,
-    IGNORE,
-    Mode,
-    Unknown,
-    camel,
-    column_name,
-    composite_columns,
-    marker_of,
-    near,
-    parts,
-    trait_columns,
-    without_names_of_events,
-)
+from target_vitally.mapping.entries import EVENTS, IGNORE, Entry, Mode, camel, near
 from target_vitally.mapping.markers import UNDERSTOOD, marks_deletes
 from target_vitally.mapping.resource import Property, Resource
 
@@ -55,36 +42,22 @@ class MappingError(ValueError):
         self.problems = problems
 
 
-@dataclass(frozen=True)
-class StreamMapping:
-    """What the rows of a stream are to Vitally.
+@dataclass(frozen=True, kw_only=True)
+class StreamMapping(Entry):
+    """What the rows of a stream are to Vitally: what ``streams`` says, and what their columns say.
 
-    ``properties`` gives the column of a property, ``traits`` that of a trait path; ``ways`` are the
-    columns of references. ``match`` is None where each row decides between externalId and id.
-    ``composite_keys`` has the columns that make one key, by the name that stands for them in those maps;
-    ``markers`` are the columns that mark deletes. ``of_links`` if a row is one link of a record, so
-    that several rows have the record's key; ``undo`` if rows take back what a run did. ``channel`` is
-    empty where the setting of that name counts. ``warnings`` are what is to be said once.
+    ``lookups`` are the columns of references, ``markers`` those that mark deletes. ``of_links`` if a row
+    is one link of a record, so that several rows have the record's key; ``undo`` if rows take back what
+    a run did. ``warnings`` are what is to be said once.
     """
 
     stream: str
     resource: Resource
-    mode: Mode
-    match: str | None
-    properties: Mapping[str, str]
-    lookups: Mapping[str, Lookups]
-    traits: Mapping[str, str]
-    trait_map: str | None
-    unknown: Unknown
-    known: frozenset[str]
     copy: bool
-    all_traits: bool
-    fixed: Mapping[str, str] = field(default_factory=dict)
-    composite_keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    links: str = "add"
-    channel: str = ""
-    deleted: str | None = None
-    markers: tuple[str, ...] = UNDERSTOOD
+    lookups: Mapping[str, Lookups]
+    trait_map: str | None
+    known: frozenset[str]
+    markers: tuple[str, ...]
     of_links: bool = False
     undo: bool = False
     warnings: tuple[str, ...] = ()
@@ -180,55 +153,45 @@ def map_stream(  # noqa: PLR0913 - the stream as it came, and what the settings 
     ``keys`` are the key_properties of its SCHEMA; ``copy`` if its rows are the tap's own.
     """
     columns = list(columns)
-    problems: list[str] = []
-    entry = without_names_of_events(entry)
-    named = _named(entry, resource, problems, stream)
-    traits = trait_columns(entry.get("traits"))
-    composite_keys = composite_columns(entry)
-    mapped = parts(composite_keys, *named.values(), *traits.values())
+    said = Entry.read(entry, default_mode)
+    mapped, marker = said.columns, said.marker
+    wrong = [n for n in said.properties if resource.columns.get(n, "left out") in NOT_WRITTEN]
     found: dict[str, str] = {}
     for column in columns:
         if column not in mapped and (name := _matching(column, resource, copy=copy)):
             found.setdefault(name, column)
-    found |= named
-    marker = marker_of(entry)
-    unknown: Unknown = entry.get("unknown") or "fail"
+    found |= {name: column for name, column in said.properties.items() if name not in wrong}
     stamps = [] if copy else [c for c in columns if camel(c) in STAMPS and c not in mapped]
-    kinds = resource.columns
+    usual = (*UNDERSTOOD, *(c for c in columns if c.lower() in UNDERSTOOD), *marker)
     mapping = StreamMapping(
-        stream=stream,
-        resource=resource,
-        mode=entry.get("mode") or default_mode,
-        match=entry.get("match"),
-        properties={n: c for n, c in found.items() if kinds[n] == "property"},
-        lookups={
-            name: lookups
-            for name, reference in resource.references.items()
-            if (lookups := _lookups(reference, found, copy=copy))
-        },
-        traits=traits,
-        trait_map=next((column for n, column in found.items() if kinds[n] == "traits"), None),
-        unknown=unknown if unknown != "traits" or resource.model else "fail",
-        known=frozenset({*mapped, *composite_keys, *found.values(), *stamps, *marker}),
-        copy=copy,
-        all_traits=entry.get("traits") == "all" or resource.name == EVENTS,
-        fixed={
-            name: str(entry[given])
-            for name, given in (("customObjectName", "custom_object"), ("event", "event"))
-            if entry.get(given)
-        },
-        composite_keys=composite_keys,
-        links=entry.get("links") or "add",
-        channel=entry.get("channel") or "",
-        deleted=entry.get("deleted"),
-        markers=(
-            *dict.fromkeys(
-                (*UNDERSTOOD, *(c for c in columns if c.lower() in UNDERSTOOD), *marker)
+        **{
+            **vars(said),
+            "stream": stream,
+            "resource": resource,
+            "copy": copy,
+            "properties": {n: c for n, c in found.items() if resource.columns[n] == "property"},
+            "lookups": {
+                name: lookups
+                for name, reference in resource.references.items()
+                if (lookups := _lookups(reference, found, copy=copy))
+            },
+            "trait_map": next(
+                (c for n, c in found.items() if resource.columns[n] == "traits"), None
             ),
-        ),
+            "unknown": "fail" if said.unknown == "traits" and not resource.model else said.unknown,
+            "all_traits": said.all_traits or resource.name == EVENTS,
+            "known": frozenset({*mapped, *said.composite_keys, *found.values(), *stamps, *marker}),
+            "markers": tuple(dict.fromkeys(usual)),
+        }
     )
     cut, of_links = _cut(mapping, found, keys)
     absent = sorted((mapped | marker) - set(columns)) if columns else []
+    problems = []
+    if wrong:
+        problems.append(
+            f"streams.{stream}.properties: {explained(resource, wrong)} cannot be written to "
+            f"{resource.name}"
+        )
     if absent and mapped.isdisjoint(columns):
         problems.append(
             f"streams.{stream} names columns that it does not have: {', '.join(absent)}"
@@ -278,7 +241,7 @@ def _cut(
     A key goes together from the columns of the record's key, those of the address that it lies in, and
     those of links, which are united.
     """
-    resource, composite_keys = mapping.resource, mapping.composite_keys
+    resource = mapping.resource
     usual = (k for k in (resource.key, "id") if k in found)
     by: str = mapping.match or next(usual, None) or ""
     trait = by.removeprefix("trait:")
@@ -286,11 +249,11 @@ def _cut(
     inside: set[str] = set()
     links: set[str] = set()
     for name, lookups in mapping.lookups.items():
-        columns = parts(composite_keys, *(column for _, column in lookups))
+        columns = mapping.parts(*(column for _, column in lookups))
         inside |= columns if name in resource.in_path else set()
         links |= columns if resource.references[name].many else set()
     whole = {key for key in keys if not _is_metadata(key)}
-    mine = parts(composite_keys, column) if column else inside
+    mine = mapping.parts(column) if column else inside
     rest = whole - mine - inside
     if not rest or mine.isdisjoint(whole):
         return [], False
@@ -350,41 +313,18 @@ def columns_of_row(
 
     What is nothing to the resource is left out: the row is rejected for it, and not the run.
     """
-    entry = without_names_of_events(entry)
-    named = [
-        *(entry.get("properties") or {}).values(),
-        *trait_columns(entry.get("traits")).values(),
-    ]
-    mapped = parts(composite_columns(entry), *map(column_name, named))
-    marker = marker_of(entry)
-    return (
-        *mapped,
-        *(marker - mapped),
-        *(
-            name
-            for name in row
-            if name not in mapped | marker
-            and (_matching(name, resource, copy=copy) or camel(name) in STAMPS)
-        ),
+    said = Entry.read(entry)
+    named = said.columns | said.marker
+    of_resource = (
+        name
+        for name in row
+        if name not in named and (_matching(name, resource, copy=copy) or camel(name) in STAMPS)
     )
+    return (*named, *of_resource)
 
 
 def _has_links(resource: Resource) -> bool:
     return any(prop.many or prop.kind == "participants" for prop in resource.properties)
-
-
-def _named(
-    entry: Mapping[str, Any], resource: Resource, problems: list[str], stream: str
-) -> dict[str, str]:
-    """Read ``properties``: property to column."""
-    named = {str(k): column_name(v) for k, v in (entry.get("properties") or {}).items()}
-    wrong = [name for name in named if resource.columns.get(name, "left out") in NOT_WRITTEN]
-    if wrong:
-        problems.append(
-            f"streams.{stream}.properties: {explained(resource, wrong)} cannot be written to "
-            f"{resource.name}"
-        )
-    return {name: column for name, column in named.items() if name not in wrong}
 
 
 def _matching(column: str, resource: Resource, *, copy: bool) -> str:

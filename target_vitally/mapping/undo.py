@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from target_vitally.mapping.links import displayed
 from target_vitally.mapping.parse_row import Key, ParsedRow
-from target_vitally.mapping.plan import ARCHIVED, Compare, Plan, update_body
+from target_vitally.mapping.plan import ARCHIVED, Plan, changes, update_body
 from target_vitally.mapping.resource import Property, Record, Resource
 from target_vitally.mapping.values import MESSAGE
 
@@ -153,40 +153,40 @@ def parsed_undo(
 
 
 def plan_undo(  # noqa: PLR0911 - a table of cases
-    resource: Resource, undo: Undo, wanted: ParsedRow, present: list[Record], compare: Compare
+    resource: Resource, undo: Undo, wanted: ParsedRow, present: list[Record]
 ) -> Plan:
     """Decide how a change is taken back; what somebody else has changed since is left as it is."""
     if len(present) > 1:
         return Plan("rejected", f"{len(present)} records have its key")
     record = present[0] if present else None
     if undo.change == "created":
-        return _plan_created(undo, record, compare)
+        return _plan_created(resource, undo, record)
     if undo.change == "deleted":
         return _plan_deleted(resource, undo, wanted, record)
     if not (wanted.properties or wanted.traits):
         return Plan("rejected", "; ".join(undo.cannot), record=record)
     if record is None:
         return Plan("ignored", GONE)
-    found = compare(wanted.properties, wanted.traits, record)
+    found = changes(resource, wanted.properties, wanted.traits, record)
     if not found:
         return Plan("unchanged", record=record)
     if record.get("archivedAt"):
         return Plan("rejected", ARCHIVED, record=record)
-    since = found.keys() & _differing(undo, record, compare)
+    since = found.keys() & _differing(resource, undo, record)
     if since:
         return Plan("rejected", SINCE.format(", ".join(sorted(since))), record=record)
     sent = update_body(resource, wanted, wanted.properties, record, found)
     return Plan("updated", body=sent, record=record, changes=found)
 
 
-def _plan_created(undo: Undo, record: Record | None, compare: Compare) -> Plan:
+def _plan_created(resource: Resource, undo: Undo, record: Record | None) -> Plan:
     if undo.key is None and not undo.id:
         return Plan("rejected", KEYLESS)
     if record is None:
         return Plan("unchanged", "it is not there")
     if record.get("archivedAt"):
         return Plan("unchanged", "it is archived already", record=record)
-    if since := _differing(undo, record, compare):
+    if since := _differing(resource, undo, record):
         return Plan("rejected", SINCE.format(", ".join(sorted(since))), record=record)
     return Plan("deleted", record=record)
 
@@ -201,8 +201,8 @@ def _plan_deleted(resource: Resource, undo: Undo, wanted: ParsedRow, record: Rec
     return Plan("created", body=body | ({"traits": traits} if traits else {}))
 
 
-def _differing(undo: Undo, record: Record, compare: Compare) -> set[str]:
+def _differing(resource: Resource, undo: Undo, record: Record) -> set[str]:
     """Name what a record says otherwise than was written; Vitally fills in ``{{...}}``."""
     written = undo.run.renamed({n: v for n, v in undo.written.items() if n != "traits"})
     sent = {n: v for n, v in written.items() if not (isinstance(v, str) and "{{" in v)}
-    return set(compare(sent, undo.written.get("traits") or {}, record))
+    return set(changes(resource, sent, undo.written.get("traits") or {}, record))

@@ -273,7 +273,7 @@ def _choice(field: TraitField, value: Any) -> Any:
         return text
     displayed = [str(choice) for choice in dict.fromkeys(field.choices.values())]
     more = ", ..." if len(displayed) > SHOWN_CHOICES else ""
-    msg = f"there is no such choice: it takes {', '.join(displayed[:SHOWN_CHOICES])}{more}"
+    msg = f"it is not one of its choices: it takes {', '.join(displayed[:SHOWN_CHOICES])}{more}"
     raise InvalidValue(msg)
 
 

@@ -7,9 +7,8 @@ from contextlib import suppress
 
 from target_vitally.lookup.custom_fields import CustomFields
 from target_vitally.lookup.index import LookupFailed
-from target_vitally.lookup.people import refs_of
 from target_vitally.lookup.references import References
-from target_vitally.lookup.resolve import resolve
+from target_vitally.lookup.resolve import refs_of, resolve
 from target_vitally.mapping.entries import EVENTS
 from target_vitally.mapping.links import PARTICIPANTS, ExactLinks, unlinked
 from target_vitally.mapping.parse_row import RecordRef, Rejection

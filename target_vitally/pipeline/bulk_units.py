@@ -10,7 +10,7 @@ from target_vitally.lookup.client import segment
 from target_vitally.lookup.index import LookupFailed
 from target_vitally.lookup.references import References
 from target_vitally.mapping.links import displayed
-from target_vitally.mapping.plan import Plan
+from target_vitally.mapping.plan import Plan, changes
 from target_vitally.mapping.resource import Record
 from target_vitally.mapping.rows import PendingWrite
 from target_vitally.writers.base import NEW, ResourceWriter
@@ -82,7 +82,7 @@ class BulkUnits:
 
     def _check(self, write_: PendingWrite, plan: Plan) -> Callable[[Record], Found]:
         """Return what compares a record with what was sent."""
-        resource, writer = write_.resource, self._writers[write_.resource.name]
+        resource = write_.resource
         body = {n: v for n, v in plan.body.items() if n not in {"traits", "externalId"}}
         traits = plan.body.get("traits") or {}
         links = [ref.name for ref in resource.links if ref.many and ref.name in body]
@@ -91,7 +91,7 @@ class BulkUnits:
         def check(record: Record) -> Found:
             if record is ABSENT:
                 return Found(open=True)
-            differing = writer.compare(write_, body, traits, record)
+            differing = changes(resource, body, traits, record)
             lacking = tuple(name for name in differing if name not in links)
             linked = all(
                 set(body[name]) <= set(displayed(resource.by_name[name], record) or ())

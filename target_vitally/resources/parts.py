@@ -60,3 +60,5 @@ def inside(name: str, of: str, column: str, by: str = "externalId") -> Property:
 
 kept = partial(Property, clears=False)
 """A property that nothing empties."""
+TAGS = kept("tags", "tags", always=True)
+"""An update without them takes them away."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
 
 from target_vitally.lookup.client import RecordClient, WriteRejected, segment
 from target_vitally.lookup.index import Index, Source
 from target_vitally.lookup.kept_records import SimulatedRecords
 from target_vitally.lookup.references import References
 from target_vitally.mapping import plan as planning
-from target_vitally.mapping.plan import Changes, Plan, as_displayed, changes
+from target_vitally.mapping.links import PARTICIPANTS
+from target_vitally.mapping.plan import Plan, as_displayed, changes
 from target_vitally.mapping.resource import Record, Resource
 from target_vitally.mapping.rows import PendingWrite
 from target_vitally.mapping.undo import HANGING, Undo, plan_undo
@@ -70,17 +70,15 @@ class ResourceWriter:
             write_.body,
             self.present(write_),
             only_changed=only_changed,
-            compare=partial(self.compare, write_),
             missing=str(write_.missing or ""),
-            exact=write_.exact,
+            exact=self.exact(write_),
         )
 
     def _plan_undo(self, write_: PendingWrite, undo: Undo) -> Plan:
         """Compare what a run wrote with what is there now."""
         simulated = undo.run.simulated.get(undo.identity)
         present = self.read(write_) if simulated is None else simulated
-        compare = partial(self.compare, write_)
-        made = plan_undo(write_.resource, undo, write_.parsed, present, compare)
+        made = plan_undo(write_.resource, undo, write_.parsed, present)
         if made.outcome == "deleted" and made.record:
             added = self.added_to(write_, undo, made.record)
             if added:
@@ -170,11 +168,10 @@ class ResourceWriter:
         _ = lost, then
         return True
 
-    def compare(
-        self, write_: PendingWrite, body: Record, traits: Record, record: Record
-    ) -> Changes:
-        """Return what a record does not say yet."""
-        return changes(write_.resource, body, traits, record)
+    def exact(self, write_: PendingWrite) -> frozenset[str]:
+        """Return the properties from which links are taken away that no row names."""
+        links = (PARTICIPANTS, *(ref.name for ref in self.resource.links))
+        return frozenset(links if write_.exact else ())
 
     def create(self, write_: PendingWrite, plan: Plan) -> Record:
         """Create the record, and return it."""
@@ -255,7 +252,7 @@ class ResourceWriter:
             for name, value in plan.body.items()
             if name not in NOT_ANSWERED and not (isinstance(value, str) and "{{" in value)
         }
-        return list(self.compare(write_, body, plan.body.get("traits") or {}, now))
+        return list(changes(write_.resource, body, plan.body.get("traits") or {}, now))
 
 
 def lists_below(resource: str) -> Mapping[str, tuple[str, Mapping[str, str]]]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing_extensions import override
 
 from target_vitally.mapping.links import with_present
-from target_vitally.mapping.plan import Changes, Plan, changes
+from target_vitally.mapping.plan import Plan
 from target_vitally.mapping.resource import Record
 from target_vitally.mapping.rows import PendingWrite
 from target_vitally.writers.base import ResourceWriter
@@ -19,25 +19,15 @@ class UserWriter(ResourceWriter):
     """Updates users so that no link is taken away that no row says to take away."""
 
     @override
-    def compare(
-        self, write_: PendingWrite, body: Record, traits: Record, record: Record
-    ) -> Changes:
-        found = super().compare(write_, body, traits, record)
-        for name in LINKS if self.only_adds else ():
-            if write_.exact and self.unlinks and name == "accountIds":
-                continue
-            if name in found and set(found[name][1] or ()) <= set(found[name][0] or ()):
-                del found[name]
-        return found
+    def exact(self, write_: PendingWrite) -> frozenset[str]:
+        by_message = frozenset({"accountIds"} if self.unlinks else ())
+        return super().exact(write_) & by_message if self.only_adds else super().exact(write_)
 
     @override
     def not_applied(self, write_: PendingWrite, plan: Plan, now: Record) -> list[str]:
-        links = {name: ids for name, ids in plan.body.items() if name in LINKS}
-        kept = changes(write_.resource, links, {}, now)
-        names = dict.fromkeys((*super().not_applied(write_, plan, now), *kept))
-        if write_.exact and self.unlinks:
-            names.pop("accountIds", None)
-        return [*names]
+        names = super().not_applied(write_, plan, now)
+        later = write_.exact and self.unlinks
+        return [name for name in names if not (later and name == "accountIds")]
 
     @override
     def update(self, write_: PendingWrite, plan: Plan) -> Record:

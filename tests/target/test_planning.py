@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_vitally.lookup.people import refs_of
+from target_vitally.lookup.resolve import refs_of
 from target_vitally.mapping.entries import camel, problems_with, resource_named
 from target_vitally.mapping.parse_row import (
     Key,

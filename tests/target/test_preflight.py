@@ -87,7 +87,7 @@ def test_a_stream_that_ends_a_run_is_told_in_its_words(
         (
             "accounts",
             {"traits": {STAGE: "lots"}},
-            f"{STAGE}: there is no such choice: it takes won, lost",
+            f"{STAGE}: it is not one of its choices: it takes won, lost",
         ),
         ("accounts", {"traits": {ARR: "many"}}, ARR),
         ("accounts", {"traits": "{"}, "traits: "),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from hypothesis import assume, given
@@ -46,7 +45,7 @@ def after(record: Record, sent: Record) -> Record:
 
 def planned(undo: Undo, now: list[Record]) -> Plan:
     parsed, _ = parsed_undo(ACCOUNTS, undo, ())
-    return plan_undo(ACCOUNTS, undo, parsed, now, partial(changes, ACCOUNTS))
+    return plan_undo(ACCOUNTS, undo, parsed, now)
 
 
 def undo_of(record: Record, sent: Record) -> Undo:

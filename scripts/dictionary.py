@@ -20,14 +20,11 @@ Stream = type[Any]
 
 @dataclass(frozen=True)
 class StreamGroup:
-    """Streams that share a page, and a picture of their tables if ``is_drawn``.
-
-    ``declared`` are modules, and streams that have no class in one.
-    """
+    """Streams that share a page, and a picture of their tables if ``is_drawn``."""
 
     title: str
     text: str
-    declared: tuple[str, ...]
+    modules: tuple[str, ...]
     is_drawn: bool = True
 
 
@@ -40,22 +37,10 @@ GROUPS: Final[Mapping[str, StreamGroup]] = {
     "activity": StreamGroup(
         "Conversations, notes, tasks, projects, meetings",
         "What happened with the customers, archived records included.",
-        (
-            "conversations",
-            "meetings",
-            "notes",
-            "note_categories",
-            "tasks",
-            "task_categories",
-            "projects",
-            "project_categories",
-            "project_templates",
-        ),
+        ("conversations", "notes", "tasks", "projects", "meetings"),
     ),
     "feedback": StreamGroup(
-        "NPS and surveys",
-        "What the customers answered when they were asked.",
-        ("nps_responses", "surveys"),
+        "NPS and surveys", "What the customers answered when they were asked.", ("nps", "surveys")
     ),
     "custom": StreamGroup(
         "Custom fields and custom objects",
@@ -80,10 +65,9 @@ GROUPS: Final[Mapping[str, StreamGroup]] = {
 
 
 def group_of(stream: Stream) -> str:
-    """Return the group of a stream; one that no group names is a kind of customer data."""
-    where = {stream.name, stream.__module__.rpartition(".")[2]}
-    found = (name for name, group in GROUPS.items() if where & set(group.declared))
-    return next(found, "customers")
+    """Return the group of a stream; a module that no group names is a kind of customer data."""
+    module = stream.__module__.rpartition(".")[2]
+    return next((name for name, group in GROUPS.items() if module in group.modules), "customers")
 
 
 def streams_of(group: str) -> list[Stream]:

@@ -132,14 +132,24 @@ def _schema(
     keys: Sequence[str],
     columns: Mapping[str, Any],
 ) -> dict[str, Any]:
-    given = dict.fromkeys(injected, f.field("key", "Value that the list was asked for with."))
-    properties = {**given, **columns, **given}
+    properties = {
+        name: f.key(name, "Value that the list was asked for with.").schema for name in injected
+    }
+    for name, how in columns.items():
+        properties.setdefault(name, dict(how))
     for key in keys:
-        properties.setdefault(key, dict(NO_SAMPLE))
+        properties.setdefault(key, NO_SAMPLE)
     if stream.replication_key:
-        moment = f.field("moment", "When the record changed.")
-        properties.setdefault(stream.replication_key, moment)
-    return f.record_of(properties, dict.fromkeys(keys))
+        properties.setdefault(
+            stream.replication_key, f.moment("", "When the record changed.").schema
+        )
+    properties[f.ADDITIONAL.name] = f.ADDITIONAL.schema
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(dict.fromkeys(keys)),
+        "additionalProperties": True,
+    }
 
 
 def _declared(stream: CustomStream) -> Declared:

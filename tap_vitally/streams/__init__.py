@@ -1,25 +1,19 @@
-"""Every stream of the tap, in the order of `vitally_api.resources`; an entry in this folder is enough."""
+"""Every stream of the tap, in the order of `vitally_api.resources`; a module in this folder is enough."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import Any
 
 from tap_vitally.sdk_stream import VitallyStream
-from tap_vitally.streams.fields import declared_here
 from tap_vitally.streams.metadata_streams import BOOKKEEPING
 from tap_vitally.streams.nested_streams import nested_streams
 from vitally_api.resources import LISTS, NESTED
 
 
 def _declared() -> Iterator[type[VitallyStream]]:
-    """Yield the streams of ``streams.ini``, and the classes that the modules of this package define."""
-    for name, said in declared_here().items():
-        stream: Any = type(f"{name}_stream", (VitallyStream,), {**said, "__module__": __name__})
-        stream.__doc__ = f"{stream.__doc__}\n\nAPI: GET {stream.resource.path}\n"
-        yield stream
+    """Yield the classes that the modules of this package define."""
     for found in iter_modules(__path__, f"{__name__}."):
         for declared in vars(import_module(found.name)).values():
             own = isinstance(declared, type) and declared.__module__ == found.name
@@ -28,10 +22,12 @@ def _declared() -> Iterator[type[VitallyStream]]:
 
 
 def _in_order() -> tuple[type[VitallyStream], ...]:
-    """Return the streams; raise a `TypeError` that names those that are declared or listed alone."""
-    declared = {each.name: each for each in _declared() if each.name and each not in BOOKKEEPING}
-    if alone := declared.keys() ^ LISTS.keys():
-        msg = f"{', '.join(alone)}: either in LISTS of vitally_api/resources.py alone, or declared alone"
+    """Return the stream of each entry of the table, or raise a `TypeError` that names what is missing."""
+    declared = {stream.name: stream for stream in _declared() if stream not in BOOKKEEPING}
+    if missing := [name for name in LISTS if name not in declared]:
+        msg = (
+            f"{', '.join(missing)}: in LISTS of vitally_api/resources.py, and no class declares it"
+        )
         raise TypeError(msg)
     return (
         *(declared[name] for name in LISTS),

@@ -13,6 +13,10 @@ from tap_vitally.sync.sources import read_detail
 from vitally_api import Unreadable, rows_at
 from vitally_api.values import identity_of
 
+EXTERNAL_URL = f.text(
+    "externalUrl", "Address of the record in the system it came from; rarely sent."
+)
+
 
 class ConversationsStream(VitallyStream):
     """Conversations, without their messages and without any link to an account or a user.
@@ -24,7 +28,20 @@ class ConversationsStream(VitallyStream):
     """
 
     name = "conversations"
-    schema = f.record("conversations")
+    schema = f.record(
+        f.ID,
+        f.CREATED_AT,
+        f.UPDATED_AT,
+        f.EXTERNAL_ID,
+        EXTERNAL_URL,
+        f.text("subject", "Subject line."),
+        f.text("status", "Open or Closed; null or empty for mail and calendar sources."),
+        f.text("rating", "Satisfied, Unsatisfied or Neutral; null when not rated."),
+        f.SOURCE,
+        *f.LINKED,
+        f.objects("messages", "Its messages, which only a look-up brings; see messages."),
+        f.TRAITS,
+    )
 
 
 def _messages_in(body: Any) -> list[Record]:
@@ -65,4 +82,28 @@ class MessagesStream(VitallyStream):
     parse = _messages_in
     replication_key = "conversationUpdatedAt"
     selected_by_default = False
-    schema = f.record("messages")
+    schema = f.record(
+        f.ID,
+        f.CREATED_AT,
+        f.UPDATED_AT,
+        f.EXTERNAL_ID,
+        EXTERNAL_URL,
+        f.text("conversationId", "Conversation the message is part of (conversations.id)."),
+        f.moment(
+            "conversationUpdatedAt", "When that conversation last changed, at the time of reading."
+        ),
+        f.texts("conversationAccountIds", "Accounts of the conversation (accounts.id)."),
+        f.texts("conversationUserIds", "Users of the conversation (users.id)."),
+        f.texts("conversationAdminIds", "Team members of the conversation (admins.id)."),
+        f.text(
+            "type",
+            "inbound from a user or outbound from a team member; not reliable for Slack and "
+            "Zapier threads, where all may be inbound.",
+        ),
+        f.text("message", "Body in HTML; may be very large."),
+        f.moment("timestamp", "When the message was sent."),
+        f.free_form("from", "Sender: type is user (users.id) or admin (admins.id), and id."),
+        f.objects("to", "Recipients, each of the same form as from."),
+        f.objects("cc", "Copied people, each of the same form as from."),
+        f.objects("bcc", "Blind copied people, each of the same form as from."),
+    )

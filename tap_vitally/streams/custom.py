@@ -13,6 +13,15 @@ from tap_vitally.sdk_stream import VitallyStream
 from tap_vitally.streams import fields as f
 from tap_vitally.sync.sources import read_parents
 
+CUSTOM_FIELD = (
+    f.key("path", "Key under which records hold the value in their traits."),
+    f.text("id", "Id given by Vitally; documented, but absent from its own examples."),
+    f.CREATED_AT,
+    f.text("label", "Name shown to people."),
+    f.text("type", "Type of the value, such as string, textarea or datetime."),
+    f.objects("options", "Choices, each with label and value; null for a field without choices."),
+)
+
 
 class CustomFieldsStream(VitallyStream):
     """Definitions of the custom fields of accounts, users, notes and so on.
@@ -28,7 +37,10 @@ class CustomFieldsStream(VitallyStream):
     primary_keys = ("model", "path")
     replication_key = None
     paginated = False
-    schema = f.record("custom_fields")
+    schema = f.record(
+        f.key("model", "Kind of record the field belongs to, such as accounts or notes."),
+        *CUSTOM_FIELD,
+    )
 
 
 class CustomObjectsStream(VitallyStream):
@@ -41,7 +53,18 @@ class CustomObjectsStream(VitallyStream):
     replication_key = None
     source = read_parents
     keeps_parents = True
-    schema = f.record("custom_objects")
+    schema = f.record(
+        f.ID,
+        f.CREATED_AT,
+        f.UPDATED_AT,
+        f.text("name", "Name for machines; may be empty."),
+        f.text("label", "Name shown to people; may be null."),
+        f.flag("syncActive", "Whether syncing of the object is active."),
+        f.text("writeMode", "Who may change records: writable, writableByAll or readonly."),
+        f.objects(
+            "customFields", "Fields of the object, in no fixed shape; prefer custom_object_fields."
+        ),
+    )
 
 
 class CustomObjectFieldsStream(VitallyStream):
@@ -58,7 +81,10 @@ class CustomObjectFieldsStream(VitallyStream):
     primary_keys = ("customObjectId", "path")
     replication_key = None
     paginated = False
-    schema = f.record("custom_object_fields")
+    schema = f.record(
+        f.key("customObjectId", "Custom object the field belongs to (custom_objects.id)."),
+        *CUSTOM_FIELD,
+    )
 
 
 class CustomObjectInstancesStream(VitallyStream):
@@ -73,7 +99,29 @@ class CustomObjectInstancesStream(VitallyStream):
     name = "custom_object_instances"
     parent = CustomObjectsStream
     parent_key = "customObjectId"
-    schema = f.record("custom_object_instances")
+    schema = f.record(
+        f.ID,
+        f.CREATED_AT,
+        f.UPDATED_AT,
+        f.ARCHIVED_AT,
+        f.EXTERNAL_ID,
+        f.text("customObjectId", "Custom object the record is one of (custom_objects.id)."),
+        f.text("name", "Name of the record."),
+        f.text(
+            "customerId", "Primary account of the record (accounts.id); others are in customers."
+        ),
+        f.free_form("customer", "The primary account, as a copy with its traits."),
+        f.objects(
+            "customers", "All accounts of the record (accounts.id), as copies with their traits."
+        ),
+        f.ORGANIZATION_ID,
+        f.ORGANIZATION,
+        *f.LINKS,
+        f.text("createdByVitallyUserId", "Team member who created the record (admins.id)."),
+        f.text("ownedByVitallyUserId", "Team member who owns the record (admins.id)."),
+        f.objects("descriptionBody", "Description as blocks of rich text; not documented."),
+        f.TRAITS,
+    )
 
 
 class CustomObjectStream(VitallyStream):

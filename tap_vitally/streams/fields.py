@@ -1,4 +1,4 @@
-"""The properties of records as JSON schemas, and what ``streams.ini`` declares.
+"""The properties of records, one short call each, and those that several records share.
 
 Free-form values keep whatever keys the workspace has: traits and embedded records differ from one
 workspace to the next, so no member of them is declared.
@@ -6,88 +6,200 @@ workspace to the next, so no member of them is declared.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from configparser import ConfigParser
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
-
-from tap_vitally.sync.coerce import COLUMN
 
 Schema = dict[str, Any]
 
-TYPES: dict[str, Schema] = {
-    "text": {"type": "string"},
-    "moment": {"type": "string", "format": "date-time"},
-    "day": {"type": "string", "format": "date"},
-    "number": {"type": "number"},
-    "integer": {"type": "integer"},
-    "flag": {"type": "boolean"},
-    "texts": {"type": "array", "items": {"type": ["string"]}},
-    # Without ``properties``: flattening would put its declared members in place of the column, and as
-    # there are none, the column would be gone.
-    "object": {"type": "object", "additionalProperties": True},
-    # With empty ``properties``: recursive type conformance fails on items without it.
-    "objects": {
-        "type": "array",
-        "items": {"type": "object", "properties": {}, "additionalProperties": True},
-    },
-}
-ABOUT, READ_WHOLE = "(about)", "(read whole)"
 
-_streams = ConfigParser(delimiters="=", allow_no_value=True, interpolation=None)
-_streams.optionxform = str  # type: ignore[assignment, method-assign]
-_streams.read(Path(__file__).with_name("streams.ini"), encoding="utf-8")
+@dataclass(frozen=True)
+class Field:
+    """A property: its name, its JSON schema, and whether it is always there."""
+
+    name: str
+    schema: Mapping[str, Any]
+    required: bool = False
 
 
-def declared_here() -> dict[str, dict[str, Any]]:
-    """Return the attributes of the streams that need no class of their own, by name."""
-    return {
-        name: {
-            "name": name,
-            "__doc__": entry[ABOUT].replace("\n", "\n\n", 1),
-            "schema": record(name),
-            "replication_key": None if READ_WHOLE in entry else "updatedAt",
-        }
-        for name, entry in _streams.items()
-        if ABOUT in entry
-    }
+def _field(kind: str, name: str, description: str, *, required: bool = False, **more: Any) -> Field:
+    types = [kind] if required else [kind, "null"]
+    return Field(name, {"type": types, **more, "description": description}, required)
 
 
-def record(stream: str, **keys: str) -> Schema:
-    """Return the schema of a stream's records, behind further ``keys`` with their descriptions.
+# Each takes a name and a description; all but a key may be null.
+text = partial(_field, "string")
+key = partial(_field, "string", required=True)
+moment = partial(_field, "string", format="date-time")
+day = partial(_field, "string", format="date")
+number = partial(_field, "number")
+integer = partial(_field, "integer")
+flag = partial(_field, "boolean")
+texts = partial(_field, "array", items={"type": ["string"]})
 
-    A ``TypeError`` says what is missing in the file.
+
+def free_form(name: str, description: str) -> Field:
+    """Declare an object of any members.
+
+    It has no ``properties``, not even empty ones: flattening would put its declared members in place
+    of the column, and as there are none, the column would be gone.
     """
-    columns = {name: field("key", text) for name, text in keys.items()}
-    try:
-        for name, declared in _streams[stream].items():
-            if name in {ABOUT, READ_WHOLE}:
-                continue
-            kind, _, text = (declared or _streams["shared"][name]).partition(": ")
-            columns[name] = field(kind, text)
-    except KeyError as missing:
-        msg = f"[{stream}] in streams.ini: {missing} is not there, or is no type"
-        raise TypeError(msg) from None
-    return record_of(columns, [name for name, how in columns.items() if "null" not in how["type"]])
+    return _field("object", name, description, additionalProperties=True)
 
 
-def record_of(columns: Mapping[str, Schema], required: Iterable[str]) -> Schema:
-    """Return the schema of a record, with a column for what the API sends beyond the others.
+def objects(name: str, description: str) -> Field:
+    """Declare a list of objects.
+
+    Items do carry an empty ``properties``: recursive type conformance fails on items without it.
+    """
+    items = {"type": "object", "properties": {}, "additionalProperties": True}
+    return _field("array", name, description, items=items)
+
+
+def record(*fields: Field) -> Schema:
+    """Build the JSON schema of a record, with a column for what the API sends beyond it.
 
     It has no ``$schema``, which some targets do not expect.
     """
-    beyond = "What the API sent beyond the columns, by name; null where there is nothing."
+    declared = (*fields, ADDITIONAL)
     return {
         "type": "object",
-        "properties": {**columns, COLUMN: field("object", beyond)},
-        "required": list(required),
+        "properties": {field.name: field.schema for field in declared},
+        "required": [field.name for field in declared if field.required],
         "additionalProperties": True,
     }
 
 
-def field(kind: str, description: str) -> Schema:
-    """Return the JSON schema of a property; all but a ``key``, or a ``key day``, may be null."""
-    required = kind.startswith("key")
-    declared = TYPES[(kind.removeprefix("key") if required else kind).strip() or "text"]
-    type_ = [declared["type"]] if required else [declared["type"], "null"]
-    return {**declared, "type": type_, "description": description}
+def with_keys(schema: Schema, *keys: Field) -> Schema:
+    """Put further key properties in front of an existing schema."""
+    added = {key.name: key.schema for key in keys}
+    return {
+        **schema,
+        "properties": {**added, **schema["properties"]},
+        "required": [*added, *schema["required"]],
+    }
+
+
+ADDITIONAL = free_form(
+    "additionalProperties",
+    "What the API sent beyond the columns, by name; null where there is nothing.",
+)
+
+
+# What nearly every record has
+
+ID = key("id", "Id given by Vitally.")
+CREATED_AT = moment("createdAt", "When the record was created in Vitally.")
+UPDATED_AT = moment("updatedAt", "When the record last changed in Vitally.")
+ARCHIVED_AT = moment(
+    "archivedAt", "When the record was deleted, which only archives it; null while it is live."
+)
+EXTERNAL_ID = text(
+    "externalId", "Id in the system the record came from; always text, often null, may be empty."
+)
+TRAITS = free_form(
+    "traits",
+    "Traits by their full path, which may hold dots (see the path in custom_fields); a "
+    "missing key means not set, and the type of a value may differ between records.",
+)
+SOURCE = text(
+    "source", "Integration the record came from, such as zendesk or hubspot; may be null."
+)
+
+# What a record hangs on
+
+ACCOUNT_ID = text("accountId", "Account the record belongs to (accounts.id); null if it has none.")
+ACCOUNT = free_form(
+    "account",
+    "The account as it was when Vitally sent the record, without key roles and segments; "
+    "accounts is the table to trust.",
+)
+ORGANIZATION_ID = text(
+    "organizationId",
+    "Organization the record belongs to (organizations.id); null in workspaces that do "
+    "not use organizations.",
+)
+ORGANIZATION = free_form(
+    "organization",
+    ("The organization as it was when Vitally sent the record; may be null or an empty object."),
+)
+
+LINKS = (
+    texts(
+        "accountIds", "Ids of linked accounts (accounts.id); null where Vitally names none or one."
+    ),
+    texts("organizationIds", "Ids of linked organizations (organizations.id), in the same way."),
+    texts("userIds", "Ids of linked users (users.id); null where Vitally names none."),
+    texts("adminIds", "Ids of linked team members (admins.id); null where Vitally names none."),
+)
+
+# Accounts, organizations and users
+
+SEGMENTS = objects(
+    "segments", "Segments the record is in, each with id and name; empty when in none."
+)
+LAST_SEEN = moment("lastSeenTimestamp", "Last time activity was seen; null when never.")
+LAST_INBOUND_MESSAGE = moment(
+    "lastInboundMessageTimestamp", "Last message received from the customer; null when never."
+)
+LAST_OUTBOUND_MESSAGE = moment(
+    "lastOutboundMessageTimestamp",
+    "Last message sent to the customer by the team; null when never.",
+)
+
+# Accounts and organizations
+
+ACCOUNT_OWNER_ID = text(
+    "accountOwnerId", "Team member who owns the record (admins.id), where Vitally sends one."
+)
+CUSTOMER = (
+    number("mrr", "Monthly recurring revenue, in the workspace's currency."),
+    moment("nextRenewalDate", "When the next renewal is due; null when not set."),
+    moment("churnedAt", "When the customer churned; null means it has not."),
+    moment("trialEndDate", "When the trial ends or ended; null without a trial."),
+    integer("usersCount", "Number of users."),
+    integer("npsDetractorCount", "Users whose latest NPS score is 0 to 6."),
+    integer("npsPassiveCount", "Users whose latest NPS score is 7 or 8."),
+    integer("npsPromoterCount", "Users whose latest NPS score is 9 or 10."),
+    number("npsScore", "Net promoter score, -100 to 100; null, not 0, when nobody answered."),
+    number(
+        "healthScore",
+        "Overall health score, 0 to 10; Vitally recomputes it all the time, possibly without "
+        "touching updatedAt, so an incrementally read value may lag behind.",
+    ),
+    text("csmId", "Customer success manager (admins.id); null when unassigned."),
+    text("accountExecutiveId", "Account executive (admins.id); null when unassigned."),
+    objects(
+        "keyRoles",
+        "Key roles, each with keyRole (its label) and vitallyUser (the admin who fills it); "
+        "vitallyUser is null for a role nobody fills.",
+    ),
+    SEGMENTS,
+)
+
+# Notes, tasks and projects
+
+CATEGORY_ID = text(
+    "categoryId", "Category of the record (id in note_categories or task_categories); may be null."
+)
+CATEGORY = free_form(
+    "category", "The category itself, with id, name and its timestamps; null when uncategorised."
+)
+TAGS = texts("tags", "Tags, as text; empty when there are none.")
+
+CATEGORY_SCHEMA = record(
+    ID,
+    CREATED_AT,
+    UPDATED_AT,
+    text("name", "Name of the category; may hold emoji."),
+)
+
+# Conversations
+
+LINKED = (
+    objects("accounts", "Accounts of the conversation (accounts.id), where Vitally sends them."),
+    objects("users", "Users of the conversation (users.id), where Vitally sends them."),
+    objects("admins", "Team members of the conversation (admins.id), where Vitally sends them."),
+    *LINKS,
+)

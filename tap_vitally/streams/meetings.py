@@ -20,7 +20,52 @@ class MeetingsStream(VitallyStream):
     """
 
     name = "meetings"
-    schema = f.record("meetings")
+    schema = f.record(
+        f.ID,
+        f.CREATED_AT,
+        f.UPDATED_AT,
+        f.ARCHIVED_AT,
+        f.EXTERNAL_ID,
+        f.text("title", "Title of the meeting."),
+        f.text("description", "Description from the invitation; may be HTML."),
+        f.text("location", "Where it takes place."),
+        f.day("startDate", "First day of a meeting without a time of day; null otherwise."),
+        f.moment("startDateTime", "Start; null for a meeting without a time of day."),
+        f.text("startTimeZone", "Time zone of the start, utc or the name of a zone."),
+        f.day("endDate", "Last day of a meeting without a time of day; null otherwise."),
+        f.moment("endDateTime", "End; null for a meeting without a time of day."),
+        f.text("endTimeZone", "Time zone of the end, utc or the name of a zone."),
+        f.text("externalStatus", "Status in the calendar it came from, such as cancelled."),
+        f.text("recordingUrl", "Address of the recording."),
+        f.text(
+            "recordingUrlFormatted",
+            "Address of the recording in a form for display; null if there is none.",
+        ),
+        f.text("joiningInstructionsUri", "Address of the instructions for joining."),
+        f.text("videoConferenceUri", "Address of the video conference."),
+        f.texts(
+            "phoneConferenceNumbers",
+            "Numbers to dial in; an entry that is not text is kept as JSON text.",
+        ),
+        f.text("conferenceSolution", "Product the conference runs on, such as Zoom."),
+        f.text("summary", "Summary of what was said."),
+        f.texts("keyPoints", "Main points of what was said."),
+        f.text("riskAssessment", "Assessment of the risk to the customer relationship."),
+        f.SOURCE,
+        f.objects(
+            "participants",
+            "Participants, each a user (userId, users.id), a team member (vitallyUserId, "
+            "admins.id) or an email, with type and responseStatus.",
+        ),
+        f.objects("accounts", "Accounts of the participants (accounts.id), as copies."),
+        f.objects(
+            "organizations", "Organizations of the participants (organizations.id), as copies."
+        ),
+        *f.LINKS,
+        f.objects("notes", "Notes linked to the meeting (notes.id)."),
+        f.objects("tasks", "Tasks linked to the meeting (tasks.id)."),
+        f.TRAITS,
+    )
 
 
 def _identified(row: Record) -> Record:
@@ -50,4 +95,14 @@ class MeetingTranscriptsStream(VitallyStream):
     contexts = Transcripts
     source = read_transcript
     keeps_parents = True
-    schema = f.record("meeting_transcripts")
+    schema = f.record(
+        f.ID,
+        f.CREATED_AT,
+        f.UPDATED_AT,
+        f.text("meetingId", "Meeting that was recorded (meetings.id)."),
+        f.objects(
+            "transcript",
+            "Turns in order, each with a speaker and sentences; every sentence has text, "
+            "startTime and endTime, in a unit that Vitally does not document.",
+        ),
+    )

@@ -35,10 +35,11 @@ def _nested(
     """Declare a list below each parent: ``account_notes``, with the key ``parentAccountId``."""
     kind, name = parent.name.removesuffix("s"), nested_name(parent.name, of.name)
     parent_key = f"parent{kind.capitalize()}Id"
-    schema = f.record(
-        of.name, **{parent_key: f"The {kind} whose list the record is in ({parent.name}.id)."}
+    schema = f.with_keys(
+        of.schema, f.key(parent_key, f"The {kind} whose list the record is in ({parent.name}.id).")
     )
-    schema["properties"].pop(of.resource.variants.inject, None)
+    if of.resource.variants.inject:
+        schema["properties"].pop(of.resource.variants.inject)
     declared = {
         "__doc__": f"The {_words(of.name)} of each {kind}{MORE.get(name, '')}.",
         "__module__": __name__,

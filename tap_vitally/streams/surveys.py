@@ -9,6 +9,10 @@ from tap_vitally.sync.sources import read_detail
 from tap_vitally.sync.surveys import QUESTIONS, SURVEYS
 from vitally_api import single
 
+SURVEY_ID = f.text(
+    "surveyId", "Survey, as named by the setting survey_ids; the API has no list of surveys."
+)
+
 
 def _with_one_user(row: Record) -> Record:
     """Fold the two spellings of the user's id into one, unless they name two users."""
@@ -33,7 +37,24 @@ class SurveyResponsesStream(VitallyStream):
     parent_key = "surveyId"
     records_jsonpath = "$.data[*]"
     replication_key = None
-    schema = f.record("survey_responses")
+    schema = f.record(
+        f.ID,
+        SURVEY_ID,
+        f.CREATED_AT,
+        f.UPDATED_AT,
+        f.moment("respondedAt", "When the survey was answered."),
+        f.text("userId", "User who answered (users.id), whether sent as userId or as userID."),
+        f.ACCOUNT_ID,
+        f.ORGANIZATION_ID,
+        *f.LINKS,
+        f.text("title", "Documented for responses, though it seems to describe a question."),
+        f.text("body", "Documented for responses, though it seems to describe the survey."),
+        f.objects(
+            "questionResponses",
+            "Answers, each with questionId (survey_questions.id) and data; data.type says whether"
+            " data.value is a string, a number, a date or an array.",
+        ),
+    )
 
 
 class SurveyQuestionsStream(VitallyStream):
@@ -52,4 +73,11 @@ class SurveyQuestionsStream(VitallyStream):
     contexts = QUESTIONS
     source = read_detail
     replication_key = None
-    schema = f.record("survey_questions")
+    schema = f.record(
+        f.ID,
+        SURVEY_ID,
+        f.text("title", "The question."),
+        f.text("body", "Text that explains the question."),
+        f.text("type", "Kind of answer asked for."),
+        f.flag("isRequired", "Whether the question must be answered."),
+    )

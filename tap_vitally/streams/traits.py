@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
@@ -17,13 +18,17 @@ LONGEST = 63
 MARK = 8
 """Digits of a suffix."""
 
-KINDS: Mapping[FieldKind, str] = {
-    "": "object",
-    "choice": "text",
-    "boolean": "flag",
-    "choices": "texts",
+MakeField = Callable[[str, str], f.Field]
+FIELDS: Mapping[FieldKind, MakeField] = {
+    "": f.free_form,
+    "text": f.text,
+    "choice": f.text,
+    "number": f.number,
+    "boolean": f.flag,
+    "moment": f.moment,
+    "day": f.day,
+    "choices": f.texts,
 }
-"""Types of columns for kinds of fields, where they are not called the same."""
 
 
 def columns_of(fields: Iterable[Any]) -> dict[str, Any]:
@@ -34,7 +39,8 @@ def columns_of(fields: Iterable[Any]) -> dict[str, Any]:
         if isinstance(field, dict) and isinstance(field.get("path"), str) and field["path"].strip()
     }
     names = names_of(by_path)
-    return {names[path]: _column(path, by_path[path]) for path in sorted(by_path)}
+    columns = (_column(names[path], path, by_path[path]) for path in sorted(by_path))
+    return {column.name: column.schema for column in columns}
 
 
 def names_of(paths: Iterable[str]) -> dict[str, str]:
@@ -62,13 +68,18 @@ def snake_case(path: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", words).strip("_").removeprefix("vitally_custom_")
 
 
+def field_maker(kind: Any) -> MakeField:
+    """Return the function that declares a column for a type of field; free-form for an unknown type."""
+    return FIELDS[field_kind(kind)]
+
+
 def _marked(path: str) -> str:
     watermark = sha256(path.encode(errors="surrogatepass")).hexdigest()[:MARK]
     return f"{(PREFIX + snake_case(path))[: LONGEST - MARK - 1].rstrip('_')}_{watermark}"
 
 
-def _column(path: str, declared: Mapping[str, Any]) -> f.Schema:
-    label = str(declared.get("label") or "").strip()
-    kind = field_kind(declared.get("type"))
-    text = f"{label} ({path})." if label else f"{path}."
-    return {**f.field(KINDS.get(kind, kind), text), "title": path}
+def _column(name: str, path: str, field: Mapping[str, Any]) -> f.Field:
+    label = str(field.get("label") or "").strip()
+    reported = f"{label} ({path})." if label else f"{path}."
+    column = field_maker(field.get("type"))(name, reported)
+    return replace(column, schema={**column.schema, "title": path})

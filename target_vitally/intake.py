@@ -7,7 +7,8 @@ import os
 import select
 import stat
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import IO, Any, cast
 
@@ -24,6 +25,14 @@ NEEDED = {
     "ACTIVATE_VERSION": ("stream",),
 }
 """What a message of each type must have."""
+UNREADABLE: Mapping[type[Exception], str] = {
+    UnicodeDecodeError: "it is not UTF-8",
+    json.JSONDecodeError: "it is not JSON",
+    ValueError: "it has an integer of thousands of digits",
+    RecursionError: "it is nested too deeply",
+    Unreadable: "it is nested too deeply",
+}
+"""Why a line cannot be read; the first that fits is it."""
 
 
 class Unusable(Exception):
@@ -54,12 +63,17 @@ def waiting_input() -> IO[str] | None:
         return sys.stdin
     if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)) or not hasattr(select, "poll"):
         return None
+    return sys.stdin if _comes(sys.stdin) & select.POLLIN else None
+
+
+def _comes(file: IO[Any]) -> int:
+    """Wait for input, for some seconds; return what `select.poll` says of it, 0 if nothing has come."""
     poller = select.poll()
-    poller.register(sys.stdin, select.POLLIN)
-    events = poller.poll(TICK * 1000)
-    return sys.stdin if events and events[0][1] & select.POLLIN else None
+    poller.register(file, select.POLLIN)
+    return next((event for _, event in poller.poll(TICK * 1000)), 0)
 
 
+@dataclass
 class Intake:
     """Yields the messages of an input one by one, parsed.
 
@@ -68,17 +82,10 @@ class Intake:
     comes.
     """
 
-    def __init__(
-        self,
-        file: IO[str] | None,
-        knows: Callable[[str], bool],
-        reject: Callable[[str, int, str], None],
-        tick: Callable[[], None],
-    ) -> None:
-        self._file = file
-        self._knows = knows
-        self._reject = reject
-        self._tick = tick
+    file: IO[str] | None
+    knows: Callable[[str], bool]
+    reject: Callable[[str, int, str], None]
+    tick: Callable[[], None]
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """Read to the end of the input."""
@@ -94,7 +101,7 @@ class Intake:
                     reason = (
                         f"the input ends in the middle of it, as a tap's that is killed ({reason})"
                     )
-                self._reject(unusable.stream, number, reason)
+                self.reject(unusable.stream, number, reason)
 
     def _message(self, line: bytes) -> dict[str, Any]:
         # Halves of characters cannot be sent, and NUL not be stored.
@@ -106,18 +113,9 @@ class Intake:
         """Read what a strict decoder does not take, or say what is wrong with it."""
         try:
             return sanitized(_decoder.decode(line.decode()))
-        except UnicodeDecodeError:
-            msg = "it is not UTF-8"
-            raise Unusable(msg) from None
-        except json.JSONDecodeError:
-            msg = "it is not JSON"
-            raise Unusable(msg) from None
-        except ValueError:
-            msg = "it has an integer of thousands of digits"
-            raise Unusable(msg) from None
-        except (RecursionError, Unreadable):
-            msg = "it is nested too deeply"
-            raise Unusable(msg) from None
+        except tuple(UNREADABLE) as error:
+            why = next(why for kind, why in UNREADABLE.items() if isinstance(error, kind))
+            raise Unusable(why) from None
 
     def _checked(self, message: Any) -> dict[str, Any]:
         """Raise `Unusable` for what the SDK would fail on."""
@@ -129,7 +127,7 @@ class Intake:
         if not isinstance(stream, str) or any(name not in message for name in NEEDED[kind]):
             msg = f"it is a {kind} without {' and '.join(NEEDED[kind])}"
             raise Unusable(msg)
-        if kind in {"RECORD", "BATCH"} and not self._knows(stream):
+        if kind in {"RECORD", "BATCH"} and not self.knows(stream):
             msg = f"it is a {kind} before the SCHEMA of its stream: the tap is at fault"
             raise Unusable(msg, stream)
         if kind == "RECORD" and not isinstance(message["record"], dict):
@@ -139,16 +137,18 @@ class Intake:
 
     def _lines(self) -> Iterator[bytes]:
         """Yield the lines as bytes; what an unreadable byte stands in is one line, not the end."""
-        if self._file is None:
+        if self.file is None:
             msg = "There is no input: standard input is closed."
             raise VitallyError(msg)
-        held = getattr(self._file, "buffer", None)
+        held = getattr(self.file, "buffer", None)
         if held is None:
-            yield from (line.encode("utf-8", "surrogatepass") for line in self._file)
+            yield from (line.encode("utf-8", "surrogatepass") for line in self.file)
             return
         rest: list[bytes] = []
         while True:
-            self._await(held)
+            # The main thread waits, so that nothing else has to know of threads.
+            while hasattr(select, "poll") and not _comes(held):
+                self.tick()
             chunk = held.read1(CHUNK)
             *whole, last = chunk.split(b"\n")
             for line in whole:
@@ -160,12 +160,3 @@ class Intake:
                 break
         if rest:
             yield b"".join(rest)
-
-    def _await(self, file: Any) -> None:
-        """Wait for input; the main thread waits, so that nothing else has to know of threads."""
-        if not hasattr(select, "poll"):
-            return
-        poller = select.poll()
-        poller.register(file, select.POLLIN)
-        while not poller.poll(TICK * 1000):
-            self._tick()

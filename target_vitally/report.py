@@ -10,9 +10,7 @@ from singer_command.tables import drawn
 from target_vitally.mapping.plan import OUTCOMES
 from target_vitally.pipeline.bulk_channel import IN_BULK
 from target_vitally.pipeline.outcomes import Outcomes, StreamOutcomes
-from target_vitally.pipeline.plan_file import write_plan_file
-from target_vitally.pipeline.plan_page import Facts
-from target_vitally.pipeline.planned_changes import Part, logged_name
+from target_vitally.pipeline.plan_file import Facts, Part, logged_name, write_plan_file
 from vitally_api import VitallyError, safe_name
 
 MOST_TOGETHER = 100
@@ -90,7 +88,6 @@ def write_plan(outcomes: Outcomes, host: str, requests: int, per_minute: int | N
     facts = Facts(
         dry_run=settings.dry_run,
         host=host,
-        counts=planned.counts(),
         outcomes=outcomes.total,
         requests=_planned_requests(outcomes) if settings.dry_run else requests,
         per_minute=per_minute,

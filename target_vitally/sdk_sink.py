@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar, cast
 
 from singer_sdk import Target
@@ -20,6 +20,7 @@ from typing_extensions import override
 
 from target_vitally.mapping.resource import Record
 from target_vitally.mapping.rows import Origin
+from target_vitally.pipeline.streams import Streams
 from vitally_api.values import InvalidValue, number_of
 
 DECIMAL = "singer.decimal"
@@ -60,7 +61,7 @@ class VitallySink(Sink):
         self._target = target
         properties = self.original_schema.get("properties", {})
         self._decimals = [name for name in properties if DECIMAL in str(properties[name])]
-        target.declare(stream_name, properties, tuple(key_properties or ()))
+        target.streams.declare(stream_name, properties, tuple(key_properties or ()))
 
     @override
     def get_validator(self) -> None:
@@ -108,26 +109,15 @@ class SeamTarget(Target):
         self._origins: dict[str, Origin] = {}
         super().__init__(*args, **kwargs)
 
+    @property
     @abstractmethod
-    def declare(self, stream: str, properties: Mapping[str, Any], keys: Sequence[str]) -> None:
-        """Learn of a stream, or of what has changed in it: ``keys`` are its key_properties."""
-
-    @abstractmethod
-    def take(self, stream: str, record: Record, raw: Record | None, origin: Origin) -> None:
-        """Take a row; ``raw`` and ``origin`` say what it was before stream maps, if they changed it."""
+    def streams(self) -> Streams:
+        """What takes the rows of streams."""
 
     def take_from_file(self, stream: str, record: Record) -> None:
         """Take a row that came in a file, to which the SDK has applied stream maps."""
         origin = self._origins.get(stream) or Origin(stream, {"properties": {}}, ())
-        self.take(stream, record, None, origin)
-
-    @abstractmethod
-    def take_state(self, value: Any) -> None:
-        """Take in a STATE."""
-
-    @abstractmethod
-    def finish(self) -> None:
-        """Write the rest: the input has ended."""
+        self.streams.take(stream, record, None, origin)
 
     @override
     def _process_record_message(self, message_dict: dict[str, Any]) -> None:
@@ -147,11 +137,11 @@ class SeamTarget(Target):
             if origin is None or origin.schema is not stream_map.raw_schema:
                 keys = tuple(stream_map.raw_key_properties or ())
                 origin = self._origins[alias] = Origin(stream, stream_map.raw_schema, keys)
-            self.take(alias, record, None if record is raw else raw, origin)
+            self.streams.take(alias, record, None if record is raw else raw, origin)
 
     @override
     def _process_state_message(self, message_dict: dict[str, Any]) -> None:
-        self.take_state(message_dict["value"])
+        self.streams.receiver.state(message_dict["value"])
 
     @override
     def _process_activate_version_message(self, message_dict: dict[str, Any]) -> None:
@@ -163,7 +153,7 @@ class SeamTarget(Target):
 
     @override
     def process_endofpipe(self) -> None:
-        self.finish()
+        self.streams.finish()
 
     @override
     @classmethod

@@ -7,8 +7,8 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from functools import cached_property
 from types import FrameType
@@ -23,22 +23,12 @@ from singer_command.output import end_on_hangup, write_whole
 from singer_command.settings import settings_problems_named
 from target_vitally.command import failures_in_one_line
 from target_vitally.intake import Intake, waiting_input
-from target_vitally.mapping.entries import not_come, problems_with, resource_named
-from target_vitally.mapping.resource import Record
-from target_vitally.mapping.rows import Origin
-from target_vitally.mapping.stream_mapping import (
-    MappingError,
-    StreamMapping,
-    columns_of_row,
-    is_copy,
-    map_stream,
-)
-from target_vitally.mapping.undo_rows import UNDO
+from target_vitally.mapping.entries import problems_with, resource_named
 from target_vitally.pipeline.engine import Engine
-from target_vitally.pipeline.output_files import check_files
 from target_vitally.pipeline.plan_file import FORMATS, is_plan_file
-from target_vitally.pipeline.preflight import Preflight
+from target_vitally.pipeline.preflight import Preflight, check_files
 from target_vitally.pipeline.settings import SCHEMA, Settings
+from target_vitally.pipeline.streams import Streams, needs_analytics
 from target_vitally.report import failure_of, log_summary, write_plan
 from target_vitally.resources import IGNORED, NAMED, RESOURCES, WRITERS
 from target_vitally.sdk_sink import SeamTarget
@@ -55,10 +45,6 @@ from vitally_api import (
 )
 
 REPEATABLE = frozenset({"GET", "PUT", "DELETE"})
-NO_RESOURCE = (
-    "{} is named like no resource of Vitally: say under streams which it is (one of {}), or leave it "
-    "out of the tap's selection"
-)
 LAST_RESORT = 8.0
 """Seconds after a signal in which what is under way may come to its end."""
 LAST_WORDS = 1.0
@@ -87,11 +73,7 @@ class TargetVitally(SeamTarget):
             _check_settings(self)
         end_on_hangup(self._handle_termination)
         self._signalled = self._ended = False
-        self._mappings: dict[str, StreamMapping | str] = {}
-        self._preflight: Preflight | None = None
         self._looking = False
-        self._open: set[str] = set()
-        self._shapes: dict[tuple[str, frozenset[object]], StreamMapping] = {}
 
     @cached_property
     def settings(self) -> Settings:
@@ -120,84 +102,19 @@ class TargetVitally(SeamTarget):
             analytics = Analytics(self.analytics_endpoint, policy, settings.concurrency)
         return Engine(settings, vitally, budget, RESOURCES, WRITERS, NAMED, _emit, analytics)
 
-    @property
-    def receiver(self) -> Engine | Preflight:
-        """What rows are handed to: the engine, or what only looks at them."""
-        return self._preflight or self.engine
+    @cached_property
+    def preflight(self) -> Preflight:
+        """What looks at rows in place of the engine."""
+        engine = self.engine
+        return Preflight(
+            engine.client, engine.references, engine.fields, self.settings, RESOURCES, IGNORED
+        )
 
+    @cached_property
     @override
-    def declare(self, stream: str, properties: Mapping[str, Any], keys: Sequence[str]) -> None:
-        try:
-            self._declare(stream, properties, keys)
-        except (MappingError, SettingsError) as error:
-            if self._preflight is None:
-                raise
-            self._preflight.refuse(stream, error.problems)
-            self._mappings[stream] = stream
-
-    def _declare(self, stream: str, properties: Mapping[str, Any], keys: Sequence[str]) -> None:
-        """Work out what a stream means; raise `MappingError` with everything that is wrong."""
-        entry: Mapping[str, Any] = self.settings.streams.get(stream) or {}
-        name = entry.get("resource") or resource_named(stream, RESOURCES, IGNORED)
-        if name in IGNORED:
-            self.logger.info("%s: Vitally takes no such rows; they are ignored.", stream)
-            self._mappings[stream] = name
-            return
-        if name not in RESOURCES:
-            raise MappingError([NO_RESOURCE.format(stream, ", ".join(RESOURCES))])
-        self._open.discard(stream)
-        if UNDO in properties:
-            mapping = map_stream(stream, (), {}, RESOURCES[name], "update")
-            self._mappings[stream] = replace(mapping, undo=True)
-            return
-        if needs_analytics(stream, entry, self.config):
-            _ = self.analytics_endpoint
-        copy = is_copy(entry, properties)
-        columns = list(properties)
-        if not columns:  # each row says which it has, and any of them may
-            self._open.add(stream)
-            self._shapes.clear()
-            possible = dict.fromkeys(RESOURCES[name].columns)
-            columns = list(columns_of_row(possible, entry, RESOURCES[name], copy=copy))
-        mode = self.settings.mode
-        mapping = map_stream(stream, columns, entry, RESOURCES[name], mode, keys=keys, copy=copy)
-        self._mappings[stream] = self.receiver.declare(mapping)
-
-    def _mapping_of_row(self, mapping: StreamMapping, record: Record) -> StreamMapping:
-        """Work out what a row means whose SCHEMA names no columns."""
-        resource, mode = mapping.resource, self.settings.mode
-        entry: Mapping[str, Any] = self.settings.streams.get(mapping.stream) or {}
-        copy = is_copy(entry, record)
-        columns = columns_of_row(record, entry, resource, copy=copy)
-        shape = (mapping.stream, frozenset((*columns, copy)))
-        if shape not in self._shapes:
-            made = map_stream(mapping.stream, columns, entry, resource, mode, copy=copy)
-            self._shapes[shape] = replace(made, of_links=mapping.of_links, links=mapping.links)
-        return self._shapes[shape]
-
-    @override
-    def take(self, stream: str, record: Record, raw: Record | None, origin: Origin) -> None:
-        mapping = self._mappings[stream]
-        if isinstance(mapping, str):
-            self.receiver.ignore(mapping, stream, origin, record)
-            return
-        if stream in self._open:
-            mapping = self._mapping_of_row(mapping, record)
-        self.receiver.take(mapping, origin, record, raw)
-
-    @override
-    def take_state(self, value: Any) -> None:
-        self.receiver.state(value)
-
-    @override
-    def finish(self) -> None:
-        if self._preflight:
-            return
-        for missing in not_come(self.settings.streams, self._mappings):
-            self.logger.warning("%s.", missing)
-        problem = self.engine.finish()
-        if problem:
-            raise VitallyError(problem)
+    def streams(self) -> Streams:
+        receiver = self.preflight if self._looking else self.engine
+        return Streams(self.settings, RESOURCES, IGNORED, receiver, lambda: self.analytics_endpoint)
 
     def _knows(self, stream: str) -> bool:
         return stream in self.mapper.stream_maps
@@ -206,24 +123,21 @@ class TargetVitally(SeamTarget):
         """Read the input to its end, and end well whatever happens."""
         given = sys.stdin if file_input is None else file_input
         intake = Intake(given, self._knows, self.engine.reject_line, self.engine.tick)
-        try:
+        with ExitStack() as last:
+            last.callback(self._write_plan)
+            last.callback(self._log_summary)
+            last.callback(self.engine.end)
             try:
                 self.listen(cast("IO[str]", intake))
             finally:
                 self._ended = True
-        finally:
-            try:
-                self.engine.end()
-            finally:
-                self._log_summary()
-                self._write_plan()
         self.engine.workers.check()
         if failure := failure_of(self.engine.outcomes):
             raise VitallyError(failure)
 
     def _log_summary(self) -> None:
-        mapped = {name for name, what in self._mappings.items() if not isinstance(what, str)}
-        log_summary(self.logger, self.engine.outcomes, self.engine.client.metrics.values, mapped)
+        metrics = self.engine.client.metrics.values
+        log_summary(self.logger, self.engine.outcomes, metrics, self.streams.mapped)
 
     def _write_plan(self) -> None:
         """Write ``plan_file``, unless the run ended before it knew everything."""
@@ -255,11 +169,8 @@ class TargetVitally(SeamTarget):
     def check(self, file_input: IO[str] | None = None) -> None:
         """Print whether a run would work: key, resources, objects, traits, and an input if there is one."""
         self._looking = True
-        engine = self.engine
+        preflight = self.preflight
         try:
-            preflight = self._preflight = Preflight(
-                engine.client, engine.references, engine.fields, self.settings, RESOURCES, IGNORED
-            )
             preflight.probe()
             host = self.endpoint.base_url
             sys.stdout.write(f"The connection to {host} works, and the key is accepted.\n")
@@ -270,7 +181,7 @@ class TargetVitally(SeamTarget):
             for line in preflight.lines():
                 sys.stdout.write(f"{line}\n")
         finally:
-            engine.workers.close()
+            self.engine.workers.close()
         if preflight.problems:
             msg = f"{preflight.problems} of these would not be taken: see above."
             raise VitallyError(msg)
@@ -319,36 +230,33 @@ class TargetVitally(SeamTarget):
             target.write_all(file_input)
 
 
-def needs_analytics(stream: str, entry: Any, config: Mapping[str, Any]) -> bool:
-    """Return whether a stream is sent to the Analytics API, or may be."""
-    entry = entry if isinstance(entry, dict) else {}
-    name = entry.get("resource") or resource_named(stream, RESOURCES, IGNORED)
-    resource = RESOURCES.get(str(name))
-    channel = entry.get("channel") or config.get("channel") or "rest"
-    only = resource is not None and resource.only_message
-    return only or (channel != "rest" and resource is not None and bool(resource.message))
-
-
 def _check_settings(target: TargetVitally) -> None:
     """Raise a `SettingsError` with every problem of the settings."""
+    config = target.config
     known = target.config_jsonschema["properties"]
-    problems = [
-        f"{name} is no setting of {target.name}" for name in target.config if name not in known
-    ]
-    streams = target.config.get("streams") or {}
+    problems = [f"{name} is no setting of {target.name}" for name in config if name not in known]
+    streams = config.get("streams") or {}
     problems += problems_with(streams, RESOURCES)
-    checks: list[Callable[[], object]] = [lambda: target.endpoint, lambda: target.settings]
-    if any(needs_analytics(name, entry, target.config) for name, entry in streams.items()):
-        checks.append(lambda: target.analytics_endpoint)
-    for check in checks:
+    read = ["endpoint", "settings"]
+    if any(_needs_analytics(name, entry, config) for name, entry in streams.items()):
+        read.append("analytics_endpoint")
+    for name in read:
         try:
-            check()
+            getattr(target, name)
         except SettingsError as error:
             problems += error.problems
-    if not is_plan_file(target.config.get("plan_file") or ""):
+    if not is_plan_file(config.get("plan_file") or ""):
         problems.append(f"plan_file ends in none of {', '.join(FORMATS)}")
     if problems:
         raise SettingsError(problems)
+
+
+def _needs_analytics(stream: str, entry: Any, config: Mapping[str, Any]) -> bool:
+    entry = entry if isinstance(entry, dict) else {}
+    name = entry.get("resource") or resource_named(stream, RESOURCES, IGNORED)
+    channel = entry.get("channel") or config.get("channel") or "rest"
+    resource = RESOURCES.get(str(name))
+    return resource is not None and needs_analytics(resource, channel)
 
 
 def _give_up(last_words: Callable[[], None], code: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -85,7 +85,7 @@ class MessageWriter:
         return self._identified(write_, made)
 
     def link_messages(
-        self, kind: str, write_: PendingWrite, user: str, accounts: Sequence[str]
+        self, kind: str, write_: PendingWrite, user: str, accounts: Iterable[str]
     ) -> list[Message]:
         """Return messages of a type about a user, by external id, and accounts, by id."""
         if not user:
@@ -102,16 +102,6 @@ class MessageWriter:
         if not fits(messages):
             raise NotInBulk(LARGE)
         return messages
-
-    def parents_to_find(self, write_: PendingWrite, plan: Plan) -> Iterator[tuple[str, str]]:
-        """Yield the resources and ids of what the messages of a write may have to name."""
-        kind = write_.resource.message
-        for prop, (_, of) in PARENTS.get(kind, {}).items():
-            for id_ in _ids(plan.body.get(prop)):
-                yield of, id_
-        if kind in {"user", "customobjectinstance"}:
-            for _, of, id_ in itertools.islice(_linked(kind, write_, plan.record), 1):
-                yield of, id_
 
     def _traits(self, kind: str, write_: PendingWrite, plan: Plan) -> Record:
         """Return the traits of a message, among them the properties that stand there."""
@@ -147,13 +137,10 @@ class MessageWriter:
             found += [(name, self._external(of, id_)) for id_ in wanted]
         if found or kind in {"organization", "account"}:
             return found
-        present = (
-            (name, self.external_id(of, id_)) for name, of, id_ in _linked(kind, write_, record)
-        )
-        one = next(((name, key) for name, key in present if key), None)
-        if one is None:
-            raise NotInBulk(NO_PARENT)
-        return [one]
+        for name, of, id_ in _linked(kind, write_, record):
+            if key := self.external_id(of, id_):
+                return [(name, key)]
+        raise NotInBulk(NO_PARENT)
 
     def _external(self, of: str, id_: str) -> str:
         key = self.external_id(of, id_)
@@ -165,6 +152,17 @@ class MessageWriter:
 def external_id_of(plan: Plan) -> str:
     """Return the external id of a record, as it is or is to be; empty if it has none."""
     return str((plan.record or {}).get("externalId") or plan.body.get("externalId") or "")
+
+
+def parents_to_find(write_: PendingWrite, plan: Plan) -> Iterator[tuple[str, str]]:
+    """Yield the resources and ids of what the messages of a write may have to name."""
+    kind = write_.resource.message
+    for prop, (_, of) in PARENTS.get(kind, {}).items():
+        for id_ in _ids(plan.body.get(prop)):
+            yield of, id_
+    if kind in {"user", "customobjectinstance"}:
+        for _, of, id_ in itertools.islice(_linked(kind, write_, plan.record), 1):
+            yield of, id_
 
 
 def _linked(

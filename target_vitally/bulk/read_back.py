@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from target_vitally.bulk.sender import Unit
 from target_vitally.lookup.client import PAGE_SIZE, RecordClient, segment
+from target_vitally.mapping.parse_row import RecordRef
 from target_vitally.mapping.plan import Plan
 from target_vitally.mapping.resource import Record, Resource
 from target_vitally.mapping.rows import PendingWrite
 from vitally_api import Budget, Refused
-from vitally_api.statuses import GONE
 
 FIRST_PAUSE, LONGEST_PAUSE = 2.0, 30.0
 """Seconds between two looks, which grow from one to the next."""
@@ -57,19 +56,19 @@ class Expected(Unit):
     lacking: tuple[str, ...] = ()
     changed: int = 0
 
+    @property
+    def ref(self) -> RecordRef:
+        """What rows call its record by."""
+        return RecordRef(self.resource.name, "externalId", self.external_id)
 
+
+@dataclass
 class ReadBack:
     """Looks for units until each was seen, or time is over."""
 
-    def __init__(
-        self,
-        client: RecordClient,
-        budget: Budget,
-        map_concurrently: Callable[..., None],
-    ) -> None:
-        self._client = client
-        self._budget = budget
-        self._map_concurrently = map_concurrently
+    client: RecordClient
+    budget: Budget
+    map_concurrently: Callable[..., None]
 
     def seen(self, units: Sequence[Expected], seconds: float) -> Iterator[list[Expected]]:
         """Yield units as they are seen; those that never come are not yielded.
@@ -78,12 +77,12 @@ class ReadBack:
         known, and then each is looked up.
         """
         since = min((unit.since for unit in units), default="")
-        ends = self._budget.monotonic() + seconds
+        ends = self.budget.monotonic() + seconds
         pause = FIRST_PAUSE
         waiting = list(units)
         pages: dict[str, int] = {}
-        while waiting and (left := ends - self._budget.monotonic()) > 0:
-            self._budget.sleep(min(pause, left))
+        while waiting and (left := ends - self.budget.monotonic()) > 0:
+            self.budget.sleep(min(pause, left))
             pause = min(pause * 2, LONGEST_PAUSE)
             self._look(waiting, since, pages)
             done: list[Expected] = []
@@ -106,7 +105,7 @@ class ReadBack:
             if since and len(wanted) > expected:
                 pages[path] = self._read_list(path, wanted, since)
             else:
-                self._map_concurrently(self._read_one, wanted.values())
+                self.map_concurrently(self._read_one, wanted.values())
 
     def _read_list(self, path: str, wanted: dict[str, list[Expected]], since: str) -> int:
         """Read a list down to a moment; return how many pages that took."""
@@ -117,7 +116,7 @@ class ReadBack:
         queries = resource.api.variants.queries[: 1 if resource.archives else None]
         for query in queries:
             asked = {"sortBy": "updatedAt", **query}
-            for page in self._client.pages(path, label, asked):
+            for page in self.client.pages(path, label, asked):
                 pages += 1
                 for record in page:
                     for unit in wanted.get(str(record.get("externalId")), ()):
@@ -135,27 +134,16 @@ class ReadBack:
             path, query = f"{unit.path}/search", {"externalId": unit.external_id}
         else:
             path = f"{unit.path}/{segment(unit.external_id)}"
-        found: list[Record] = []
-        with suppress(_NotGiven):
-            found = self._records(path, label, query, unit)
+        try:
+            found = self.client.records(path, label, query, unit.write_)
+        except Refused as refused:
+            if refused.key:
+                raise
+            return  # that this one is refused says nothing of the others
         for record in found:
             if record.get("externalId") == unit.external_id and not record.get("archivedAt"):
                 for each in units:
                     each.record = record
-
-    def _records(
-        self, path: str, label: str, query: dict[str, str], unit: Expected
-    ) -> list[Record]:
-        try:
-            return self._client.records(path, label, query, unit.write_)
-        except Refused as refused:
-            if refused.key or refused.status in GONE:
-                raise
-            raise _NotGiven from None
-
-
-class _NotGiven(Exception):
-    """The look-up of one record is refused, which says nothing of the others."""
 
 
 def _is_done(unit: Expected, since: str) -> bool:

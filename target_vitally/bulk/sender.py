@@ -56,7 +56,7 @@ def _ordered(value: Any) -> Any:
 
 @dataclass
 class Sender:
-    """Sends messages from all threads of a run.
+    """Sends messages on all threads of a run, units of one type at a time.
 
     ``blocked`` has the types that the workspace refuses, with the words of the refusal.
     """
@@ -64,10 +64,13 @@ class Sender:
     analytics: Analytics
     map_concurrently: Callable[..., None]
     blocked: dict[str, str] = field(default_factory=dict)
-    _accepted: set[str] = field(default_factory=set)
-    _refusals: Counter[tuple[str, str]] = field(default_factory=Counter)
-    _units: list[Unit] = field(default_factory=list)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self._lock = threading.Lock()
+        self._accepted: set[str] = set()
+        self._refusals: Counter[tuple[str, str]] = Counter()
+        self._units: list[Unit] = []
+        self._date: datetime | None = None
 
     def send(self, kind: str, units: Sequence[Unit]) -> datetime | None:
         """Send units of one type; each ends accepted or refused, and waits on if its type is blocked.
@@ -75,10 +78,9 @@ class Sender:
         Requests go one by one until one of the type was accepted: what is not taken at all is found
         out once. Return the server's clock at the first answer that was data.
         """
-        self._units = list(units)
+        self._units, self._date = list(units), None
         requests = list(in_requests(self._units, lambda unit: unit.messages))
-        dates: list[datetime | None] = []
-        send = partial(self._send, kind, dates)
+        send = partial(self._send, kind)
         while requests and kind not in self._accepted and kind not in self.blocked:
             send(requests.pop(0))
         if kind not in self.blocked and requests:
@@ -87,11 +89,9 @@ class Sender:
             for unit in self._units:  # no unit is at fault, those that were tried included
                 unit.state = "waiting"
         self._units = []
-        return next(iter(dates), None)
+        return self._date
 
-    def _send(
-        self, kind: str, dates: list[datetime | None], units: Sequence[Unit], *, bad: bool = False
-    ) -> bool:
+    def _send(self, kind: str, units: Sequence[Unit], *, bad: bool = False) -> bool:
         """Send units, in halves if they are refused together; return whether all were accepted.
 
         ``bad`` if one of them is known to be: they were refused with others that were then accepted.
@@ -100,18 +100,18 @@ class Sender:
         if not units or kind in self.blocked:
             return not units
         if not bad or len(units) == 1:
-            refusal = self._post(kind, dates, units)
+            refusal = self._post(kind, units)
             if not refusal:
                 return True
             if len(units) == 1:
-                self._refuse(kind, dates, units[0], refusal)
+                self._refuse(kind, units[0], refusal)
                 return False
         middle = len(units) // 2
-        first = self._send(kind, dates, units[:middle])
-        self._send(kind, dates, units[middle:], bad=first)
+        first = self._send(kind, units[:middle])
+        self._send(kind, units[middle:], bad=first)
         return False
 
-    def _post(self, kind: str, dates: list[datetime | None], units: Sequence[Unit]) -> str:
+    def _post(self, kind: str, units: Sequence[Unit]) -> str:
         """Send units in one request; return why they were refused, or nothing."""
         for unit in units:
             unit.state = "sent"
@@ -128,28 +128,28 @@ class Sender:
             unit.state = "accepted"
         with self._lock:
             self._accepted.add(kind)
-            dates.append(date)
+            self._date = self._date or date
         return ""
 
-    def _refuse(self, kind: str, dates: list[datetime | None], unit: Unit, words: str) -> None:
+    def _refuse(self, kind: str, unit: Unit, words: str) -> None:
         unit.state, unit.reason = "refused", words
         with self._lock:
             self._refusals[kind, words] += 1
             suspicious = self._refusals[kind, words] == SAME_WORDS and kind not in self._accepted
-        if suspicious and self._all_refused(kind, dates, words):
+        if suspicious and self._all_refused(kind, words):
             self.blocked[kind] = words
 
-    def _all_refused(self, kind: str, dates: list[datetime | None], words: str) -> bool:
+    def _all_refused(self, kind: str, words: str) -> bool:
         """Try some from all over: the first rows of a table may be bad, and no others.
 
         Nothing else is under way, since none of the type was accepted.
         """
         rest = [unit for unit in self._units if unit.state == "waiting"]
-        for number in range(SAME_WORDS):
+        for parts in range(1, SAME_WORDS + 1):
             if not rest:
                 break
-            unit = rest.pop(-1 if number == 0 else len(rest) // (number + 1))
-            refusal = self._post(kind, dates, [unit])
+            unit = rest.pop(len(rest) // parts if parts > 1 else -1)
+            refusal = self._post(kind, [unit])
             if not refusal:
                 return False
             unit.state, unit.reason = "refused", refusal

@@ -50,7 +50,8 @@ class Cap:
         for resource, count in counts.items() if self.percent is not None else ():
             most, there = self._share(resource, count, held)
             if count > most:
-                return f"{self.text} (here {most:,} of {there:,})"
+                # Of nothing is nothing, however many there are.
+                return f"{self.text} (here {most:,} of {there:,})" if self.percent else self.text
         return None
 
     def _share(self, resource: str, count: int, held: Callable[[str, int], int]) -> tuple[int, int]:

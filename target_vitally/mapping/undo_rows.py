@@ -10,13 +10,15 @@ from target_vitally.mapping.plan import Plan
 from target_vitally.mapping.resource import Record, Resource
 from target_vitally.mapping.rows import PendingWrite
 from target_vitally.mapping.undo import ONLY_ARCHIVED, Change, Undo, before, senders
-from target_vitally.mapping.values import same
+from target_vitally.mapping.values import coerce, same
 from vitally_api.values import key_text
 
 UNDO = "_undo"
 """The column by which a stream is known to take a run back."""
 OWN_ROWS = frozenset({"messages", "customFields"})
 """Properties whose items are taken back one by one, or not at all."""
+LISTS = frozenset({"tags", "ids", "list", "people", "messages"})
+"""Kinds of properties that are compared item by item."""
 
 TRANSCRIPT = "a transcript cannot be deleted by the API, only replaced"
 FIELDS = "fields stay that were added to a custom object"
@@ -157,12 +159,21 @@ def read_undo(resource: Resource, row: Mapping[str, Any]) -> Undo:
             order=int(how.get("order") or 0),
             completes=int(how.get("completes") or 0),
         )
-        # Somebody may have mended it by hand.
-        maps = [said.get("traits") or {} for said in (undo.old, undo.written)]
-        if not all(isinstance(each, dict) for each in maps):
-            raise TypeError  # noqa: TRY301
-        _ = [undo.inside[name] for name in resource.in_path]
+        _check(resource, undo)
     except (KeyError, TypeError, ValueError, AttributeError):
         msg = f"{UNDO}: it is not as a run wrote it"
         raise Rejection(msg) from None
     return undo
+
+
+def _check(resource: Resource, undo: Undo) -> None:
+    """Raise an error for a row that somebody has mended by hand into what no run writes."""
+    maps = undo.old.get("traits") or {}, undo.written.get("traits", {})
+    inside = [undo.inside[name] for name in resource.in_path]
+    if not all(isinstance(each, dict) for each in maps) or not all(inside):
+        raise TypeError
+    for prop in resource.by_name.values():
+        for said in (undo.old, undo.written):
+            value = before(prop, said)
+            if value is not None and (prop.kind in LISTS or prop.name == resource.key):
+                coerce(prop.kind, value)

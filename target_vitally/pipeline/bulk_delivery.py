@@ -1,19 +1,17 @@
-"""Units are sent, looked for, and their outcomes recorded."""
+"""What is sent in bulk is looked for, and ends."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from target_vitally.bulk.read_back import ABSENT, Expected, Found, ReadBack, as_text
 from target_vitally.bulk.sender import Sender
-from target_vitally.lookup.client import RecordClient
 from target_vitally.mapping.parse_row import RecordRef
 from target_vitally.mapping.plan import Plan
 from target_vitally.mapping.rows import PendingWrite
-from target_vitally.pipeline.outcomes import Outcomes
-from target_vitally.pipeline.undo_file import UndoFile
-from target_vitally.writers.base import ResourceWriter
+from target_vitally.pipeline.stage import Stage
+from target_vitally.pipeline.undo import UndoFile
 from vitally_api import safe_name
 
 NOT_TAKEN = "Vitally takes no messages of its type in this workspace"
@@ -25,35 +23,19 @@ PARENT_SECONDS = 300.0
 """How long parents are looked for that rows refer to, where nothing else is to be verified."""
 
 
-class BulkDelivery:
-    """Takes units to their end; ``seconds`` is how long they are looked for, 0 for not at all."""
+@dataclass
+class BulkDelivery(Stage):
+    """Takes units to their end: sent, looked for, and their outcomes recorded."""
 
-    def __init__(  # noqa: PLR0913, PLR0917 - what it sends with, and reports to
-        self,
-        seconds: float,
-        writers: Mapping[str, ResourceWriter],
-        client: RecordClient,
-        sender: Sender,
-        read_back: ReadBack,
-        undo_file: UndoFile,
-        outcomes: Outcomes,
-    ) -> None:
-        self._seconds = seconds
-        self._writers = writers
-        self._client = client
-        self._sender = sender
-        self._read_back = read_back
-        self._undo_file = undo_file
-        self._outcomes = outcomes
+    sender: Sender
+    read_back: ReadBack
+    undo_file: UndoFile
+
+    def __post_init__(self) -> None:
         self._open: set[tuple[str, str]] = set()
         self._unseen: dict[RecordRef, Expected] = {}
+        # Records that were to be created and may have been: no answer said so.
         self.not_seen: set[RecordRef] = set()
-        """Records that were to be created and may have been: no answer said so."""
-
-    @property
-    def blocked(self) -> Mapping[str, str]:
-        """The types of messages that the workspace refuses, with the words of the refusal."""
-        return self._sender.blocked
 
     def see_parents(self, refs: Iterable[RecordRef]) -> None:
         """Look for records that were accepted and are not verified, now that rows refer to them."""
@@ -62,10 +44,10 @@ class BulkDelivery:
             return
         for unit in units.values():
             unit.state, unit.check = "accepted", lambda record: Found(open=record is ABSENT)
-        for seen in self._read_back.seen(list(units.values()), PARENT_SECONDS):
+        for seen in self.read_back.seen(list(units.values()), PARENT_SECONDS):
             for unit in seen:
                 unit.state = "seen"
-                self._writers[unit.resource.name].index(unit.write_).put(unit.record)
+                self.writers[unit.resource.name].index(unit.write_).put(unit.record)
         self.not_seen |= {ref for ref, unit in units.items() if unit.state != "seen"}
 
     def follows(self, queue: Sequence[PendingWrite]) -> bool:
@@ -73,7 +55,7 @@ class BulkDelivery:
         if not any(self._open and not self._open.isdisjoint(self._places(w)) for w in queue):
             return False
         for write_ in queue:
-            self._outcomes.end_uncertain(write_, EARLIER)
+            self.outcomes.end_uncertain(write_, EARLIER)
         return True
 
     def _places(self, write_: PendingWrite) -> set[tuple[str, str]]:
@@ -89,16 +71,16 @@ class BulkDelivery:
         for unit in units:
             by_kind.setdefault(unit.messages[0]["type"], []).append(unit)
         for kind, mine in by_kind.items():
-            since = as_text(self._client.date)
+            since = as_text(self.read_back.client.date)
             for unit in mine:
                 self._write_undo(unit)
             try:
-                date = self._sender.send(kind, mine)
+                date = self.sender.send(kind, mine)
                 for unit in mine:
                     unit.since = since or as_text(date)
                 accepted = [unit for unit in mine if unit.state == "accepted"]
-                if self._seconds:
-                    for seen in self._read_back.seen(accepted, self._seconds):
+                if self.settings.verify_seconds:
+                    for seen in self.read_back.seen(accepted, self.settings.verify_seconds):
                         for unit in seen:
                             self._see(unit)
                 else:
@@ -112,10 +94,10 @@ class BulkDelivery:
         if write_.exact and unit.messages[0]["type"] == "unlink" and plan.outcome == "updated":
             return  # it was written before the update that did not unlink
         if plan.outcome == "deleted" and plan.record:
-            writer = self._writers[write_.resource.name]
-            self._undo_file.before_delete(writer, write_, plan.record)
+            writer = self.writer(write_)
+            self.undo_file.before_delete(writer, write_, plan.record)
         else:
-            self._undo_file.before(write_, plan)
+            self.undo_file.before(write_, plan)
 
     def _see(self, unit: Expected) -> None:
         """End what is there as it was sent."""
@@ -123,35 +105,35 @@ class BulkDelivery:
         stream = write_.mapping.stream
         for name in unit.lacking:
             what = f"not applied {name}"
-            self._outcomes.warn_once(stream, what, NOT_APPLIED, stream, safe_name(name))
-        self._writers[unit.resource.name].index(write_).put(unit.record)
+            self.outcomes.warn_once(stream, what, NOT_APPLIED, stream, safe_name(name))
+        self.writers[unit.resource.name].index(write_).put(unit.record)
         if write_.undo:
             write_.undo.run.settle(write_.undo, str(unit.record.get("id")), dry_run=False)
         record = unit.plan.record if write_.resource.only_message else unit.record
-        self._outcomes.end_write(write_, unit.plan, record)
+        self.outcomes.end_write(write_, unit.plan, record)
 
     def _accept(self, units: Sequence[Expected]) -> None:
         """End what is not looked for; records that rows may refer to are, once a row does."""
         for unit in units:
             unit.state = "seen"
             if unit.plan.outcome == "created":
-                self._unseen[RecordRef(unit.resource.name, "externalId", unit.external_id)] = unit
+                self._unseen[unit.ref] = unit
             made = replace(unit.plan, outcome="accepted")
-            self._outcomes.end_write(unit.write_, made, made.record)
+            self.outcomes.end_write(unit.write_, made, made.record)
 
     def _end_rest(self, unit: Expected) -> None:
         """End what was refused, or not seen; what was never sent has not ended."""
         write_ = unit.write_
         if unit.state == "refused":
-            self._outcomes.end_write(write_, Plan("rejected", unit.reason))
+            self.outcomes.end_write(write_, Plan("rejected", unit.reason))
         elif unit.state == "waiting" and write_.resource.only_message:
-            words = self._sender.blocked.get(unit.messages[0]["type"])
+            words = self.sender.blocked.get(unit.messages[0]["type"])
             if words:
-                self._outcomes.end_write(write_, Plan("rejected", f"{NOT_TAKEN}: {words}"))
+                self.outcomes.end_write(write_, Plan("rejected", f"{NOT_TAKEN}: {words}"))
         elif unit.state in {"sent", "accepted"}:
-            reason = NOT_KNOWN if unit.state == "sent" else NOT_SEEN.format(self._seconds)
-            self._outcomes.end_uncertain(write_, reason)
+            not_seen = NOT_SEEN.format(self.settings.verify_seconds)
+            reason = NOT_KNOWN if unit.state == "sent" else not_seen
+            self.outcomes.end_uncertain(write_, reason)
             self._open |= self._places(write_)
             if unit.plan.outcome == "created":
-                ref = RecordRef(unit.resource.name, "externalId", unit.external_id)
-                self.not_seen.add(ref)
+                self.not_seen.add(unit.ref)

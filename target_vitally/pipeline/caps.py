@@ -5,16 +5,15 @@ from __future__ import annotations
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal
 
 from target_vitally.lookup.index import Index
 from target_vitally.mapping.cap import Cap
 from target_vitally.mapping.plan import Outcome, Plan
 from target_vitally.mapping.rows import PendingWrite
 from target_vitally.pipeline.outcomes import Outcomes
-from target_vitally.pipeline.overflow import WaitingRows
 from target_vitally.pipeline.settings import Settings
+from target_vitally.pipeline.waiting_rows import WaitingRows
 from target_vitally.writers.base import NEW, ResourceWriter
 from vitally_api import Refused, safe_name
 
@@ -24,19 +23,6 @@ INSIDE = {"messages": "conversations", "meeting_transcripts": "meetings"}
 """What has no list of its own is a share of what holds it."""
 OVER = "more than {} ({}) would be {}, so that nothing was"
 FIRST_PUSH = "more would be created than found, and first_push is not set, so that nothing was"
-
-
-class Admission(Protocol):
-    """Decides whether a planned write may go on."""
-
-    def follows(self, write_: PendingWrite) -> bool:
-        """Return whether a write waits because one of its record before it does."""
-
-    def admit(self, write_: PendingWrite, made: Plan) -> bool:
-        """Return whether a write may go on as it is planned; if not, it waits or has ended."""
-
-    def found(self, stream: str, rows: int) -> None:
-        """Count rows that have ended because their records are there and say the same."""
 
 
 class HeldRecords:
@@ -52,9 +38,8 @@ class HeldRecords:
         if not any(id_.startswith(NEW) for id_ in write_.inside.values()):
             name = write_.resource.name
             writer = self._writers[name]
-            index = (
-                writer.references.index(INSIDE[name]) if name in INSIDE else writer.index(write_)
-            )
+            holder = INSIDE.get(name)
+            index = writer.references.index(holder) if holder else writer.index(write_)
             self._indexes[name][id(index)] = index
 
     def count(self, resource: str, enough: int) -> int:
@@ -71,32 +56,11 @@ class HeldRecords:
         return found
 
 
-@dataclass
-class PlannedWrites:
-    """What a run would do: records that it creates, updates and finds."""
-
-    created: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """By stream and resource."""
-    updated: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
-    """Ids by resource."""
-    found: Counter[str] = field(default_factory=Counter)
-    """By stream."""
-
-    def by_resource(self, outcome: Outcome) -> Mapping[str, int]:
-        """Return how many records of each resource are created or updated."""
-        if outcome == "updated":
-            return {resource: len(ids) for resource, ids in self.updated.items()}
-        counts = Counter[str]()
-        for (_, resource), count in self.created.items():
-            counts[resource] += count
-        return counts
-
-
 class WriteCaps:
     """Lets planned writes go on, wait, or end as rejected.
 
-    What waits is counted, by a dry run whose admission is a `WriteCounter`, before `decide` refuses
-    what is too much.
+    While rows come, what is capped waits. At the end a dry run is counting what all of that would do, and
+    once that is decided, what is too much is refused.
     """
 
     def __init__(
@@ -113,32 +77,35 @@ class WriteCaps:
             "created": ("max_creates", settings.max_creates),
             "updated": ("max_updates", settings.max_updates),
         }
-        entries = [entry.get("first_push") for entry in settings.streams.values()]
-        self.active = (
-            not settings.first_push
-            or False in entries
-            or any(cap for _, cap in self._caps.values())
-        )
-        """True if something may have to wait for `decide`."""
-        self._refused: dict[tuple[Outcome, str | None], str] = {}
-        self._decided = not self.active
+        own = [entry.get("first_push") for entry in settings.streams.values()]
+        capped = any(cap for _, cap in self._caps.values())
+        active = capped or not settings.first_push or False in own
+        self.phase: Literal["collecting", "counting", "decided"]
+        self.phase = "collecting" if active else "decided"
+        self._held = HeldRecords(writers)
         self._lock = threading.Lock()
-        self.planned = PlannedWrites()
-        self.held = HeldRecords(writers)
+        self._created: Counter[tuple[str, str]] = Counter()  # by stream and resource
+        self._updated: defaultdict[str, set[str]] = defaultdict(set)  # ids by resource
+        self._found: Counter[str] = Counter()  # by stream
+        self._refused: dict[tuple[Outcome, str | None], str] = {}
 
     def follows(self, write_: PendingWrite) -> bool:
         """Let a write wait that comes after one of its record that does."""
-        if self._decided or not self._waiting.follows(write_.resource.name, write_.keys):
+        if self.phase != "collecting":
             return False
-        self._waiting.put(write_)
-        return True
+        follows = self._waiting.follows(write_.resource.name, write_.keys)
+        if follows:
+            self._waiting.put(write_)
+        return follows
 
     def admit(self, write_: PendingWrite, made: Plan) -> bool:
-        """Let a write go on, wait, or end as rejected."""
+        """Return whether a write may go on as it is planned; if not, it waits or has ended."""
         stream, outcome = write_.mapping.stream, made.outcome
         if write_.lost or write_.undo:
             return True  # it was admitted before its answer was lost, or takes back what was
-        if self._decided:
+        if self.phase == "counting":
+            return self._count(write_, made)
+        if self.phase == "decided":
             refusal = self._refused.get((outcome, None)) or self._refused.get((outcome, stream))
             if refusal:
                 self._outcomes.end_write(write_, made, made.record, refusal=refusal)
@@ -147,14 +114,30 @@ class WriteCaps:
             self._waiting.put(write_)
             return False
         if made.record is not None:
-            with self._lock:
-                self.planned.found[stream] += 1
+            self.found(stream, 1)
         return True
+
+    def _count(self, write_: PendingWrite, made: Plan) -> bool:
+        """Count a write; let it go on only where rows after it need a record that it creates."""
+        resource = write_.resource.name
+        id_ = str((made.record or {}).get("id") or NEW)
+        writes = made.outcome in {"created", "updated"}
+        with self._lock:
+            if made.outcome == "created":
+                self._created[write_.mapping.stream, resource] += 1
+            elif not id_.startswith(NEW):
+                self._found[write_.mapping.stream] += 1
+                if writes:
+                    self._updated[resource].add(id_)
+            if writes:
+                self._held.note(write_)
+        return writes and id_.startswith(NEW)
 
     def found(self, stream: str, rows: int) -> None:
         """Count rows that found their records; what was decided is not decided again."""
-        with self._lock:
-            self.planned.found[stream] += 0 if self._decided else rows
+        if self.phase != "decided":
+            with self._lock:
+                self._found[stream] += rows
 
     def _is_capped(self, outcome: Outcome, stream: str) -> bool:
         if outcome not in self._caps:
@@ -163,38 +146,36 @@ class WriteCaps:
         return cap is not None or (outcome == "created" and not self._is_first_push(stream))
 
     def _is_first_push(self, stream: str) -> bool:
-        entry = self._settings.streams.get(stream) or {}
-        own = entry.get("first_push")
+        own = (self._settings.streams.get(stream) or {}).get("first_push")
         return self._settings.first_push if own is None else bool(own)
 
     def decide(self) -> list[str]:
         """Refuse what is too much, and return what is wrong; nothing waits from here on."""
-        self._decided = True
-        problems = [
-            problem
-            for outcome, (name, cap) in self._caps.items()
-            if cap and (problem := self._over(outcome, name, cap))
-        ]
-        by_stream = sorted(self.planned.created.items())
-        return problems + [
-            problem
-            for (stream, resource), count in by_stream
+        self.phase = "decided"
+        created = Counter[str]()
+        for (_, resource), count in self._created.items():
+            created[resource] += count
+        updated = {resource: len(ids) for resource, ids in self._updated.items()}
+        problems = [self._over("created", created), self._over("updated", updated)]
+        problems += [
+            self._first_push(stream, resource, count)
+            for (stream, resource), count in sorted(self._created.items())
             if not self._is_first_push(stream)
-            and (problem := self._first_push(stream, resource, count))
         ]
+        return list(filter(None, problems))
 
-    def _over(self, outcome: Outcome, name: str, cap: Cap) -> str:
-        counts = self.planned.by_resource(outcome)
-        most = cap.excess(counts, self.held.count)
-        if most is None:
+    def _over(self, outcome: Outcome, counts: Mapping[str, int]) -> str:
+        name, cap = self._caps[outcome]
+        most = cap.excess(counts, self._held.count) if cap else None
+        if cap is None or most is None:
             return ""
         self._refused[outcome, None] = OVER.format(name, cap.text, outcome)
-        total = sum(counts.values())
-        return f"{counted(total, 'record')} would be {outcome}, and {name} is {most}: nothing was {outcome}."
+        total = counted(sum(counts.values()), "record")
+        return f"{total} would be {outcome}, and {name} is {most}: nothing was {outcome}."
 
     def _first_push(self, stream: str, resource: str, count: int) -> str:
-        found = self.planned.found[stream]
-        if count <= found or self.held.count(resource, count * FEW) >= count * FEW:
+        found = self._found[stream]
+        if count <= found or self._held.count(resource, count * FEW) >= count * FEW:
             return ""
         self._refused["created", stream] = FIRST_PUSH
         return (
@@ -207,38 +188,3 @@ class WriteCaps:
 def counted(number: int, what: str) -> str:
     """Say how many there are of something."""
     return f"{number:,} {what}{'s' if number != 1 else ''}"
-
-
-class WriteCounter:
-    """Counts what the rows that wait would do, in a dry run that ends before anything is written."""
-
-    def __init__(self, caps: WriteCaps) -> None:
-        self._planned = caps.planned
-        self._held = caps.held
-        self._lock = threading.Lock()
-
-    def follows(self, write_: PendingWrite) -> bool:
-        """Let nothing wait."""
-        _ = write_
-        return False
-
-    def admit(self, write_: PendingWrite, made: Plan) -> bool:
-        """Count a write; let it go on only where rows after it need a record that it creates."""
-        stream, resource = write_.mapping.stream, write_.resource.name
-        id_ = str((made.record or {}).get("id") or NEW)
-        writes = made.outcome in {"created", "updated"}
-        with self._lock:
-            if made.outcome == "created":
-                self._planned.created[stream, resource] += 1
-            elif not id_.startswith(NEW):
-                self._planned.found[stream] += 1
-                if writes:
-                    self._planned.updated[resource].add(id_)
-            if writes:
-                self._held.note(write_)
-        return writes and id_.startswith(NEW)
-
-    def found(self, stream: str, rows: int) -> None:
-        """Count rows that found their records."""
-        with self._lock:
-            self._planned.found[stream] += rows

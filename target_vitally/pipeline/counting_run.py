@@ -3,100 +3,51 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from typing_extensions import override
 
-from target_vitally.lookup.custom_fields import CustomFields
-from target_vitally.lookup.references import References
 from target_vitally.mapping.cap import Cap
-from target_vitally.mapping.links import ExactLinks
 from target_vitally.mapping.resource import Resource
 from target_vitally.mapping.rows import InputRow
 from target_vitally.pipeline.batches import Batches
-from target_vitally.pipeline.caps import WriteCaps, WriteCounter
-from target_vitally.pipeline.deletes import Deletes
-from target_vitally.pipeline.execute import Executor
 from target_vitally.pipeline.outcomes import Outcomes
-from target_vitally.pipeline.overflow import WaitingRows
-from target_vitally.pipeline.recovery import Recovery
-from target_vitally.pipeline.settings import Settings
 from target_vitally.pipeline.state_tracker import StateTracker
-from target_vitally.pipeline.undo_file import UndoFile
-from target_vitally.pipeline.workers import Workers
+from target_vitally.pipeline.undo import UndoFile
+from target_vitally.pipeline.waiting_rows import WaitingRows
 from target_vitally.writers.base import NEW, ResourceWriter
 
 COUNTED = f"{NEW}counted-"
 """What the ids begin with of records that were only created to be counted."""
 
 
-class CountingRun:
-    """Plans rows with stages of its own, and leaves nothing behind but the counts."""
-
-    def __init__(  # noqa: PLR0913, PLR0917 - what the real stages look with
-        self,
-        settings: Settings,
-        writers: Mapping[str, ResourceWriter],
-        references: References,
-        fields: CustomFields,
-        workers: Workers,
-        recovery: Recovery,
-        exact: ExactLinks,
-        caps: WriteCaps,
-    ) -> None:
-        without_files = settings.only_looking()
-        self._writers = writers = {name: _apart(writer) for name, writer in writers.items()}
-        outcomes = _Unrecorded(without_files, StateTracker(lambda _: None))
-        waiting = WaitingRows(settings.batch_size_rows, references.store)
-        self._executor = Executor(
-            without_files,
-            writers,
-            workers,
-            outcomes,
-            recovery,
-            waiting,
-            UndoFile(
-                "",
-                dry_run=True,
-                messages=writers["messages"].resource,
-                warn_once=outcomes.warn_once,
-            ),
-            WriteCounter(caps),
-            COUNTED,
-        )
-        self._deletes = Deletes(Cap(""), writers, references, outcomes)
-        self._batches = Batches(
-            without_files,
-            writers,
-            references,
-            fields,
-            outcomes,
-            self._deletes,
-            self._executor,
-            waiting,
-            exact,
-        )
-
-    def count(self, rows: Iterable[tuple[Resource, Sequence[InputRow]]]) -> None:
-        """Plan rows, which come in batches of one resource, parents first."""
-        try:
-            for resource, batch in rows:
-                self._batches.process(resource, batch, last=True)
-            self._deletes.carry_out(self._executor, lambda _: 0)
-        finally:
-            for writer in self._writers.values():
-                for index in writer.touched_lists.values():
-                    index.drop_planned(COUNTED)
+def count_writes(batches: Batches, rows: Iterable[tuple[Resource, Sequence[InputRow]]]) -> None:
+    """Plan rows, which come in batches of one resource, parents first; leave nothing but the counts."""
+    settings = replace(batches.settings.only_looking(), max_deletes=Cap(""))
+    outcomes = _Unrecorded(settings, StateTracker(lambda _: None))
+    writers = {name: _apart(writer) for name, writer in batches.writers.items()}
+    shared: dict[str, Any] = {"settings": settings, "outcomes": outcomes, "writers": writers}
+    undo_file = UndoFile(settings, writers["messages"].resource, outcomes)
+    shared |= {"waiting": WaitingRows(batches.references.store), "channel": None}
+    executor = replace(batches.executor, **shared, undo_file=undo_file, new=COUNTED)
+    counting = replace(batches, **shared, executor=executor)
+    try:
+        for resource, batch in rows:
+            counting.process(resource, batch, last=True)
+        counting.deletes.carry_out(executor, lambda _: 0)
+    finally:
+        for writer in writers.values():
+            for index in writer.touched_lists.values():
+                index.drop_planned(COUNTED)
 
 
 def _apart(writer: ResourceWriter) -> ResourceWriter:
     """Return a writer that knows the same, and that may simulate without the other's notice."""
     made = copy.copy(writer)
     for name, value in vars(writer).items():
-        if isinstance(
-            value, dict | list | set
-        ):  # what it would have done, in whatever it keeps that
+        if isinstance(value, dict | list | set):  # what it would have done, wherever it keeps that
             setattr(made, name, copy.copy(value))
     made.touched_lists = {}
     made.simulated = writer.simulated.apart()

@@ -3,40 +3,28 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
-from target_vitally.lookup.index import LookupFailed
 from target_vitally.lookup.kept_records import key_of_record
-from target_vitally.lookup.references import References
 from target_vitally.lookup.resolve import resolve
-from target_vitally.mapping.cap import Cap
 from target_vitally.mapping.parse_row import Key, Rejection, record_keys
 from target_vitally.mapping.plan import ARCHIVED, Outcome, Plan
 from target_vitally.mapping.resource import Record, Resource
 from target_vitally.mapping.rows import InputRow, PendingWrite
 from target_vitally.pipeline.caps import OVER, HeldRecords, counted
 from target_vitally.pipeline.execute import Executor
-from target_vitally.pipeline.outcomes import Outcomes
-from target_vitally.writers.base import ResourceWriter
+from target_vitally.pipeline.stage import Stage
 
 Doomed = tuple[PendingWrite, Record]
 
 
-class Deletes:
+@dataclass
+class Deletes(Stage):
     """What is deleted at the end: records, and links that no row names."""
 
-    def __init__(
-        self,
-        max_deletes: Cap,
-        writers: Mapping[str, ResourceWriter],
-        references: References,
-        outcomes: Outcomes,
-    ) -> None:
-        self._max_deletes = max_deletes
-        self._held = HeldRecords(writers)
-        self._writers = writers
-        self._references = references
-        self._outcomes = outcomes
+    def __post_init__(self) -> None:
+        self._held = HeldRecords(self.writers)
         self._waiting: dict[str, dict[Key | None, PendingWrite]] = {}
         self._ways: defaultdict[str, set[str]] = defaultdict(set)
         self._deleted_at: dict[tuple[str, Key | None], int] = {}
@@ -69,7 +57,7 @@ class Deletes:
             for key in record_keys(resource, write_.parsed):
                 self._kept_ways[resource.name].add(key.by)
                 place = ("kept", resource.name, key)
-                self._references.store.remember(place, write_.rows[-1].number)
+                self.references.store.remember(place, write_.rows[-1].number)
 
     def cancel_delete(self, resource: str, key: Key | None) -> list[InputRow]:
         """Cancel a delete, because a later row wants the record; return its rows."""
@@ -106,35 +94,30 @@ class Deletes:
         self._end_archived()
         names = sorted(self._waiting, key=rank, reverse=True)
         found = {name: self._find(name, list(self._waiting[name].values())) for name in names}
-        most = self._max_deletes.excess(self._counts(found), self._held.count)
+        counts = Counter({name: len(doomed) for name, doomed in found.items()})
+        for write_, links in self._unlinking:
+            counts[write_.resource.name] += links
+        over = [pair for doomed in found.values() for pair in doomed]
+        for write_, _ in [*over, *self._unlinking]:
+            self._held.note(write_)
+        most = self.settings.max_deletes.excess(counts, self._held.count)
         if most is not None:
-            return self._refuse(found, most)
+            return self._refuse(over, most)
         executor.write([write_ for write_, _ in self._unlinking])
         for doomed in found.values():
             executor.delete(doomed)
         return ""
 
-    def _counts(self, found: Mapping[str, Sequence[Doomed]]) -> Mapping[str, int]:
-        """Return how many records and links of each resource would be deleted."""
-        counts = Counter({name: len(doomed) for name, doomed in found.items()})
-        for write_, links in self._unlinking:
-            counts[write_.resource.name] += links
-        over = [write_ for doomed in found.values() for write_, _ in doomed]
-        for write_ in over + [write_ for write_, _ in self._unlinking]:
-            self._held.note(write_)
-        return counts
-
-    def _refuse(self, found: Mapping[str, Sequence[Doomed]], most: str) -> str:
-        refusal = OVER.format("max_deletes", self._max_deletes.text, "deleted")
-        for write_, record in [pair for doomed in found.values() for pair in doomed]:
-            self._outcomes.end_write(write_, Plan("deleted"), record, refusal=refusal)
+    def _refuse(self, over: Sequence[Doomed], most: str) -> str:
+        refusal = OVER.format("max_deletes", self.settings.max_deletes.text, "deleted")
+        for write_, record in over:
+            self.outcomes.end_write(write_, Plan("deleted"), record, refusal=refusal)
         for write_, _ in self._unlinking:
             rows, key = write_.rows, write_.key
-            self._outcomes.end(rows, "rejected", refusal, key=key, stops=False, refused=True)
-        records = sum(map(len, found.values()))
+            self.outcomes.end(rows, "rejected", refusal, key=key, refused=True)
         links = sum(count for _, count in self._unlinking)
-        both = [counted(records, "record"), *([counted(links, "link")] if links else ())]
-        reported = " and ".join(both)
+        reported = counted(len(over), "record")
+        reported += f" and {counted(links, 'link')}" if links else ""
         return f"{reported} would be deleted, and max_deletes is {most}: nothing was deleted."
 
     def _end_archived(self) -> None:
@@ -144,12 +127,12 @@ class Deletes:
             if delete:
                 delete.rows[:0] = write_.rows
             else:
-                self._outcomes.end(write_.rows, "rejected", ARCHIVED, key=write_.key)
+                self.outcomes.end(write_.rows, "rejected", ARCHIVED, key=write_.key)
 
     def _find(self, name: str, writes: Sequence[PendingWrite]) -> list[Doomed]:
         """Return what is there to be deleted, each record once; the rest ends here."""
-        writer = self._writers[name]
-        self._references.prefetch(
+        writer = self.writers[name]
+        self.references.prefetch(
             ref
             for write_ in writes
             for refs in write_.parsed.references.values()
@@ -159,10 +142,7 @@ class Deletes:
         writer.find(writes)
         found: dict[str, Doomed] = {}
         for write_ in writes:
-            try:
-                made = writer.plan(write_, only_changed=True)
-            except LookupFailed as failed:
-                made = Plan("rejected", str(failed))
+            made = self.plan(write_)
             record = made.record
             if made.outcome == "deleted" and record and self._is_kept(write_, record):
                 made = Plan("unchanged", "a later row keeps it", record=record)
@@ -179,13 +159,13 @@ class Deletes:
         name = write_.resource.name
         deleted_at = self._deleted_at[name, write_.key]
         known = (Key(by, key_of_record(by, record)) for by in self._kept_ways[name])
-        kept_at = (self._references.store.recall(("kept", name, key)) for key in known)
+        kept_at = (self.references.store.recall(("kept", name, key)) for key in known)
         return any((number or 0) > deleted_at for number in kept_at)
 
     def _resolve(self, write_: PendingWrite) -> bool:
         """Resolve what a delete refers to; return False if it ends here."""
         try:
-            resolve(write_, self._references)
+            resolve(write_, self.references)
         except Rejection as rejection:
             self._end(write_, "rejected", str(rejection))
             return False
@@ -198,4 +178,4 @@ class Deletes:
         return False
 
     def _end(self, write_: PendingWrite, outcome: Outcome, reason: str, id_: str = "") -> None:
-        self._outcomes.end(write_.rows, outcome, reason, key=write_.key, id_=id_, stops=False)
+        self.outcomes.end(write_.rows, outcome, reason, key=write_.key, id_=id_, stops=False)

@@ -2,38 +2,44 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
+from itertools import chain, islice
 from typing import Any
 
+from target_vitally.bulk.read_back import ReadBack
+from target_vitally.bulk.sender import Sender
 from target_vitally.lookup.client import RecordClient
 from target_vitally.lookup.custom_fields import CustomFields
 from target_vitally.lookup.references import References
 from target_vitally.lookup.store import Store
-from target_vitally.mapping.entries import EVENTS
-from target_vitally.mapping.links import ExactLinks
+from target_vitally.mapping.entries import EVENTS, not_come
 from target_vitally.mapping.parse_row import key_of
 from target_vitally.mapping.resource import Record, Resource
 from target_vitally.mapping.rows import InputRow, Origin
-from target_vitally.mapping.stream_mapping import StreamMapping, no_key
+from target_vitally.mapping.stream_mapping import MappingError, StreamMapping, no_key
 from target_vitally.pipeline.batches import Batches
-from target_vitally.pipeline.bulk_channel import built_channel
+from target_vitally.pipeline.bulk_channel import BulkChannel
+from target_vitally.pipeline.bulk_delivery import BulkDelivery
+from target_vitally.pipeline.bulk_units import BulkUnits
 from target_vitally.pipeline.caps import WriteCaps
-from target_vitally.pipeline.counting_run import CountingRun
-from target_vitally.pipeline.deletes import Deletes
+from target_vitally.pipeline.counting_run import count_writes
 from target_vitally.pipeline.execute import Executor
 from target_vitally.pipeline.outcomes import NO_STREAM, Outcomes, key_columns_of
-from target_vitally.pipeline.overflow import WaitingRows
 from target_vitally.pipeline.recovery import Recovery
 from target_vitally.pipeline.settings import Settings
 from target_vitally.pipeline.state_tracker import StateTracker
-from target_vitally.pipeline.take_back import TakeBack
-from target_vitally.pipeline.undo_file import UndoFile
+from target_vitally.pipeline.undo import TakeBack, UndoFile
+from target_vitally.pipeline.waiting_rows import WaitingRows
 from target_vitally.pipeline.workers import RunAborted, Workers
 from target_vitally.writers.base import ResourceWriter
-from vitally_api import Analytics, Budget, Cancelled, Vitally
+from vitally_api import Analytics, Budget, Cancelled, SettingsError, Vitally, VitallyError
+
+logger = logging.getLogger("target-vitally")
 
 NOTHING_UNLINKED = "%s: nothing is unlinked: links is exact, which takes deletes: delete, too."
 LONGEST_WAIT = 45.0
@@ -63,62 +69,39 @@ class Engine:
         self._only_named = only_named
         self._ranked = sorted(resources.values(), key=lambda resource: resource.rank)
         self._state = StateTracker((lambda _: None) if settings.dry_run else emit)
-        self.outcomes = Outcomes(settings, self._state)
-        self.client = RecordClient(vitally)
-        concurrency = settings.concurrency
+        self.outcomes = outcomes = Outcomes(settings, self._state)
+        self.client = client = RecordClient(vitally)
+        self.budget = budget
         budgets = [budget, *([analytics.budget] if analytics else [])]
-        self.workers = Workers(concurrency, budgets, lambda: self._state.emit(only_if_due=True))
-        self.fields = CustomFields(self.client, self.outcomes.warn_once)
-        store, at_once = Store(), self.workers.map_concurrently
-        self.references = References(self.client, resources, at_once, store)
+        emit_if_due = partial(self._state.emit, only_if_due=True)
+        self.workers = workers = Workers(settings.concurrency, budgets, emit_if_due)
+        self.fields = CustomFields(client, outcomes.warn_once)
+        store = Store()
+        self.references = References(client, resources, workers.map_concurrently, store)
         built = {
-            name: writers[name](resource, self.references, self.client)
+            name: writers[name](resource, self.references, client)
             for name, resource in resources.items()
         }
-        self._writers = built
-        self._waiting = WaitingRows(settings.batch_size_rows, store)
-        timeout = vitally.policy.request_timeout
-        self._recovery = Recovery(settings, built, self.client, budget, self.outcomes, timeout)
-        self._undo_file = UndoFile(
-            settings.undo_file,
-            dry_run=settings.dry_run,
-            messages=resources["messages"],
-            warn_once=self.outcomes.warn_once,
-        )
-        stages = (self.workers, budget, self._undo_file, self.outcomes)
-        channel = built_channel(analytics, settings, built, self.references, *stages)
-        self._caps = WriteCaps(settings, built, self._waiting, self.outcomes)
+        shared = (settings, built, self.references, self.fields, outcomes)
+        self._waiting = waiting = WaitingRows(store)
+        self._recovery = recovery = Recovery(*shared, budget)
+        self._undo_file = undo_file = UndoFile(settings, resources["messages"], outcomes)
+        channel = None
+        if analytics:
+            sender = Sender(analytics, workers.map_concurrently)
+            read_back = ReadBack(client, budget, workers.map_concurrently)
+            delivery = BulkDelivery(*shared, sender, read_back, undo_file)
+            channel = BulkChannel(*shared, BulkUnits(*shared), delivery)
+        self._caps = WriteCaps(settings, built, waiting, outcomes)
         self._executor = Executor(
-            settings,
-            built,
-            self.workers,
-            self.outcomes,
-            self._recovery,
-            self._waiting,
-            self._undo_file,
-            self._caps,
-            channel=channel,
+            *shared, workers, recovery, waiting, undo_file, self._caps, channel
         )
-        self._take_back = TakeBack(settings, built, self.references, self.fields, self.outcomes)
-        self._deletes = Deletes(settings.max_deletes, built, self.references, self.outcomes)
-        self._exact_links = ExactLinks()
-        self._batches = Batches(
-            settings,
-            built,
-            self.references,
-            self.fields,
-            self.outcomes,
-            self._deletes,
-            self._executor,
-            self._waiting,
-            self._exact_links,
-            channel,
-        )
+        self._take_back = TakeBack(*shared)
+        self._batches = Batches(*shared, self._executor, waiting, channel)
         self._buffers: dict[str, list[InputRow]] = {}
         self._flushed_at = time.monotonic()
         self._exact = False
         self.busy = self.finished = False
-        self.budget = budget
 
     def declare(self, mapping: StreamMapping) -> StreamMapping:
         """Prepare for the rows of a stream, and return its mapping as it is for this run."""
@@ -199,57 +182,52 @@ class Engine:
         """Send out the last STATE whose rows have ended."""
         self._state.emit()
 
-    def finish(self) -> str:
-        """Write the rest, the rows that waited and the deletes; return what is wrong, or nothing."""
-        if self._exact or self._caps.active:
+    def refuse(self, stream: str, error: MappingError | SettingsError) -> None:
+        """End the run: a stream cannot be written."""
+        _ = stream
+        raise error
+
+    def finish(self, streams: Iterable[str]) -> None:
+        """Write the rest, the rows that waited and the deletes; raise `VitallyError` for what is not.
+
+        ``streams`` are those that have had a SCHEMA.
+        """
+        for missing in not_come(self._settings.streams, streams):
+            logger.warning("%s.", missing)
+        capped = self._caps.phase != "decided"
+        if self._exact or capped:
             # All rows have to be read before a link is taken away that one of them names, and before
             # it is known how many records would be created.
             self.flush()
         with self._working():
-            problems = []
-            if self._caps.active:
-                self._count_waiting()
+            problems: list[str] = []
+            if capped:
+                self._caps.phase = "counting"
+                rest = ((each, rows) for each in self._ranked for rows in self._rest(each.name))
+                count_writes(self._batches, rest)
                 problems = self._caps.decide()
             for resource in self._ranked:
                 for rows in self._rest(resource.name):
                     self._batches.process(resource, rows, last=True)
                 self.emit()
             ranks = {resource.name: resource.rank for resource in self._ranked}
-            problems.append(self._deletes.carry_out(self._executor, ranks.__getitem__))
-            self._take_back.carry_out(self._executor)
+            problems.append(self._batches.deletes.carry_out(self._executor, ranks.__getitem__))
+            self._take_back.carry_out(self._executor.write)
             self._recovery.end_aside(last=True)
             if self._batches.events:
                 self._batches.events.finish()
             self._state.release()
             self.emit()
         self.finished = True
-        return " ".join(filter(None, problems))
-
-    def _count_waiting(self) -> None:
-        """Count what the rows that wait would do, before any of it is done."""
-        run = CountingRun(
-            self._settings,
-            self._writers,
-            self.references,
-            self.fields,
-            self.workers,
-            self._recovery,
-            self._exact_links,
-            self._caps,
-        )
-        run.count((each, rows) for each in self._ranked for rows in self._rest(each.name))
+        if problem := " ".join(filter(None, problems)):
+            raise VitallyError(problem)
 
     def _rest(self, resource: str) -> Iterator[list[InputRow]]:
         """Yield the rows of a resource that have waited, then those that came last, in batches."""
-        rows: list[InputRow] = []
-        for row in self._waiting.of(resource):
-            rows.append(row)
-            if len(rows) >= self._settings.batch_size_rows:
-                yield rows
-                rows = []
-        rows += self._buffers.pop(resource, [])
-        if rows:
+        left = chain(self._waiting.of(resource), self._buffers.get(resource, ()))
+        while rows := list(islice(left, self._settings.batch_size_rows)):
             yield rows
+        self._buffers.pop(resource, None)
 
     @contextmanager
     def _working(self) -> Iterator[None]:
@@ -270,9 +248,9 @@ class Engine:
         for row in self._left():
             key = key_of(row.mapping, row.record)
             self.outcomes.end([row], "not reached", key=key)
-        for part in (self._waiting, self._take_back, self._undo_file, self.workers, self.outcomes):
+        files = (self._waiting, self._take_back.file, self._undo_file)
+        for part in (*files, self.workers, self.outcomes, self.references.store):
             part.close()
-        self.references.store.close()
 
     def _left(self) -> Iterator[InputRow]:
         """Yield every row that may not have ended, and some that have."""
@@ -281,8 +259,8 @@ class Engine:
         for rows in self._buffers.values():
             yield from rows
         yield from self._waiting.rows()
-        yield from self._deletes.rows()
-        yield from self._take_back.rows()
+        yield from self._batches.deletes.rows()
+        yield from self._take_back.file.rows()
 
     def interrupt(self, signal: int) -> None:
         """Stop for a signal: what is under way comes to its end, nothing new begins."""

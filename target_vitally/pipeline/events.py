@@ -7,19 +7,17 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import Any
 
 from target_vitally.bulk.sender import Sender, Unit, message_id
 from target_vitally.lookup.client import PAGE_SIZE
 from target_vitally.lookup.index import LookupFailed
-from target_vitally.lookup.references import References
 from target_vitally.mapping.parse_row import ParsedRow
 from target_vitally.mapping.rows import InputRow
-from target_vitally.pipeline.outcomes import Outcomes
 from target_vitally.pipeline.row_parser import RowParser
-from target_vitally.pipeline.settings import Settings
+from target_vitally.pipeline.stage import Stage
 from vitally_api import Message, Refused, Unavailable, Unreadable, fits
-from vitally_api.resources import LISTS
 
 IDS = {
     "userExternalId": ("userId", "users"),
@@ -35,7 +33,7 @@ LOOKUPS, SHARE = 4, 125
 """Requests that may be spent on looking for these: so many, or one for so many that were sent."""
 
 TOO_LARGE = "it is larger than a request to the Analytics API may be"
-BLOCKED = "Vitally takes no such messages in this workspace: {}"
+BLOCKED = "Vitally takes no messages of type track in this workspace: {}"
 LOST = "it is not known whether Vitally has accepted it; another run may send it again"
 SOME_OLD = "%s: some events are older than %d days: look in Vitally whether it has taken them."
 SOME_UNKNOWN = (
@@ -47,71 +45,61 @@ NOT_LOOKED = (
 """What is said once."""
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, kw_only=True)
 class _Event(Unit):
-    row: InputRow | None = None
+    row: InputRow
 
 
-class Events:
+@dataclass
+class Events(Stage):
     """Sends events, and counts those about somebody unknown to the workspace."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        sender: Sender,
-        references: References,
-        parser: RowParser,
-        outcomes: Outcomes,
-    ) -> None:
-        self._settings = settings
-        self._sender = sender
-        self._client = references.client
-        self._references = references
-        self._parser = parser
-        self._outcomes = outcomes
+    sender: Sender
+    parser: RowParser
+
+    def __post_init__(self) -> None:
         self._about: dict[str, Counter[frozenset[tuple[str, str]]] | None] = {}
         self._sent = 0
 
     def process(self, rows: Sequence[InputRow]) -> None:
         """Send the events of rows; each row ends here, unless the run does before."""
         units = [unit for row in rows if (unit := self._unit(row))]
-        if self._settings.dry_run:
+        if self.settings.dry_run:
             for unit in units:
                 unit.state = "accepted"
             self._end(units)
             return
         try:
-            self._sender.send("track", units)
+            self.sender.send("track", units)
         finally:
             self._end(units)
 
     def _unit(self, row: InputRow) -> _Event | None:
         """Make the message of a row, or end the row."""
-        parsed = self._parser.parse(row)
+        parsed = self.parser.parse(row)
         if parsed is None:
             return None
         message = message_of_event(row, parsed)
         if reason := problem_of_event(message, parsed):
-            self._outcomes.end([row], "rejected", reason)
+            self.outcomes.end([row], "rejected", reason)
             return None
         stream = row.mapping.stream
         if datetime.fromisoformat(message["timestamp"]) < datetime.now(UTC) - OLD:
-            self._outcomes.warn_once(stream, "old events", SOME_OLD, stream, OLD.days)
+            self.outcomes.warn_once(stream, "old events", SOME_OLD, stream, OLD.days)
         self._remember(stream, message)
-        return _Event([message], self._client.metrics, row=row)
+        return _Event([message], self.references.client.metrics, row=row)
 
     def _end(self, units: Sequence[_Event]) -> None:
-        blocked = self._sender.blocked.get("track")
+        blocked = self.sender.blocked.get("track")
         for unit in units:
-            rows = [unit.row] if unit.row else []
             if unit.state == "accepted":
                 self._sent += 1
-                self._outcomes.end(rows, "accepted")
+                self.outcomes.end([unit.row], "accepted")
             elif unit.state == "sent":
-                self._outcomes.end(rows, "uncertain", LOST, again=True)
+                self.outcomes.end([unit.row], "uncertain", LOST, again=True)
             elif unit.state == "refused" or blocked:
                 reason = BLOCKED.format(blocked) if blocked else unit.reason
-                self._outcomes.end(rows, "rejected", reason)
+                self.outcomes.end([unit.row], "rejected", reason)
 
     def _remember(self, stream: str, message: Message) -> None:
         about = self._about.setdefault(stream, Counter())
@@ -125,56 +113,43 @@ class Events:
         """Count the events about somebody unknown to the workspace, if that costs little."""
         wanted: dict[str, set[str]] = {}
         for about in self._about.values():
-            for named in about or ():
-                for of, id_ in named:
-                    wanted.setdefault(of, set()).add(id_)
+            for of, id_ in chain.from_iterable(about or ()):
+                wanted.setdefault(of, set()).add(id_)
         spare = max(LOOKUPS, self._sent // 100 // SHARE)
-        unknown: set[tuple[str, str]] = set()
-        unlooked: set[str] = set()
+        metrics = self.references.client.metrics
+        absent: dict[str, set[str] | None] = {}
         for of, ids in wanted.items():
-            before = self._client.metrics.reads
-            absent = self._absent(of, ids, spare)
-            spare -= self._client.metrics.reads - before
-            if absent is None:
-                unlooked.add(of)
-            unknown |= {(of, id_) for id_ in absent or ()}
+            before = metrics.reads
+            absent[of] = self._absent(of, ids, spare)
+            spare -= metrics.reads - before
         for stream, about in self._about.items():
-            events = sum(n for named, n in (about or {}).items() if named & unknown)
-            self._outcomes.count_unknown(stream, events)
+            events = sum(
+                number
+                for named, number in (about or {}).items()
+                if any(id_ in (absent[of] or ()) for of, id_ in named)
+            )
+            self.outcomes.count_unknown(stream, events)
             if events:
-                self._outcomes.warn_once(stream, "unknown", SOME_UNKNOWN, stream, f"{events:,}")
-            if about is None or any(of in unlooked for named in about for of, _ in named):
-                self._outcomes.warn_once(stream, "not looked", NOT_LOOKED, stream)
+                self.outcomes.warn_once(stream, "unknown", SOME_UNKNOWN, stream, f"{events:,}")
+            if about is None or any(absent[of] is None for of, _ in chain.from_iterable(about)):
+                self.outcomes.warn_once(stream, "not looked", NOT_LOOKED, stream)
 
     def _absent(self, of: str, ids: set[str], spare: int) -> set[str] | None:
         """Return the ids that no record has; None if it takes more requests to know that."""
-        index = self._references.index(of)
-        ids = {id_ for id_ in ids if not index.ids("externalId", id_)}
-        if ids and spare <= 0:
-            return None
+        index = self.references.index(of)
+        most = index.listed + PAGE_SIZE * spare
         try:
+            ids = {id_ for id_ in ids if not index.ids("externalId", id_)}
             if len(ids) <= spare:
                 index.find("externalId", ids)
                 return {id_ for id_ in ids if not index.get("externalId", id_)}
-            return self._not_listed(of, ids, spare)
-        except (LookupFailed, Unavailable, Unreadable):
-            return None
-        except Refused as refused:
-            if refused.key:
+            while ids and index.listed < most and index.read_on():
+                ids = {id_ for id_ in ids if not index.ids("externalId", id_)}
+        except (LookupFailed, Unavailable, Unreadable, Refused) as failure:
+            if isinstance(failure, Refused) and failure.key:
                 raise
             return None
-
-    def _not_listed(self, of: str, ids: set[str], spare: int) -> set[str] | None:
-        """Read a list for so many pages; return what it lacks, None where it goes on."""
-        api = LISTS[of]
-        for query in api.variants.queries:
-            asked = {"sortBy": "createdAt", **query}
-            for page in self._client.pages(api.path, f"/resources{api.path}", asked):
-                ids = ids - {str(record.get("externalId")) for record in page}
-                spare -= 1
-                if not ids or (spare <= 0 and len(page) >= PAGE_SIZE):
-                    return None if ids else ids
-        return ids
+        return None if ids and index.listed >= most else ids
 
 
 def message_of_event(row: InputRow, parsed: ParsedRow) -> Message:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -15,12 +16,11 @@ from target_vitally.mapping.resource import Record
 from target_vitally.mapping.rows import PendingWrite
 from target_vitally.mapping.undo import STILL_ARCHIVED
 from target_vitally.pipeline.bulk_channel import BulkChannel
-from target_vitally.pipeline.caps import Admission
-from target_vitally.pipeline.outcomes import Outcomes
-from target_vitally.pipeline.overflow import WaitingRows
+from target_vitally.pipeline.caps import WriteCaps
 from target_vitally.pipeline.recovery import Recovery
-from target_vitally.pipeline.settings import Settings
-from target_vitally.pipeline.undo_file import UndoFile
+from target_vitally.pipeline.stage import Stage
+from target_vitally.pipeline.undo import UndoFile
+from target_vitally.pipeline.waiting_rows import WaitingRows
 from target_vitally.pipeline.workers import Item, Workers
 from target_vitally.writers.base import NEW, ResourceWriter, is_duplicate
 from vitally_api import Refused, Unavailable, safe_name
@@ -28,33 +28,22 @@ from vitally_api import Refused, Unavailable, safe_name
 NOT_APPLIED = "%s: Vitally did not take %s as it was sent: its answer shows something else."
 
 
-class Executor:
-    """Writes side by side what belongs to different records, and one after the other the rest."""
+@dataclass
+class Executor(Stage):
+    """Writes side by side what belongs to different records, and one after the other the rest.
 
-    def __init__(  # noqa: PLR0913, PLR0917 - what it hands writes on to
-        self,
-        settings: Settings,
-        writers: Mapping[str, ResourceWriter],
-        workers: Workers,
-        outcomes: Outcomes,
-        recovery: Recovery,
-        waiting: WaitingRows,
-        undo_file: UndoFile,
-        admission: Admission,
-        new: str = NEW,
-        channel: BulkChannel | None = None,
-    ) -> None:
-        """Take in the stages; ``new`` is what the ids of records begin with that a dry run creates."""
-        self._settings = settings
-        self._writers = writers
-        self._workers = workers
-        self._outcomes = outcomes
-        self._recovery = recovery
-        self._waiting = waiting
-        self._undo_file = undo_file
-        self.admission = admission
-        self._new = new
-        self._channel = channel
+    ``new`` is what the ids of records begin with that a dry run creates.
+    """
+
+    workers: Workers
+    recovery: Recovery
+    waiting: WaitingRows
+    undo_file: UndoFile
+    caps: WriteCaps
+    channel: BulkChannel | None = None
+    new: str = NEW
+
+    def __post_init__(self) -> None:
         self._simulated = itertools.count(1)
 
     def write(self, writes: Sequence[PendingWrite]) -> None:
@@ -67,23 +56,23 @@ class Executor:
                 if len(queue) > 1 or self._needs_request(queue[0])
             ]
             left: list[list[PendingWrite]] = []
-            if busy and self._channel:
-                busy = self._channel.take(busy)
+            if busy and self.channel:
+                busy = self.channel.take(busy)
             self._for_each(partial(self._write_queue, left), busy, writes)
-            if self._channel:
-                self._channel.unlink_rest()
+            if self.channel:
+                self.channel.unlink_rest()
             lost = [rest[0] for rest in left if rest[0].lost]
-            again = {id(write_) for write_ in self._recovery.recover(lost)}
+            again = {id(write_) for write_ in self.recovery.recover(lost)}
             writes = [w for rest in left for w in rest if not w.lost or id(w) in again]
-        self._recovery.end_aside()
+        self.recovery.end_aside()
 
     def _for_each(
         self, do: Callable[[Item], Any], items: Sequence[Item], writes: Sequence[PendingWrite]
     ) -> None:
         """Call a function for each of many items, in their order where no request is sent for them."""
-        asks = any(self._writers[name].asks for name in {write_.resource.name for write_ in writes})
-        if items and (asks or not self._settings.dry_run):
-            self._workers.map_concurrently(do, items)
+        asks = any(self.writers[name].asks for name in {write_.resource.name for write_ in writes})
+        if items and (asks or not self.settings.dry_run):
+            self.workers.map_concurrently(do, items)
         else:  # a plan is shown in the order of its rows
             for item in items:
                 do(item)
@@ -95,7 +84,7 @@ class Executor:
         known: dict[Key, str] = {}
         for write_ in writes:
             write_.plan = None
-            name = self._writers[write_.resource.name].queue(write_)
+            name = self.writer(write_).queue(write_)
             if several:
                 keys = record_keys(write_.resource, write_.parsed)
                 name = next((known[key] for key in keys if key in known), name)
@@ -105,39 +94,32 @@ class Executor:
 
     def _needs_request(self, write_: PendingWrite) -> bool:
         """Plan a write, and end it unless it takes a request; a plan that does travels with it."""
-        if self._writers[write_.resource.name].asks or write_.undo:
+        if self.writer(write_).asks or write_.undo:
             return True
-        made = self._plan(write_)
-        if not self.admission.admit(write_, made):
+        made = self.plan(write_)
+        if not self.caps.admit(write_, made):
             return False
         if made.outcome in {"created", "updated"}:
             write_.plan = made
             return True
-        self._outcomes.end_write(write_, made, made.record)
+        self.outcomes.end_write(write_, made, made.record)
         return False
-
-    def _plan(self, write_: PendingWrite) -> Plan:
-        writer = self._writers[write_.resource.name]
-        try:
-            return writer.plan(write_, only_changed=self._settings.only_changed)
-        except LookupFailed as failed:
-            return Plan("rejected", str(failed))
 
     def _write_queue(self, left: list[list[PendingWrite]], queue: Sequence[PendingWrite]) -> None:
         """Write one after the other; add to ``left`` what is lost, and what has to wait for that."""
         stuck: list[list[PendingWrite]] = []
         for write_ in queue:
-            writer = self._writers[write_.resource.name]
+            writer = self.writer(write_)
             before = next((rest for rest in stuck if writer.blocks(rest[0], write_)), None)
             if before is not None:
                 before.append(write_)
-            elif self._recovery.failing or not (self._workers.failure or self._write(write_)):
+            elif self.recovery.failing or not (self.workers.failure or self._write(write_)):
                 stuck.append([write_])
         left += stuck
 
     def _write(self, write_: PendingWrite) -> bool:
         """Take one write to its end, or let it wait; return False where its answer was lost."""
-        writer = self._writers[write_.resource.name]
+        writer = self.writer(write_)
         made = self._admitted(writer, write_)
         if made is None:
             return True
@@ -148,28 +130,28 @@ class Executor:
             done = self._carry_out(writer, write_, made)
         except WriteRejected as rejected:
             if write_.retry_at_end:
-                self._waiting.put(write_)
+                self.waiting.put(write_)
             else:
-                self._outcomes.end_write(write_, Plan("rejected", str(rejected)))
+                self.outcomes.end_write(write_, Plan("rejected", str(rejected)))
         except Refused as refused:
             if refused.key:
                 raise
-            self._outcomes.end_write(write_, Plan("rejected", str(refused)))
+            self.outcomes.end_write(write_, Plan("rejected", str(refused)))
         except Unavailable as failure:
-            self._recovery.lose(write_, made, failure)
+            self.recovery.lose(write_, made, failure)
             return False
         else:
             if done is not None:
                 self._end(write_, *done)
-        self._workers.check()
+        self.workers.check()
         return True
 
     def _admitted(self, writer: ResourceWriter, write_: PendingWrite) -> Plan | None:
         """Return the plan of a write, or None if it waits or has ended."""
         if write_.plan and not writer.only_adds:
             return write_.plan
-        made = self._plan(write_)
-        if self.admission.follows(write_) or not self.admission.admit(write_, made):
+        made = self.plan(write_)
+        if self.caps.follows(write_) or not self.caps.admit(write_, made):
             return None
         return made
 
@@ -179,20 +161,20 @@ class Executor:
         """Do what is planned; return what was done and the record, or None if the write is not done now."""
         if made.outcome not in {"created", "updated"}:
             return made, made.record
-        if self._settings.dry_run:
-            self._undo_file.before(write_, made)
-            return made, writer.simulate(write_, made, f"{self._new}{next(self._simulated)}")
-        self._recovery.wait_for_late(writer, write_)
+        if self.settings.dry_run:
+            self.undo_file.before(write_, made)
+            return made, writer.simulate(write_, made, f"{self.new}{next(self._simulated)}")
+        self.recovery.wait_for_late(writer, write_)
         done = self._send(writer, write_, made)
-        self._recovery.remember(writer, write_)
+        self.recovery.remember(writer, write_)
         return done
 
     def _end(self, write_: PendingWrite, made: Plan, now: Record | None) -> None:
-        if self._channel and self._channel.unlinks_later(write_, made, now):
+        if self.channel and self.channel.unlinks_later(write_, made, now):
             return
         if write_.undo and now and made.outcome != "rejected":
             write_.undo.run.settled.add(str(now.get("id")))
-        self._outcomes.end_write(write_, made, now)
+        self.outcomes.end_write(write_, made, now)
 
     def _send(
         self, writer: ResourceWriter, write_: PendingWrite, made: Plan
@@ -201,7 +183,7 @@ class Executor:
 
         Return None if an update in place of a create has to wait, or has ended.
         """
-        order = self._undo_file.before(write_, made)
+        order = self.undo_file.before(write_, made)
         try:
             send = writer.create if made.outcome == "created" else writer.update
             now = send(write_, made)
@@ -211,50 +193,50 @@ class Executor:
             writer.find_again([write_])
             if not writer.present(write_):
                 raise
-            self._undo_file.found(write_, made)
-            made = self._plan(write_)
+            self.undo_file.found(write_, made)
+            made = self.plan(write_)
             if made.outcome == "created":
                 raise
-            if not self.admission.admit(write_, made):
+            if not self.caps.admit(write_, made):
                 return None
             if made.outcome != "updated":
                 return made, made.record or {}
-            self._undo_file.before(write_, made)
+            self.undo_file.before(write_, made)
             now = writer.update(write_, made)
         else:
-            self._undo_file.after(write_, made, order, now)
+            self.undo_file.after(write_, made, order, now)
         if write_.undo and now.get("archivedAt"):
             raise WriteRejected(STILL_ARCHIVED, 400)
         stream = write_.mapping.stream
         for name in writer.not_applied(write_, made, now):
             what = f"not applied {name}"
-            self._outcomes.warn_once(stream, what, NOT_APPLIED, stream, safe_name(name))
+            self.outcomes.warn_once(stream, what, NOT_APPLIED, stream, safe_name(name))
         return made, now
 
     def delete(self, doomed: Sequence[tuple[PendingWrite, Record]]) -> None:
         """Delete records."""
         writes = [write_ for write_, _ in doomed]
         links = any(write_.resource.only_message for write_ in writes)
-        if links and self._channel and not self._settings.dry_run:
-            self._channel.unlink(doomed)
+        if links and self.channel and not self.settings.dry_run:
+            self.channel.unlink(doomed)
         else:
             self._for_each(lambda pair: self._delete(*pair), doomed, writes)
 
     def _delete(self, write_: PendingWrite, record: Record) -> None:
-        writer = self._writers[write_.resource.name]
+        writer = self.writer(write_)
         try:
-            if not self._settings.dry_run:
-                self._recovery.wait_for_late(writer, write_)
-            self._undo_file.before_delete(writer, write_, record)
-            there = self._settings.dry_run or writer.delete(write_, record)
+            if not self.settings.dry_run:
+                self.recovery.wait_for_late(writer, write_)
+            self.undo_file.before_delete(writer, write_, record)
+            there = self.settings.dry_run or writer.delete(write_, record)
         except (LookupFailed, WriteRejected) as rejected:
-            self._outcomes.end_write(write_, Plan("rejected", str(rejected)), record)
+            self.outcomes.end_write(write_, Plan("rejected", str(rejected)), record)
         except Unavailable as failure:
-            self._recovery.lose(write_, Plan("deleted", record=record), failure)
-            self._recovery.give_up(write_)
+            self.recovery.lose(write_, Plan("deleted", record=record), failure)
+            self.recovery.give_up(write_)
         else:
             made = Plan("deleted") if there else Plan("unchanged", "it is not there")
             if write_.undo:
-                run, dry_run = write_.undo.run, self._settings.dry_run
+                run, dry_run = write_.undo.run, self.settings.dry_run
                 run.settle(write_.undo, str(record["id"]), dry_run=dry_run)
-            self._outcomes.end_write(write_, made, record)
+            self.outcomes.end_write(write_, made, record)

@@ -17,8 +17,7 @@ from target_vitally.mapping.planned_change import planned_change
 from target_vitally.mapping.resource import Record
 from target_vitally.mapping.rows import InputRow, Origin, PendingWrite
 from target_vitally.mapping.stream_mapping import REJECTED
-from target_vitally.pipeline.plan_file import remove_old
-from target_vitally.pipeline.planned_changes import PlannedChanges
+from target_vitally.pipeline.plan_file import PlannedChanges, remove_old
 from target_vitally.pipeline.settings import Settings
 from target_vitally.pipeline.state_tracker import StateTracker
 from target_vitally.pipeline.workers import RunAborted
@@ -46,9 +45,8 @@ class StreamOutcomes:
     """What became of the rows of one stream.
 
     ``examples`` has the first rows of each reason: their number, and their id as far as it names
-    nobody. ``unmatched`` are rows that could only update, and whose record is not there. ``ways`` are
-    how many rows go in bulk and how many by REST, and why; ``unknown`` are events about somebody who is
-    not there.
+    nobody. ``unmatched`` are rows that could only update, and whose record is not there, ``unknown`` events
+    about somebody who is not there. ``ways`` are how many rows go in bulk and how many by REST, and why.
     """
 
     read: int = 0
@@ -61,14 +59,15 @@ class StreamOutcomes:
     ways: Counter[str] = field(default_factory=Counter)
     unknown: int = 0
 
-    def add_reason(self, reason: str, name: str) -> None:
-        """Count a reason, and name the first rows that it is about."""
-        if reason not in self.reasons and len(self.reasons) >= MOST_REASONS:
-            return
-        self.reasons[reason] += 1
-        named = self.examples.setdefault(reason, [])
-        if len(named) < MOST_EXAMPLES:
-            named.append(name)
+    def count(self, outcome: Outcome, reason: str = "", name: str = "") -> None:
+        """Count an outcome and its reason, and name the first rows that a reason is about."""
+        self.outcomes[outcome] += 1
+        reason = f"{outcome}: {reason}" if reason else ""
+        if reason and (reason in self.reasons or len(self.reasons) < MOST_REASONS):
+            self.reasons[reason] += 1
+            named = self.examples.setdefault(reason, [])
+            if len(named) < MOST_EXAMPLES:
+                named.append(name)
 
     def reason_lines(self) -> list[str]:
         """Return each reason with the rows that it is about, the most frequent first."""
@@ -112,40 +111,38 @@ class Outcomes:
 
     def ignore(self, stream: str, number: int, reason: str, key_columns: Record) -> None:
         """Count a row of a stream that is not written."""
-        self._without_row(stream, "ignored", reason, {"row": number}, key_columns)
+        self._end_without_row(stream, "ignored", reason, {"row": number}, key_columns)
         self._state_tracker.end(number)
 
     def reject_line(self, stream: str, number: int, line: int, reason: str) -> None:
         """Count a line of the input that cannot be a row; STATE is held as with any rejected row."""
-        self._without_row(stream, "rejected", reason, {"row": number, "line": line})
+        self._end_without_row(stream, "rejected", reason, {"row": number, "line": line}, {})
         if self.settings.on_reject == "hold":
             self._state_tracker.reject(number)
         else:
             self._state_tracker.end(number)
         self._stop_if("rejected")
 
-    def _without_row(
+    def _end_without_row(
         self,
         stream: str,
         outcome: Outcome,
         reason: str,
         place: Mapping[str, int],
-        key_columns: Record | None = None,
+        key_columns: Record,
     ) -> None:
         with self._lock:
             counts = self._of(stream)
             counts.read += 1
-            counts.outcomes[outcome] += 1
             self.total[outcome] += 1
             name, number = list(place.items())[-1]
-            counts.add_reason(f"{outcome}: {reason}", f"{name} {number:,}")
-            known = {"key_columns": key_columns or {}, "key": None, "id": None}
-            line = {"stream": stream, **place, **known, "outcome": outcome}
-            self._write(self._results, {**line, "requests": 0, "reason": reason})
+            counts.count(outcome, reason, f"{name} {number:,}")
+            known = {"key_columns": key_columns, "key": None, "id": None}
+            ended = {"outcome": outcome, "requests": 0, "reason": reason}
+            self._write(self._results, {"stream": stream, **place, **known, **ended})
 
     def _of(self, stream: str) -> StreamOutcomes:
-        counts = self.streams.get(stream)
-        return counts or self.streams.setdefault(stream, StreamOutcomes())
+        return self.streams.get(stream) or self.streams.setdefault(stream, StreamOutcomes())
 
     def end_write(
         self, write_: PendingWrite, made: Plan, record: Record | None = None, *, refusal: str = ""
@@ -169,7 +166,6 @@ class Outcomes:
             id_=str((record or {}).get("id") or ""),
             requests=write_.requests,
             changes=made.changes if made.outcome in {"updated", "accepted"} else None,
-            stops=not refusal,
             refused=bool(refusal),
         )
 
@@ -210,13 +206,10 @@ class Outcomes:
                 if key is None and outcome in {"rejected", "ignored"}:
                     known = key_of(row.mapping, row.record)
                 counts = self._of(row.mapping.stream)
-                counts.outcomes[outcome] += 1
+                counts.count(outcome, reason, _name(row, known, id_) if reason else "")
+                counts.unmatched += outcome == "ignored" and reason.startswith(NO_RECORD)
                 counts.requests += requests
                 self.total[outcome] += 1
-                if reason or outcome in {"rejected", "uncertain"}:
-                    counts.unmatched += outcome == "ignored" and reason.startswith(NO_RECORD)
-                    name = _name(row, known, id_)
-                    counts.add_reason(f"{outcome}: {reason or 'without a reason'}", name)
                 counts.differing.update(list(changes or ()))
                 if self._results is not None or self._broken:
                     self._result(row, outcome, reason, known, id_, requests, changes)
@@ -227,7 +220,7 @@ class Outcomes:
                 self._state_tracker.reject(row.number)
             elif outcome != "not reached":
                 self._state_tracker.end(row.number)
-        if stops:
+        if stops and not refused:
             self._stop_if(outcome)
 
     def _stop_if(self, outcome: Outcome) -> None:
@@ -351,7 +344,8 @@ def _key_or_row(write_: PendingWrite, record: Record | None) -> str:
 def _known(key: Key | None, id_: str) -> str:
     """Return the key or id that a record is known by; an e-mail or a trait's value is nobody's business."""
     known = key.value if key and key.by in {"id", "externalId"} else id_
-    return safe_name(known) if "@" not in known else ""
+    # The id of a link is those of its user and account, with a slash between them.
+    return "/".join(map(safe_name, known.split("/", 1))) if "@" not in known else ""
 
 
 def _name(row: InputRow, key: Key | None, id_: str) -> str:

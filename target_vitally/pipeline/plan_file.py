@@ -5,75 +5,196 @@ It holds customers' data, so it is written only where it is asked for, and only 
 
 from __future__ import annotations
 
+import base64
 import csv
 import errno
+import hashlib
+import html
+import json
 import os
+import re
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from importlib.resources import files
 from pathlib import Path
+from string import Template
 from typing import IO, Any
 
-from target_vitally.mapping.planned_change import PlannedChange
-from target_vitally.pipeline.plan_page import Facts, pieces_of_page
-from target_vitally.pipeline.planned_changes import Part
-from vitally_api import as_text, encoded
+from target_vitally.mapping.plan import OUTCOMES, Outcome
+from target_vitally.mapping.planned_change import ACTIONS, UNLINKED, PlannedChange
+from vitally_api import as_text, encoded, safe_name
 from vitally_api.values import InvalidValue, number_of
 
 COLUMNS = ("action", "stream", "name", "key", "property", "old", "new", "refused")
+COUNTED = (*ACTIONS, "refused")
+SCRIPT = re.compile("<script>(.*?)</script>", re.DOTALL)
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 """What a spreadsheet takes for the beginning of a formula."""
+IN_MEMORY = 1 << 20
+"""Bytes of the changes of one part beyond which they are kept in a temporary file."""
+MOST_LOGGED = 100
+"""Changes of one part that the log names, however many the file has."""
 
 
-def _page(parts: list[Part], facts: Facts) -> Iterator[str]:
-    return pieces_of_page(parts, facts)
+def _spooled() -> IO[bytes]:
+    return tempfile.SpooledTemporaryFile(IN_MEMORY, prefix="target-vitally-")
 
 
-def _json_lines(parts: list[Part], _: Facts) -> Iterator[str]:
+@dataclass
+class Part:
+    """Changes of one kind and stream; ``refused`` says why they are not carried out.
+
+    ``kept`` of them are in the file, as lines of ``plan.jsonl``; ``lines`` has what the log says of these,
+    keys and properties, no values.
+    """
+
+    action: str
+    stream: str
+    refused: str
+    count: int = 0
+    kept: int = 0
+    lines: list[str] = field(default_factory=list)
+    file: IO[bytes] = field(default_factory=_spooled)
+
+    @property
+    def rest(self) -> int:
+        """How many are not kept."""
+        return self.count - self.kept
+
+    def line(self, **said: Any) -> bytes:
+        """Write a line about changes of this part."""
+        refused = {"refused": self.refused} if self.refused else {}
+        return encoded({"action": self.action, "stream": self.stream, **said, **refused}) + b"\n"
+
+    def keep(self, change: PlannedChange) -> None:
+        """Keep a change."""
+        values = {name: {"old": old, "new": new} for name, (old, new) in change.values.items()}
+        self.file.write(self.line(name=change.name, key=change.key, values=values))
+
+    def changes(self) -> Iterator[dict[str, Any]]:
+        """Yield the changes that are kept: the name, key and values of each."""
+        self.file.seek(0)
+        for line in self.file:
+            yield json.loads(line, parse_float=Decimal)
+
+
+class PlannedChanges:
+    """Keeps at most ``limit`` changes of each part, with their values if those are wanted."""
+
+    def __init__(self, limit: int, *, values: bool) -> None:
+        self._limit = limit
+        self._values = values
+        self._lock = threading.Lock()
+        self._parts: dict[tuple[str, str, str], Part] = {}
+        self.requests = 0
+        """How many requests to write it takes to carry them out."""
+
+    def add(self, change: PlannedChange, displayed: str) -> None:
+        """Take in a change; ``displayed`` is what the log may call its record."""
+        with self._lock:
+            names = (change.action, change.stream, change.refused)
+            part = self._parts.get(names) or self._parts.setdefault(names, Part(*names))
+            part.count += 1
+            self.requests += 0 if change.refused else change.requests
+            if part.kept >= self._limit:
+                return
+            part.kept += 1
+            if len(part.lines) < MOST_LOGGED:
+                properties = ", ".join(map(logged_name, change.values))
+                part.lines.append(f"{displayed}: {properties}" if properties else displayed)
+            if self._values:
+                part.keep(change)
+
+    @property
+    def parts(self) -> list[Part]:
+        """All parts, in the order in which they are shown."""
+        by_name = sorted(self._parts.values(), key=lambda part: (part.stream, part.refused))
+        return sorted(by_name, key=lambda part: ACTIONS.index(part.action))
+
+    def close(self) -> None:
+        """Delete what is kept."""
+        for part in self._parts.values():
+            part.file.close()
+
+
+def logged_name(name: str) -> str:
+    """Return the name of a property as the log has it."""
+    rest = name.removeprefix(UNLINKED)
+    return f"{name[: len(name) - len(rest)]}{safe_name(rest)}"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What stands above the changes.
+
+    ``host`` is the address of the API, ``outcomes`` how many rows had each. ``requests`` are those that it
+    takes to write, or that a run has sent, ``per_minute`` how many the API allows, None if that is
+    unknown. ``limit`` is the setting ``plan_limit``.
+    """
+
+    dry_run: bool
+    host: str
+    outcomes: Mapping[Outcome, int]
+    requests: int
+    per_minute: int | None
+    limit: int
+    at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @property
+    def lines(self) -> Iterator[str]:
+        """Yield what is said of the run, sentence by sentence."""
+        when = self.at.strftime("%Y-%m-%d %H:%M UTC")
+        if not self.dry_run:
+            yield f"Written to {self.host}, {when}."
+            yield f"It took {self.requests:,} requests, those to read among them."
+        else:
+            yield f"Planned for {self.host}, {when}. Nothing has been written."
+            yield cost(self.requests, self.per_minute)
+        rows = ", ".join(f"{self.outcomes[o]:,} {o}" for o in OUTCOMES if self.outcomes.get(o))
+        if rows:
+            yield f"Rows: {rows}. The log has the reasons of those that were rejected or ignored."
+
+
+def cost(requests: int, per_minute: int | None) -> str:
+    """Say what it costs to carry a plan out."""
+    if not requests:
+        return "To carry it out takes no request."
+    said = f"To carry it out takes {requests:,} request{'s' if requests > 1 else ''}"
+    if per_minute:
+        said += f": {-(-requests // per_minute):,} min at {per_minute:,} a minute"
+    return f"{said}."
+
+
+def _write_json_lines(file: IO[str], parts: Sequence[Part], _: Facts) -> None:
     for part in parts:
-        head = {"action": part.action, "stream": part.stream}
-        refused = {"refused": part.refused} if part.refused else {}
-        for change in part.changes():
-            values = {name: {"old": old, "new": new} for name, (old, new) in change.values.items()}
-            line = {**head, "name": change.name, "key": change.key, "values": values, **refused}
-            yield f"{encoded(line).decode()}\n"
+        part.file.seek(0)
+        file.writelines(line.decode() for line in part.file)
         if part.rest:
-            yield f"{encoded({**head, 'more': part.rest, **refused}).decode()}\n"
+            file.write(part.line(more=part.rest).decode())
 
 
-def _csv(parts: list[Part], _: Facts) -> Iterator[str]:
-    line = _Line()
-    writer = csv.writer(line)
-    for row in _rows(parts):
-        writer.writerow(map(_inert, row))
-        yield line.text
+def _write_csv(file: IO[str], parts: Sequence[Part], _: Facts) -> None:
+    writer = csv.writer(file)
+    writer.writerow(COLUMNS)
+    for part in parts:
+        writer.writerows(map(_inert, row) for row in _rows(part))
 
 
-class _Line:
-    """Takes one line of CSV."""
-
-    text = ""
-
-    def write(self, text: str) -> int:
-        self.text = text
-        return len(text)
-
-
-def _rows(parts: Iterable[Part]) -> Iterator[tuple[str, ...]]:
+def _rows(part: Part) -> Iterator[tuple[str, ...]]:
     """Yield a row for each property of each change, and one for those that are only counted."""
-    yield COLUMNS
-    for part in parts:
-        for change in part.changes():
-            yield from _rows_of(change)
-        if part.rest:
-            more = f"and {part.rest:,} more records"
-            yield (part.action, part.stream, more, "", "", "", "", part.refused)
-
-
-def _rows_of(change: PlannedChange) -> Iterator[tuple[str, ...]]:
-    head = change.action, change.stream, change.name, change.key
-    for name, (old, new) in change.values.items() or [("", (None, None))]:
-        yield (*head, name, _text(old), _text(new), change.refused)
+    head = part.action, part.stream
+    for change in part.changes():
+        for name, value in change["values"].items() or [("", {"old": None, "new": None})]:
+            said = change["name"], change["key"], name, _text(value["old"]), _text(value["new"])
+            yield (*head, *said, part.refused)
+    if part.rest:
+        yield (*head, f"and {part.rest:,} more records", "", "", "", "", part.refused)
 
 
 def _text(value: Any) -> str:
@@ -91,10 +212,95 @@ def _inert(cell: str) -> str:
     return cell
 
 
-FORMATS: Mapping[str, Callable[[list[Part], Facts], Iterator[str]]] = {
-    ".html": _page,
-    ".csv": _csv,
-    ".jsonl": _json_lines,
+def _write_page(file: IO[str], parts: Sequence[Part], facts: Facts) -> None:
+    file.writelines(_pieces_of_page(parts, facts))
+
+
+def _pieces_of_page(parts: Sequence[Part], facts: Facts) -> Iterator[str]:
+    """Yield the page piece by piece, so that it need not be in memory."""
+    counts = _counts(parts)
+    template = (files(__package__) / "plan.html").read_text(encoding="utf-8")
+    (script,) = SCRIPT.findall(template)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    head, tail = template.replace("$digest", digest).split("$parts")
+    yield Template(head).substitute(
+        title="What target-vitally would do" if facts.dry_run else "What target-vitally did",
+        facts="".join(f"<p>{html.escape(line)}</p>" for line in facts.lines),
+        counts=_table_of_counts(counts),
+        streams="".join(f"<option>{html.escape(stream)}</option>" for stream in counts),
+        actions="".join(
+            f'<label><input type="checkbox" data-action="{action}" checked> {action}</label>'
+            for action in dict.fromkeys(part.action for part in parts)
+        ),
+    )
+    for part in parts:
+        yield from _pieces_of_part(part, facts.limit)
+    if not parts:
+        yield "<p>Nothing changes.</p>"
+    yield tail
+
+
+def _counts(parts: Iterable[Part]) -> Mapping[str, Counter[str]]:
+    """Return how many records each stream changes, by action; those that are refused are apart."""
+    found: dict[str, Counter[str]] = {}
+    for part in parts:
+        of_stream = found.setdefault(part.stream, Counter())
+        of_stream["refused" if part.refused else part.action] += part.count
+    return dict(sorted(found.items()))
+
+
+def _table_of_counts(counts: Mapping[str, Counter[str]]) -> str:
+    present = [name for name in COUNTED if any(of_stream[name] for of_stream in counts.values())]
+    if not present:
+        return ""
+    head = "".join(f"<th>{name}</th>" for name in ("stream", *present))
+    rows = "".join(
+        f"<tr><th>{html.escape(stream)}</th>"
+        f"{''.join(f'<td>{of_stream[name]:,}</td>' for name in present)}</tr>"
+        for stream, of_stream in counts.items()
+    )
+    return f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody>"
+
+
+def _pieces_of_part(part: Part, limit: int) -> Iterator[str]:
+    stream = html.escape(part.stream)
+    refused = (
+        f'<p class="refused">Refused: {html.escape(part.refused)}.</p>' if part.refused else ""
+    )
+    records = "record" if part.count == 1 else "records"
+    yield (
+        f'<section class="{part.action}" data-action="{part.action}" data-stream="{stream}">'
+        f"<h2>{part.action} {part.count:,} {records} of {stream}</h2>{refused}"
+        "<table><thead><tr><th>record</th><th>property</th><th>old</th><th>new</th></tr></thead>"
+    )
+    for change in part.changes():
+        yield _record(**change)
+    more = f"<p>And {part.rest:,} more: plan_limit is {limit:,}.</p>" if part.rest else ""
+    yield f"</table>{more}</section>\n"
+
+
+def _record(name: str, key: str, values: Mapping[str, Any], **_: Any) -> str:
+    """Write one record as a body of a table, a row for each property."""
+    below = f'<span class="key">{html.escape(key)}</span>' if name else ""
+    called = html.escape(name or key or "without a key")
+    first = f'<th scope="row" rowspan="{len(values) or 1}"><span>{called}</span>{below}</th>'
+    rows = []
+    for prop, value in values.items() or [("", {"old": None, "new": None})]:
+        cells = (_cell(side, value[side]) for side in ("old", "new"))
+        rows.append(f"<tr>{first}<td>{html.escape(prop)}</td>{''.join(cells)}</tr>")
+        first = ""
+    return f"<tbody>{''.join(rows)}</tbody>\n"
+
+
+def _cell(name: str, value: Any) -> str:
+    text = "" if value is None else html.escape(as_text(value))
+    return f'<td class="{name}" data-label="{name}">{text}</td>'
+
+
+FORMATS: Mapping[str, Callable[[IO[str], Sequence[Part], Facts], None]] = {
+    ".html": _write_page,
+    ".csv": _write_csv,
+    ".jsonl": _write_json_lines,
 }
 """By the ending of the file's name."""
 
@@ -112,16 +318,15 @@ def remove_old(path: str) -> None:
     if path:
         Path(path).unlink(missing_ok=True)
         with _beside(path) as file:
-            name = file.name
-        Path(name).unlink()
+            Path(file.name).unlink()
 
 
-def write_plan_file(path: str, parts: list[Part], facts: Facts) -> None:
+def write_plan_file(path: str, parts: Sequence[Part], facts: Facts) -> None:
     """Write the file whole, or not at all; raise `OSError` where there is no room for it."""
     file = _beside(path)
     try:
         with file:
-            file.writelines(FORMATS[Path(path).suffix.lower()](parts, facts))
+            FORMATS[Path(path).suffix.lower()](file, parts, facts)
         Path(file.name).replace(path)
     except BaseException:
         with suppress(OSError):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from target_vitally.lookup.client import RecordClient
 from target_vitally.lookup.custom_fields import CustomFields, missing_fields, no_field
@@ -20,75 +22,68 @@ from target_vitally.mapping.undo_rows import UNDO
 from target_vitally.pipeline.events import message_of_event, problem_of_event
 from target_vitally.pipeline.outcomes import NO_STREAM, StreamOutcomes
 from target_vitally.pipeline.settings import Settings
-from vitally_api import Refused, safe_name
+from vitally_api import Refused, SettingsError, VitallyError, safe_name
 
 OBJECTS = "custom_objects"
 SAMPLE = 1_000
 """Rows of each stream that are looked at."""
 
 
+@dataclass
 class Preflight:
     """Looks with reads alone at what ``streams`` names, and takes an input in place of the engine."""
 
-    def __init__(  # noqa: PLR0913, PLR0917 - what it asks, and about what
-        self,
-        client: RecordClient,
-        references: References,
-        fields: CustomFields,
-        settings: Settings,
-        resources: Mapping[str, Resource],
-        ignored: Collection[str],
-    ) -> None:
-        self._client = client
-        self._references = references
-        self._fields = fields
-        self._settings = settings
-        self._resources = resources
-        self._ignored = ignored
-        self._come: dict[str, StreamOutcomes] = {}
+    client: RecordClient
+    references: References
+    fields: CustomFields
+    settings: Settings
+    resources: Mapping[str, Resource]
+    ignored: Collection[str]
+
+    def __post_init__(self) -> None:
+        self._come: defaultdict[str, StreamOutcomes] = defaultdict(StreamOutcomes)
         self._mappings: dict[str, StreamMapping] = {}
-        self._refused: dict[str, list[str]] = {}
-        self._paths: dict[str, set[str]] = {}
+        self._refused: defaultdict[str, list[str]] = defaultdict(list)
+        self._paths: defaultdict[str, set[str]] = defaultdict(set)
         self.problems = 0
 
     def probe(self) -> None:
         """Prove the key."""
-        next(self._client.pages("/accounts", "/resources/accounts", {"limit": "1"}), None)
+        next(self.client.pages("/accounts", "/resources/accounts", {"limit": "1"}), None)
 
     # What the engine would take.
 
     def declare(self, mapping: StreamMapping) -> StreamMapping:
         """Take in what a stream means."""
-        self._come.setdefault(mapping.stream, StreamOutcomes())
+        _ = self._come[mapping.stream]
         self._mappings[mapping.stream] = mapping
         return mapping
 
-    def refuse(self, stream: str, problems: Sequence[str]) -> None:
+    def refuse(self, stream: str, error: MappingError | SettingsError) -> None:
         """Take in why a stream cannot be written."""
-        self._come.setdefault(stream, StreamOutcomes())
-        self._refused.setdefault(stream, []).extend(problems)
+        _ = self._come[stream]
+        self._refused[stream] += error.problems
 
     def take(
         self, mapping: StreamMapping, origin: Origin, record: Record, raw: Record | None
     ) -> None:
         """Look at a row."""
-        counts = self._come.setdefault(mapping.stream, StreamOutcomes())
+        counts = self._come[mapping.stream]
         counts.read += 1
         if counts.read > SAMPLE or UNDO in record:
             return
         row = InputRow(counts.read, mapping, origin, record, raw)
-        settings = self._settings
+        settings = self.settings
         try:
-            fields = self._fields.of_row(row) or self._fields_of(mapping)
+            fields = self.fields.of_row(row) or self._fields_of(mapping)
             nulls, protected = settings.nulls, settings.protected_traits
             parsed = parse_row(mapping, record, nulls, protected, fields)
             if settings.deletes or not parsed.delete:
                 _check_sendable(row, parsed)
         except Rejection as rejection:
-            counts.outcomes["rejected"] += 1
-            counts.add_reason(f"rejected: {rejection}", f"row {counts.read:,}")
+            counts.count("rejected", str(rejection), f"row {counts.read:,}")
         else:
-            self._paths.setdefault(mapping.stream, set()).update(parsed.traits)
+            self._paths[mapping.stream].update(parsed.traits)
 
     def ignore(self, name: str, stream: str, origin: Origin, record: Record) -> None:
         """Pass over a row of a stream that is not written."""
@@ -99,22 +94,23 @@ class Preflight:
     def tick(self) -> None:
         """Wait for more."""
 
+    def finish(self, streams: Iterable[str]) -> None:
+        """Leave it to `lines` to say what was found."""
+
     def reject_line(self, stream: str, line: int, reason: str) -> None:
         """Take in a line of the input that is no message."""
-        counts = self._come.setdefault(stream or NO_STREAM, StreamOutcomes())
-        counts.outcomes["rejected"] += 1
-        counts.add_reason(f"rejected: {reason}", f"line {line:,}")
+        self._come[stream or NO_STREAM].count("rejected", reason, f"line {line:,}")
 
     # What was found.
 
     def lines(self) -> Iterator[str]:
         """Yield what would be taken of each stream: of the input, of ``streams``, or of all resources."""
-        for setting, path in self._settings.files.items():
+        for setting, path in self.settings.files.items():
             if not os.access(path if Path(path).exists() else Path(path).parent, os.W_OK):
                 self.problems += 1
                 yield f"{setting}: it cannot be written"
-        entries = self._settings.streams
-        for stream in self._come or entries or self._resources:
+        entries = self.settings.streams
+        for stream in self._come or entries or self.resources:
             reported = list(self._about(stream, entries.get(stream) or {}))
             for line in reported or ["can be written"]:
                 yield f"{stream if stream == NO_STREAM else safe_name(stream)}: {line}"
@@ -125,8 +121,8 @@ class Preflight:
         for problem in self._refused.get(stream, ()):
             self.problems += 1
             yield problem.removeprefix(f"{stream}: ")
-        name = entry.get("resource") or resource_named(stream, self._resources, self._ignored)
-        resource = self._resources.get(name)
+        name = entry.get("resource") or resource_named(stream, self.resources, self.ignored)
+        resource = self.resources.get(name)
         if resource is None:
             if stream not in self._refused and stream not in self._come:
                 self.problems += 1
@@ -150,7 +146,7 @@ class Preflight:
     ) -> Iterator[str]:
         """Yield what is wrong with an entry, whatever columns come."""
         try:
-            map_stream(stream, (), entry, resource, self._settings.mode)
+            map_stream(stream, (), entry, resource, self.settings.mode)
         except MappingError as error:
             self.problems += len(error.problems)
             yield from error.problems
@@ -164,7 +160,7 @@ class Preflight:
         try:
             path = resource.api.path
             if "{" not in path:
-                next(self._client.pages(path, f"/resources{path}", {"limit": "1"}), None)
+                next(self.client.pages(path, f"/resources{path}", {"limit": "1"}), None)
             object_ = str(entry.get("custom_object") or "")
             if object_ and not self._object_id(object_):
                 self.problems += 1
@@ -179,7 +175,7 @@ class Preflight:
             yield f"is not given by this workspace ({refused.status})"
 
     def _object_id(self, name: str) -> str:
-        index = self._references.index(OBJECTS)
+        index = self.references.index(OBJECTS)
         index.find("name", [name])
         found = index.get("name", name)
         return str(found[0]["id"]) if len(found) == 1 else ""
@@ -189,11 +185,11 @@ class Preflight:
         object_ = mapping.fixed.get("customObjectName", "")
         if not object_ or not (id_ := self._object_id(object_)):
             return {}
-        typed = self._fields.typed(mapping.stream, mapping.resource, id_)
+        typed = self.fields.typed(mapping.stream, mapping.resource, id_)
         return typed.fields if typed else {}
 
     def _traits(self, resource: Resource, object_: str, paths: Sequence[str]) -> Iterator[str]:
-        fields = self._fields.read(resource, self._object_id(object_) if object_ else "")
+        fields = self.fields.read(resource, self._object_id(object_) if object_ else "")
         if fields is None:
             return
         absent = missing_fields(fields, paths)
@@ -203,6 +199,28 @@ class Preflight:
             if path in fields and fields[path].choices:
                 choices = ", ".join(map(str, dict.fromkeys(fields[path].choices.values())))
                 yield f"the trait {safe_name(path)} takes {choices}"
+
+
+def check_files(settings: Settings, source: IO[str] | None) -> None:
+    """Raise `VitallyError` for a file that would be emptied while something else needs it."""
+    known: dict[str, str] = {}
+    for name, path in settings.files.items():
+        # undo_file is fed back while it is set: it is renamed before anything is written.
+        if source and name != "undo_file" and _same_file(path, source.name):
+            msg = f"{name} is the file given with --input: it would be emptied before it is read"
+            raise VitallyError(msg)
+        for other, its_path in known.items():
+            if _same_file(path, its_path):
+                msg = f"{name} and {other} are one file: each needs its own"
+                raise VitallyError(msg)
+        known[name] = path
+
+
+def _same_file(path: str, name: str) -> bool:
+    try:
+        return Path(path).samefile(name)
+    except OSError:
+        return Path(path).resolve() == Path(name).resolve()
 
 
 def _check_sendable(row: InputRow, parsed: ParsedRow) -> None:

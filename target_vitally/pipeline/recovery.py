@@ -7,13 +7,12 @@ again too early, a create is there twice, and an update undoes one that came aft
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
-from target_vitally.lookup.client import RecordClient
 from target_vitally.lookup.index import LookupFailed
 from target_vitally.mapping.plan import Plan
 from target_vitally.mapping.rows import InputRow, LostWrite, PendingWrite
-from target_vitally.pipeline.outcomes import Outcomes
-from target_vitally.pipeline.settings import Settings
+from target_vitally.pipeline.stage import Stage
 from target_vitally.writers.base import ResourceWriter
 from vitally_api import Budget, RateLimited, VitallyError, WriteOutcomeUnknown
 
@@ -33,24 +32,14 @@ NO_KEY = (
 )
 
 
-class Recovery:
+@dataclass
+class Recovery(Stage):
     """Finds out what became of lost writes."""
 
-    def __init__(  # noqa: PLR0913, PLR0917 - what it looks with, and reports to
-        self,
-        settings: Settings,
-        writers: Mapping[str, ResourceWriter],
-        client: RecordClient,
-        budget: Budget,
-        outcomes: Outcomes,
-        request_timeout: float,
-    ) -> None:
-        self._settings = settings
-        self._writers = writers
-        self._client = client
-        self._budget = budget
-        self._outcomes = outcomes
-        self._window = max(SHORTEST_WAIT, request_timeout + BEYOND_TIMEOUT)
+    budget: Budget
+
+    def __post_init__(self) -> None:
+        self._window = max(SHORTEST_WAIT, self.settings.request_timeout + BEYOND_TIMEOUT)
         self._late: dict[str, float] = {}
         self._aside: list[PendingWrite] = []
         self._in_a_row = 0
@@ -61,15 +50,17 @@ class Recovery:
         The failure is raised where it is not the row's: a rate limit, a server that answers nothing.
         """
         certain = not isinstance(failure, WriteOutcomeUnknown)
-        if certain and (isinstance(failure, RateLimited) or not self._client.answers()):
+        if certain and (isinstance(failure, RateLimited) or not self.references.client.answers()):
             raise failure
-        now = self._budget.monotonic()
+        now = self.budget.monotonic()
         self._in_a_row += 1
         lost = write_.lost
         if lost is None:
             method = METHODS.get(made.outcome, "PUT")
-            kind = f"{method} {self._writers[write_.resource.name].label}"
-            lost = LostWrite(made, now + PATIENCE, kind, self._client.metrics.writes[kind])
+            kind = f"{method} {self.writer(write_).label}"
+            lost = LostWrite(
+                made, now + PATIENCE, kind, self.references.client.metrics.writes[kind]
+            )
             write_.lost = lost
         lost.failure = failure
         lost.tries += 1
@@ -94,11 +85,11 @@ class Recovery:
         pause = FIRST_PAUSE
         while waiting:
             soonest = min(write_.lost.until for write_ in waiting if write_.lost)
-            rest = max(soonest - self._budget.monotonic(), 0.0)
-            self._budget.sleep(min(pause, rest))
+            rest = max(soonest - self.budget.monotonic(), 0.0)
+            self.budget.sleep(min(pause, rest))
             pause = min(pause * 2, LONGEST_PAUSE)
-            self._writers[waiting[0].resource.name].find_again(waiting)
-            now = self._budget.monotonic()
+            self.writers[waiting[0].resource.name].find_again(waiting)
+            now = self.budget.monotonic()
             waiting = [write_ for write_ in waiting if not self._found(write_)]
             for write_ in waiting:
                 if write_.lost and now >= write_.lost.ends and now >= write_.lost.until:
@@ -110,19 +101,19 @@ class Recovery:
 
     def _has_no_key(self, write_: PendingWrite) -> bool:
         """End a write that cannot be looked for; return whether it was one."""
-        if write_.key is not None or self._writers[write_.resource.name].asks:
+        if write_.key is not None or self.writer(write_).asks:
             return False
         stream, number = write_.mapping.stream, write_.rows[-1].number
-        self._outcomes.warn_once(stream, f"uncertain row {number}", NO_KEY, stream, number)
+        self.outcomes.warn_once(stream, f"uncertain row {number}", NO_KEY, stream, number)
         reason = "the answer was lost, and there is no key to look it up by"
-        self._outcomes.end_write(write_, Plan("uncertain", reason))
+        self.outcomes.end_write(write_, Plan("uncertain", reason))
         return True
 
     def _found(self, write_: PendingWrite) -> bool:
         """End a write that was carried out, or can be no more; return whether that is so."""
-        writer, lost = self._writers[write_.resource.name], write_.lost
+        writer, lost = self.writer(write_), write_.lost
         try:
-            made = writer.plan(write_, only_changed=self._settings.only_changed)
+            made = writer.plan(write_, only_changed=self.settings.only_changed)
         except LookupFailed as failed:
             made = Plan("uncertain", str(failed))
         created = lost is not None and lost.plan.outcome == "created" and made.record is not None
@@ -130,7 +121,7 @@ class Recovery:
             made = Plan("created", record=made.record)
         elif made.outcome in {"created", "updated"}:
             return False
-        self._outcomes.end_write(write_, made, made.record)
+        self.outcomes.end_write(write_, made, made.record)
         self._in_a_row = 0
         if write_.resource.upserts:  # one of several tries was found, and others may come
             self.remember(writer, write_)
@@ -139,7 +130,7 @@ class Recovery:
     def remember(self, writer: ResourceWriter, write_: PendingWrite) -> None:
         """Remember until when an earlier try of a write may still be carried out, over later ones."""
         self._in_a_row = 0
-        late = self._budget.monotonic() + self._window if write_.retries else 0.0
+        late = self.budget.monotonic() + self._window if write_.retries else 0.0
         late = write_.lost.late if write_.lost else late
         if late:
             self._late |= dict.fromkeys(writer.touched(write_), late)
@@ -147,9 +138,9 @@ class Recovery:
     def wait_for_late(self, writer: ResourceWriter, write_: PendingWrite) -> None:
         """Wait while an earlier write may still be carried out after what is to be written now."""
         for name in writer.touched(write_):
-            rest = self._late.get(name, 0.0) - self._budget.monotonic()
+            rest = self._late.get(name, 0.0) - self.budget.monotonic()
             if rest > 0:
-                self._budget.sleep(rest)
+                self.budget.sleep(rest)
             self._late.pop(name, None)
 
     def give_up(self, write_: PendingWrite) -> None:
@@ -160,7 +151,7 @@ class Recovery:
         """
         self._aside.append(write_)
         self.end_aside()
-        if len(self._aside) > (MOST_ASIDE if self._client.metrics.writes else 1):
+        if len(self._aside) > (MOST_ASIDE if self.references.client.metrics.writes else 1):
             raise self._failure
 
     def end_aside(self, *, last: bool = False) -> None:
@@ -169,14 +160,14 @@ class Recovery:
         The ``last`` time it is enough that any write succeeded; if none did, its failure is raised.
         """
         waiting, self._aside = self._aside, []
-        writes = self._client.metrics.writes
+        writes = self.references.client.metrics.writes
         for write_ in waiting:
             lost = write_.lost
             if lost and not (writes[lost.kind] > lost.writes or (last and writes)):
                 self._aside.append(write_)
                 continue
             reason = f"it failed again and again, while others succeeded: {lost and lost.failure}"
-            self._outcomes.end_write(write_, Plan("uncertain", reason))
+            self.outcomes.end_write(write_, Plan("uncertain", reason))
         if last and self._aside:
             raise self._failure
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import dataclass
 
-from target_vitally.lookup.custom_fields import CustomFields
-from target_vitally.lookup.store import Store
 from target_vitally.mapping.links import ExactLinks
 from target_vitally.mapping.parse_row import ParsedRow, Rejection, key_of, parse_row
 from target_vitally.mapping.rows import InputRow
-from target_vitally.pipeline.outcomes import Outcomes
-from target_vitally.pipeline.settings import Settings
+from target_vitally.pipeline.stage import Stage
 
 LINKS = "user_accounts"
 AMBIGUOUS = "other values of the columns of its key make the same text"
@@ -18,63 +16,57 @@ SPARED = "%s: nothing is unlinked from records of which a row was rejected."
 PROTECTED = "%s: the trait %s belongs to another system and was left out (protected_traits)."
 
 
-class RowParser:
+@dataclass
+class RowParser(Stage):
     """Parses rows, and remembers what has to be known of those of the whole run."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        fields: CustomFields,
-        exact: ExactLinks,
-        outcomes: Outcomes,
-        store: Store,
-    ) -> None:
-        self._settings = settings
-        self._fields = fields
-        self._exact = exact
-        self._outcomes = outcomes
-        self._store = store
-        self._exact_streams = any(e.get("links") == "exact" for e in settings.streams.values())
+    exact: ExactLinks
+
+    def __post_init__(self) -> None:
+        entries = self.settings.streams.values()
+        self._exact_streams = any(entry.get("links") == "exact" for entry in entries)
         self._warned: defaultdict[str, set[str]] = defaultdict(set)
 
     def parse(self, row: InputRow) -> ParsedRow | None:
         """Parse a row, or end it."""
-        settings, mapping = self._settings, row.mapping
+        settings, mapping = self.settings, row.mapping
         try:
-            fields = self._fields.of_row(row)
+            fields = self.fields.of_row(row)
             parsed = parse_row(
                 mapping, row.record, settings.nulls, settings.protected_traits, fields
             )
             # The columns a-b and c make the same key as a and b-c.
             for ref, parts in parsed.ambiguous_keys:
-                if self._store.remember_first(("columns of", ref), hash(parts)) != hash(parts):
+                if self.references.store.remember_first(("columns of", ref), hash(parts)) != hash(
+                    parts
+                ):
                     raise Rejection(AMBIGUOUS)  # noqa: TRY301
         except Rejection as rejection:
             if mapping.links == "exact":
-                self._exact.spare(mapping.resource, key_of(mapping, row.record))
-                self._outcomes.warn_once(mapping.stream, "spared", SPARED, mapping.stream)
-            self._outcomes.end([row], "rejected", str(rejection))
+                self.exact.spare(mapping.resource, key_of(mapping, row.record))
+                self.outcomes.warn_once(mapping.stream, "spared", SPARED, mapping.stream)
+            self.outcomes.end([row], "rejected", str(rejection))
             return None
         if parsed.delete and (reason := self._why_not_deleted(row)):
-            self._outcomes.end([row], "ignored", reason, key=parsed.key)
+            self.outcomes.end([row], "ignored", reason, key=parsed.key)
             return None
         warned = self._warned[mapping.stream]
         for path in parsed.protected - warned:
             warned.add(path)
             what = f"protected {path}"
-            self._outcomes.warn_once(mapping.stream, what, PROTECTED, mapping.stream, path)
+            self.outcomes.warn_once(mapping.stream, what, PROTECTED, mapping.stream, path)
         if mapping.links == "exact":
-            self._exact.note(mapping.resource, parsed)
+            self.exact.note(mapping.resource, parsed)
         elif mapping.resource.name == LINKS and self._exact_streams and not parsed.delete:
-            self._exact.note_link(parsed)
+            self.exact.note_link(parsed)
         return parsed
 
     def _why_not_deleted(self, row: InputRow) -> str:
         resource = row.mapping.resource
         if row.mapping.of_links:
             return "a link that is gone does not delete what was linked (see links in the docs)"
-        if not self._settings.deletes:
+        if not self.settings.deletes:
             return "deletes are off"
-        if resource.needs_flag and not self._settings.delete_custom_objects:
+        if resource.needs_flag and not self.settings.delete_custom_objects:
             return f"{resource.needs_flag} is off"
         return ""

@@ -141,11 +141,18 @@ def test_a_blocked_type_rejects_links(sandbox: Sandbox, kind: str) -> None:
     assert "blocked" in came.reasons
 
 
-def test_a_plan_links_nobody(sandbox: Sandbox) -> None:
+def test_a_plan_links_nobody(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
     add_user(sandbox, "u", "a")
-    came = put(sandbox, link(account="b"), link(_deleted=True), deletes="delete", dry_run=True)
+    rows = [link(account="b"), link(_deleted=True)]
+    with caplog.at_level("INFO"):
+        came = put(sandbox, *rows, deletes="delete", dry_run=True)
     assert came.words == ["created", "deleted"]
     assert not writes(sandbox)
+    (user,) = sandbox.world.tables["users"].rows
+    accounts = sandbox.world.tables["accounts"].rows
+    ids = {row["externalId"]: key for key, row in accounts.items()}
+    assert f"user_accounts: create {user}/{ids['b']}" in caplog.text
+    assert f"user_accounts: delete {user}/{ids['a']}" in caplog.text
 
 
 @pytest.mark.parametrize("links", ["replace", "add"])

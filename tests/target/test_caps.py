@@ -122,6 +122,15 @@ def test_a_thousand_wrong_rows_write_nothing(here: Workspace, size: int) -> None
     assert here.writes() == []
 
 
+@pytest.mark.parametrize("cap", ["max_creates", "max_updates", "max_deletes"])
+def test_a_share_of_nothing_is_nothing(here: Workspace, cap: str) -> None:
+    there = accounts(here, 3)
+    said = [*new(1), {**there[0], "name": "other"}, {"externalId": "a1", "_deleted": True}]
+    found = write(here, messages(accounts=said), deletes="delete", **{cap: "0%"})
+    assert sorted(found.words).count("rejected") == 1
+    assert f"and {cap} is 0%: nothing was" in found.failure
+
+
 @pytest.mark.parametrize("size", [1, 10_000])
 @pytest.mark.parametrize("dry_run", [False, True])
 def test_more_updates_than_allowed_update_nothing(

@@ -175,6 +175,19 @@ def test_people_who_are_not_there_are_counted_and_not_made_up(
     assert "unknown to this workspace (3)" in caplog.text
 
 
+@pytest.mark.parametrize(("users", "known"), [(350, True), (400, False)])
+def test_four_pages_tell_who_is_not_there(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture, users: int, *, known: bool
+) -> None:
+    for n in range(1, users):  # one is there
+        sandbox.world.create("users", externalId=f"u{n}", accountIds=[])
+    rows = [event(n, userExternalId=f"u{n}", accountExternalId=None) for n in range(users + 1)]
+    assert push(sandbox, rows).words == ["accepted"] * (users + 1)
+    assert len(sandbox.requests) <= 9
+    assert ("2 events are about" in caplog.text) is known
+    assert ("they are too many" in caplog.text) is not known
+
+
 def test_looking_for_people_costs_little(sandbox: Sandbox) -> None:
     for n in range(700):
         sandbox.world.create("users", externalId=f"u{n}", accountIds=[])

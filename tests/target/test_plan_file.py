@@ -9,10 +9,9 @@ import json
 import re
 import stat
 import tracemalloc
-from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 from hypothesis import given
@@ -22,9 +21,7 @@ from harness.target import Row, messages, write
 from harness.workspace import Workspace
 from target_vitally.mapping.plan import Plan
 from target_vitally.mapping.planned_change import PlannedChange, requests_of
-from target_vitally.pipeline.plan_file import FORMATS, write_plan_file
-from target_vitally.pipeline.plan_page import Facts, cost
-from target_vitally.pipeline.planned_changes import PlannedChanges
+from target_vitally.pipeline.plan_file import FORMATS, Facts, PlannedChanges, cost, write_plan_file
 from target_vitally.target import TargetVitally
 from vitally_api import SettingsError
 
@@ -275,8 +272,8 @@ def test_a_plan_is_written_whole_or_not_at_all(
     changes = PlannedChanges(10, values=True)
     changes.add(PlannedChange("create", "s", "n", "k", {"a": (None, 1)}), "k")
 
-    def broken(*_: Any) -> Iterator[str]:
-        yield "half of it"
+    def broken(file: IO[str], *_: Any) -> None:
+        file.write("half of it")
         raise OSError(28, "No space left on device")
 
     monkeypatch.setitem(FORMATS, ".csv", broken)
@@ -298,7 +295,6 @@ def facts(**more: Any) -> Facts:
     given_: dict[str, Any] = {
         "dry_run": True,
         "host": "h",
-        "counts": {},
         "outcomes": {},
         "requests": 0,
         "per_minute": None,

@@ -167,7 +167,15 @@ def test_what_is_no_row_of_an_undo_file_is_rejected(sandbox: Sandbox) -> None:
         ("accounts", {"traits": {"x": 0}}, {"written": {"traits": True}}),
         ("messages", {"message": "M"}, {"inside": {}}),
         ("user_accounts", {}, {"inside": {"userId": "u"}}),
+        ("user_accounts", {}, {"inside": {"userId": "u", "accountId": ""}}),
         ("meeting_transcripts", {}, {}),
+        ("tasks", {"tags": 5}, {"written": {"tags": ["z"]}}),
+        ("users", {"accountIds": True}, {"written": {"accountIds": ["a"]}}),
+        ("meetings", {"participants": "x"}, {"written": {"participants": []}}),
+        ("meetings", {"participants": [[]]}, {"written": {"participants": []}}),
+        ("conversations", {"messages": [None]}, {"written": {"messages": []}}),
+        ("accounts", {"externalId": {}}, {"written": {"name": "A"}}),
+        ("accounts", {"traits": {"a": 1}}, {"written": {"traits": None}}),
     ],
     ids=str,
 )
@@ -178,6 +186,17 @@ def test_a_row_that_was_mended_badly_stops_no_other(
     well = {"name": "O", "_undo": {"change": "updated", "id": "x", "written": {"name": "O2"}}}
     said = messages(**{f"undo-{stream}": [badly], "undo-organizations": [well]})
     assert write(sandbox, said).words == ["rejected", "ignored"]
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_a_folder_that_is_not_there_is_named_before_anything_is_sent(
+    sandbox: Sandbox, tmp_path: Path, *, dry_run: bool
+) -> None:
+    undo = tmp_path / "nowhere" / "undo.jsonl"
+    files = {"undo_file": str(undo), "results_file": "", "rejects_file": ""}
+    with pytest.raises(OSError, match="nowhere"):
+        push(sandbox, messages(accounts=[]), dry_run=dry_run, **files)
+    assert not sandbox.requests
 
 
 def test_an_earlier_way_back_is_kept(sandbox: Sandbox, tmp_path: Path) -> None:

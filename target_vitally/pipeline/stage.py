@@ -1,0 +1,37 @@
+"""What the stages of a run share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from target_vitally.lookup.custom_fields import CustomFields
+from target_vitally.lookup.index import LookupFailed
+from target_vitally.lookup.references import References
+from target_vitally.mapping.plan import Plan
+from target_vitally.mapping.rows import PendingWrite
+from target_vitally.pipeline.outcomes import Outcomes
+from target_vitally.pipeline.settings import Settings
+from target_vitally.writers.base import ResourceWriter
+
+
+@dataclass
+class Stage:
+    """What rows go through: what each stage goes by, and where it says what became of them."""
+
+    settings: Settings
+    writers: Mapping[str, ResourceWriter]
+    references: References
+    fields: CustomFields
+    outcomes: Outcomes
+
+    def writer(self, write_: PendingWrite) -> ResourceWriter:
+        """Return what writes the resource of a write."""
+        return self.writers[write_.resource.name]
+
+    def plan(self, write_: PendingWrite) -> Plan:
+        """Compare a write with what is there."""
+        try:
+            return self.writer(write_).plan(write_, only_changed=self.settings.only_changed)
+        except LookupFailed as failed:
+            return Plan("rejected", str(failed))

@@ -1,0 +1,243 @@
+"""The setting ``undo_file``: a Singer stream that takes a run back, written as it goes and fed back later."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby, islice
+from pathlib import Path
+from typing import IO, Any
+
+from target_vitally.lookup.index import Index
+from target_vitally.mapping.entries import EVENTS, STREAM
+from target_vitally.mapping.parse_row import Rejection
+from target_vitally.mapping.plan import Plan
+from target_vitally.mapping.resource import Record, Resource
+from target_vitally.mapping.rows import InputRow, PendingWrite
+from target_vitally.mapping.undo import FOUND, Undo, UndoRun, parsed_undo
+from target_vitally.mapping.undo_rows import UNDO, as_row, read_undo, undo_of_delete, undos_of_write
+from target_vitally.pipeline.outcomes import Outcomes
+from target_vitally.pipeline.settings import Settings
+from target_vitally.pipeline.stage import Stage
+from target_vitally.pipeline.waiting_rows import RowFile
+from target_vitally.writers.base import ResourceWriter
+from vitally_api import VitallyError, encoded
+
+logger = logging.getLogger("target-vitally")
+
+NO_ROOM = "undo_file cannot be written ({}): the run ends here, and what it changed is in the file."
+KEPT = "undo_file: the way back of an earlier run is now %s."
+STAYS = "%s: not everything can be taken back: %s."
+SENT = "an event that was sent stays"
+PRIVATE = 0o600
+
+
+class UndoFile:
+    """Writes, from any thread, how each change is taken back; without a path it does nothing.
+
+    The file of an earlier run is renamed when there is something to write: it may be needed, too.
+    ``messages`` is the resource of what a conversation holds.
+    """
+
+    def __init__(self, settings: Settings, messages: Resource, outcomes: Outcomes) -> None:
+        self._path = Path(settings.undo_file) if settings.undo_file else None
+        self._dry_run = settings.dry_run
+        self._messages = messages
+        self._warn_once = outcomes.warn_once
+        self._lock = threading.Lock()
+        self._file: IO[bytes] | None = None
+        self._schemas: set[str] = set()
+        self._event_streams: set[str] = set()
+        self._order = 0
+        # A mistake in the path is known before the first change, and a dry run tells it, too.
+        if self._path and self._dry_run:
+            self._path.absolute().parent.stat()
+        elif self._path:
+            open(self._path, "ab", opener=_private).close()
+
+    def before(self, write_: PendingWrite, made: Plan) -> int:
+        """Write what takes a create or an update back; return the order of what was written last."""
+        if self._path is None:
+            return 0
+        return self._write(write_.mapping.stream, undos_of_write(write_, made, self._messages))
+
+    def before_delete(self, writer: ResourceWriter, write_: PendingWrite, record: Record) -> None:
+        """Write what takes a delete back: the whole record, which is read for that.
+
+        Raise `LookupFailed` where it cannot be read, since it would be lost.
+        """
+        if self._path is not None:
+            whole = record if self._dry_run else writer.whole(write_, record)
+            self._write(write_.mapping.stream, [undo_of_delete(write_, whole)])
+
+    def after(self, write_: PendingWrite, made: Plan, order: int, now: Record) -> None:
+        """Write which record was made by a create that has no key."""
+        if not order or made.outcome != "created" or not now.get("id"):
+            return
+        for undo in undos_of_write(write_, made, self._messages):
+            if undo.change == "created" and undo.key is None:
+                undo.id, undo.completes = str(now["id"]), order
+                self._write(write_.mapping.stream, [undo])
+
+    def events(self, stream: str) -> None:
+        """Write, once, that the events of a stream stay."""
+        if self._path is not None and stream not in self._event_streams:
+            self._event_streams.add(stream)
+            self._write(stream, [Undo("updated", EVENTS, cannot=(SENT,))])
+
+    def found(self, write_: PendingWrite, made: Plan) -> None:
+        """Write that a create was refused because the record was there: no undo may delete it."""
+        if self._path is None:
+            return
+        undos = undos_of_write(write_, made, self._messages)
+        for undo in undos:
+            undo.change = "found"
+        self._write(write_.mapping.stream, undos)
+
+    def _write(self, stream: str, undos: Iterable[Undo]) -> int:
+        with self._lock:
+            for undo in undos:
+                for reason in undo.cannot:
+                    self._warn_once(stream, f"undo {reason}", STAYS, stream, reason)
+                if not self._dry_run:
+                    self._order = max(self._order + 1, time.time_ns() // 1000)
+                    undo.order = self._order
+                    self._put(undo)
+            return self._order
+
+    def _put(self, undo: Undo) -> None:
+        stream = f"{STREAM}{undo.resource}"
+        lines = []
+        row = as_row(undo)
+        if undo.resource not in self._schemas:
+            self._schemas.add(undo.resource)
+            schema = {"properties": {UNDO: {"type": "object"}, **{name: {} for name in row}}}
+            lines.append(
+                {"type": "SCHEMA", "stream": stream, "schema": schema, "key_properties": []}
+            )
+        lines.append({"type": "RECORD", "stream": stream, "record": row})
+        try:
+            file = self._file = self._file or self._opened()
+            text = b"".join(encoded(line) + b"\n" for line in lines)
+            if file.write(text) != len(text):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # noqa: TRY301
+        except OSError as error:
+            raise VitallyError(NO_ROOM.format(error.strerror)) from None
+
+    def _opened(self) -> IO[bytes]:
+        """Open the file, where only its owner may read it: it holds customer data."""
+        path = self._path or Path()
+        if path.is_file() and path.stat().st_size:
+            numbers = (Path(f"{path}.{number}") for number in range(1, 1 << 30))
+            kept = next(each for each in numbers if not each.exists())
+            path.rename(kept)
+            logger.warning(KEPT, kept)
+        return open(path, "wb", buffering=0, opener=_private)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+
+
+def _private(path: Any, flags: int) -> int:
+    return os.open(path, flags, PRIVATE)
+
+
+PROTECTED = "%s: the trait %s of deleted records is left out (protected_traits)."
+THE_OTHER = "the next row of this create tells its id"
+
+
+@dataclass
+class TakeBack(Stage):
+    """Takes back what another run has changed, whatever ``deletes`` and the caps say."""
+
+    def __post_init__(self) -> None:
+        self._run = UndoRun()
+        self.file = RowFile()
+        self._places: list[tuple[int, int]] = []
+        self._completed: set[int] = set()
+        self._found: set[str] = set()
+
+    def put(self, row: InputRow) -> None:
+        """Let a row wait, or end one that is no row of an undo file."""
+        try:
+            undo = read_undo(row.mapping.resource, row.record)
+        except Rejection as rejection:
+            self.outcomes.end([row], "rejected", str(rejection))
+            return
+        if undo.completes:
+            self._completed.add(undo.completes)
+        self._places.append((undo.order, self.file.put(row)))
+
+    def carry_out(self, write: Callable[[Sequence[PendingWrite]], None]) -> None:
+        """Take back the last change first; side by side only what is of one resource, each record alone."""
+        rows = (self.file.at(place) for _, place in sorted(self._places, reverse=True))
+        for _, of_resource in groupby(rows, lambda row: row.mapping.resource.name):
+            while batch := list(islice(of_resource, self.settings.batch_size_rows)):
+                block = [write_ for row in batch if (write_ := self._write_of(row))]
+                if block:
+                    self._write(block, write)
+
+    def _write_of(self, row: InputRow) -> PendingWrite | None:
+        """Return what takes a change back; None if the row ends here."""
+        undo = read_undo(row.mapping.resource, row.record)
+        undo.run = self._run
+        reason = ""
+        if undo.change == "found":
+            self._found.add(undo.identity)
+            reason = FOUND
+        elif undo.change == "created" and undo.identity in self._found:
+            self._found.discard(undo.identity)
+            reason = FOUND
+        elif undo.order in self._completed:
+            reason = THE_OTHER
+        if reason:
+            self.outcomes.end([row], "unchanged", reason, key=undo.by)
+            return None
+        parsed, left_out = parsed_undo(row.mapping.resource, undo, self.settings.protected_traits)
+        stream = row.mapping.stream
+        for stays in undo.cannot:
+            self.outcomes.warn_once(stream, f"undo {stays}", STAYS, stream, stays)
+        for path in left_out:
+            self.outcomes.warn_once(stream, f"protected {path}", PROTECTED, stream, path)
+        write_ = PendingWrite(parsed, [row], body=dict(parsed.properties), undo=undo, exact=True)
+        write_.inside = {n: self._run.moved.get(v, v) for n, v in undo.inside.items()}
+        return write_
+
+    def _write(
+        self, block: Sequence[PendingWrite], write: Callable[[Sequence[PendingWrite]], None]
+    ) -> None:
+        resource = block[0].mapping.resource
+        writer = self.writers[resource.name]
+        self._find(writer, block)
+        for write_ in block:
+            if write_.parsed.traits and resource.model:
+                object_ = write_.inside.get("customObjectId", "")
+                write_.typed = self.fields.typed(write_.mapping.stream, resource, object_)
+        write(block)
+        for write_ in block:
+            undo = write_.undo
+            if undo and undo.change == "deleted" and undo.key:
+                ids = writer.index(write_).ids(undo.key.by, undo.key.value)
+                again = [id_ for id_ in ids if id_ != undo.id]
+                if again:
+                    self._run.moved[undo.id] = again[-1]
+
+    def _find(self, writer: ResourceWriter, block: Sequence[PendingWrite]) -> None:
+        """Find the ids of records that the API only finds in lists."""
+        wanted: dict[tuple[int, str], tuple[Index, list[str]]] = {}
+        for write_ in block:
+            key = write_.undo.key if write_.undo else None
+            if key and key.by not in writer.resource.api.lookups and not writer.asks:
+                index = writer.index(write_)
+                wanted.setdefault((id(index), key.by), (index, []))[1].append(key.value)
+        for (_, by), (index, values) in wanted.items():
+            if by.startswith("trait:"):
+                self.references.want(writer.resource.name, {by.removeprefix("trait:")})
+            index.find(by, values)

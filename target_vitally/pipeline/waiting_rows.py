@@ -1,0 +1,105 @@
+"""Rows that wait for the end of the input, in files that grow out of memory where they are many."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import threading
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from typing import IO
+
+from target_vitally.lookup.store import Store
+from target_vitally.mapping.parse_row import Key, record_keys
+from target_vitally.mapping.rows import InputRow, Origin, PendingWrite
+from target_vitally.mapping.stream_mapping import StreamMapping
+from vitally_api import encoded
+
+IN_MEMORY = 4 << 20
+"""Bytes of rows beyond which they are kept in a temporary file."""
+PLACES = 1 << 20
+"""Bytes that tell of most keys, without a look into the database, that they do not wait."""
+
+
+class RowFile:
+    """Rows in the order in which they came."""
+
+    def __init__(self) -> None:
+        self._file: IO[bytes] = tempfile.SpooledTemporaryFile(  # noqa: SIM115 - close() closes it
+            IN_MEMORY, prefix="target-vitally-"
+        )
+        self._streams: list[tuple[StreamMapping, Origin]] = []
+
+    def put(self, row: InputRow) -> int:
+        """Keep a row; return the place to find it at."""
+        at = next((i for i, (m, _) in enumerate(self._streams) if m is row.mapping), None)
+        if at is None:
+            at = len(self._streams)
+            self._streams.append((row.mapping, row.origin))
+        place = self._file.seek(0, os.SEEK_END)
+        self._file.write(encoded([row.number, at, row.record, row.raw]) + b"\n")
+        return place
+
+    def at(self, place: int) -> InputRow:
+        """Return the row at a place."""
+        self._file.seek(place)
+        return self._row(self._file.readline())
+
+    def rows(self) -> Iterator[InputRow]:
+        """Yield all rows, in their order; none may be put meanwhile."""
+        self._file.seek(0)
+        yield from map(self._row, self._file)
+
+    def _row(self, line: bytes) -> InputRow:
+        number, at, record, raw = json.loads(line, parse_float=Decimal)
+        mapping, origin = self._streams[at]
+        return InputRow(number, mapping, origin, record, raw)
+
+    def close(self) -> None:
+        """Delete the file."""
+        self._file.close()
+
+
+class WaitingRows:
+    """Rows that wait for the end of the input, by resource, and the keys of their records."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._may_wait = bytearray(PLACES)
+        self._files: dict[str, RowFile] = {}
+        self._lock = threading.Lock()
+
+    def put(self, write_: PendingWrite) -> None:
+        """Let the rows of a write wait, from any thread."""
+        resource = write_.resource
+        with self._lock:
+            for key in record_keys(resource, write_.parsed):
+                self._may_wait[hash(key) % PLACES] = 1
+                self._store.remember(("waits", resource.name, key))
+            if resource.name not in self._files:
+                self._files[resource.name] = RowFile()
+            for row in write_.rows:
+                self._files[resource.name].put(row)
+
+    def follows(self, resource: str, keys: Iterable[Key]) -> bool:
+        """Return whether an earlier row waits whose record has one of these keys."""
+        return resource in self._files and any(
+            self._may_wait[hash(key) % PLACES] and self._store.recall(("waits", resource, key))
+            for key in keys
+        )
+
+    def of(self, resource: str) -> Iterator[InputRow]:
+        """Yield the rows of a resource, in their order."""
+        if resource in self._files:
+            yield from self._files[resource].rows()
+
+    def rows(self) -> Iterator[InputRow]:
+        """Yield all rows."""
+        for file in self._files.values():
+            yield from file.rows()
+
+    def close(self) -> None:
+        """Delete the files."""
+        for file in self._files.values():
+            file.close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from target_vitally.bulk.messages import NotInBulk, parents_to_find
 from target_vitally.bulk.read_back import Expected
 from target_vitally.mapping.links import displayed
 from target_vitally.mapping.plan import Plan
@@ -13,7 +12,7 @@ from target_vitally.mapping.resource import Record
 from target_vitally.mapping.rows import PendingWrite
 from target_vitally.mapping.undo import GONE
 from target_vitally.pipeline.bulk_delivery import NOT_TAKEN, BulkDelivery
-from target_vitally.pipeline.bulk_units import BulkUnits
+from target_vitally.pipeline.bulk_units import BulkUnits, NotInBulk, parents_to_find
 from target_vitally.pipeline.stage import Stage
 
 IN_BULK = "in bulk"

@@ -1,14 +1,17 @@
-"""Writes as units of messages, and what each record has to show once these were applied."""
+"""Writes as messages of the Analytics API, and what each record has to show once these were applied."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import cache
+from itertools import islice
+from typing import Any
 
-from target_vitally.bulk.messages import MessageWriter, external_id_of
 from target_vitally.bulk.read_back import ABSENT, Expected, Found
+from target_vitally.bulk.sender import message_id
 from target_vitally.lookup.index import LookupFailed
 from target_vitally.mapping.links import displayed
 from target_vitally.mapping.plan import Plan, changes
@@ -16,6 +19,43 @@ from target_vitally.mapping.resource import Record
 from target_vitally.mapping.rows import PendingWrite
 from target_vitally.pipeline.stage import Stage
 from target_vitally.writers.base import NEW
+from vitally_api import Message, fits
+
+PROPERTIES = {
+    "organization": {"name": "name"},
+    "account": {"name": "name"},
+    "user": {"name": "name", "email": "email", "avatar": "avatar", "joinDate": "createdAt"},
+    "customobjectinstance": {"name": ""},
+}
+"""What each type of message carries of a record, and the trait that stands for it, if one does."""
+RESERVED = frozenset({"name", "email", "avatar", "createdAt"})
+"""Traits that Vitally takes for properties."""
+IDS = {"organization": "organizationId", "account": "accountId", "user": "userId"}
+PARENTS = {
+    "account": {"organizationId": ("organizationId", "organizations")},
+    "user": {
+        "accountIds": ("accountId", "accounts"),
+        "organizationIds": ("organizationId", "organizations"),
+    },
+    "customobjectinstance": {
+        "customerId": ("accountId", "accounts"),
+        "organizationId": ("organizationId", "organizations"),
+    },
+}
+"""What a property that holds other records is called in a message, and which these are."""
+CLEARS = "it empties something"
+OWNED = "a trait belongs to another system (protected_traits)"
+OVERWRITES = "a trait is called like a property"
+NO_ID = "its record has no externalId"
+NO_USER = "its user has no externalId, or is not known"
+NO_NAME = "its name is not known"
+NO_PARENT = "what it is linked to has no externalId, or is not known"
+MOVES = "it changes what it is linked to"
+LARGE = "it is larger than a request may be"
+
+
+class NotInBulk(Exception):
+    """A write that goes by REST; the message says why."""
 
 
 @dataclass
@@ -23,10 +63,9 @@ class BulkUnits(Stage):
     """Makes units; `NotInBulk` is raised for writes that messages cannot carry."""
 
     def __post_init__(self) -> None:
-        # The time tells this run's messages from those of others.
         self._external_id = cache(self._read_external_id)
-        protected, began = self.settings.protected_traits, str(time.time_ns())
-        self._messages = MessageWriter(self._external_id, protected, began)
+        # It tells this run's messages from those of others, so that a value may go back to what it was.
+        self._began = str(time.time_ns())
 
     def find(self, wanted: Iterable[tuple[str, str]]) -> None:
         """Read records, by resource and id, since only lists tell their external ids."""
@@ -48,7 +87,7 @@ class BulkUnits(Stage):
     def of_write(self, write_: PendingWrite, plan: Plan) -> Expected:
         """Return what is sent for a write, and how it is seen to be there."""
         return Expected(
-            self._messages.messages(write_, plan),
+            self._messages(write_, plan),
             self.references.client.counted_for(write_),
             write_=write_,
             plan=plan,
@@ -95,7 +134,7 @@ class BulkUnits(Stage):
         self.find(("accounts", account) for account in accounts)
         kind = "user" if linked else "unlink"
         return Expected(
-            self._messages.link_messages(kind, write_, key, accounts),
+            self._link_messages(kind, write_, key, accounts),
             self.references.client.counted_for(write_),
             write_=write_,
             plan=plan,
@@ -104,3 +143,119 @@ class BulkUnits(Stage):
             external_id=key,
             check=check,
         )
+
+    def _messages(self, write_: PendingWrite, plan: Plan) -> list[Message]:
+        """Return the messages of a write; raise `NotInBulk` if they cannot say all of it."""
+        kind = write_.resource.message
+        if kind not in PROPERTIES:
+            msg = f"Vitally takes no {write_.resource.name} in bulk"
+            raise NotInBulk(msg)
+        traits = self._traits(kind, write_, plan)
+        body, key = plan.body, external_id_of(plan)
+        if not key:
+            raise NotInBulk(NO_ID)
+        whole: Message = {"type": kind, IDS.get(kind, "externalId"): key, "traits": traits}
+        if kind == "customobjectinstance":
+            whole |= {"customObjectId": write_.inside["customObjectId"]}
+            whole |= {"name": body["name"]} if "name" in body else {}
+        parents = self._parents(kind, write_, plan)
+        if kind == "account":
+            made = [whole | dict(parents)]
+        else:
+            made = [whole | {name: id_} for name, id_ in parents] or [whole]
+        return self._identified(write_, made)
+
+    def _link_messages(
+        self, kind: str, write_: PendingWrite, user: str, accounts: Iterable[str]
+    ) -> list[Message]:
+        """Return messages of a type about a user, by external id, and accounts, by id."""
+        if not user:
+            raise NotInBulk(NO_USER)
+        more: Message = {"traits": {}} if kind == "user" else {}
+        keys = [self._external("accounts", id_) for id_ in accounts]
+        made = [{"type": kind, "userId": user, "accountId": key, **more} for key in keys]
+        return self._identified(write_, made)
+
+    def _identified(self, write_: PendingWrite, made: Sequence[Message]) -> list[Message]:
+        """Add ids by which this run's messages are known; raise `NotInBulk` if they are too large."""
+        identity = (write_.mapping.stream, self._began, write_.rows[-1].number)
+        messages = [{**message, "messageId": message_id(*identity, message)} for message in made]
+        if not fits(messages):
+            raise NotInBulk(LARGE)
+        return messages
+
+    def _traits(self, kind: str, write_: PendingWrite, plan: Plan) -> Record:
+        """Return the traits of a message, among them the properties that stand there."""
+        body, carried = plan.body, PROPERTIES[kind]
+        given: Record = body.get("traits") or {}
+        if None in (*body.values(), *given.values()):
+            raise NotInBulk(CLEARS)
+        known = {"externalId", "traits", *carried, *PARENTS.get(kind, ())}
+        if strange := sorted(body.keys() - known):
+            msg = f"messages carry no {', '.join(strange)}"
+            raise NotInBulk(msg)
+        if RESERVED & given.keys():
+            raise NotInBulk(OVERWRITES)
+        protected = self.settings.protected_traits
+        if any(fnmatchcase(path, pattern) for path in given for pattern in protected):
+            raise NotInBulk(OWNED)
+        traits = {trait: body[name] for name, trait in carried.items() if trait and name in body}
+        if kind in {"organization", "account"} and "name" not in traits:
+            name = write_.parsed.properties.get("name") or (plan.record or {}).get("name")
+            if not name:
+                raise NotInBulk(NO_NAME)
+            traits["name"] = name
+        return traits | given
+
+    def _parents(self, kind: str, write_: PendingWrite, plan: Plan) -> list[tuple[str, str]]:
+        """Return what messages say of parents: those that are new, or one that is there if one is needed."""
+        body, record = plan.body, plan.record
+        found = []
+        for prop, (name, of) in PARENTS.get(kind, {}).items():
+            there = _ids(displayed(write_.resource.by_name[prop], record)) if record else []
+            wanted = [id_ for id_ in _ids(body.get(prop)) if id_ not in there]
+            if wanted and there and kind == "customobjectinstance":
+                raise NotInBulk(MOVES)
+            found += [(name, self._external(of, id_)) for id_ in wanted]
+        if found or kind in {"organization", "account"}:
+            return found
+        for name, of, id_ in _linked(kind, write_, record):
+            if key := self._external_id(of, id_):
+                return [(name, key)]
+        raise NotInBulk(NO_PARENT)
+
+    def _external(self, of: str, id_: str) -> str:
+        key = self._external_id(of, id_)
+        if not key:
+            raise NotInBulk(NO_PARENT)
+        return key
+
+
+def external_id_of(plan: Plan) -> str:
+    """Return the external id of a record, as it is or is to be; empty if it has none."""
+    return str((plan.record or {}).get("externalId") or plan.body.get("externalId") or "")
+
+
+def parents_to_find(write_: PendingWrite, plan: Plan) -> Iterator[tuple[str, str]]:
+    """Yield the resources and ids of what the messages of a write may have to name."""
+    kind = write_.resource.message
+    for prop, (_, of) in PARENTS.get(kind, {}).items():
+        for id_ in _ids(plan.body.get(prop)):
+            yield of, id_
+    if kind in {"user", "customobjectinstance"}:
+        for _, of, id_ in islice(_linked(kind, write_, plan.record), 1):
+            yield of, id_
+
+
+def _linked(
+    kind: str, write_: PendingWrite, record: Record | None
+) -> Iterator[tuple[str, str, str]]:
+    """Yield what a record is linked to: as messages call it, its resource, its id."""
+    for prop, (name, of) in PARENTS[kind].items():
+        for id_ in _ids(displayed(write_.resource.by_name[prop], record or {})):
+            yield name, of, id_
+
+
+def _ids(value: Any) -> list[str]:
+    values = value if isinstance(value, list) else [value]
+    return [str(id_) for id_ in values if id_]

@@ -119,11 +119,10 @@ class Engine:
         self.references.want(resource.name, None if everything else paths)
         return mapping
 
-    def take(
-        self, mapping: StreamMapping, origin: Origin, record: Record, raw: Record | None
-    ) -> None:
-        """Take a row."""
-        row = InputRow(self._state.row(), mapping, origin, record, raw)
+    def take(self, row: InputRow) -> None:
+        """Take a row, and number it."""
+        mapping, record = row.mapping, row.record
+        row.number = self._state.row()
         self.outcomes.read(row)
         if mapping.resource.name == EVENTS:
             self._undo_file.events(mapping.stream)

@@ -64,15 +64,13 @@ class Preflight:
         _ = self._come[stream]
         self._refused[stream] += error.problems
 
-    def take(
-        self, mapping: StreamMapping, origin: Origin, record: Record, raw: Record | None
-    ) -> None:
+    def take(self, row: InputRow) -> None:
         """Look at a row."""
+        mapping, record = row.mapping, row.record
         counts = self._come[mapping.stream]
         counts.read += 1
         if counts.read > SAMPLE or UNDO in record:
             return
-        row = InputRow(counts.read, mapping, origin, record, raw)
         settings = self.settings
         try:
             fields = self.fields.of_row(row) or self._fields_of(mapping)

@@ -9,7 +9,7 @@ from typing import Any
 
 from target_vitally.mapping.entries import resource_named
 from target_vitally.mapping.resource import Record, Resource
-from target_vitally.mapping.rows import Origin
+from target_vitally.mapping.rows import InputRow, Origin
 from target_vitally.mapping.stream_mapping import (
     MappingError,
     StreamMapping,
@@ -113,7 +113,7 @@ class Streams:
             return
         if stream in self._open:
             mapping = self._mapping_of_row(mapping, record)
-        self.receiver.take(mapping, origin, record, raw)
+        self.receiver.take(InputRow(0, mapping, origin, record, raw))
 
     def finish(self) -> None:
         """Write the rest: the input has ended."""

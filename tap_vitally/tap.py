@@ -25,7 +25,7 @@ from tap_vitally.catalog import read_catalog
 from tap_vitally.check import test_report
 from tap_vitally.command import check_output, failures_in_one_line, read_state
 from tap_vitally.custom.declaration import header_values
-from tap_vitally.custom.discovery import declared_streams
+from tap_vitally.custom.streams import declared_streams
 from tap_vitally.discovery import streams_of_workspace
 from tap_vitally.report import Progress, left_out, table
 from tap_vitally.sdk_stream import VitallyStream

@@ -7,8 +7,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from genson import SchemaBuilder
-
 MOST_RECORDS = 100
 LARGEST_KEY = 2**63 - 1
 MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?\s?(Z|[+-]\d\d:?\d\d)?")
@@ -16,6 +14,15 @@ DAY = re.compile(r"\d{4}-\d\d-\d\d")
 OPEN: Mapping[str, Any] = {"additionalProperties": True}
 ITEM = {"type": ["object", "null"], "properties": {}, "additionalProperties": True}
 """An object in a list; the SDK's type conformance fails on items without ``properties``."""
+TYPES: Mapping[type, str] = {
+    bool: "boolean",
+    int: "number",
+    float: "number",
+    Decimal: "number",
+    str: "string",
+    list: "array",
+    dict: "object",
+}
 
 
 def inferred(
@@ -29,26 +36,13 @@ def inferred(
     two types takes both; one that was only seen as null takes anything. Of names that are one column
     to a database only the first has a column, a key before others; the rest is undeclared.
     """
-    builder = SchemaBuilder(schema_uri=None)
-    builder.add_schema({"type": "object", "properties": {}})
-    texts: dict[str, list[str]] = {}
-    names: dict[str, None] = {}
-    long: set[str] = set()
+    samples: dict[str, list[Any]] = {}
     for record in records[:MOST_RECORDS]:
-        builder.add_object(_plain(record))
-        names |= dict.fromkeys(record)
         for name, value in record.items():
-            if isinstance(value, str):
-                texts.setdefault(name, []).append(value)
-            elif isinstance(value, int) and abs(value) > LARGEST_KEY:
-                long.add(name)
-    found = builder.to_schema().get("properties", {})
+            samples.setdefault(name, []).append(value)
     return {
-        name: _key(found[name], long=name in long)
-        if name in keys
-        else _widened(found[name], texts.get(name, ()))
-        for name in _different(names, keys)
-        if name in found
+        name: _key(samples[name]) if name in keys else _column(samples[name])
+        for name in _different(samples, keys)
     }
 
 
@@ -65,28 +59,23 @@ def _different(names: Iterable[str], keys: Collection[str]) -> list[str]:
     return [name for name in names if name in known.values()]
 
 
-def _key(schema: Mapping[str, Any], *, long: bool) -> dict[str, Any]:
-    types = {kind for kind in _types(schema) if kind != "null"}
-    whole = types == {"integer"} and not long
+def _types(values: Iterable[Any]) -> list[str]:
+    return sorted({TYPES[type(value)] for value in values if value is not None})
+
+
+def _key(values: Iterable[Any]) -> dict[str, Any]:
+    there = [value for value in values if value is not None]
+    whole = there and all(type(each) is int and abs(each) <= LARGEST_KEY for each in there)
     return {"type": ["integer"] if whole else ["string"]}
 
 
-def _plain(value: Any) -> Any:
-    """Return a value of the types that genson knows: numbers with all their digits are none of them."""
-    if isinstance(value, Mapping):
-        return {str(name): _plain(inner) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    return float(value) if isinstance(value, Decimal) else value
-
-
-def _widened(schema: Mapping[str, Any], texts: Iterable[str]) -> dict[str, Any]:
-    types = ["number" if kind == "integer" else kind for kind in _types(schema)]
-    types = list(dict.fromkeys(kind for kind in types if kind != "null"))
+def _column(values: Sequence[Any]) -> dict[str, Any]:
+    types = _types(values)
     if not types:
         return {"type": ["string", "number", "boolean", "object", "array", "null"], **OPEN}
     wide: dict[str, Any] = {"type": [*types, "null"]}
-    if types == ["string"] and (texts := list(texts)):
+    if types == ["string"]:
+        texts = [value for value in values if value is not None]
         if all(map(DAY.fullmatch, texts)):
             wide["format"] = "date"
         elif all(map(MOMENT.fullmatch, texts)):
@@ -94,27 +83,8 @@ def _widened(schema: Mapping[str, Any], texts: Iterable[str]) -> dict[str, Any]:
     if "object" in types:
         wide |= OPEN
     if "array" in types:
-        wide["items"] = _items(schema)
+        items = _types(item for value in values if isinstance(value, list) for item in value)
+        simple = {"type": [*items, "null"]} if len(items) == 1 else {}
+        # A list in a list may hold anything.
+        wide["items"] = {"object": ITEM, "array": {}}.get("".join(items), simple)
     return wide
-
-
-def _types(schema: Mapping[str, Any]) -> list[str]:
-    """List the types that genson found, which writes ``anyOf`` where objects stand beside others."""
-    kinds = schema.get("type", [])
-    types = [kinds] if isinstance(kinds, str) else list(kinds)
-    for choice in schema.get("anyOf", ()):
-        types += _types(choice)
-    return types
-
-
-def _items(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the items of a list are: objects, text, numbers, or anything."""
-    arrays = [s for s in (schema, *schema.get("anyOf", ())) if "items" in s]
-    types = {kind for array in arrays for kind in _types(array["items"])} - {"null"}
-    if types == {"object"}:
-        return dict(ITEM)
-    if types and types <= {"integer", "number"}:
-        return {"type": ["number", "null"]}
-    if len(types) == 1 and types <= {"string", "boolean"}:
-        return {"type": [*types, "null"]}
-    return {}

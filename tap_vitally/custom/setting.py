@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
-from jsonschema import Draft7Validator
+from jsonschema import Draft7Validator, FormatChecker
+from jsonschema.exceptions import SchemaError
+from singer_sdk.helpers.jsonpath import extract_jsonpath
 
-from tap_vitally.custom.templates import MOMENTS, NAME
+from tap_vitally.custom.templates import MOMENTS, NAME, Template
 
 HEADER = r"\A[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z"
 SET_BY_THE_TAP = (
@@ -15,6 +20,8 @@ SET_BY_THE_TAP = (
     "transfer-encoding", "accept-encoding",
 )  # fmt: skip
 """Headers that would change the key, the host or how a body is sent."""
+DOTS = {".", ".."}
+"""Segments that an HTTP client resolves, so that another address would be asked."""
 
 
 def _takes(what: str, kind: str | list[str] = "string", **more: Any) -> dict[str, Any]:
@@ -22,16 +29,11 @@ def _takes(what: str, kind: str | list[str] = "string", **more: Any) -> dict[str
 
 
 def _map(what: str, value: Mapping[str, Any], names: str = r"\A.+\Z") -> dict[str, Any]:
-    message = f"it takes {what}"
-    return _takes(
-        what,
-        "object",
-        additionalProperties=value,
-        propertyNames={"pattern": names, "description": message},
-    )
+    names_too = {"pattern": names, "description": f"it takes {what}"}
+    return _takes(what, "object", additionalProperties=value, propertyNames=names_too)
 
 
-JSON_PATH = _takes("a JSONPath that begins with $, such as $.data[*]", pattern=r"\A\$")
+JSON_PATH = _takes("a JSONPath that begins with $, such as $.data[*]", format="json path")
 SCALAR = _takes("text or a number, and nothing empty", ["string", "number"], pattern=r"\S")
 
 ENTRY: dict[str, Any] = {
@@ -46,12 +48,17 @@ ENTRY: dict[str, Any] = {
         "path": _takes(
             "a path below /resources that begins with /; a query belongs into params",
             pattern=r"\A/(?!/)[^?#\\\s]*\Z",
+            format="template",
         ),
         "params": _map(
             "an object of text, numbers, true or false",
-            _takes("text, a number, true or false", ["string", "number", "boolean"]),
+            _takes(
+                "text, a number, true or false", ["string", "number", "boolean"], format="template"
+            ),
         ),
-        "date_format": _takes("iso, epoch, epoch_ms or a pattern such as %Y-%m-%d"),
+        "date_format": _takes(
+            "iso, epoch, epoch_ms or a pattern such as %Y-%m-%d", format="date format"
+        ),
         "records_path": JSON_PATH,
         "metadata": _map("an object of columns and JSONPaths", JSON_PATH, rf"\A{NAME.pattern}\Z"),
         "headers": _map(
@@ -67,31 +74,25 @@ ENTRY: dict[str, Any] = {
         ),
         "replication_key": _takes("the name of a property", ["string", "null"], minLength=1),
         "order": _takes("newest_first or unknown", enum=["newest_first", "unknown"]),
-        "cursor": {
-            "description": "it takes false, or an object of response and param",
-            "anyOf": [
-                {"const": False},
-                {
-                    "type": "object",
-                    "additionalProperties": False,
-                    "properties": {"response": JSON_PATH, "param": _takes("a name", minLength=1)},
-                },
-            ],
-        },
+        "cursor": _takes(
+            "false, or an object of response and param",
+            ["boolean", "object"],
+            **{"not": {"const": True}},
+            properties={"response": JSON_PATH, "param": _takes("a name", minLength=1)},
+            additionalProperties=False,
+        ),
         "values": _map(
             "an object of names and their values; the names are not now, start_date or bookmark",
-            {
-                "description": "it takes a list of values, or an object of file and column",
-                "anyOf": [
-                    {"type": "array", "minItems": 1, "items": SCALAR},
-                    {
-                        "type": "object",
-                        "required": ["file", "column"],
-                        "additionalProperties": False,
-                        "properties": {"file": _takes("a path"), "column": _takes("a name")},
-                    },
-                ],
-            },
+            _takes(
+                "a list of values, or an object of file and column",
+                ["array", "object"],
+                minItems=1,
+                items=SCALAR,
+                required=["file", "column"],
+                properties={"file": _takes("a path"), "column": _takes("a name")},
+                additionalProperties=False,
+                format="values",
+            ),
             rf"\A(?!({'|'.join(MOMENTS)})\Z){NAME.pattern}\Z",
         ),
         "schema": _takes(
@@ -99,27 +100,114 @@ ENTRY: dict[str, Any] = {
             ["object", "null"],
             required=["properties"],
             properties={"properties": {"type": "object"}},
+            format="json schema",
         ),
     },
 }
-_validator = Draft7Validator(ENTRY)
+_formats = FormatChecker(formats=())
+_validator = Draft7Validator(ENTRY, format_checker=_formats)
+
+Mistake = tuple[tuple[str, ...], str]
+"""The key, by its steps, and what it takes."""
 
 
-def mistakes_in(entry: Any) -> Iterator[tuple[str, str]]:
-    """Find what is wrong with the form of an entry: the key, with dots, and what it takes.
+def mistakes_in(entry: Any) -> Iterator[Mistake]:
+    """Find what is wrong with an entry, key by key.
 
     No message holds a value: that of a header is a secret.
     """
     for error in _validator.iter_errors(entry):
-        key = ".".join(str(part)[:60] for part in error.absolute_path)
-        if error.validator == "additionalProperties" and not error.absolute_path:
+        path = tuple(str(part)[:60] for part in error.absolute_path)
+        if error.validator == "additionalProperties" and not path:
             for name in sorted(set(map(str, entry)) - set(ENTRY["properties"])):
-                yield name[:60], f"there is no such key: it takes {', '.join(ENTRY['properties'])}"
-        elif error.validator == "required" and not error.absolute_path:
+                yield (
+                    (name[:60],),
+                    f"there is no such key: it takes {', '.join(ENTRY['properties'])}",
+                )
+        elif error.validator == "required" and not path:
             for name in ENTRY["required"]:
                 if name not in entry:
-                    yield name, f"it is missing: {ENTRY['properties'][name]['description']}"
+                    yield (name,), f"it is missing: {ENTRY['properties'][name]['description']}"
         else:
             schema: Any = error.schema
-            top = ENTRY["properties"].get(key.partition(".")[0], ENTRY)
-            yield key, schema.get("description") or top["description"]
+            top = ENTRY["properties"].get(path[0], ENTRY) if path else ENTRY
+            yield path, str(error.cause or schema.get("description") or top["description"])
+
+
+def text_of(value: Any) -> str:
+    """Return a parameter as it is sent: true and false in lower case."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def values_of(given: Any) -> tuple[str, ...]:
+    """Return the values in a list, or in a column of a CSV file, each once.
+
+    A `ValueError` says why a file holds none.
+    """
+    if not isinstance(given, dict):
+        return tuple(dict.fromkeys(map(str, given)))
+    try:
+        with Path(given["file"]).open(encoding="utf-8-sig", newline="") as lines:
+            rows = csv.DictReader(lines)
+            if given["column"] not in (rows.fieldnames or ()):
+                msg = "the file has no column of this name in its first line"
+                raise ValueError(msg)
+            texts = ((row[given["column"]] or "").strip() for row in rows)
+            found = tuple(dict.fromkeys(filter(None, texts)))
+    except (OSError, UnicodeDecodeError, csv.Error):
+        msg = "the file cannot be read as CSV in UTF-8"
+        raise ValueError(msg) from None
+    if not found:
+        msg = "the column of the file holds no value"
+        raise ValueError(msg)
+    return found
+
+
+# Each returns True, False for what the description says, or raises a `ValueError` that says more. Values
+# of another type are found by their type.
+
+
+@_formats.checks("template", raises=ValueError)
+def _is_template(value: Any) -> bool:
+    return not isinstance(value, str) or Template(value).placeholders is not None
+
+
+@_formats.checks("date format")
+def _is_date_format(value: Any) -> bool:
+    try:
+        written = datetime(2026, 1, 31, tzinfo=UTC).strftime(str(value))
+    except ValueError:
+        return False
+    is_pattern = "%" in str(value) and bool(written) and "%" not in written
+    return is_pattern or value in ("iso", "epoch", "epoch_ms")
+
+
+@_formats.checks("json path")
+def _is_json_path(value: Any) -> bool:
+    try:
+        list(extract_jsonpath(value, {}))
+    except Exception:  # noqa: BLE001 - whatever the parsers below the SDK raise
+        return False
+    return str(value).startswith("$")
+
+
+@_formats.checks("values", raises=ValueError)
+def _are_segments(value: Any) -> bool:
+    right = isinstance(value, list)
+    if isinstance(value, dict):
+        right = all(isinstance(value.get(name), str) for name in ("file", "column"))
+    if right and DOTS & set(values_of(value)):
+        msg = ". and .. cannot be part of an address"
+        raise ValueError(msg)
+    return True
+
+
+@_formats.checks("json schema", raises=ValueError)
+def _is_json_schema(value: Any) -> bool:
+    try:
+        if isinstance(value, dict) and isinstance(value.get("properties"), dict):
+            Draft7Validator.check_schema(value)
+    except SchemaError:
+        msg = "it is no JSON schema (Draft 7)"
+        raise ValueError(msg) from None
+    return True

@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from functools import partial
 from hashlib import sha256
 from itertools import islice, product
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
+from singer_sdk import Tap
+
 from tap_vitally.custom.answers import cursor_in, records_in
-from tap_vitally.custom.declaration import CustomStream
+from tap_vitally.custom.declaration import CustomStream, read_custom_streams
 from tap_vitally.custom.inference import MOST_RECORDS, inferred
 from tap_vitally.custom.templates import Placeholder, moments_of
-from tap_vitally.sdk_stream import VitallyStream
+from tap_vitally.sdk_stream import TapServices, VitallyStream
 from tap_vitally.state.parent_scan import Parent
+from tap_vitally.streams import STREAMS
 from tap_vitally.streams import fields as f
 from tap_vitally.sync.batches import ListRequest
 from tap_vitally.sync.contexts import PerParent
 from tap_vitally.sync.declared import Address, Declared, Moments
 from tap_vitally.sync.declared_lists import DeclaredLists
 from tap_vitally.sync.list_client import ListClient
-from tap_vitally.sync.resource import Resource
 from tap_vitally.sync.stream_run import StreamRun
-from vitally_api import safe_name
+from vitally_api import SettingsError, VitallyError, safe_name
 from vitally_api.values import EARLIEST
 
 MOST_SAMPLED_PARENTS = 5
@@ -32,57 +35,60 @@ NO_SAMPLE: Mapping[str, Any] = {"type": ["string", "integer"]}
 """The types of a key without a sample."""
 
 
-ColumnsOf = Callable[[CustomStream, Resource, "type[VitallyStream] | None"], Mapping[str, Any]]
+def declared_streams(tap: Tap) -> list[VitallyStream]:
+    """Build the streams of the setting custom_streams, those that others are below first.
 
-
-def stream_classes(
-    declared: Sequence[CustomStream],
-    known: Mapping[str, type[VitallyStream]],
-    columns_of: ColumnsOf,
-) -> dict[str, type[VitallyStream]]:
-    """Return a class for each declaration, those that others are below first.
-
-    ``columns_of`` finds the columns of one without a schema, given how it is asked for and its parent.
+    The columns of those without a schema are inferred, unless the catalog has them: then nothing is
+    asked for. A `SettingsError` holds a line for every mistake in the setting.
     """
-    classes: dict[str, type[VitallyStream]] = {}
-    for stream in sorted(declared, key=lambda each: bool(each.parent)):
-        parent = {**known, **classes}.get(stream.parent)
-        resource = Resource(
-            stream.name,
-            schema={},
-            path=_text_of(stream),
-            sortable=False,
-            paginated=False,
-            optional=True,
-            parse=partial(records_in, path=stream.records_path, metadata=stream.metadata),
-            declared=_declared(stream),
-        )
-        if stream.schema is None:
-            columns = columns_of(stream, resource, parent)
-        else:
-            columns = stream.schema["properties"]
-        classes[stream.name] = _class(stream, resource, parent, columns)
-    return classes
+    classes = {stream.name: stream for stream in STREAMS}
+    columns = {
+        stream.name: None if stream.parent else frozenset(stream.schema["properties"])
+        for stream in STREAMS
+    }
+    declared, problems = read_custom_streams(tap.config.get("custom_streams"), columns)
+    if problems:
+        raise SettingsError(problems)
+    parents_first = sorted(declared, key=lambda each: bool(each.parent))
+    for stream in parents_first:
+        parent = classes.get(stream.parent)
+        cls = stream_class(stream, parent, (stream.schema or {}).get("properties", {}))
+        if stream.schema is None and stream.name not in (tap.input_catalog or ()):
+            cls = stream_class(stream, parent, _inferred(tap, stream, cls, parent))
+        classes[stream.name] = cls
+    return [classes[stream.name](tap) for stream in parents_first]
 
 
-def _class(
-    stream: CustomStream,
-    resource: Resource,
-    parent: type[VitallyStream] | None,
-    columns: Mapping[str, Any],
+def stream_class(
+    stream: CustomStream, parent: type[VitallyStream] | None, columns: Mapping[str, Any]
 ) -> type[VitallyStream]:
-    injected = list(dict.fromkeys(stream.injected.values()))
-    keys = (*injected, *stream.primary_keys) if stream.primary_keys else ()
+    """Return the class of a declaration with these columns."""
+    path, injected = _text_of(stream), list(dict.fromkeys(stream.injected.values()))
+    keys = dict.fromkeys((*injected, *stream.primary_keys) if stream.primary_keys else ())
+    asked_with = f.key("", "Value that the list was asked for with.").schema
+    properties = {**dict.fromkeys(injected, asked_with), **columns}
+    properties |= dict.fromkeys(injected, asked_with)
+    for key in keys:
+        properties.setdefault(key, NO_SAMPLE)
+    if stream.replication_key:
+        moment = f.moment("", "When the record changed.").schema
+        properties.setdefault(stream.replication_key, moment)
+    fields = [f.Field(name, how, name in keys) for name, how in properties.items()]
     said: dict[str, Any] = {
-        "__doc__": f"Declared in custom_streams.\n\nAPI: GET {resource.path}\n",
+        "__doc__": f"Declared in custom_streams.\n\nAPI: GET {path}\n",
         "__module__": __name__,
         "name": stream.name,
-        "primary_keys": tuple(dict.fromkeys(keys)),
+        "path": path,
+        "primary_keys": tuple(keys),
         "replication_key": stream.replication_key,
-        "schema": _schema(stream, injected, keys, columns),
+        "schema": f.record(*fields),
         "parent": parent,
         "parents": stream.parent or "values",
-        **{name: getattr(resource, name) for name in _AS_ASKED_FOR},
+        "sortable": False,
+        "paginated": False,
+        "optional": True,
+        "parse": partial(records_in, path=stream.records_path, metadata=stream.metadata),
+        "declared": _declared(stream),
     }
     if parent or stream.values:
         in_order = parent is not None and parent.resource.sortable and not stream.values
@@ -92,9 +98,6 @@ def _class(
             lists=_lists_of,
         )
     return type(f"{stream.name}_stream", (VitallyStream,), said)
-
-
-_AS_ASKED_FOR = ("path", "sortable", "paginated", "optional", "parse", "declared")
 
 
 def _combinations(stream: CustomStream, _: StreamRun | None = None) -> Iterator[Parent]:
@@ -118,44 +121,13 @@ def _lists_of(stream: StreamRun, parent: Parent) -> list[ListRequest]:
 
 def _text_of(stream: CustomStream) -> str:
     """Return the path as it was declared, with single braces where they were doubled."""
-    return "".join(
-        part
-        if isinstance(part, str)
-        else f"{{{f'{part.stream}.' if part.stream else ''}{part.name}}}"
-        for part in stream.path.parts
-    )
-
-
-def _schema(
-    stream: CustomStream,
-    injected: Iterable[str],
-    keys: Sequence[str],
-    columns: Mapping[str, Any],
-) -> dict[str, Any]:
-    properties = {
-        name: f.key(name, "Value that the list was asked for with.").schema for name in injected
-    }
-    for name, how in columns.items():
-        properties.setdefault(name, dict(how))
-    for key in keys:
-        properties.setdefault(key, NO_SAMPLE)
-    if stream.replication_key:
-        properties.setdefault(
-            stream.replication_key, f.moment("", "When the record changed.").schema
-        )
-    properties[f.ADDITIONAL.name] = f.ADDITIONAL.schema
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(dict.fromkeys(keys)),
-        "additionalProperties": True,
-    }
+    return str(stream.path.render({each: str(each) for each in stream.placeholders}))
 
 
 def _declared(stream: CustomStream) -> Declared:
     cursor = stream.cursor if stream.records_path != "$" else None
-    said = [_text_of(stream), sorted(map(repr, stream.params.items())), stream.records_path]
-    text = json.dumps([*said, sorted(map(repr, stream.values.items()))])
+    params = sorted((name, template.text) for name, template in stream.params.items())
+    said = [stream.path.text, params, sorted(stream.values.items()), stream.records_path]
     return Declared(
         addresses=partial(addresses, stream),
         called=f"/resources{_text_of(stream)}",
@@ -165,7 +137,7 @@ def _declared(stream: CustomStream) -> Declared:
         cursor_param=cursor.param if cursor else "",
         headers=stream.headers,
         in_order=stream.order == "newest_first",
-        version=f"declared={sha256(text.encode()).hexdigest()[:8]}",
+        version=f"declared={sha256(json.dumps(said).encode()).hexdigest()[:8]}",
         parent_columns=stream.parent_columns,
     )
 
@@ -202,24 +174,51 @@ def _value(parent: Parent | None, each: Placeholder) -> str | None:
     return str(value)
 
 
-def sampled_columns(
-    stream: CustomStream, client: ListClient, parents: ListClient | None
+def _inferred(
+    tap: Tap, stream: CustomStream, cls: type[VitallyStream], parent: type[VitallyStream] | None
 ) -> dict[str, dict[str, Any]]:
-    """Return the columns inferred from the first records, of the first parents; empty without any.
+    """Infer columns; none, and a line that says why, where nothing was to be seen."""
+    columns, why = {}, "it has no record yet"
+    try:
+        found = list(islice(_samples(tap, stream, cls, parent), MOST_RECORDS))
+        columns = inferred(found, stream.primary_keys)
+    except (VitallyError, SettingsError) as failure:
+        why = str(failure)
+    if not columns:
+        tap.logger.warning(
+            "'%s' has no columns but its key, and what comes stands in additionalProperties: %s",
+            stream.name,
+            why,
+        )
+    named = [("primary_keys", key) for key in stream.primary_keys]
+    for setting, name in [*named, ("replication_key", stream.replication_key)]:
+        if columns and name and name not in {*columns, *stream.injected.values()}:
+            tap.logger.warning(
+                "No record of '%s' has %s, which %s names.", stream.name, name, setting
+            )
+    return columns
 
-    `VitallyError` is raised if the API cannot be asked.
-    """
-    found: list[dict[str, Any]] = []
-    below: Iterable[Parent | None] = [None]
-    if parents is not None:
-        parents.kept = stream.parent_columns
-        below = islice(parents.parents(), MOST_SAMPLED_PARENTS)
+
+def _samples(
+    tap: Tap, stream: CustomStream, cls: type[VitallyStream], parent: type[VitallyStream] | None
+) -> Iterator[dict[str, Any]]:
+    """Read the records of the first lists of the first parents; raise `VitallyError` as a run would."""
+    run = cast("TapServices", tap).run
+
+    def client_of(stream: type[VitallyStream]) -> ListClient:
+        return ListClient(stream.resource, run.api, run.settings, skip=lambda _what, _list: None)
+
+    client = client_of(cls)
+    now, start = datetime.now(UTC), run.settings.start_date
+    client.moments = lambda _: {"now": now, "start_date": start}
+    parents: Iterable[Parent | None] = [None]
+    if parent:
+        above = client_of(parent)
+        above.kept = stream.parent_columns
+        parents = above.parents()
     elif stream.values:
-        below = islice(_combinations(stream), MOST_SAMPLED_PARENTS)
-    for parent in below:
-        for request in islice(client.contexts(parent), MOST_SAMPLED_PARENTS):
+        parents = _combinations(stream)
+    for each in islice(parents, MOST_SAMPLED_PARENTS):
+        for request in islice(client.contexts(each), MOST_SAMPLED_PARENTS):
             for page in islice(client.scan(request, None), MOST_RECORDS):
-                found += page.rows
-                if len(found) >= MOST_RECORDS:
-                    return inferred(found, stream.primary_keys)
-    return inferred(found, stream.primary_keys)
+                yield from page.rows

@@ -6,15 +6,14 @@ Pure: what stands in the braces is given as values, and nothing is asked for.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from vitally_api.values import format_moment
 
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-NOW, START_DATE, BOOKMARK = "now", "start_date", "bookmark"
-MOMENTS = (NOW, START_DATE, BOOKMARK)
+NOW, START_DATE, BOOKMARK = MOMENTS = ("now", "start_date", "bookmark")
 MOST_DAYS = 36_500
 """A shift of more than a hundred years is a slip, and would leave the calendar."""
 TOKEN = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
@@ -37,99 +36,72 @@ class Placeholder:
 
     @property
     def is_moment(self) -> bool:
-        """Return True for ``{now...}``, ``{start_date}`` and ``{bookmark}``."""
+        """True for ``{now...}``, ``{start_date}`` and ``{bookmark}``."""
         return not self.stream and self.name in MOMENTS
 
+    def __str__(self) -> str:
+        """Return it in its braces, without the shift."""
+        return f"{{{self.stream}.{self.name}}}" if self.stream else f"{{{self.name}}}"
 
-Part = str | Placeholder
+    @classmethod
+    def parse(cls, text: str) -> Placeholder:
+        """Return what the text between two braces stands for; a `ValueError` says what is wrong with it."""
+        if shifted := SHIFTED.fullmatch(text):
+            sign, number, unit = shifted.groups()
+            if unit not in UNITS:
+                msg = f"{{{text}}} lacks a unit, one of {', '.join(UNITS)}: {{now-30d}}"
+                raise ValueError(msg)
+            shift = timedelta(**{UNITS[unit]: int(number)})
+            if shift > timedelta(days=MOST_DAYS):
+                msg = f"{{{text}}} is more than a hundred years away"
+                raise ValueError(msg)
+            return cls(NOW, shift=-shift if sign == "-" else shift)
+        if found := PROPERTY.fullmatch(text):
+            return cls(found[2], stream=found[1])
+        if NAME.fullmatch(text):
+            return cls(text)
+        msg = f"{{{text[:60]}}} is no placeholder: {{now-30d}}, {{accounts.id}} and {{name}} are"
+        raise ValueError(msg)
 
 
 @dataclass(frozen=True)
 class Template:
-    """Text and placeholders, in their order."""
+    """Text with placeholders; ``{{`` and ``}}`` stand for braces.
 
-    parts: tuple[Part, ...]
+    Its first use raises a `ValueError` that says what is wrong with it.
+    """
 
-    @classmethod
-    def parse(cls, text: str) -> Template:
-        """Return the template; a `ValueError` says what is wrong with it.
-
-        ``{{`` and ``}}`` stand for braces.
-        """
-        return cls(tuple(_merged(_parts(text))))
+    text: str
 
     @property
     def placeholders(self) -> list[Placeholder]:
-        """Return the placeholders, in their order."""
-        return [part for part in self.parts if isinstance(part, Placeholder)]
+        """The placeholders, in their order."""
+        found = []
+        for token in TOKEN.finditer(self.text):
+            if token[0] in {"{", "}"}:
+                msg = f"a {token[0]} stands alone: write {token[0] * 2} for the character itself"
+                raise ValueError(msg)
+            if token[1] is not None:
+                found.append(Placeholder.parse(token[1].strip()))
+        return found
 
     def render(
         self,
         values: Mapping[Placeholder, str | None],
-        quoted: Callable[[str], str] = lambda text: text,
+        quoted: Callable[[str], str] = str,
     ) -> str | None:
         """Return the text with its values; None if one of them is missing or None.
 
         ``quoted`` is applied to each value, not to the text around it.
         """
-        found = []
-        for part in self.parts:
-            if isinstance(part, str):
-                found.append(part)
-            elif (value := values.get(part)) is None:
-                return None
-            else:
-                found.append(quoted(value))
-        return "".join(found)
-
-
-def _parts(text: str) -> Iterator[Part]:
-    end = 0
-    for token in TOKEN.finditer(text):
-        yield text[end : token.start()]
-        end = token.end()
-        if token[0] in {"{{", "}}"}:
-            yield token[0][0]
-        elif token[1] is None:
-            msg = f"a {token[0]} stands alone: write {token[0] * 2} for the character itself"
-            raise ValueError(msg)
-        else:
-            yield _placeholder(token[1].strip())
-    yield text[end:]
-
-
-def _merged(parts: Iterator[Part]) -> Iterator[Part]:
-    """Put neighbouring texts together."""
-    text = ""
-    for part in parts:
-        if isinstance(part, str):
-            text += part
-        else:
-            if text:
-                yield text
-            text = ""
-            yield part
-    if text:
-        yield text
-
-
-def _placeholder(text: str) -> Placeholder:
-    if shifted := SHIFTED.fullmatch(text):
-        sign, number, unit = shifted.groups()
-        if unit not in UNITS:
-            msg = f"{{{text}}} lacks a unit, one of {', '.join(UNITS)}: {{now-30d}}"
-            raise ValueError(msg)
-        shift = timedelta(**{UNITS[unit]: int(number)})
-        if shift > timedelta(days=MOST_DAYS):
-            msg = f"{{{text}}} is more than a hundred years away"
-            raise ValueError(msg)
-        return Placeholder(NOW, shift=-shift if sign == "-" else shift)
-    if found := PROPERTY.fullmatch(text):
-        return Placeholder(found[2], stream=found[1])
-    if NAME.fullmatch(text):
-        return Placeholder(text)
-    msg = f"{{{text[:60]}}} is no placeholder: {{now-30d}}, {{accounts.id}} and {{name}} are"
-    raise ValueError(msg)
+        found = [values.get(each) for each in self.placeholders]
+        if None in found:
+            return None
+        given = iter(found)
+        # `{{` and `}}` have no group, and are a brace.
+        return TOKEN.sub(
+            lambda token: token[0][0] if token[1] is None else quoted(str(next(given))), self.text
+        )
 
 
 def moment_text(moment: datetime, date_format: str) -> str:
@@ -149,18 +121,15 @@ def moments_of(
     placeholders: Iterable[Placeholder],
     known: Mapping[str, datetime | None],
     date_format: str,
-) -> dict[Placeholder, str | None]:
-    """Return the texts of the placeholders that are moments.
+) -> dict[Placeholder, str]:
+    """Return the texts of the placeholders that are moments, as far as they are known.
 
     ``known`` has the run's start as ``now``, the start date, and the bookmark less the lookback; a
     bookmark that is missing is the start date.
     """
-    found: dict[Placeholder, str | None] = {}
-    for placeholder in placeholders:
-        if placeholder.is_moment:
-            moment = known.get(placeholder.name)
-            if moment is None and placeholder.name == BOOKMARK:
-                moment = known.get(START_DATE)
-            shifted = moment + placeholder.shift if moment else None
-            found[placeholder] = moment_text(shifted, date_format) if shifted else None
+    found = {}
+    for each in placeholders:
+        moment = known.get(each.name) or (each.name == BOOKMARK and known.get(START_DATE))
+        if each.is_moment and moment:
+            found[each] = moment_text(moment + each.shift, date_format)
     return found

@@ -32,8 +32,9 @@ def load_env_file() -> None:
         if found:
             DotEnv(found, override=False).set_as_environment_variables()
     except ValueError:
-        msg = "The file .env holds something else than text in UTF-8: save it as that."
-        raise VitallyError(msg) from None
+        raise VitallyError(
+            "The file .env holds something else than text in UTF-8: save it as that."
+        ) from None
 
 
 def problems_in_environment(name: str, schema: Mapping[str, Any]) -> list[str]:

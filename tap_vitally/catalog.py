@@ -30,24 +30,25 @@ def read_catalog(file: IO[str] | None) -> dict[str, Any] | None:
     except ValueError:
         catalog = None
     if not isinstance(catalog, dict):
-        msg = (
+        raise VitallyError(
             "The catalog file is not a JSON object: check the path given with --catalog. Another run "
             "of this extractor may be writing it."
         )
-        raise VitallyError(msg)
     entries = catalog.get("streams")
     if not isinstance(entries, list) or not all(map(_is_entry, entries)):
         raise VitallyError(NO_CATALOG)
     counts = Counter(entry["tap_stream_id"] for entry in entries)
     for name, count in counts.items():
         if count > 1:
-            msg = f"The catalog has {count} entries for {safe_name(name)!r}: leave one."
-            raise VitallyError(msg)
+            raise VitallyError(
+                f"The catalog has {count} entries for {safe_name(name)!r}: leave one."
+            )
     for entry in entries:
         name = safe_name(entry["tap_stream_id"])
         for problem in _problems(entry):
-            msg = f"The catalog's entry for {name} {problem}: make a new one with --discover."
-            raise VitallyError(msg)
+            raise VitallyError(
+                f"The catalog's entry for {name} {problem}: make a new one with --discover."
+            )
         _settle(entry)
     return catalog
 

@@ -33,8 +33,7 @@ def _own(error: Exception) -> list[str]:
 def check_output() -> None:
     """Raise a `VitallyError` if the output is closed, whatever would be written to it."""
     if sys.stdout is None:
-        msg = "Nobody can read what the tap writes: its standard output is closed."
-        raise VitallyError(msg)
+        raise VitallyError("Nobody can read what the tap writes: its standard output is closed.")
 
 
 def read_state(file: IO[str] | None) -> dict[str, Any] | None:
@@ -49,8 +48,9 @@ def read_state(file: IO[str] | None) -> dict[str, Any] | None:
         raise VitallyError(msg)
     bookmarks = state.get("bookmarks")
     if bookmarks is not None and not isinstance(bookmarks, dict):
-        msg = "The state file holds no STATE: its bookmarks are no object. Check --state."
-        raise VitallyError(msg)
+        raise VitallyError(
+            "The state file holds no STATE: its bookmarks are no object. Check --state."
+        )
     places = {}
     for name, entry in (bookmarks or {}).items():
         if not isinstance(entry, dict) or entry.get("partitions"):

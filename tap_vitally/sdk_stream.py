@@ -98,8 +98,9 @@ class VitallyStream(Stream):
         super().__init_subclass__()
         unknown = {name for name in vars(cls) if not name.startswith("_")} - DECLARED
         if unknown:
-            msg = f"{cls.__name__} declares {', '.join(sorted(unknown))}, which no stream has"
-            raise TypeError(msg)
+            raise TypeError(
+                f"{cls.__name__} declares {', '.join(sorted(unknown))}, which no stream has"
+            )
         declared: dict[str, Any] = {
             each.name: getattr(cls, each.name)
             for each in fields(Resource)

@@ -230,8 +230,9 @@ class TapVitally(Tap):
         """Raise a `VitallyError` for a run that skipped something and may not."""
         reported = left_out(self.run.metrics_by_stream().values())
         if reported and self.settings.fail_on_skipped:
-            msg = f"{reported}, which fail_on_skipped does not allow: see the summary above."
-            raise VitallyError(msg)
+            raise VitallyError(
+                f"{reported}, which fail_on_skipped does not allow: see the summary above."
+            )
 
     @override
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:

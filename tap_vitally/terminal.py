@@ -124,8 +124,9 @@ def _print_verification(tap: TapVitally, streams: Mapping[str, VitallyStream]) -
             _say("\n".join(found.lines()))
     at = (tap.run.workspace.signpost or datetime.now(UTC)).strftime("%H:%M UTC")
     if different:
-        msg = f"{different:,} of {len(asked):,} tables differ from Vitally as of {at}."
-        raise VitallyError(msg)
+        raise VitallyError(
+            f"{different:,} of {len(asked):,} tables differ from Vitally as of {at}."
+        )
     if held:
         _say(
             f"{'1 table equals' if len(asked) == 1 else f'{len(asked):,} tables equal'} Vitally as of {at}."

@@ -69,19 +69,17 @@ def read_token(config: Mapping[str, Any]) -> str:
     """Return the token, given bare or as the whole header; a ``ValueError`` does not repeat it."""
     text = str(config.get("analytics_api_key") or "").strip()
     if not text:
-        msg = (
+        raise ValueError(
             "analytics_api_key is missing, which events, unlinks and the bulk channel take: copy the "
             f"token from {WHERE_THE_TOKEN_IS}"
         )
-        raise ValueError(msg)
     header = re.fullmatch(r"(?:authorization:\s*)?basic\s+(\S+)", text, re.IGNORECASE)
     token = header.group(1) if header else text
     if re.search(r"\s", token) or not token.isascii() or not token.isprintable():
-        msg = (
+        raise ValueError(
             "analytics_api_key has white space or other characters inside that no token has: copy it "
             f"again from {WHERE_THE_TOKEN_IS}"
         )
-        raise ValueError(msg)
     return token
 
 
@@ -95,8 +93,9 @@ def read_analytics_url(config: Mapping[str, Any]) -> str:
     elif config.get("api_url"):
         reason = "with api_url set, the host of the Analytics API does not follow from subdomain"
     if reason:
-        msg = f"analytics_url is missing: {reason}. Ask Vitally's support for the address"
-        raise ValueError(msg)
+        raise ValueError(
+            f"analytics_url is missing: {reason}. Ask Vitally's support for the address"
+        )
     return ANALYTICS_URL.format(subdomain=read_subdomain(str(config.get("subdomain") or "")))
 
 
@@ -144,6 +143,5 @@ class Analytics:
         answer: Answer[Any] = self._vitally.send("POST", BATCH, body=messages, counts=counts)
         text = error_text(answer.data, self._vitally.endpoint.secrets)
         if isinstance(answer.data, dict) and answer.data.get("error"):
-            msg = f"Vitally did not take it: {text or 'an error, without a word why'}"
-            raise Refused(msg, 400)
+            raise Refused(f"Vitally did not take it: {text or 'an error, without a word why'}", 400)
         return answer.date

@@ -136,14 +136,12 @@ class Connection:
         while chunk := response.read1(CHUNK, decode_content=True):
             body += chunk
             if len(body) > MAX_BODY:
-                msg = (
+                raise Oversized(
                     f"Vitally sent more than {MAX_BODY >> 20} MB in one answer, at "
                     f"{self._base_url} for {label}. Lower page_size."
                 )
-                raise Oversized(msg)
             if time.monotonic() > deadline:
-                msg = "the body did not come to its end"
-                raise TimeoutError(msg)
+                raise TimeoutError("the body did not come to its end")
         return bytes(body)
 
 

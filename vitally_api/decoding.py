@@ -129,8 +129,7 @@ def _leniently(raw: bytes) -> Any:
             strict=False,
         )
     except (ValueError, RecursionError):
-        msg = "the body is not JSON"
-        raise Unreadable(msg) from None
+        raise Unreadable("the body is not JSON") from None
 
 
 def decoded_or_none(raw: bytes) -> Any:
@@ -163,8 +162,7 @@ def sanitized(value: Any, deepest: int = DEEPEST) -> Any:
     if not isinstance(value, list | dict):
         return value
     if not deepest:
-        msg = "the body is nested too deeply"
-        raise Unreadable(msg)
+        raise Unreadable("the body is nested too deeply")
     if isinstance(value, list):
         return [sanitized(item, deepest - 1) for item in value]
     return {sanitized(name): sanitized(item, deepest - 1) for name, item in value.items()}

@@ -91,17 +91,15 @@ def read_api_key(value: Any) -> str:
     if decoded:
         return decoded
     if pasted_header:
-        msg = (
+        raise ValueError(
             "api_key looks like a Basic header but does not decode to a key: "
             f"copy it again from {WHERE_THE_KEY_IS}"
         )
-        raise ValueError(msg)
     if re.search(r"\s", text) or not text.isascii() or not text.isprintable():
-        msg = (
+        raise ValueError(
             "api_key has white space or other characters inside that no key has: "
             f"copy it again from {WHERE_THE_KEY_IS}"
         )
-        raise ValueError(msg)
     return text.removesuffix(":")
 
 
@@ -136,20 +134,18 @@ def read_subdomain(value: str) -> str:
     """
     text = value.strip().lower()
     if not text:
-        msg = (
+        raise ValueError(
             "subdomain is missing: for the us data center it is the first part of the address "
             "you log in at, https://<subdomain>.vitally.io; for the eu data center set "
             "data_center to eu"
         )
-        raise ValueError(msg)
     host = _parts(text if "//" in text else f"//{text}").hostname or ""
     name = re.sub(r"(\.rest)?\.vitally(-eu)?\.io$", "", host)
     if not re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", name) or name in {"rest", "www"}:
-        msg = (
+        raise ValueError(
             f"subdomain is {value!r}, which holds no subdomain: give the first part of the "
             "address you log in at, https://<subdomain>.vitally.io"
         )
-        raise ValueError(msg)
     return name
 
 
@@ -161,20 +157,16 @@ def read_address(name: str, value: str, root: str) -> str:
     text = value.strip().rstrip("/").removesuffix(root).rstrip("/")
     parts = _parts(text)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        msg = f"{name} is not an address: write it as https://host, without {root}"
-        raise ValueError(msg)
+        raise ValueError(f"{name} is not an address: write it as https://host, without {root}")
     if not re.fullmatch(r"[\w:-]+(\.[\w-]+)*", parts.hostname, re.ASCII):
-        msg = f"{name} has {parts.hostname!r} for a host, which is no name of one"
-        raise ValueError(msg)
+        raise ValueError(f"{name} has {parts.hostname!r} for a host, which is no name of one")
     if parts.username or parts.password or parts.query or parts.fragment:
-        msg = f"{name} holds more than scheme, host, port and path: leave out the rest"
-        raise ValueError(msg)
+        raise ValueError(f"{name} holds more than scheme, host, port and path: leave out the rest")
     if parts.scheme == "http" and not is_loopback(parts.hostname):
-        msg = (
+        raise ValueError(
             f"{name} uses plain http for {parts.hostname}, which would send the API key in the "
             "clear: use https (http is for addresses of this machine only)"
         )
-        raise ValueError(msg)
     # One spelling of one host: STATE knows the workspace by it.
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     usual = parts.port in {None, PORTS[parts.scheme]}
@@ -204,6 +196,7 @@ def is_loopback(host: str) -> bool:
 def _read_user_agent(value: Any) -> str:
     text = str(value)
     if not (text.isascii() and text.isprintable()):
-        msg = "user_agent has characters that cannot be sent: use letters, digits and the like"
-        raise ValueError(msg)
+        raise ValueError(
+            "user_agent has characters that cannot be sent: use letters, digits and the like"
+        )
     return text

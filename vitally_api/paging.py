@@ -60,8 +60,7 @@ class Cursors:
         """
         following = self._find(body)
         if following is not None and (following == self._marker or following in self._recent):
-            msg = "its next page is one that was read before"
-            raise Unreadable(msg)
+            raise Unreadable("its next page is one that was read before")
         return following
 
     def advance(self, following: str | None, rows: int) -> None:
@@ -90,14 +89,12 @@ def next_cursor(body: Any) -> str | None:
     following = next((found for place in places for n in CURSORS if (found := place.get(n))), None)
     if not following:
         if any(place.get("hasMore") is True or place.get("has_more") is True for place in places):
-            msg = "it says that there is more, and not where"
-            raise Unreadable(msg)
+            raise Unreadable("it says that there is more, and not where")
         return None
     if isinstance(following, int):
         return str(following)
     if not isinstance(following, str):
-        msg = "its next page is named by something else than text"
-        raise Unreadable(msg)
+        raise Unreadable("its next page is named by something else than text")
     if following.startswith(("http://", "https://")):
         return _cursor_in(following)
     return following
@@ -113,8 +110,7 @@ def _cursor_in(address: str) -> str:
     except ValueError:
         cursors = []
     if not cursors:
-        msg = "its next page is an address without a cursor"
-        raise Unreadable(msg)
+        raise Unreadable("its next page is an address without a cursor")
     return cursors[0]
 
 
@@ -133,8 +129,7 @@ def rows_at(body: Any, path: str) -> list[Any]:
         found = _in_envelope(body)
     if isinstance(found, list):
         return found
-    msg = f"there is no list at {path.removesuffix('[*]')}"
-    raise Unreadable(msg)
+    raise Unreadable(f"there is no list at {path.removesuffix('[*]')}")
 
 
 OPEN_PATHS = (LIST, "$.data[*]", "$[*]")
@@ -156,8 +151,9 @@ def objects_at(body: Any, path: str) -> list[Row]:
     """Return the rows at a path; raise `Unreadable` also where one of them is not an object."""
     found = rows_at(body, path)
     if not all(isinstance(row, dict) for row in found):
-        msg = f"the list at {path.removesuffix('[*]')} holds something else than records"
-        raise Unreadable(msg)
+        raise Unreadable(
+            f"the list at {path.removesuffix('[*]')} holds something else than records"
+        )
     return found
 
 
@@ -173,15 +169,13 @@ def single(body: Any) -> list[Any]:
         if inner is not None:
             return single(inner)
         if body.get("error"):
-            msg = "an error in place of data"
-            raise Unreadable(msg)
+            raise Unreadable("an error in place of data")
         return [body] if body else []
     if body is None:
         return []
     if isinstance(body, list) and (not body or any(isinstance(row, dict) for row in body)):
         return [row for row in body if row != {}]
-    msg = "the answer is no record"
-    raise Unreadable(msg)
+    raise Unreadable("the answer is no record")
 
 
 def _enveloped(body: Row) -> Any:

@@ -69,8 +69,7 @@ def field_kind(type_: Any) -> FieldKind:
 def number_of(value: Any) -> int | Decimal:
     """Return a number, also out of text such as ``"4711.00"``, with all its digits."""
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal | str):
-        msg = "it takes a number"
-        raise InvalidValue(msg)
+        raise InvalidValue("it takes a number")
     if isinstance(value, int):
         return value
     try:
@@ -78,8 +77,7 @@ def number_of(value: Any) -> int | Decimal:
     except InvalidOperation:
         number = Decimal("nan")
     if not number.is_finite():
-        msg = "it takes a number"
-        raise InvalidValue(msg)
+        raise InvalidValue("it takes a number")
     return number
 
 
@@ -110,8 +108,7 @@ def text_of(value: Any) -> str:
     if isinstance(value, datetime | date):
         return value.isoformat()
     if isinstance(value, bool | dict | list):
-        msg = "it takes text"
-        raise InvalidValue(msg)
+        raise InvalidValue("it takes text")
     return plain_number(number_of(value))
 
 
@@ -156,8 +153,7 @@ def boolean_of(value: Any) -> bool:
         text = str(int(value))
     if text in TRUE | FALSE:
         return text in TRUE
-    msg = "it takes true or false"
-    raise InvalidValue(msg)
+    raise InvalidValue("it takes true or false")
 
 
 def whole_number_of(value: Any) -> int:
@@ -166,8 +162,7 @@ def whole_number_of(value: Any) -> int:
     # int(Decimal("1E+5000")) would not fit into memory with some zeros more.
     whole = isinstance(number, int) or number.adjusted() < LONGEST_NUMBER
     if not whole or number != int(number):
-        msg = "it takes a whole number"
-        raise InvalidValue(msg)
+        raise InvalidValue("it takes a whole number")
     return int(number)
 
 
@@ -177,8 +172,7 @@ def list_of(value: Any) -> list[Any]:
         value = parse_json(value)
     if isinstance(value, list):
         return value
-    msg = "it takes a list"
-    raise InvalidValue(msg)
+    raise InvalidValue("it takes a list")
 
 
 def object_of(value: Any) -> dict[str, Any]:
@@ -187,8 +181,7 @@ def object_of(value: Any) -> dict[str, Any]:
         value = parse_json(value)
     if isinstance(value, dict):
         return value
-    msg = "it takes an object"
-    raise InvalidValue(msg)
+    raise InvalidValue("it takes an object")
 
 
 def parse_json(value: str) -> Any:
@@ -246,8 +239,7 @@ def moment_of(value: Any) -> datetime:
     """Return a moment in UTC to the millisecond, which is all that Vitally keeps. An epoch is refused."""
     moment = _in_utc(_parse_iso(value))
     if moment is None:
-        msg = "it takes a date and time, such as 2026-01-31T12:00:00Z"
-        raise InvalidValue(msg)
+        raise InvalidValue("it takes a date and time, such as 2026-01-31T12:00:00Z")
     return moment - timedelta(microseconds=moment.microsecond % 1000)
 
 
@@ -296,8 +288,7 @@ def day_of(value: Any) -> date:
     """Return the day that stands in a text, whatever its zone: no day moves to the one before."""
     moment = _parse_iso(value)
     if moment is None:
-        msg = "it takes a date, such as 2026-01-31"
-        raise InvalidValue(msg)
+        raise InvalidValue("it takes a date, such as 2026-01-31")
     return moment.date()
 
 

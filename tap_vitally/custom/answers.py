@@ -34,8 +34,7 @@ def records_in(body: Any, path: str, metadata: Mapping[str, str]) -> list[Any]:
     found = _find(body, path)
     if not found and not _is_empty(body, path):
         suggested = ", ".join(paths_in(body)) or "none"
-        msg = f"there is nothing at {path}; paths that would match: {suggested}"
-        raise Unreadable(msg)
+        raise Unreadable(f"there is nothing at {path}; paths that would match: {suggested}")
     if _is_one_place(path):
         found = [row for each in found for row in (each if isinstance(each, list) else [each])]
         found = [] if found == [None] else found
@@ -49,8 +48,9 @@ def _find(body: Any, path: str) -> list[Any]:
     try:
         return list(extract_jsonpath(path, body))
     except Exception:  # noqa: BLE001 - a filter fails with whatever its comparison raises
-        msg = f"{path} cannot be looked for in it: a filter or an order meets values of other types"
-        raise Unreadable(msg) from None
+        raise Unreadable(
+            f"{path} cannot be looked for in it: a filter or an order meets values of other types"
+        ) from None
 
 
 def _value(body: Any, path: str) -> Any:
@@ -137,8 +137,7 @@ def cursor_in(body: Any, path: str, param: str) -> str | None:
     found = _find(body, path)
     following = found[0] if len(found) == 1 else None
     if len(found) > 1:
-        msg = f"its next page, at {path}, is {len(found):,} values"
-        raise Unreadable(msg)
+        raise Unreadable(f"its next page, at {path}, is {len(found):,} values")
     if not following or (isinstance(body, dict) and body.get("atEnd") is True):
         return None
     if isinstance(following, int | float | Decimal) and following is not True:
@@ -146,8 +145,7 @@ def cursor_in(body: Any, path: str, param: str) -> str | None:
             return str(int(following))
     elif isinstance(following, str):
         return _in_address(following.strip(), path, param)
-    msg = f"its next page, at {path}, is neither text nor a whole number"
-    raise Unreadable(msg)
+    raise Unreadable(f"its next page, at {path}, is neither text nor a whole number")
 
 
 def _in_address(following: str, path: str, param: str) -> str | None:
@@ -156,6 +154,5 @@ def _in_address(following: str, path: str, param: str) -> str | None:
     if cursors:
         return cursors[0]
     if following.startswith(("http://", "https://", "/", "?")):
-        msg = f"its next page, at {path}, is an address without {param}"
-        raise Unreadable(msg)
+        raise Unreadable(f"its next page, at {path}, is an address without {param}")
     return following or None

@@ -150,16 +150,13 @@ def values_of(given: Any) -> tuple[str, ...]:
         with Path(given["file"]).open(encoding="utf-8-sig", newline="") as lines:
             rows = csv.DictReader(lines)
             if given["column"] not in (rows.fieldnames or ()):
-                msg = "the file has no column of this name in its first line"
-                raise ValueError(msg)
+                raise ValueError("the file has no column of this name in its first line")
             texts = ((row[given["column"]] or "").strip() for row in rows)
             found = tuple(dict.fromkeys(filter(None, texts)))
     except (OSError, UnicodeDecodeError, csv.Error):
-        msg = "the file cannot be read as CSV in UTF-8"
-        raise ValueError(msg) from None
+        raise ValueError("the file cannot be read as CSV in UTF-8") from None
     if not found:
-        msg = "the column of the file holds no value"
-        raise ValueError(msg)
+        raise ValueError("the column of the file holds no value")
     return found
 
 
@@ -197,8 +194,7 @@ def _are_segments(value: Any) -> bool:
     if isinstance(value, dict):
         right = all(isinstance(value.get(name), str) for name in ("file", "column"))
     if right and DOTS & set(values_of(value)):
-        msg = ". and .. cannot be part of an address"
-        raise ValueError(msg)
+        raise ValueError(". and .. cannot be part of an address")
     return True
 
 
@@ -208,6 +204,5 @@ def _is_json_schema(value: Any) -> bool:
         if isinstance(value, dict) and isinstance(value.get("properties"), dict):
             Draft7Validator.check_schema(value)
     except SchemaError:
-        msg = "it is no JSON schema (Draft 7)"
-        raise ValueError(msg) from None
+        raise ValueError("it is no JSON schema (Draft 7)") from None
     return True

@@ -49,19 +49,18 @@ class Placeholder:
         if shifted := SHIFTED.fullmatch(text):
             sign, number, unit = shifted.groups()
             if unit not in UNITS:
-                msg = f"{{{text}}} lacks a unit, one of {', '.join(UNITS)}: {{now-30d}}"
-                raise ValueError(msg)
+                raise ValueError(f"{{{text}}} lacks a unit, one of {', '.join(UNITS)}: {{now-30d}}")
             shift = timedelta(**{UNITS[unit]: int(number)})
             if shift > timedelta(days=MOST_DAYS):
-                msg = f"{{{text}}} is more than a hundred years away"
-                raise ValueError(msg)
+                raise ValueError(f"{{{text}}} is more than a hundred years away")
             return cls(NOW, shift=-shift if sign == "-" else shift)
         if found := PROPERTY.fullmatch(text):
             return cls(found[2], stream=found[1])
         if NAME.fullmatch(text):
             return cls(text)
-        msg = f"{{{text[:60]}}} is no placeholder: {{now-30d}}, {{accounts.id}} and {{name}} are"
-        raise ValueError(msg)
+        raise ValueError(
+            f"{{{text[:60]}}} is no placeholder: {{now-30d}}, {{accounts.id}} and {{name}} are"
+        )
 
 
 @dataclass(frozen=True)
@@ -79,8 +78,9 @@ class Template:
         found = []
         for token in TOKEN.finditer(self.text):
             if token[0] in {"{", "}"}:
-                msg = f"a {token[0]} stands alone: write {token[0] * 2} for the character itself"
-                raise ValueError(msg)
+                raise ValueError(
+                    f"a {token[0]} stands alone: write {token[0] * 2} for the character itself"
+                )
             if token[1] is not None:
                 found.append(Placeholder.parse(token[1].strip()))
         return found

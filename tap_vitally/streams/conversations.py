@@ -48,8 +48,7 @@ def _messages_in(body: Any) -> list[Record]:
     """Find the messages in a conversation, and tell each whose conversation it is part of."""
     body = conversation_in(body)
     if not isinstance(body, dict) or not (identity_of(body.get("id")) or "messages" in body):
-        msg = "the answer is no conversation"
-        raise Unreadable(msg)
+        raise Unreadable("the answer is no conversation")
     links = {
         "conversationUpdatedAt": body.get("updatedAt"),
         "conversationAccountIds": ids_of_kind(body, "account"),

@@ -1,4 +1,4 @@
-"""Every failure in one line that says what to do, with an exit code that is not 0."""
+"""What a person reads in the log: failures in one line that says what to do, of the SDK its warnings."""
 
 from __future__ import annotations
 
@@ -10,14 +10,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import singer_sdk
 from singer_sdk.exceptions import ConfigValidationError, MapExpressionError, StreamMapConfigError
+from singer_sdk.metrics import METRICS_LOGGER_NAME
+from typing_extensions import override
 
-from singer_command.environment import prefix_of
-from singer_command.log_filter import SDK
+from singer_command.settings import prefix_of
 from vitally_api import SettingsError, VitallyError
 
+SDK = str(Path(singer_sdk.__file__).parent)
 READS_CONFIG = "from_cli_args"
 """Where the SDK reads the config file."""
+VALIDATES = "_validate_config"
+"""Where it warns of settings that discovery does not need; otherwise each problem is an error."""
 EXPRESSIONS, SCHEMAS = "simpleeval.py", "jsonschema.py"
 """Where libraries that it uses work out what stream maps say, and what a schema refers to."""
 
@@ -46,7 +51,6 @@ def failures_in_one_line(program: str, own: Own = lambda _: []) -> Iterator[None
 
 
 def _foreseen(error: Exception) -> list[str]:  # noqa: PLR0911 - a table of failures
-    """Return what went wrong where the message or the type says it; else nothing."""
     match error:
         case ConfigValidationError():
             return list(error.errors)
@@ -112,3 +116,25 @@ def _mistake(  # noqa: PLR0911 - a table of failures
             "check what it does."
         )
     return ""
+
+
+class LogFilter(logging.Filter):
+    """Holds back what the SDK logs at INFO, unless the level is DEBUG."""
+
+    @override
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.funcName == VALIDATES and record.levelno == logging.WARNING:
+            return False
+        if record.levelno != logging.INFO or not record.pathname.startswith(SDK):
+            return True
+        # Meltano asks for the metrics in every run: they were 88 of 152 lines, and said nothing that the
+        # summary does not. They stay for a configuration that an operator wrote.
+        own = "SINGER_SDK_LOG_CONFIG" in os.environ and "MELTANO_PROJECT_ROOT" not in os.environ
+        asked = record.name == METRICS_LOGGER_NAME and own
+        return asked or logging.getLogger(record.name).isEnabledFor(logging.DEBUG)
+
+
+def filter_log() -> None:
+    """Filter every handler of the log."""
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(LogFilter())

@@ -1,16 +1,18 @@
-"""JSON that somebody else wrote into a file, in whatever encoding."""
+"""Files in and standard output out, whatever the encoding; and the signal that the terminal goes."""
 
 from __future__ import annotations
 
 import json
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from types import FrameType
 from typing import IO, Any
 
 
 def text_of(file: IO[str]) -> str:
-    """Return the text of a file in the encoding that its first bytes show, on Windows not always UTF-8.
-
-    A ``ValueError`` is raised for bytes that are not text.
-    """
+    """Return the text of a file in whatever encoding; raise a ``ValueError`` for what is no text."""
     held = getattr(file, "buffer", None)
     if held is None:
         return file.read().removeprefix("\ufeff")
@@ -24,3 +26,25 @@ def parsed(text: str) -> Any:
         return json.loads(text)
     except RecursionError:
         raise ValueError from None
+
+
+def write_whole(data: bytes | bytearray) -> None:
+    """Write all of some bytes to standard output."""
+    output = getattr(sys.stdout, "buffer", None)
+    if output is None:
+        sys.stdout.write(data.decode())
+        return
+    with memoryview(data) as rest:
+        written = 0
+        while written < len(rest):
+            # Unbuffered, as Python may be told to be, it writes what fits into the pipe: 64 kB.
+            written += output.write(rest[written:]) or 0
+    output.flush()
+
+
+def end_on_hangup(handler: Callable[[int, FrameType | None], None]) -> None:
+    """End as on SIGTERM when the terminal goes; one that is to be ignored (``nohup``) still is."""
+    hangup = getattr(signal, "SIGHUP", None)
+    main = threading.current_thread() is threading.main_thread()
+    if hangup is not None and main and signal.getsignal(hangup) == signal.SIG_DFL:
+        signal.signal(hangup, handler)

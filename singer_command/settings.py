@@ -1,36 +1,36 @@
-"""The settings of a program: every problem with them in one line that says what to do."""
+"""The settings of a program, also in the environment: every problem in one line that says what to do."""
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from dotenv import find_dotenv
+from dotenv.main import DotEnv
 from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.plugin_base import PluginBase
 
-from singer_command.environment import (
-    load_env_file,
-    misspelt_variables,
-    prefix_of,
-    problems_in_environment,
-)
-from vitally_api import API_KEY_MISSING, SettingsError
+from vitally_api import API_KEY_MISSING, SettingsError, VitallyError, safe_name
 
 KEYS = ("api_key", "analytics_api_key")
+CLOSE = 0.9
+"""How alike a misspelt variable and a known one are; programs around this one set others, too."""
+BOOLEANS = ("true", "false", "1", "0", "yes", "no", "on", "off")
+
+
+def prefix_of(program: str) -> str:
+    """Return what the names of a program's variables begin with."""
+    return f"{program.upper().replace('-', '_')}_"
 
 
 @contextmanager
 def settings_problems_named(plugin: type[PluginBase], given: Mapping[str, Any]) -> Iterator[None]:
-    """Build a plugin: what is wrong with its settings becomes one error, without the key.
-
-    ``given`` are the arguments that it is built with.
-    """
-    declared = {
-        **plugin.config_jsonschema,
-        "properties": {**plugin.config_jsonschema["properties"]},
-    }
+    """Build a plugin of the arguments ``given``: what is wrong becomes one error, without the key."""
+    schema = plugin.config_jsonschema
+    declared = {**schema, "properties": {**schema["properties"]}}
     plugin.append_builtin_config(declared)
     problems: list[str] = []
     if given.get("parse_env_config"):
@@ -47,7 +47,7 @@ def settings_problems_named(plugin: type[PluginBase], given: Mapping[str, Any]) 
         except ConfigValidationError as error:
             problems = [_reworded(problem) for problem in error.errors]
         except ValueError:
-            # Only what is in the environment is text that has to be made something else.
+            # The SDK has read another .env, the one above its own folder: all there is text.
             problems = problems_in_environment(plugin.name, declared)
             if not problems:
                 raise
@@ -59,7 +59,6 @@ def settings_problems_named(plugin: type[PluginBase], given: Mapping[str, Any]) 
 
 
 def _keys(program: str, config: Any) -> list[str]:
-    """Return the keys, from wherever they are given, as they may stand in a message."""
     given = config if isinstance(config, dict) else {}
     found = [str(given.get(name) or "") for name in KEYS]
     found += [os.environ.get(f"{prefix_of(program)}{name.upper()}", "") for name in KEYS]
@@ -72,6 +71,78 @@ def _reworded(problem: str) -> str:
             return f"{name} is not text: put it in quotes"
     if "config['custom_streams']" in problem:
         return "custom_streams: it takes a list of streams"
-    if problem == "'api_key' is a required property":
-        return API_KEY_MISSING
-    return problem
+    return API_KEY_MISSING if problem == "'api_key' is a required property" else problem
+
+
+def load_env_file() -> None:
+    """Take over the ``.env`` of the working folder, or of one above it.
+
+    The SDK looks for one from its own folder upwards. What the environment has already stays.
+    """
+    found = find_dotenv(usecwd=True)
+    try:
+        if found:
+            DotEnv(found, override=False).set_as_environment_variables()
+    except ValueError:
+        raise VitallyError(
+            "The file .env holds something else than text in UTF-8: save it as that."
+        ) from None
+
+
+def problems_in_environment(name: str, schema: Mapping[str, Any]) -> list[str]:
+    """Return a line for each variable of a program that the SDK would fail on, or misread."""
+    variables = {
+        f"{prefix_of(name)}{each.upper()}": how for each, how in schema["properties"].items()
+    }
+    return [
+        f"{variable} {problem}, or leave it unset"
+        for variable, declared in variables.items()
+        if variable in os.environ and (problem := _unreadable(os.environ[variable], declared))
+    ]
+
+
+def _unreadable(value: str, declared: Mapping[str, Any]) -> str:
+    types = declared.get("type") or ()
+    if "boolean" in types:
+        wrong = f"is {value!r}, which is neither yes nor no: write true or false"
+        return "" if value.lower() in BOOLEANS else wrong
+    # Names between commas are what the SDK also takes for a list, of text alone.
+    in_commas = "array" in types and "string" in declared.get("items", {}).get("type", ())
+    try:
+        if "integer" in types:
+            int(value)
+        if {"array", "object"} & set(types) and (not in_commas or value.strip()[:1] in {"", "["}):
+            json.loads(value)
+    except ValueError:
+        return "cannot be read: write whole numbers in digits, lists and objects as JSON"
+    return ""
+
+
+def misspelt_variables(name: str, schema: Mapping[str, Any]) -> list[str]:
+    """Return a line for each variable whose name is nearly that of a setting."""
+    prefix = prefix_of(name)
+    known = {f"{prefix}{setting.upper()}" for setting in schema["properties"]}
+    unknown = (v for v in sorted(os.environ) if v.upper().startswith(prefix) and v not in known)
+    return [
+        f"{safe_name(variable)} in the environment has no effect: did you mean {near}?"
+        for variable in unknown
+        if (near := _nearest(variable.upper(), known, CLOSE))
+    ]
+
+
+def unknown_settings(config: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
+    """Return a line for each setting that does not exist, with the name that may be meant."""
+    known = list(schema["properties"])
+    hints = {name: _nearest(str(name), known) for name in config if name not in known}
+    return [
+        f"There is no setting {str(name)[:60]!r}, and it has no effect"
+        f"{f': did you mean {near}?' if near else '.'}"
+        for name, near in hints.items()
+    ]
+
+
+def _nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    # Imported where it is needed: programs that nobody misspells start 1 ms earlier.
+    from difflib import get_close_matches  # noqa: PLC0415
+
+    return next(iter(get_close_matches(name, known, n=1, cutoff=cutoff)), None)

@@ -6,10 +6,7 @@ from collections.abc import Collection, Sequence
 
 
 def drawn(rows: Sequence[Sequence[str]], right: Collection[int]) -> list[str]:
-    """Return the lines of a table, its columns as wide as their widest cell.
-
-    ``right`` are the indexes of the columns that are aligned to the right.
-    """
+    """Return the lines of a table; ``right`` are the indexes of the columns that are aligned to the right."""
     widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
     return [
         "  ".join(

@@ -18,7 +18,6 @@ logger = logging.getLogger("tap-vitally")
 Entry = dict[str, Any]
 
 TYPES = {"string", "number", "integer", "boolean", "object", "array", "null"}
-NO_CATALOG = "The catalog file holds no catalog: make one with --discover, and check --catalog."
 
 
 def read_catalog(file: IO[str] | None) -> dict[str, Any] | None:
@@ -36,16 +35,17 @@ def read_catalog(file: IO[str] | None) -> dict[str, Any] | None:
         )
     entries = catalog.get("streams")
     if not isinstance(entries, list) or not all(map(_is_entry, entries)):
-        raise VitallyError(NO_CATALOG)
-    counts = Counter(entry["tap_stream_id"] for entry in entries)
-    for name, count in counts.items():
+        raise VitallyError(
+            "The catalog file holds no catalog: make one with --discover, and check --catalog."
+        )
+    for name, count in Counter(entry["tap_stream_id"] for entry in entries).items():
         if count > 1:
             raise VitallyError(
                 f"The catalog has {count} entries for {safe_name(name)!r}: leave one."
             )
     for entry in entries:
-        name = safe_name(entry["tap_stream_id"])
-        for problem in _problems(entry):
+        if problem := next(_problems(entry), None):
+            name = safe_name(entry["tap_stream_id"])
             raise VitallyError(
                 f"The catalog's entry for {name} {problem}: make a new one with --discover."
             )
@@ -62,7 +62,6 @@ def _is_entry(entry: Any) -> bool:
 
 
 def _problems(entry: Entry) -> Iterator[str]:
-    """Yield what an entry has that cannot be read for certain."""
     properties = entry["schema"].setdefault("properties", {})
     if not isinstance(properties, dict):
         yield "has properties that are no object"
@@ -80,22 +79,23 @@ def _metadata_problems(entry: Entry) -> Iterator[str]:
     if not isinstance(items, list) or not all(map(_is_item, items)):
         yield "has metadata whose breadcrumb leads nowhere"
         return
-    for item in items:
-        flag = item["metadata"].get("selected")
-        if flag is not None and _word(flag) not in {"true", "false"}:
-            column = ".".join(map(safe_name, item["breadcrumb"][1::2])) or "the stream"
-            yield f"says neither true nor false of {column}, where it says selected"
     # Meltano 4.4.1 writes a flag beside the metadata, too, which says the same.
-    said = {tuple(i["breadcrumb"]) for i in items if i["metadata"].get("selected") is not None}
-    schema = entry["schema"]
-    flags: dict[tuple[str, ...], Any]
-    flags = {(): entry.get("selected", schema.get("selected"))}
-    flags |= {
-        ("properties", name): how.get("selected") for name, how in schema["properties"].items()
-    }
-    if any(flag is not None and where not in said for where, flag in flags.items()):
+    properties = entry["schema"]["properties"].items()
+    beside: dict[tuple[str, ...], Any]
+    beside = {(): entry.get("selected", entry["schema"].get("selected"))}
+    beside |= {("properties", name): how.get("selected") for name, how in properties}
+    root: Entry = {}
+    for item in items:
+        path, metadata = tuple(item["breadcrumb"]), item["metadata"]
+        root = root or ({} if path else metadata)
+        if (flag := metadata.get("selected")) is None:
+            continue
+        beside.pop(path, None)
+        if _word(flag) not in {"true", "false"}:
+            column = ".".join(map(safe_name, path[1::2])) or "the stream"
+            yield f"says neither true nor false of {column}, where it says selected"
+    if any(flag is not None for flag in beside.values()):
         yield "says what is selected beside its metadata, and not in it"
-    root: Entry = next((i["metadata"] for i in items if not i["breadcrumb"]), {})
     for keys in (entry.get("key_properties"), root.get("table-key-properties")):
         if keys is not None and not _are_names(keys):
             yield "names a key that is no list of properties"
@@ -107,7 +107,6 @@ def _word(flag: Any) -> str:
 
 
 def _is_item(item: Any) -> bool:
-    """Return True for metadata of a stream, or of a property at any depth."""
     path = item.get("breadcrumb") if isinstance(item, dict) else None
     leads = isinstance(path, list) and _are_names(path) and len(path) != 1
     return leads and isinstance(item.get("metadata"), dict)

@@ -14,12 +14,6 @@ from vitally_api.values import format_moment
 
 def test_report(run: Run, streams: Sequence[VitallyStream]) -> Iterator[str]:
     """Yield all lines; raise a `VitallyError` if the connection does not work."""
-    yield from connection_report(run, streams)
-    yield from estimate_report(run, streams)
-
-
-def connection_report(run: Run, streams: Sequence[VitallyStream]) -> Iterator[str]:
-    """Try the connection and then each stream."""
     workspace = run.workspace
     workspace.begin()
     clock = workspace.signpost
@@ -30,6 +24,7 @@ def connection_report(run: Run, streams: Sequence[VitallyStream]) -> Iterator[st
     width = max(len(stream.name) for stream in streams)
     for stream in streams:
         yield f"{stream.name.ljust(width)}  {_found(stream)}"
+    yield from _estimates(run, streams)
 
 
 def _found(stream: VitallyStream) -> str:
@@ -40,11 +35,8 @@ def _found(stream: VitallyStream) -> str:
     return reader.check()
 
 
-def estimate_report(run: Run, streams: Sequence[VitallyStream]) -> Iterator[str]:
-    """Yield what each selected stream will cost in the next run, by its STATE.
-
-    It lists the parents of those below others: a request for each hundred.
-    """
+def _estimates(run: Run, streams: Sequence[VitallyStream]) -> Iterator[str]:
+    """Yield what each selected stream will cost; that lists their parents, a hundred a request."""
     limit = run.budget.limit
     reported = f" at {limit:,} a minute" if limit else ""
     yield ""

@@ -40,14 +40,21 @@ def read_state(file: IO[str] | None) -> dict[str, Any] | None:
     """Read STATE, in whatever it is wrapped, and leave out what cannot be the place of a stream."""
     if file is None:
         return None
-    state = _unwrapped(_last_state(file))
-    if not isinstance(state, dict) or not state.keys() <= {"bookmarks", "currently_syncing"}:
-        msg = "The state file is not a JSON object: check the path given with --state."
-        if isinstance(state, dict):
-            msg = "The state file holds no STATE: it has no bookmarks. Check --state."
-        raise VitallyError(msg)
+    state = _last_state(file)
+    while isinstance(state, dict) and "bookmarks" not in state:
+        # A Singer message, or what runners keep STATE in.
+        inner = next((state[k] for k in ("value", "singer_state") if k in state), None)
+        if inner is None:
+            break
+        state = inner
+    if not isinstance(state, dict):
+        raise VitallyError(
+            "The state file is not a JSON object: check the path given with --state."
+        )
+    if not state.keys() <= {"bookmarks", "currently_syncing"}:
+        raise VitallyError("The state file holds no STATE: it has no bookmarks. Check --state.")
     bookmarks = state.get("bookmarks")
-    if bookmarks is not None and not isinstance(bookmarks, dict):
+    if not isinstance(bookmarks, dict | None):
         raise VitallyError(
             "The state file holds no STATE: its bookmarks are no object. Check --state."
         )
@@ -62,29 +69,16 @@ def read_state(file: IO[str] | None) -> dict[str, Any] | None:
 
 
 def _last_state(file: IO[str]) -> Any:
-    """Return the value in a file; where each line has one, the last that may be STATE."""
+    """Return the value in a file; where each line has one, the last that may be STATE; else None."""
     try:
         text = text_of(file)
-    except ValueError:
-        return None
-    try:
-        return parsed(text)
-    except ValueError:
-        lines = [line for line in text.splitlines() if line.strip()]
-    try:
+        try:
+            return parsed(text)
+        except ValueError:
+            lines = [line for line in text.splitlines() if line.strip()]
         values = [parsed(line) for line in lines] if len(lines) > 1 else []
     except ValueError:
         return None
     messages = ("SCHEMA", "RECORD", "BATCH", "ACTIVATE_VERSION")
     may_be = [v for v in values if not (isinstance(v, dict) and v.get("type") in messages)]
     return may_be[-1] if may_be else None
-
-
-def _unwrapped(state: Any) -> Any:
-    """Take STATE out of a Singer message, or out of what runners keep it in."""
-    while isinstance(state, dict) and "bookmarks" not in state:
-        inner = next((state[k] for k in ("value", "singer_state") if k in state), None)
-        if inner is None:
-            break
-        state = inner
-    return state

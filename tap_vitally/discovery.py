@@ -31,10 +31,7 @@ WITHOUT_TRAITS = "team"
 
 
 def streams_of_workspace(tap: Tap, *, objects: bool, traits: bool) -> list[VitallyStream]:
-    """Build the streams, with one for each custom object, or a column for each custom field.
-
-    `VitallyError` is raised if the workspace cannot be asked.
-    """
+    """Build the streams, with what the workspace defines; raise `VitallyError` if it cannot be asked."""
     cast("TapServices", tap).run.workspace.probe()
     definitions: dict[str, dict[str, Any]] = {}
     if objects:

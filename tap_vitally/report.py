@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import chain
 
 from singer_command.tables import drawn
+from tap_vitally.sync.run import Run
 from tap_vitally.sync.summary import StreamMetrics
 from vitally_api import safe_name
 
@@ -20,7 +21,6 @@ LONGEST_NAME = 28
 
 
 def _how_far(metrics: StreamMetrics) -> str:
-    """Return how much of a stream was read, whatever was planned."""
     if not metrics.pages and (metrics.skipped or not metrics.ended):
         return "not read"
     if not metrics.ended:
@@ -42,10 +42,7 @@ COLUMNS: Mapping[str, Callable[[StreamMetrics], str]] = {
 def table(
     metrics_by_stream: Mapping[str, StreamMetrics], probe: StreamMetrics | None = None
 ) -> str:
-    """Draw the summary of a run: a table of several lines, with what was skipped below it.
-
-    ``probe`` is what was asked for no stream; it counts in the last line.
-    """
+    """Draw the summary of a run, with what was skipped below it; ``probe`` was asked for no stream."""
     rows = [["stream", *COLUMNS]]
     rows += [
         [name[:LONGEST_NAME], *(show(metrics) for show in COLUMNS.values())]
@@ -65,7 +62,6 @@ def table(
 
 
 def _scanned(name: str, metrics: StreamMetrics) -> Iterator[str]:
-    """Yield a line on which parents of a stream were read, and why."""
     if metrics.parents_known is not None:
         reasons = ", ".join(f"{count:,} {why}" for why, count in metrics.scanned.most_common())
         last = f"on {metrics.full_walk_at[:10]}" if metrics.full_walk_at else "never"
@@ -76,7 +72,6 @@ def _scanned(name: str, metrics: StreamMetrics) -> Iterator[str]:
 
 
 def _remarks(name: str, metrics: StreamMetrics) -> Iterator[str]:
-    """Yield lines on what a reader should know although nothing was lost."""
     if last := metrics.whole_read_at:
         yield f"read whole: {name} last on {last[:16].replace('T', ' ')}"
     yield from (f"{name}: {remark}" for remark in metrics.remarks)
@@ -129,26 +124,22 @@ def progress_line(
 
 
 class Progress:
-    """Logs now and then how far a long run has come.
+    """Gives ``log`` a line now and then on how far a long run has come."""
 
-    ``log`` takes a line, ``left`` returns how many requests the budget has left, None without limit.
-    """
-
-    def __init__(self, log: Callable[[str], None], left: Callable[[], int | None]) -> None:
-        self._log, self._left = log, left
+    def __init__(self, log: Callable[[str], None], run: Run) -> None:
+        self._log, self._run = log, run
         self._began = self._logged = time.monotonic()
         self._before: Reported | None = None
 
-    def update(self, current: str, counts: Callable[[], Mapping[str, StreamMetrics]]) -> None:
-        """Log where the run is, if it is time to; ``current`` is the stream being written."""
+    def update(self) -> None:
+        """Log where the run is, if it is time to."""
         now = time.monotonic()
         if now - self._logged < PROGRESS_SECONDS:
             return
-        self._logged = now
-        metrics_by_stream = counts()
-        metrics = metrics_by_stream.get(current) or StreamMetrics()
-        rate = 60 * sum(each.requests for each in metrics_by_stream.values()) / (now - self._began)
-        self._log(
-            progress_line(current, metrics, rate=rate, left=self._left(), before=self._before)
-        )
+        self._logged, current = now, self._run.current
+        every = self._run.metrics_by_stream()
+        metrics = every.get(current) or StreamMetrics()
+        rate = 60 * sum(each.requests for each in every.values()) / (now - self._began)
+        left = self._run.budget.left()
+        self._log(progress_line(current, metrics, rate=rate, left=left, before=self._before))
         self._before = current, metrics.records, metrics.requests

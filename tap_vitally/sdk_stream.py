@@ -7,7 +7,7 @@ and how, is up to the reader that a declaration names.
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import closing
 from dataclasses import fields, replace
 from functools import cached_property
@@ -48,24 +48,14 @@ COLUMN_DEPTH = 2
 """Parts of the breadcrumb of a column; a property within it has more."""
 
 
-class Writer(Protocol):
-    """The part of the message writer that a stream uses."""
-
-    def write_records(self, stream: str, records: Iterable[Record]) -> None:
-        """Write a page of records of a stream."""
-
-    def flush(self) -> None:
-        """Write the messages that are held back."""
-
-
 class TapServices(Protocol):
     """The part of the tap that a stream uses."""
 
     run: Run
 
     @property
-    def writer(self) -> Writer:
-        """The writer of the tap's messages."""
+    def writer(self) -> Any:
+        """The `MessageWriter` of the tap, which stands above this module."""
 
     def show_progress(self) -> None:
         """Log how far the run has come, if it is time to."""
@@ -101,11 +91,8 @@ class VitallyStream(Stream):
             raise TypeError(
                 f"{cls.__name__} declares {', '.join(sorted(unknown))}, which no stream has"
             )
-        declared: dict[str, Any] = {
-            each.name: getattr(cls, each.name)
-            for each in fields(Resource)
-            if hasattr(cls, each.name)
-        }
+        names = {each.name for each in fields(Resource) if hasattr(cls, each.name)}
+        declared: dict[str, Any] = {name: getattr(cls, name) for name in names}
         if api := LISTS.get(cls.name):
             declared |= {"path": api.path, "variants": api.variants, "sortable": api.sortable}
         if cls.parent:
@@ -122,7 +109,7 @@ class VitallyStream(Stream):
         **fixed: str,
     ) -> None:
         """Build a stream with further ``columns``; ``fixed`` is injected into every record."""
-        self._fixed = fixed
+        self.fixed = fixed
         self._checkpoint: Checkpoint | None = None
         self.schema_in_use: dict[str, Any] = {}
         own = type(self).schema
@@ -159,9 +146,7 @@ class VitallyStream(Stream):
         # The catalog is what the stream maps and the SCHEMA are made of.
         entry.schema = Schema.from_dict(self.schema_in_use)
         entry.key_properties = list(keys)
-        self.forced_replication_method = _method(
-            self.forced_replication_method, self.name, self.logger
-        )
+        self.forced_replication_method = _method(self)
 
     @property
     def services(self) -> TapServices:
@@ -171,18 +156,18 @@ class VitallyStream(Stream):
     @cached_property
     def reader(self) -> StreamReader:
         """The reader of this stream in this run."""
-        return _reader_of(self, self._fixed)
+        return _reader_of(self)
 
     @property
     def entry(self) -> Mapping[str, Any]:
         """The stream's entry in STATE, empty if there is none."""
-        entries = self.tap_state.get("bookmarks", {})
-        return cast("Mapping[str, Any]", entries.get(self._state_name, {}))
+        entry: Mapping[str, Any] = self.tap_state.get("bookmarks", {}).get(self._state_name, {})
+        return entry
 
     @property
     def _state_name(self) -> str:
         """The stream's name in STATE; that of a custom object's is its id, since its name may change."""
-        identity = self._fixed.get("customObjectId")
+        identity = self.fixed.get("customObjectId")
         return f"custom_object_{identity}" if identity else self.name
 
     @cached_property
@@ -263,7 +248,6 @@ class VitallyStream(Stream):
             self._set_state(changes)
 
     def _remember(self, place: Checkpoint | None) -> None:
-        """Keep the place, and write STATE now and then."""
         if place and not self._in_batches:
             self._checkpoint = place
             if self.reader.is_due():
@@ -319,19 +303,18 @@ class VitallyStream(Stream):
         super().log(message, *args, level=level, **kwargs)
 
 
-def _reader_of(stream: VitallyStream, fixed: Mapping[str, str]) -> StreamReader:
+def _reader_of(stream: VitallyStream) -> StreamReader:
     """Put together what reads a stream: it is all that is below the SDK."""
-    declared, mask = type(stream), stream.mask
-    known = stream.replication_key is not None
+    declared, known = type(stream), stream.replication_key is not None
     shared = StreamRun(
         replace(stream.resource, primary_keys=tuple(stream.primary_keys)),
         stream.services.run.workspace,
         stream.name,
-        to_fill(stream.schema_in_use or stream.schema, mask),
+        to_fill(stream.schema_in_use or stream.schema, stream.mask),
         stream.logger,
         known and stream.replication_method == "INCREMENTAL",
-        fixed,
-        masked(stream.name, stream.config.get("stream_maps") or {}, mask),
+        stream.fixed,
+        masked(stream.name, stream.config.get("stream_maps") or {}, stream.mask),
     )
     below = NestedLists if declared.of else PerParent
     contexts = declared.contexts or (below if declared.parent else TopLevel)
@@ -359,14 +342,15 @@ def _slim(schema: dict[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
     return {**schema, "properties": kept}
 
 
-def _method(asked: str | None, name: str, logger: logging.Logger) -> str | None:
+def _method(stream: VitallyStream) -> str | None:
     """Read a stream in full if the catalog says so; there is no other choice."""
+    asked = stream.forced_replication_method
     method = str(asked or "").upper().replace("-", "_")
     if method not in {"", "FULL_TABLE", "INCREMENTAL"}:
-        logger.warning(
+        stream.logger.warning(
             "The catalog asks for the replication method %s for '%s', which is not offered: it is "
             "read as without a catalog.",
             safe_name(str(asked)),
-            name,
+            stream.name,
         )
     return "FULL_TABLE" if method == "FULL_TABLE" else None

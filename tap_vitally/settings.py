@@ -12,21 +12,19 @@ from vitally_api.settings import schema_of
 TEXT = {"type": ["string"]}
 
 
-def _list(*, of: dict[str, Any], **more: Any) -> dict[str, Any]:
-    return {"type": ["array", "null"], "items": of, **more}
+def _list(of: dict[str, Any], description: str) -> dict[str, Any]:
+    return {"type": ["array", "null"], "items": of, "description": description}
 
 
 SCHEMA = schema_of(Settings)
 SCHEMA["properties"]["lookups"]["properties"] = {
     **{
-        name: _list(
-            of=TEXT, description=f"{lookup.takes} of records for the stream {lookup.stream}."
-        )
+        name: _list(TEXT, f"{lookup.takes} of records for the stream {lookup.stream}.")
         for name, lookup in LOOKUPS.items()
     },
     INSTANCES: _list(
-        of={"type": "object", "additionalProperties": TEXT},
-        description=f"Objects of customObjectId and one of {', '.join(CRITERIA)}.",
+        {"type": "object", "additionalProperties": TEXT},
+        f"Objects of customObjectId and one of {', '.join(CRITERIA)}.",
     ),
 }
 SCHEMA["properties"]["inventory_resources"]["items"] = {**TEXT, "enum": list(INVENTORIED)}

@@ -7,8 +7,10 @@ import gc
 import logging
 import os
 import threading
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Protocol, Self
+from dataclasses import dataclass
+from typing import Self
 
 from tap_vitally.sync.run import Run
 from tap_vitally.writer import MessageWriter
@@ -21,35 +23,22 @@ M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8
 LARGE_BLOCK = 1 << 16
 """Bytes from which on a block of memory goes back to the system as soon as it is free."""
 
-
-class ShutdownTarget(Protocol):
-    """The part of the tap that is ended."""
-
-    @property
-    def run(self) -> Run:
-        """The run that is stopped."""
-
-    @property
-    def writer(self) -> MessageWriter:
-        """The writer, which may be in the middle of a line."""
-
-    @property
-    def logger(self) -> logging.Logger:
-        """The tap's log."""
-
-    def write_last_state(self) -> None:
-        """Write what is known to be done."""
-
-    def log_summary(self) -> None:
-        """Log what the run did."""
+logger = logging.getLogger("tap-vitally")
 
 
+@dataclass
 class Shutdown:
-    """A context in which a run is read, and after which nothing of it is left."""
+    """A context in which a run is read, and after which nothing of it is left.
 
-    def __init__(self, tap: ShutdownTarget) -> None:
-        self._tap = tap
-        self._signalled = self._left = False
+    ``settle`` writes STATE as far as it is known to be done, ``summarise`` logs what the run did.
+    """
+
+    run: Run
+    writer: MessageWriter
+    settle: Callable[[], None]
+    summarise: Callable[[], None]
+    _signalled: bool = False
+    _left: bool = False
 
     def __enter__(self) -> Self:
         """Adapt to many threads, large bodies and records without cycles."""
@@ -75,26 +64,24 @@ class Shutdown:
         last_resort = threading.Timer(TERMINATION_SECONDS, os._exit, (code,))
         last_resort.daemon = True
         last_resort.start()
-        if self._tap.writer.busy:
-            self._tap.writer.exit_code = code
+        if self.writer.busy:
+            self.writer.exit_code = code
         elif not self._left:
             raise SystemExit(code)
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         """Stop the workers whatever happens; on a signal, write STATE first."""
-        tap, self._left = self._tap, True
+        self._left = True
         try:
             if isinstance(error, SystemExit):
-                tap.logger.warning("Ended by a signal: the next run goes on from the last STATE.")
-                tap.writer.exit_code = None
-                tap.write_last_state()
+                logger.warning("Ended by a signal: the next run goes on from the last STATE.")
+                self.writer.exit_code = None
+                self.settle()
             elif isinstance(error, VitallyError):
                 # The summary counts what is held back as written, and so it is.
-                tap.writer.flush()
+                self.writer.flush()
         finally:
-            tap.run.stop()
+            self.run.stop()
             # A run that could not begin has its one line to say, and no table of zeros above it.
-            if error is None or any(
-                metrics.pages for metrics in tap.run.metrics_by_stream().values()
-            ):
-                tap.log_summary()
+            if error is None or any(each.pages for each in self.run.metrics_by_stream().values()):
+                self.summarise()

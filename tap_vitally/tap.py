@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from types import FrameType
-from typing import IO, Any, ClassVar, cast
+from typing import IO, Any, ClassVar, Self, cast
 
+import click
 from singer_sdk import Stream, Tap
 from singer_sdk.exceptions import StreamMapConfigError
 from singer_sdk.helpers.capabilities import TapCapabilities
@@ -17,10 +17,9 @@ from singer_sdk.singerlib.catalog import Catalog
 from singer_sdk.tap_base import CliTestOptionValue
 from typing_extensions import override
 
-from singer_command.environment import unknown_settings
-from singer_command.log_filter import filter_log
-from singer_command.output import end_on_hangup
-from singer_command.settings import settings_problems_named
+from singer_command.failures import filter_log
+from singer_command.files import end_on_hangup
+from singer_command.settings import settings_problems_named, unknown_settings
 from tap_vitally.catalog import read_catalog
 from tap_vitally.check import test_report
 from tap_vitally.command import check_output, failures_in_one_line, read_state
@@ -36,17 +35,13 @@ from tap_vitally.streams.metadata_streams import SyncRunsStream
 from tap_vitally.sync.lookups import problems_with, streams_of
 from tap_vitally.sync.run import Run
 from tap_vitally.sync.settings import Settings
-from tap_vitally.sync.stream_reader import StreamReader
 from tap_vitally.unmatched_selections import nothing_selected, unmatched_selections, unset_in_maps
 from tap_vitally.writer import MessageWriter, check_reader
-from vitally_api import Endpoint, Policy, SettingsError, VitallyError
+from vitally_api import Endpoint, Policy, SettingsError, VitallyError, read_all
 
 
 class TapVitally(Tap):
-    """Reads a Vitally workspace through its REST API.
-
-    ``policy`` is how patiently; a test that wants every try to be the last sets another one.
-    """
+    """Reads a Vitally workspace through its REST API."""
 
     name = "tap-vitally"
     message_writer_class = MessageWriter
@@ -70,15 +65,24 @@ class TapVitally(Tap):
             for line in unknown_settings(self.config, self.config_jsonschema):
                 self.logger.warning("%s", line)
 
+    @classmethod
+    def from_options(
+        cls, config: Any, state: IO[str] | None = None, catalog: IO[str] | None = None
+    ) -> Self:
+        """Build the tap of a command line."""
+        return cls(
+            config=config.config if config else {},
+            state=read_state(state),
+            catalog=read_catalog(catalog),
+            parse_env_config=bool(config and config.parse_env),
+        )
+
     def _check_settings(self) -> None:
-        """Raise a `SettingsError` with every problem of the settings."""
-        problems: list[str] = []
-        for check in (lambda: self.endpoint, lambda: self.settings):
-            try:
-                check()
-            except SettingsError as error:
-                problems += error.problems
-        problems = problems or problems_with(self.settings.lookups)
+        try:
+            read_all(lambda: self.endpoint, lambda: self.settings)
+            problems = problems_with(self.settings.lookups)
+        except SettingsError as error:
+            problems = error.problems
         problems += unset_in_maps(self.config)
         if self.config.get("emit_activate_version_messages"):
             problems.append(NO_ACTIVATE_VERSION)
@@ -104,8 +108,10 @@ class TapVitally(Tap):
             self.endpoint,
             replace(self.policy, request_timeout=self.settings.request_timeout),
             self.settings.max_requests_per_minute,
-            self._readers,
-            lambda: [(stream.reader, stream.entry) for stream in self._all() if stream.selected],
+            lambda: {stream.name: stream.reader for stream in self.all_streams},
+            lambda: [
+                (stream.reader, stream.entry) for stream in self.all_streams if stream.selected
+            ],
             self._wait,
             self._mark_beginning,
         )
@@ -113,35 +119,39 @@ class TapVitally(Tap):
     @cached_property
     def progress(self) -> Progress:
         """The line that says now and then how far the run has come."""
-        return Progress(self.logger.info, self.run.budget.left)
+        return Progress(self.logger.info, self.run)
 
     @cached_property
     def shutdown(self) -> Shutdown:
         """How the run ends."""
-        return Shutdown(self)
+        return Shutdown(self.run, self.writer, self.write_last_state, self.log_summary)
 
-    def _all(self) -> list[VitallyStream]:
+    @property
+    def all_streams(self) -> list[VitallyStream]:
+        """The streams as what they are, in the order in which they are read."""
         return [cast("VitallyStream", stream) for stream in self.streams.values()]
 
-    def _readers(self) -> Mapping[str, StreamReader]:
-        return {stream.name: stream.reader for stream in self._all()}
+    def begin(self) -> None:
+        """Prepare to read streams outside of a run."""
+        workspace = self.run.workspace
+        workspace.readers = {stream.name: stream.reader.stream for stream in self.all_streams}
+        workspace.begin()
 
     def _mark_beginning(self) -> None:
         """Write STATE with the passes that begin, before anything else can happen."""
         if not self.settings.lookups:
-            for stream in self._all():
+            for stream in self.all_streams:
                 if stream.selected:
                     stream.mark_beginning()
             self.write_last_state()
 
     def _wait(self) -> None:
-        """Do what has to be done now and then while nothing comes."""
         check_reader()
         self.show_progress()
 
     def show_progress(self) -> None:
         """Log how far the run has come, if it is time to."""
-        self.progress.update(self.run.current, self.run.metrics_by_stream)
+        self.progress.update()
 
     @property
     def writer(self) -> MessageWriter:
@@ -190,29 +200,21 @@ class TapVitally(Tap):
             stream.selected_by_default = stream.name in looked_up
         return streams
 
-    def _check_selection(self) -> None:
+    def check_selection(self) -> None:
         """Warn of what is selected and does not exist; raise a `VitallyError` if nothing is left."""
         for line in self.unmatched_selections():
             self.logger.warning("%s", line)
-        if not any(stream.selected for stream in self._all()):
+        if not any(stream.selected for stream in self.all_streams):
             raise VitallyError(nothing_selected())
 
     def unmatched_selections(self) -> list[str]:
         """Return what select, catalog and stream maps name that does not exist, a line for each."""
         maps = self.config.get("stream_maps") or {}
-        return unmatched_selections(self.input_catalog or {}, maps, self._all())
-
-    def check(self) -> None:
-        """Print whether the connection works, what the workspace gives, and what that costs.
-
-        `VitallyError` is raised if the connection does not work.
-        """
-        for line in test_report(self.run, self._all()):
-            sys.stdout.write(f"{line}\n")
+        return unmatched_selections(self.input_catalog or {}, maps, self.all_streams)
 
     def write_last_state(self) -> None:
         """Write STATE as far as it has come."""
-        for stream in self._all():
+        for stream in self.all_streams:
             stream.settle()
         self.state_writer.write_state(self.state)
 
@@ -252,16 +254,11 @@ class TapVitally(Tap):
         if value != CliTestOptionValue.All.value:
             super().cb_test(ctx, param, value)
             return
-        config = ctx.params.get("config")
-        tap = cls(
-            config=config.config if config else {},
-            state=read_state(ctx.params.get("state")),
-            catalog=read_catalog(ctx.params.get("catalog")),
-            parse_env_config=bool(config and config.parse_env),
-        )
+        tap = cls.from_options(*map(ctx.params.get, ("config", "state", "catalog")))
         for line in tap.unmatched_selections():
             cls.logger.warning("%s", line)
-        tap.check()
+        for line in test_report(tap.run, tap.all_streams):
+            click.echo(line)
         ctx.exit()
 
     @override
@@ -281,13 +278,8 @@ class TapVitally(Tap):
         cls.print_version(print_fn=cls.logger.info)
         # Click would end in silence when the target has gone.
         with failures_in_one_line():
-            tap = cls(
-                config=config.config if config else {},
-                state=read_state(state),
-                catalog=read_catalog(catalog),
-                parse_env_config=bool(config and config.parse_env),
-            )
-            tap._check_selection()
+            tap = cls.from_options(config, state, catalog)
+            tap.check_selection()
             if tap.config.get("batch_config"):
                 cls.logger.warning("%s", BATCHES)
             with tap.shutdown:

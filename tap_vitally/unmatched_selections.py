@@ -33,15 +33,14 @@ def unmatched_selections(
 ) -> list[str]:
     """Return what select, catalog and stream maps say of what does not exist, a line for each."""
     return [
-        *unmatched_patterns(streams),
-        *unmatched_in_catalog(catalog, {stream.name for stream in streams}),
-        *unmatched_in_maps(maps, streams),
-        *unmatched_traits(streams),
+        *_in_select(streams),
+        *_in_catalog(catalog, {stream.name for stream in streams}),
+        *_in_maps(maps, streams),
+        *_traits(streams),
     ]
 
 
-def unmatched_in_catalog(catalog: Mapping[str, Any], streams: Container[str]) -> Iterator[str]:
-    """Name what a catalog selects, and the properties that it leaves out, if they do not exist."""
+def _in_catalog(catalog: Mapping[str, Any], streams: Container[str]) -> Iterator[str]:
     for name, entry in catalog.items():
         root = entry.metadata.get(())
         if name not in streams and root and root.selected:
@@ -56,9 +55,9 @@ def unmatched_in_catalog(catalog: Mapping[str, Any], streams: Container[str]) ->
                     yield f"The catalog {does} {column!r}, which is no property."
 
 
-def unmatched_patterns(streams: Sequence[VitallyStream]) -> Iterator[str]:
+def _in_select(streams: Sequence[VitallyStream]) -> Iterator[str]:
     """Name the patterns of Meltano's ``select`` that match nothing, also those that exclude."""
-    for pattern in selection_asked_for():
+    for pattern in _asked_for():
         stream_pattern, *rest = UNESCAPED_DOT.split(pattern.removeprefix("!"), maxsplit=1)
         column = rest[0] if rest else "*"
         hit = [s for s in streams if fnmatchcase(s.name, stream_pattern.replace("\\.", "."))]
@@ -70,8 +69,7 @@ def unmatched_patterns(streams: Sequence[VitallyStream]) -> Iterator[str]:
             yield f"select names {pattern[:60]!r}, which matches no property."
 
 
-def selection_asked_for() -> list[str]:
-    """Return the patterns by which Meltano was told to select, each once; none elsewhere."""
+def _asked_for() -> list[str]:
     patterns: list[Any] = []
     for variable in SELECT:
         with suppress(ValueError):
@@ -82,7 +80,7 @@ def selection_asked_for() -> list[str]:
 
 def nothing_selected() -> str:
     """Return what to say of a run that has no stream to read."""
-    asked = ", ".join(pattern[:60] for pattern in selection_asked_for()[:MOST_NAMED])
+    asked = ", ".join(pattern[:60] for pattern in _asked_for()[:MOST_NAMED])
     reported = f" Meltano was asked to select {asked}." if asked else ""
     return (
         "No stream is selected, so that nothing would be read: check select, or the catalog."
@@ -90,38 +88,29 @@ def nothing_selected() -> str:
     )
 
 
-def unmatched_in_maps(maps: Mapping[str, Any], streams: Sequence[VitallyStream]) -> Iterator[str]:
-    """Name what stream maps are for and do not hit."""
+def _in_maps(maps: Mapping[str, Any], streams: Sequence[VitallyStream]) -> Iterator[str]:
     for pattern, mapped in maps.items():
         source = mapped.get("__source__") if isinstance(mapped, Mapping) else None
         name = pattern if source is None else str(source)
         hit = [stream for stream in streams if fnmatchcase(stream.name, name)]
         if not hit and not name.startswith("__"):
             yield f"stream_maps names {safe_name(name)!r}, which is no stream."
-        if hit and isinstance(mapped, Mapping):
-            yield from _unmatched_properties(name, hit, mapped)
+        columns = {column for stream in hit for column in stream.schema["properties"]}
+        alike = {column.lower() for column in columns}
+        for column, how in mapped.items() if hit and isinstance(mapped, Mapping) else ():
+            reported = f"{name}.{safe_name(column)}"
+            if column in columns or column.startswith("__"):
+                continue
+            if how in REMOVED:
+                yield f"stream_maps removes {reported}, which is no property."
+            elif column.lower() in alike:
+                yield (
+                    f"stream_maps adds {reported} beside a property of the same name in other letters, "
+                    "which stays as it is."
+                )
 
 
-def _unmatched_properties(
-    pattern: str, hit: Sequence[VitallyStream], mapped: Mapping[str, Any]
-) -> Iterator[str]:
-    """Name the properties that none of the streams has that a pattern hits."""
-    columns = {column for stream in hit for column in stream.schema["properties"]}
-    alike = {column.lower() for column in columns}
-    for column, how in mapped.items():
-        if column in columns or column.startswith("__"):
-            continue
-        reported = f"{pattern}.{safe_name(column)}"
-        if how in REMOVED:
-            yield f"stream_maps removes {reported}, which is no property."
-        elif column.lower() in alike:
-            yield (
-                f"stream_maps adds {reported} beside a property of the same name in other letters, "
-                "which stays as it is."
-            )
-
-
-def unmatched_traits(streams: Iterable[VitallyStream]) -> Iterator[str]:
+def _traits(streams: Iterable[VitallyStream]) -> Iterator[str]:
     """Name the custom fields that the workspace has and a catalog of before lacks, each once."""
     reported: set[str] = set()
     for stream in streams:
@@ -146,7 +135,7 @@ def unset_in_maps(config: Mapping[str, Any]) -> list[str]:
     needed: dict[str, list[str]] = {}
     for stream, mapped in (config.get("stream_maps") or {}).items():
         for column, how in mapped.items() if isinstance(mapped, Mapping) else ():
-            for name in _values_in(how):
+            for name in sorted(_values_in(how)):
                 value = given.get(name)
                 if value is None or (isinstance(value, str) and UNSET.fullmatch(value.strip())):
                     needed.setdefault(name, []).append(f"{stream}.{column}")
@@ -157,18 +146,14 @@ def unset_in_maps(config: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _values_in(expression: Any) -> Iterator[str]:
-    """Yield the names that an expression looks up in the config of the stream maps."""
+def _values_in(expression: Any) -> set[str]:
     try:
         tree = ast.parse(expression.strip(), mode="eval") if isinstance(expression, str) else None
     except SyntaxError:
-        return
-    names = {
-        node.slice.value: None
-        for node in (ast.walk(tree) if tree else ())
-        if isinstance(node, ast.Subscript)
-        and isinstance(node.value, ast.Name)
-        and node.value.id == "config"
-        and isinstance(node.slice, ast.Constant)
-    }
-    yield from map(str, names)
+        tree = None
+    found = set()
+    for node in ast.walk(tree) if tree else ():
+        match node:
+            case ast.Subscript(ast.Name("config"), ast.Constant(name)):
+                found.add(str(name))
+    return found

@@ -13,7 +13,7 @@ from singer_sdk.contrib.msgspec import MsgSpecWriter, encoder
 from singer_sdk.singerlib.encoding.base import SingerMessageType
 from singer_sdk.singerlib.encoding.simple import RecordMessage, SchemaMessage
 
-from singer_command.output import write_whole
+from singer_command.files import write_whole
 from tap_vitally.sync.batches import CompressedRecords
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ import click
 from singer_sdk import Target
 from typing_extensions import override
 
-from singer_command.log_filter import filter_log
-from singer_command.output import end_on_hangup, write_whole
+from singer_command.failures import filter_log
+from singer_command.files import end_on_hangup, write_whole
 from singer_command.settings import settings_problems_named
 from target_vitally.command import failures_in_one_line
 from target_vitally.intake import Intake, waiting_input

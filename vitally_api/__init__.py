@@ -8,7 +8,7 @@ from vitally_api.analytics import Analytics, AnalyticsEndpoint, Message, fits, i
 from vitally_api.budget import Budget
 from vitally_api.client import Answer, Vitally
 from vitally_api.decoding import PageDecoder, as_text, decoded_or_none, encoded, sanitized
-from vitally_api.endpoint import API_KEY_MISSING, Endpoint
+from vitally_api.endpoint import API_KEY_MISSING, Endpoint, read_all
 from vitally_api.errors import (
     Cancelled,
     CursorRefused,
@@ -29,7 +29,7 @@ from vitally_api.paging import (
     rows_at,
     single,
 )
-from vitally_api.policy import Policy, RequestMetrics
+from vitally_api.retrying import Policy, RequestMetrics
 from vitally_api.wording import error_text, safe_name
 
 __all__ = [
@@ -64,6 +64,7 @@ __all__ = [
     "fits",
     "in_requests",
     "objects_at",
+    "read_all",
     "rows_at",
     "safe_name",
     "sanitized",

@@ -6,7 +6,6 @@ second one do nothing, so that a request whose answer was lost is simply sent ag
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -17,9 +16,16 @@ from typing_extensions import override
 from vitally_api.budget import Budget
 from vitally_api.client import Answer, Vitally
 from vitally_api.decoding import encoded
-from vitally_api.endpoint import Endpoint, read_address, read_subdomain
-from vitally_api.errors import Refused, SettingsError
-from vitally_api.policy import Policy, RequestMetrics
+from vitally_api.endpoint import (
+    PASTED_HEADER,
+    Endpoint,
+    read_address,
+    read_all,
+    read_subdomain,
+    sendable,
+)
+from vitally_api.errors import Refused
+from vitally_api.retrying import Policy, RequestMetrics
 from vitally_api.wording import error_text
 
 ANALYTICS_URL = "https://{subdomain}.api.vitally.io"
@@ -47,16 +53,7 @@ class AnalyticsEndpoint(Endpoint):
     @classmethod
     @override
     def from_config(cls, config: Mapping[str, Any], user_agent: str) -> AnalyticsEndpoint:
-        problems: list[str] = []
-        found = []
-        for read in (read_token, read_analytics_url):
-            try:
-                found.append(read(config))
-            except ValueError as problem:
-                problems.append(str(problem))
-        if problems:
-            raise SettingsError(problems)
-        token, url = found
+        token, url = read_all(lambda: read_token(config), lambda: read_analytics_url(config))
         return cls(url, token, str(config.get("user_agent") or user_agent))
 
     @property
@@ -73,14 +70,8 @@ def read_token(config: Mapping[str, Any]) -> str:
             "analytics_api_key is missing, which events, unlinks and the bulk channel take: copy the "
             f"token from {WHERE_THE_TOKEN_IS}"
         )
-    header = re.fullmatch(r"(?:authorization:\s*)?basic\s+(\S+)", text, re.IGNORECASE)
-    token = header.group(1) if header else text
-    if re.search(r"\s", token) or not token.isascii() or not token.isprintable():
-        raise ValueError(
-            "analytics_api_key has white space or other characters inside that no token has: copy it "
-            f"again from {WHERE_THE_TOKEN_IS}"
-        )
-    return token
+    header = PASTED_HEADER.fullmatch(text)
+    return sendable("analytics_api_key", header[1] if header else text, WHERE_THE_TOKEN_IS)
 
 
 def read_analytics_url(config: Mapping[str, Any]) -> str:
@@ -136,10 +127,7 @@ class Analytics:
         self._vitally = Vitally(endpoint, self.budget, policy, concurrency)
 
     def send(self, messages: list[Message], counts: RequestMetrics) -> datetime | None:
-        """Send messages in one request; return the server's clock, None where it does not tell.
-
-        Raise `Refused` where they are not accepted; for what else is raised, see `Vitally.send`.
-        """
+        """Send messages in one request; return the server's clock. Errors are those of `Vitally.send`."""
         answer: Answer[Any] = self._vitally.send("POST", BATCH, body=messages, counts=counts)
         text = error_text(answer.data, self._vitally.endpoint.secrets)
         if isinstance(answer.data, dict) and answer.data.get("error"):

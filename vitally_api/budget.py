@@ -13,15 +13,17 @@ from vitally_api.rate import CostEstimator, Quota, RateWindow
 
 @dataclass(frozen=True)
 class Permit:
-    """A request that was let through: what it is taken to cost, and how long it waited."""
+    """A request that was let through: the units that it is taken to cost, and how long it waited.
+
+    ``before`` is what was left before it, if it goes out alone to show its cost; ``answered`` are the
+    units that had been answered before it.
+    """
 
     method: str
     units: int
     waited: float
     before: int | None
-    """What was left before it, if it goes out alone to show its cost."""
     answered: int | None = None
-    """The units that had been answered before it."""
 
 
 class Budget:
@@ -55,27 +57,21 @@ class Budget:
                 self._turn.wait(offered)
 
     def offer(self, method: str, now: float, waited: float = 0.0) -> Permit | float | None:
-        """Let a request through, or return the seconds until asking again makes sense.
-
-        None is returned where only the answer to a request under way can change that.
-        """
+        """Let a request through, or return how long to wait, as `RateWindow.delay` does."""
         units = self._estimator.of(method)
         credit = self._rate.credit
         shows = credit is not None and not self._estimator.known(method)
         delay = self._rate.delay(now, units)
         if delay:
             return delay
-        if delay is None or self._alone or (shows and not self._rate.idle):
+        if delay is None or self._alone or (shows and self._rate.in_flight):
             return None
         self._alone = shows
         answered = self._rate.start(units)
         return Permit(method, units, waited, credit if shows else None, answered)
 
     def release(self, turn: Permit, quota: Quota, *, carried_out: bool = True) -> None:
-        """Take in the end of a request; the quota is an empty one if there was no answer.
-
-        One that was not let through shows no cost.
-        """
+        """Take in the end of a request, with an empty quota if it was not answered."""
         with self._turn:
             cost, now = turn.units, self._clock()
             if turn.before is not None:

@@ -1,7 +1,4 @@
-"""Asking Vitally: within the budget, as often as it takes, with every answer checked.
-
-Source: API notes, "Rate limit" and "Status codes and error bodies".
-"""
+"""Asking Vitally: within the budget, as often as it takes, every answer checked (API notes, "Rate limit")."""
 
 from __future__ import annotations
 
@@ -24,11 +21,10 @@ from vitally_api.errors import (
     Unreadable,
     WriteOutcomeUnknown,
 )
-from vitally_api.policy import NoMetrics, Policy, RequestMetrics
 from vitally_api.rate import Quota
-from vitally_api.retrying import TryAgain, until_answered
+from vitally_api.retrying import Policy, RequestMetrics, TryAgain, until_answered
 from vitally_api.statuses import StatusClass, classify, phrase
-from vitally_api.wording import Wording, network_error_kind
+from vitally_api.wording import NetworkErrorKind, Wording, network_error_kind
 
 T = TypeVar("T")
 
@@ -41,21 +37,12 @@ UNKNOWN = "It is not known whether the request was carried out."
 
 @dataclass(frozen=True)
 class Answer(Generic[T]):
-    """What a request brought.
-
-    ``data`` is the decoded and checked body, ``date`` the server's clock if it told, ``size`` the
-    length of the decoded text in bytes.
-    """
+    """What a request brought: the checked body, the server's clock if it told, and the size in bytes."""
 
     data: T
     date: datetime | None
     size: int
     status: int = 200
-
-
-def identity(body: Any) -> Any:
-    """Take any body for data."""
-    return body
 
 
 class Vitally:
@@ -78,20 +65,15 @@ class Vitally:
         self._met = self._understood = False
         self._nul_told: set[str] = set()
 
-    def get(  # noqa: PLR0913 - one request, described by its parts
+    def get(
         self,
         path: str,
         query: Mapping[str, str],
         parse: Callable[[Any], T],
         counts: RequestMetrics,
-        *,
-        label: str | None = None,
-        policy: Policy | None = None,
-        headers: Mapping[str, str] | None = None,
-        decode: Callable[[bytes], Any] | None = None,
+        **more: Any,
     ) -> Answer[T]:
-        """Read one resource; see `send`."""
-        more: Any = {"label": label, "policy": policy, "headers": headers, "decode": decode}
+        """Read one resource; ``more`` is what `send` takes beside."""
         return self.send("GET", path, query, parse=parse, counts=counts, **more)
 
     def send(  # noqa: PLR0913 - one request, described by its parts
@@ -101,8 +83,8 @@ class Vitally:
         query: Mapping[str, str] | None = None,
         body: Any = None,
         *,
-        parse: Callable[[Any], T] = identity,
-        counts: RequestMetrics | None = None,
+        counts: RequestMetrics,
+        parse: Callable[[Any], T] = lambda body: body,
         label: str | None = None,
         policy: Policy | None = None,
         headers: Mapping[str, str] | None = None,
@@ -120,40 +102,37 @@ class Vitally:
         does not repeat, if the request may have been carried out; `Cancelled` after a stop.
         """
         called = label or f"{self.endpoint.root}{path}"
-        asked = Request(method, path, query or {}, body, called, headers or {})
-        counts, policy = counts or NoMetrics(), policy or self.policy
+        patience = policy or self.policy
+        asked = Request(method, path, query or {}, body, called, patience, headers or {})
 
         def attempt() -> Answer[T]:
             with self._under_way:
-                response = self._response(asked, counts, policy)
-            return self._answer(asked, response, parse, policy, decode)
+                response = self._response(asked, counts)
+            return self._answer(asked, response, parse, decode)
 
         return until_answered(attempt, self._budget, counts)
 
-    def _response(self, asked: Request, counts: RequestMetrics, policy: Policy) -> Response:
+    def _response(self, asked: Request, counts: RequestMetrics) -> Response:
         """Send a request once, within the budget; whatever the status, the answer is one."""
         turn = self._budget.acquire(asked.method)
         began = time.monotonic()
         counts.add(waited=turn.waited, requests=1)
         quota, carried_out = Quota(), False
         try:
-            response = self._connection.request(asked, policy)
+            response = self._connection.request(asked)
             quota = response.quota
             carried_out = classify(response.status) not in {StatusClass.WAIT, StatusClass.BROKEN}
         except ConnectionFailed as broken:
-            took = time.monotonic() - began
-            raise self._broken(asked, broken.cause, policy, took) from None
+            kind = network_error_kind(broken.args[0])
+            raise self._broken(asked, kind, time.monotonic() - began) from None
         finally:
             self._budget.release(turn, quota, carried_out=carried_out)
         self._met = True
         return response
 
-    def _broken(
-        self, asked: Request, cause: BaseException, policy: Policy, took: float
-    ) -> Exception:
+    def _broken(self, asked: Request, found: NetworkErrorKind, took: float) -> Exception:
         """Decide what follows from a failure of the network, which took so many seconds to show."""
-        found = network_error_kind(cause)
-        message = self._wording.network(found, asked.label)
+        policy, message = asked.policy, self._wording.network(found, asked.label)
         if asked.method not in policy.repeats and not found.unsent:
             return WriteOutcomeUnknown(f"{message} {UNKNOWN}")
         if not found.passing:
@@ -162,7 +141,7 @@ class Vitally:
         if not self._met and found.address:
             # Who has never had an answer asks at a wrong address more often than in an outage.
             patience = min(patience, policy.first_patience - took)
-            reason = self._wording.where(found).rstrip(".")
+            reason = self._wording.network(found).rstrip(".")
         return TryAgain(reason, lambda _: Unavailable(message), patience)
 
     def _answer(
@@ -170,12 +149,10 @@ class Vitally:
         asked: Request,
         response: Response,
         parse: Callable[[Any], T],
-        policy: Policy,
         decode: Callable[[bytes], Any] | None,
     ) -> Answer[T]:
-        """Return the answer in a response, or raise what follows from one without data."""
         if classify(response.status) is not StatusClass.DATA:
-            raise self._failed(asked, response, policy)
+            raise self._failed(asked, response)
         kind: type[Unreadable] = Unreadable
         try:
             body = decode(response.body) if decode else None
@@ -185,7 +162,7 @@ class Vitally:
             data = parse(body)
         except Unreadable as failure:
             reason = self._wording.redacted(str(failure))
-            raise self._unreadable(asked, response, kind(reason), policy) from None
+            raise self._unreadable(asked, response, kind(reason)) from None
         self._understood = True
         return Answer(data, response.date, len(response.body), response.status)
 
@@ -193,37 +170,30 @@ class Vitally:
         """Return why something is tried again, with the address until one answer has been of use."""
         return what if self._understood else f"{what}, at {self.endpoint.base_url}"
 
-    def _unreadable(
-        self, asked: Request, response: Response, failure: Unreadable, policy: Policy
-    ) -> Exception:
-        tries = (
-            policy.odd_tries if isinstance(failure, UnexpectedShape) else policy.unreadable_tries
-        )
+    def _unreadable(self, asked: Request, response: Response, failure: Unreadable) -> Exception:
+        policy, odd = asked.policy, isinstance(failure, UnexpectedShape)
+        tries = policy.odd_tries if odd else policy.unreadable_tries
         kind = response.headers.get("Content-Type", "no type").partition(";")[0]
-        what = f"at {asked.label}: {failure} ({self._wording.safe_name(kind)})."
+        what = f"something that is not the data asked for, at {asked.label}: {failure} "
+        what += f"({self._wording.safe(kind)})."
         if asked.method not in policy.repeats:
-            return WriteOutcomeUnknown(
-                f"Vitally answered with something that is not the data asked for, {what} {UNKNOWN}"
-            )
+            return WriteOutcomeUnknown(f"Vitally answered with {what} {UNKNOWN}")
 
         def lasting(_: float) -> Unreadable:
-            return type(failure)(
-                f"Vitally answered {again.failures} times with something that is not the data "
-                f"asked for, {what} If it goes on, tell Vitally's support."
-            )
+            times = f"Vitally answered {again.failures} times"
+            return type(failure)(f"{times} with {what} If it goes on, tell Vitally's support.")
 
         reason = self._reason(f"an answer that cannot be used ({failure})")
         again = TryAgain(reason, lasting, policy.patience, tries, kind=type(failure).__name__)
         return again
 
-    def _failed(self, asked: Request, response: Response, policy: Policy) -> Exception:
-        """Decide what follows from a status that is no data."""
-        status, quota = response.status, response.quota
+    def _failed(self, asked: Request, response: Response) -> Exception:
+        status, quota, policy = response.status, response.quota, asked.policy
         body = decoded_or_none(response.body[:ERROR_BODY])
         reported = self._wording.reported(status, body, asked.label)
         match classify(status):
             case StatusClass.WAIT:
-                wait = next((w for w in (quota.retry_after, quota.reset) if w is not None), None)
+                wait = quota.reset if quota.retry_after is None else quota.retry_after
                 return TryAgain(
                     self._reason("the rate limit (429)"),
                     lambda seconds: RateLimited(
@@ -239,6 +209,7 @@ class Vitally:
             case StatusClass.BROKEN if asked.method not in policy.repeats:
                 return WriteOutcomeUnknown(f"Vitally failed: {reported}. {UNKNOWN}")
             case StatusClass.BROKEN:
+                wait = quota.retry_after
                 return TryAgain(
                     self._reason(f"{status} {phrase(status)}"),
                     lambda seconds: Unavailable(
@@ -246,9 +217,7 @@ class Vitally:
                         "again later."
                     ),
                     policy.patience,
-                    wait=None
-                    if quota.retry_after is None
-                    else min(quota.retry_after, LONGEST_WAIT),
+                    wait=None if wait is None else min(wait, LONGEST_WAIT),
                 )
         location = response.headers.get("Location", "")
         return Refused(self._wording.refusal(status, reported, location), status)

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -22,8 +23,8 @@ import urllib3
 from vitally_api.decoding import encoded
 from vitally_api.endpoint import Endpoint
 from vitally_api.errors import Oversized
-from vitally_api.policy import Policy
 from vitally_api.rate import Quota
+from vitally_api.retrying import Policy
 
 DEADLINE_FACTOR = 10
 """A body may take this many times the request timeout, so that a trickle comes to an end."""
@@ -35,11 +36,7 @@ ONCE = urllib3.Retry(total=False)
 
 
 class ConnectionFailed(Exception):
-    """The network brought no answer, or not all of it."""
-
-    def __init__(self, cause: BaseException) -> None:
-        super().__init__(str(cause))
-        self.cause = cause
+    """The network brought no answer, or not all of it, for the reason that the first argument is."""
 
 
 @dataclass(frozen=True)
@@ -55,19 +52,28 @@ class Request:
     query: Mapping[str, str]
     body: Any
     label: str
+    policy: Policy
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
 class Response:
-    """An answer of any status; ``date`` is the server's clock, None where it does not tell."""
+    """An answer of any status."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
-    date: datetime | None
 
-    @property
+    @cached_property
+    def date(self) -> datetime | None:
+        """The server's clock, None where it does not tell."""
+        try:
+            moment = parsedate_to_datetime(self.headers.get("Date") or "")
+            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+        except (ValueError, TypeError, OverflowError):
+            return None
+
+    @cached_property
     def quota(self) -> Quota:
         """What the headers say about the budget."""
         return Quota.from_headers(self.headers, self.date)
@@ -89,9 +95,10 @@ class Connection:
         self._opening = threading.Lock()
         self._opened: Any = None
 
-    def request(self, asked: Request, policy: Policy) -> Response:
+    def request(self, asked: Request) -> Response:
         """Send a request; `ConnectionFailed` is raised where no whole answer comes."""
         body = None if asked.body is None else encoded(asked.body)
+        patience = asked.policy
         query = f"?{urlencode(asked.query)}" if asked.query else ""
         try:
             with self._pool().urlopen(
@@ -103,18 +110,16 @@ class Connection:
                 redirect=False,
                 assert_same_host=False,
                 timeout=urllib3.Timeout(
-                    connect=policy.connect_timeout, read=policy.request_timeout
+                    connect=patience.connect_timeout, read=patience.request_timeout
                 ),
                 preload_content=False,
             ) as response:
-                date = _http_date(response.headers.get("Date"))
-                raw = self._read(response, asked.label, policy)
-                return Response(response.status, response.headers, raw, date)
+                raw = self._read(response, asked)
+                return Response(response.status, response.headers, raw)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise ConnectionFailed(error) from None
 
     def _pool(self) -> Any:
-        """Return the connections to the host, or to its proxy."""
         with self._opening:
             if self._opened is None:
                 session = requests.Session()
@@ -129,25 +134,17 @@ class Connection:
                 self._opened = pool
             return self._opened
 
-    def _read(self, response: urllib3.BaseHTTPResponse, label: str, policy: Policy) -> bytes:
+    def _read(self, response: urllib3.BaseHTTPResponse, asked: Request) -> bytes:
         """Read a body to its end, but not for ever and not without limit."""
-        deadline = time.monotonic() + DEADLINE_FACTOR * policy.request_timeout
+        deadline = time.monotonic() + DEADLINE_FACTOR * asked.policy.request_timeout
         body = bytearray()
         while chunk := response.read1(CHUNK, decode_content=True):
             body += chunk
             if len(body) > MAX_BODY:
                 raise Oversized(
                     f"Vitally sent more than {MAX_BODY >> 20} MB in one answer, at "
-                    f"{self._base_url} for {label}. Lower page_size."
+                    f"{self._base_url} for {asked.label}. Lower page_size."
                 )
             if time.monotonic() > deadline:
                 raise TimeoutError("the body did not come to its end")
         return bytes(body)
-
-
-def _http_date(text: str | None) -> datetime | None:
-    try:
-        moment = parsedate_to_datetime(text or "")
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, TypeError, OverflowError):
-        return None

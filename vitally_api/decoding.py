@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -21,19 +22,11 @@ DEEPEST = 100
 logger = logging.getLogger("tap-vitally.api")
 
 
-def _number(text: str) -> Decimal | str:
-    """Keep every digit; a number beyond what any program can hold stays as text."""
+def _number(text: str, kind: Callable[[str], Any] = Decimal) -> Any:
+    """Keep every digit; what no program can hold, such as 1e9999999999999999999, stays as text."""
     try:
-        return Decimal(text)
-    except InvalidOperation:
-        return text
-
-
-def _whole(text: str) -> int | str:
-    """Read a whole number; Python refuses to make one of thousands of digits, which stay as text."""
-    try:
-        return int(text)
-    except ValueError:
+        return kind(text)
+    except (InvalidOperation, ValueError):
         return text
 
 
@@ -55,10 +48,9 @@ def as_text(value: Any) -> str:
 def decoded(raw: bytes, label: str, reported: set[str] | None = None) -> Any:
     """Read a body; an empty one is None.
 
-    ``reported`` has the properties whose NUL was logged before; those that are found are added.
-
     Text that is not Unicode is mended rather than refused, and so is NaN: one damaged value must not
-    keep a page of records away. NUL goes because no SQL database can store it.
+    keep a page of records away. NUL goes because no SQL database can store it; ``reported`` has the
+    properties whose NUL was logged before, and gets those that are found.
     """
     raw = raw.removeprefix(BOM)
     if not raw.strip():
@@ -72,14 +64,13 @@ def decoded(raw: bytes, label: str, reported: set[str] | None = None) -> Any:
     # Python looks for five bytes in half the time that it takes to look for six.
     if b"\\u000" not in raw or b"\\u0000" not in raw:
         return data
-    clean = sanitized(data)
-    for name in _holders_of_nul(data) - (reported or set()):
+    reported = set() if reported is None else reported
+    for name in _holders_of_nul(data) - reported:
+        reported.add(name)
         logger.warning(
             "A NUL, which no database stores, was taken out of '%s', at %s.", safe_name(name), label
         )
-        if reported is not None:
-            reported.add(name)
-    return clean
+    return sanitized(data)
 
 
 class PageDecoder:
@@ -124,7 +115,7 @@ def _leniently(raw: bytes) -> Any:
         return json.loads(
             raw.decode("utf-8", "replace"),
             parse_float=_number,
-            parse_int=_whole,
+            parse_int=partial(_number, kind=int),
             parse_constant=str,
             strict=False,
         )
@@ -153,10 +144,7 @@ def _holders_of_nul(value: Any, holder: str = "") -> set[str]:
 
 
 def sanitized(value: Any, deepest: int = DEEPEST) -> Any:
-    """Take out of all strings what Singer targets cannot store: NUL and halves of characters.
-
-    Raises `Unreadable` for what is nested deeper than ``deepest``.
-    """
+    """Take NUL and halves of characters out of all text; raise `Unreadable` if it is too deep."""
     if isinstance(value, str):
         return value.replace("\0", "").encode("utf-8", "replace").decode()
     if not isinstance(value, list | dict):

@@ -1,7 +1,4 @@
-"""The host that is asked, and the key: what the operator wrote, made usable.
-
-Source: API notes, "Hosts, auth, identifiers".
-"""
+"""The host that is asked, and the key: what the operator wrote, made usable (API notes, "Hosts, auth")."""
 
 from __future__ import annotations
 
@@ -11,7 +8,7 @@ import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 from urllib.parse import SplitResult, quote, urlsplit
 
 from vitally_api.errors import SettingsError
@@ -20,15 +17,15 @@ EU_URL = "https://rest.vitally-eu.io"
 US_URL = "https://{subdomain}.rest.vitally.io"
 PORTS = {"http": 80, "https": 443}
 WHERE_THE_KEY_IS = "Vitally: Settings > Integrations > Vitally REST API"
+PASTED_HEADER = re.compile(r"(?:authorization:\s*)?basic\s+(\S+)", re.IGNORECASE)
 API_KEY_MISSING = f"api_key is missing: copy the secret token from {WHERE_THE_KEY_IS}"
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A workspace's API: scheme and host without a slash at the end, the bare key, who is asking.
-
-    ``headers`` are the values of further headers that no message may hold.
-    """
+    """A workspace's API: its address without a slash, the bare key, who asks, secret headers."""
 
     base_url: str
     api_key: str = field(repr=False)
@@ -43,29 +40,17 @@ class Endpoint:
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], user_agent: str) -> Endpoint:
-        """Read the connection settings; raise a `SettingsError` with all their problems.
-
-        ``user_agent`` is used where the setting of that name is empty.
-        """
-        problems: list[str] = []
-
-        def checked(check: Callable[[Any], str], value: Any) -> str:
-            try:
-                return check(value)
-            except ValueError as problem:
-                problems.append(str(problem))
-                return ""
-
-        key = checked(read_api_key, config.get("api_key"))
-        url = checked(read_base_url, config)
-        agent = checked(_read_user_agent, config.get("user_agent") or user_agent)
-        if problems:
-            raise SettingsError(problems)
+        """Read the settings, or raise a `SettingsError` with all problems; ``user_agent`` is the default."""
+        key, url, agent = read_all(
+            lambda: read_api_key(config.get("api_key")),
+            lambda: read_base_url(config),
+            lambda: _read_user_agent(config.get("user_agent") or user_agent),
+        )
         return cls(url, key, agent)
 
     @property
     def authorization(self) -> str:
-        """The header of HTTP Basic, with the key as user and no password."""
+        """The value of the header, with the key as user and no password."""
         return f"Basic {base64.b64encode(f'{self.api_key}:'.encode()).decode()}"
 
     @property
@@ -74,6 +59,31 @@ class Endpoint:
         encoded = self.authorization.removeprefix("Basic ")
         plain = (encoded, encoded.rstrip("="), self.api_key, *self.headers)
         return (*plain, *(quote(secret, safe="") for secret in plain))
+
+
+def read_all(*readings: Callable[[], T]) -> list[T]:
+    """Return what each of them reads; raise one `SettingsError` with the problems of all."""
+    found, problems = [], []
+    for reading in readings:
+        try:
+            found.append(reading())
+        except SettingsError as error:
+            problems += error.problems
+        except ValueError as error:
+            problems.append(str(error))
+    if problems:
+        raise SettingsError(problems)
+    return found
+
+
+def sendable(name: str, text: str, where: str) -> str:
+    """Return a key that can be sent, else raise a ``ValueError``; it is found at ``where``."""
+    if re.search(r"\s", text) or not text.isascii() or not text.isprintable():
+        raise ValueError(
+            f"{name} has white space or other characters inside that no key has: copy it again from "
+            f"{where}"
+        )
+    return text
 
 
 def read_api_key(value: Any) -> str:
@@ -85,22 +95,15 @@ def read_api_key(value: Any) -> str:
     text = str(value or "").strip()
     if not text:
         raise ValueError(API_KEY_MISSING)
-    pasted_header = re.fullmatch(r"(?:authorization:\s*)?basic\s+(\S+)", text, re.IGNORECASE)
-    encoded = pasted_header.group(1) if pasted_header else text
-    decoded = _decoded_key(encoded)
-    if decoded:
+    pasted_header = PASTED_HEADER.fullmatch(text)
+    if decoded := _decoded_key(pasted_header[1] if pasted_header else text):
         return decoded
     if pasted_header:
         raise ValueError(
             "api_key looks like a Basic header but does not decode to a key: "
             f"copy it again from {WHERE_THE_KEY_IS}"
         )
-    if re.search(r"\s", text) or not text.isascii() or not text.isprintable():
-        raise ValueError(
-            "api_key has white space or other characters inside that no key has: "
-            f"copy it again from {WHERE_THE_KEY_IS}"
-        )
-    return text.removesuffix(":")
+    return sendable("api_key", text, WHERE_THE_KEY_IS).removesuffix(":")
 
 
 def _decoded_key(encoded: str) -> str | None:
@@ -114,10 +117,7 @@ def _decoded_key(encoded: str) -> str | None:
 
 
 def read_base_url(config: Mapping[str, Any]) -> str:
-    """Return the address of the API, from ``api_url``, or from ``data_center`` and ``subdomain``.
-
-    ``ValueError`` is raised if no host follows from them, or it would carry the key in the clear.
-    """
+    """Return the address of the API, which follows from ``api_url``, or from data center and subdomain."""
     if config.get("api_url"):
         return read_address("api_url", str(config["api_url"]), "/resources")
     if config.get("data_center", "us") == "eu":
@@ -150,10 +150,7 @@ def read_subdomain(value: str) -> str:
 
 
 def read_address(name: str, value: str, root: str) -> str:
-    """Return an address in one spelling, without ``root`` at its end; ``name`` is its setting.
-
-    ``ValueError`` is raised for what is no address, or would carry the key in the clear.
-    """
+    """Return an address in one spelling, without ``root``, or raise a ``ValueError``."""
     text = value.strip().rstrip("/").removesuffix(root).rstrip("/")
     parts = _parts(text)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
@@ -169,8 +166,8 @@ def read_address(name: str, value: str, root: str) -> str:
         )
     # One spelling of one host: STATE knows the workspace by it.
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    usual = parts.port in {None, PORTS[parts.scheme]}
-    return f"{parts.scheme}://{host}{'' if usual else f':{parts.port}'}{parts.path}"
+    port = "" if parts.port in {None, PORTS[parts.scheme]} else f":{parts.port}"
+    return f"{parts.scheme}://{host}{port}{parts.path}"
 
 
 def _parts(address: str) -> SplitResult:

@@ -1,16 +1,5 @@
 """The errors that a request to Vitally may end in.
 
-    VitallyError
-    ├── Refused                   a final answer without data
-    │   └── CursorRefused         ... because of the cursor that was sent
-    ├── Unreadable                a 2xx without the data asked for
-    │   └── UnexpectedShape       ... but JSON of another shape
-    ├── Unavailable               no answer within the time allowed
-    │   ├── RateLimited           ... because the rate limit was used up
-    │   └── WriteOutcomeUnknown   ... to a request that may have been carried out
-    ├── Oversized                 a body larger than any that is expected
-    └── Cancelled                 the work was stopped while it waited
-
 Every message is one line for the person who runs the program: what happened, where, what to do.
 None holds the API key or a record's content.
 """

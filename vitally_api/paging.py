@@ -5,7 +5,6 @@ Nothing here touches the network. Source: API notes, "Pagination (list endpoints
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -14,9 +13,6 @@ from vitally_api.errors import Unreadable
 
 MOST_EMPTY_PAGES = 1000
 """Pages without a row, one after the other, before the list is taken to have no end."""
-REMEMBERED = 100
-"""Cursors that a list may not come back to at once. A longer loop is found by a marker, which is set
-at pages 1, 2, 4, 8 and so on: all cursors of a million records would take 2 MB."""
 LIST = "$.results[*]"
 ENVELOPES = ("results", "data", "items", "records", "result", "record", "item")
 """Under what lists and single records have been seen, or are in other APIs."""
@@ -46,20 +42,15 @@ class Cursors:
         """Begin with the cursor ``first``; ``find`` finds the next one in a body, as `next_cursor` does."""
         self.current = first
         self._find = find or next_cursor
-        self.finished = False
-        self.endless = False
-        self._recent = deque([first], REMEMBERED)
-        self._marker: str | None = None
-        self._pages = 0
+        self.finished = self.endless = False
+        # Those of a list of a million records take 2 MB.
+        self._seen = {first}
         self._empty = 0
 
     def following(self, body: Any) -> str | None:
-        """Return the cursor in the page that answered ``current``; None at the end of the list.
-
-        `Unreadable` is raised for a page that points back to an earlier one: it would never end.
-        """
+        """Return the cursor after ``current``, None at the end; `Unreadable` if it leads back."""
         following = self._find(body)
-        if following is not None and (following == self._marker or following in self._recent):
+        if following is not None and following in self._seen:
             raise Unreadable("its next page is one that was read before")
         return following
 
@@ -68,10 +59,7 @@ class Cursors:
         self._empty = 0 if rows else self._empty + 1
         self.endless = self._empty >= MOST_EMPTY_PAGES
         self.finished = following is None
-        self._recent.append(following)
-        self._pages += 1
-        if self._pages.bit_count() == 1:
-            self._marker = following
+        self._seen.add(following)
         self.current = following
 
 
@@ -101,10 +89,7 @@ def next_cursor(body: Any) -> str | None:
 
 
 def _cursor_in(address: str) -> str:
-    """Return only the cursor of an address, which one client has met as ``next``.
-
-    The rest is not followed: an answer must not be able to send the key to another host.
-    """
+    """Return the cursor alone: an answer must not be able to send the key to another host."""
     try:
         cursors = parse_qs(urlsplit(address).query).get("from", [])
     except ValueError:

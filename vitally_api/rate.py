@@ -49,15 +49,16 @@ class Quota:
         def value(name: str) -> str:
             return headers.get(f"RateLimit-{name}") or headers.get(f"X-RateLimit-{name}") or ""
 
+        def number(pattern: str, text: str) -> int | None:
+            found = re.search(pattern, text)
+            return int(found[1]) if found else None
+
         # `1000, 1000;window=60`: the first number is the limit, the rest describes it.
-        limit = value("Limit")
-        window = re.search(r"\bw(?:indow)?=(\d{1,9})\b", limit)
-        first = re.match(r"\s*(\d{1,9})\b", limit)
-        remaining = re.match(r"\s*(\d{1,9})\b", value("Remaining"))
+        window = number(r"\bw(?:indow)?=(\d{1,9})\b", value("Limit"))
         return cls(
-            limit=int(first.group(1)) if first and int(first.group(1)) else None,
-            window=float(window.group(1)) if window and int(window.group(1)) in WINDOWS else None,
-            remaining=int(remaining.group(1)) if remaining else None,
+            limit=number(r"^\s*(\d{1,9})\b", value("Limit")) or None,
+            window=window if window in WINDOWS else None,
+            remaining=number(r"^\s*(\d{1,9})\b", value("Remaining")),
             reset=_seconds(value("Reset"), now),
             retry_after=_seconds(headers.get("Retry-After") or "", now),
         )
@@ -83,6 +84,9 @@ def _seconds(text: str, now: datetime | None) -> float | None:
 class RateWindow:
     """Says when a request may be sent.
 
+    ``in_flight`` are the units under way; ``credit`` is what the server said is left, less what has been
+    sent since, None if it said nothing: other tools may draw on the same key, so their use shows only here.
+
     A request counts from before it is sent until a window's length after its answer came: the
     server counted it somewhere in between, so its own count is never higher.
     """
@@ -92,14 +96,12 @@ class RateWindow:
         self._ceiling = ceiling
         self._advertised: int | None = None
         self._window = DEFAULT_WINDOW
-        self._in_flight = 0
+        self.in_flight = 0
         self._leaving: deque[float] = deque()
         self._paused_until = 0.0
         # After a pause one request goes out alone, to see whether it has been long enough.
         self._probing = False
-        # What the server said is left, less what has been sent since: other tools may draw on the
-        # same key, so their use shows only here.
-        self._credit: int | None = None
+        self.credit: int | None = None
         self._credit_reset = self._told_at = 0.0
         # What is left even if all that was under way with that answer is yet to be counted, and
         # nothing has left the window since.
@@ -112,41 +114,27 @@ class RateWindow:
         limits = [n for n in (self._ceiling, self._advertised) if n is not None]
         return min(limits) if limits else None
 
-    @property
-    def idle(self) -> bool:
-        """True if no request is under way."""
-        return self._in_flight == 0
-
-    @property
-    def credit(self) -> int | None:
-        """What the server said is left, less what was sent since; None if it said nothing."""
-        return self._credit
-
     def left(self, now: float) -> int | None:
         """Count the units that may be sent at once, or None while nothing limits them."""
         self._expire(now)
-        own = None if self.limit is None else self.limit - self._in_flight - len(self._leaving)
-        if self._credit is None:
+        own = None if self.limit is None else self.limit - self.in_flight - len(self._leaving)
+        if self.credit is None:
             return None if own is None else max(0, own)
-        return max(0, self._credit if own is None else min(own, self._credit))
+        return max(0, self.credit if own is None else min(own, self.credit))
 
     def delay(self, now: float, units: int = 1) -> float | None:
-        """Decide whether a request of so many units may be sent.
-
-        0 sends it now, else it is the seconds until asking again makes sense; None when only the
-        answer to a request under way can change that.
-        """
+        """Return the seconds until to ask again, 0 to send now, None until an answer comes."""
         self._expire(now)
         if now < self._paused_until:
             return self._paused_until - now
-        if self._probing and self._in_flight:
+        if self._probing and self.in_flight:
             return None
         leaves = self._leaving[0] if self._leaving else math.inf
         full = self._exceeds(self._advertised, units)
-        if self._exceeds(self._ceiling, units) or (full and self._credit is None):
+        if self._exceeds(self._ceiling, units) or (full and self.credit is None):
             return leaves - now if self._leaving else None
         # Beyond the window one unit is kept back, since a server may round up what is left.
-        credit = math.inf if self._credit is None else self._credit
+        credit = math.inf if self.credit is None else self.credit
         spare = self._certain - 1 if full else credit
         if spare >= units:
             return 0.0
@@ -157,30 +145,26 @@ class RateWindow:
             more = leaves
         if more <= now:
             # One request goes out to see how much there is; the rest wait for its answer.
-            return None if self._in_flight else 0.0
+            return None if self.in_flight else 0.0
         return min(more, leaves) - now
 
     def _refills(self, now: float) -> bool:
-        """Return True for a bucket, False for a full sliding window.
-
-        Answers are taken to come within a tenth of a window.
-
-        It has given more than a window holds, or has more long before our first unit leaves.
-        """
+        """Return True for a bucket: it gave more than a window holds, or has more long before."""
+        # Answers are taken to come within a tenth of a window.
         late, limit = self._window / 10, self._advertised or 0
         if len(self._leaving) > limit and self._leaving[-limit - 1] > now + late:
             return True
         return not self._leaving or self._credit_reset < self._leaving[0] - late
 
     def _exceeds(self, limit: int | None, units: int) -> bool:
-        used = self._in_flight + len(self._leaving)
+        used = self.in_flight + len(self._leaving)
         return limit is not None and used > 0 and used + units > limit
 
     def start(self, units: int = 1) -> int:
         """Count a request that is about to be sent; return the units that were answered before."""
-        self._in_flight += units
-        if self._credit is not None:
-            self._credit -= units
+        self.in_flight += units
+        if self.credit is not None:
+            self.credit -= units
         self._certain -= units
         return self._answered
 
@@ -192,18 +176,18 @@ class RateWindow:
         ``units`` is what it was taken to cost when it started, ``cost`` what it turned out to, and
         ``answered`` what `start` returned.
         """
-        self._in_flight -= units
+        self.in_flight -= units
         self._window = quota.window or self._window
         self._advertised = quota.limit or self._advertised
         self._leaving.extend([now + self._window] * (cost or units))
         if now >= self._paused_until:
             self._probing = False
         if quota.remaining is None:
-            self._credit, self._certain = None, -math.inf
+            self.credit, self._certain = None, -math.inf
         else:
-            self._credit = quota.remaining - self._in_flight
+            self.credit = quota.remaining - self.in_flight
             overtaken = 0 if answered is None else self._answered - answered
-            self._certain = min(self._credit, max(self._certain, self._credit - overtaken))
+            self._certain = min(self.credit, max(self._certain, self.credit - overtaken))
             # Resets only move on: an earlier one comes with an answer that was overtaken.
             reset = now + min(quota.reset or 1.0, self._window)
             self._credit_reset = max(self._credit_reset, reset)
@@ -225,8 +209,8 @@ class RateWindow:
     def _expire(self, now: float) -> None:
         while self._leaving and self._leaving[0] <= now:
             self._leaving.popleft()
-            if self._credit is not None:
-                self._credit += 1
+            if self.credit is not None:
+                self.credit += 1
 
 
 class CostEstimator:

@@ -7,13 +7,12 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import backoff
 
 from vitally_api.budget import Budget
 from vitally_api.errors import VitallyError
-from vitally_api.policy import RequestMetrics
 
 T = TypeVar("T")
 
@@ -27,6 +26,33 @@ ALL_LOGGED, SOME_LOGGED = 10, 5
 """Tries of one request that are all logged, and which of those that follow: every fifth."""
 
 logger = logging.getLogger("tap-vitally.api")
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How patient a request is; ``dataclasses.replace`` makes another one for a single call.
+
+    Times are in seconds. ``patience`` outlives a whole rate window and an outage of minutes. Until
+    the first answer has come, failures that time seldom ends (an address, a name, a proxy) end after
+    ``first_patience``. ``unreadable_tries`` are answers 2xx that are not JSON, and ``odd_tries``
+    those of another shape, until the request fails. ``repeats`` are the methods that may be sent
+    again when the first request may have been carried out.
+    """
+
+    patience: float = 300.0
+    first_patience: float = 30.0
+    unreadable_tries: int = 5
+    odd_tries: int = 2
+    connect_timeout: float = 15.0
+    request_timeout: float = 60.0
+    repeats: frozenset[str] = frozenset({"GET"})
+
+
+class RequestMetrics(Protocol):
+    """Where requests, retries and seconds waited are counted, from any thread."""
+
+    def add(self, **counts: float) -> None:
+        """Add to the counts ``requests``, ``retries`` and ``waited``."""
 
 
 @dataclass
@@ -51,10 +77,7 @@ class TryAgain(Exception):
 
 
 def until_answered(attempt: Callable[[], T], budget: Budget, counts: RequestMetrics) -> T:
-    """Return the result of the first attempt that has one, or raise the error of the last.
-
-    Waits can be ended by stopping the budget, and each is logged with its reason.
-    """
+    """Return the result of the first attempt that has one, or raise the error of the last; log each wait."""
     growing = backoff.expo(max_value=LONGEST_PAUSE)
     next(growing)
     began: float | None = None
@@ -64,26 +87,25 @@ def until_answered(attempt: Callable[[], T], budget: Budget, counts: RequestMetr
         try:
             return attempt()
         except TryAgain as failed:
-            now = time.monotonic()
-            began = now if began is None else began
-            spent = now - began + SHORTEST_PAUSE > failed.patience
-            if failed.tries is not None:
-                failures[failed.kind] += 1
-                failed.failures = failures.total()
-                most = max(most, failed.tries)
-                # Two cut bodies and then JSON of another shape took nine requests while one number
-                # counted both.
-                spent |= failures[failed.kind] >= failed.tries or failed.failures >= most
-            if spent:
-                raise failed.failure(now - began) from None
-            wait = failed.wait
-            if wait is None and failed.for_all:
-                wait = min(2.0**refusals, LONGEST_REFUSAL)
-                refusals += 1
-            elif wait is None:
-                rest = failed.patience - (now - began)
-                wait = min(backoff.full_jitter(next(growing)), rest)
             again = failed
+        now = time.monotonic()
+        began = now if began is None else began
+        spent = now - began + SHORTEST_PAUSE > again.patience
+        if again.tries is not None:
+            failures[again.kind] += 1
+            again.failures = failures.total()
+            most = max(most, again.tries)
+            # Two cut bodies and then JSON of another shape took nine requests while one number
+            # counted both.
+            spent |= failures[again.kind] >= again.tries or again.failures >= most
+        if spent:
+            raise again.failure(now - began)
+        wait = again.wait
+        if wait is None and again.for_all:
+            wait = min(2.0**refusals, LONGEST_REFUSAL)
+            refusals += 1
+        elif wait is None:
+            wait = min(backoff.full_jitter(next(growing)), again.patience - (now - began))
         counts.add(retries=1)
         reported += 1
         if reported <= ALL_LOGGED or reported % SOME_LOGGED == 0:

@@ -1,8 +1,4 @@
-"""Settings as dataclasses: each is declared once, with its type, default and text for people.
-
-The JSON schema that checks them, that ``--about`` prints and that the docs are made from follows
-from the dataclass.
-"""
+"""Settings as dataclasses; the JSON schema that checks them and makes ``--about`` follows from them."""
 
 from __future__ import annotations
 
@@ -34,26 +30,18 @@ _TYPES: Mapping[Any, tuple[Mapping[str, Any], Callable[[Any], Any]]] = {
 def setting(title: str, description: str, *, default: Any, **schema: Any) -> Any:
     """Return a field of a dataclass of settings.
 
-    A type that is not in ``_TYPES`` needs ``type`` and ``read``.
     ``schema`` is JSON schema beyond what follows from the type, or in place of it; ``read`` makes the
     field's value of the setting's, and ``written`` is the default as people write it, if it differs.
     """
-    read = schema.pop("read", None)
-    default_written = schema.pop("written", default)
-    schema = {"title": title, "default": default_written, "description": description, **schema}
-    return field(
-        default_factory=lambda: default,
-        repr="secret" not in schema,
-        metadata={"schema": schema, "read": read},
-    )
+    read, written = schema.pop("read", None), schema.pop("written", default)
+    schema = {"title": title, "default": written, "description": description, **schema}
+    metadata = {"schema": schema, "read": read}
+    return field(default_factory=lambda: default, repr="secret" not in schema, metadata=metadata)
 
 
 @dataclass(frozen=True)
 class ConnectionSettings:
-    """The settings of a connection, the same for every command that talks to Vitally.
-
-    `vitally_api.Endpoint` reads those of the address.
-    """
+    """The settings of a connection, the same for every command; `Endpoint` reads those of the address."""
 
     api_key: str = setting(
         "API key",
@@ -65,9 +53,7 @@ class ConnectionSettings:
         writeOnly=True,
     )
     data_center: Literal["us", "eu"] = setting(
-        "Data center",
-        "Where the workspace is hosted.",
-        default="us",
+        "Data center", "Where the workspace is hosted.", default="us"
     )
     subdomain: str = setting(
         "Subdomain",
@@ -122,7 +108,6 @@ def schema_of(settings: type[ConnectionSettings]) -> dict[str, Any]:
 
 
 def _kind(hint: Any) -> Any:
-    """Return the key in ``_TYPES`` of an annotation."""
     (first, *_) = (kind for kind in get_args(hint) or (hint,) if kind is not NoneType)
     if get_origin(hint) is Literal:
         return type(first)
@@ -134,9 +119,9 @@ def _property(hint: Any, declared: Field[Any]) -> dict[str, Any]:
     choices = {"enum": list(get_args(hint))} if get_origin(hint) is Literal else {}
     schema = {**_TYPES.get(_kind(hint), ({},))[0], **choices, **declared.metadata["schema"]}
     default = schema.pop("default")
-    if default in (None, "", (), {}):
-        return schema
-    return {**schema, "default": list(default) if isinstance(default, tuple) else default}
+    if default not in (None, "", (), {}):
+        schema["default"] = list(default) if isinstance(default, tuple) else default
+    return schema
 
 
 def read_settings(settings: type[T], config: Mapping[str, Any]) -> T:

@@ -1,7 +1,4 @@
-"""What an HTTP status means: the one place that says so.
-
-Source: API notes, "Status codes and error bodies".
-"""
+"""What an HTTP status means: the one place that says so (API notes, "Status codes and error bodies")."""
 
 from __future__ import annotations
 

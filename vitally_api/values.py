@@ -1,7 +1,4 @@
-"""Values as both programs read and compare them, however a source spells them.
-
-What ends in ``_of`` raises `InvalidValue` for a value of another type; the rest returns None.
-"""
+"""Values as both programs read and compare them; what ends in ``_of`` raises, the rest returns None."""
 
 from __future__ import annotations
 
@@ -68,17 +65,16 @@ def field_kind(type_: Any) -> FieldKind:
 
 def number_of(value: Any) -> int | Decimal:
     """Return a number, also out of text such as ``"4711.00"``, with all its digits."""
-    if isinstance(value, bool) or not isinstance(value, int | float | Decimal | str):
-        raise InvalidValue("it takes a number")
-    if isinstance(value, int):
+    if isinstance(value, int) and not isinstance(value, bool):
         return value
-    try:
-        number = Decimal(str(value).strip())
-    except InvalidOperation:
-        number = Decimal("nan")
-    if not number.is_finite():
-        raise InvalidValue("it takes a number")
-    return number
+    if isinstance(value, float | Decimal | str):
+        try:
+            number = Decimal(str(value).strip())
+        except InvalidOperation:
+            number = Decimal("nan")
+        if number.is_finite():
+            return number
+    raise InvalidValue("it takes a number")
 
 
 def plain_number(number: int | Decimal) -> str:
@@ -128,8 +124,8 @@ def key_text(by: str, value: Any) -> str:
         return ""
     if by == "email":
         return email_text(value)
-    if by.startswith("trait:") and isinstance(value, int | float | Decimal):
-        value = as_double(number_of(value)) if not isinstance(value, bool) else value
+    if by.startswith("trait:") and type(value) in {int, float, Decimal}:
+        value = as_double(number_of(value))
     return text_of(value)
 
 
@@ -168,19 +164,17 @@ def whole_number_of(value: Any) -> int:
 
 def list_of(value: Any) -> list[Any]:
     """Return a list, also out of JSON text, as warehouses without lists keep it."""
-    if isinstance(value, str) and value.lstrip().startswith("["):
-        value = parse_json(value)
-    if isinstance(value, list):
-        return value
+    found = parse_json(value) if isinstance(value, str) else value
+    if isinstance(found, list):
+        return found
     raise InvalidValue("it takes a list")
 
 
 def object_of(value: Any) -> dict[str, Any]:
     """Return an object, also out of JSON text."""
-    if isinstance(value, str) and value.lstrip().startswith("{"):
-        value = parse_json(value)
-    if isinstance(value, dict):
-        return value
+    found = parse_json(value) if isinstance(value, str) else value
+    if isinstance(found, dict):
+        return found
     raise InvalidValue("it takes an object")
 
 
@@ -329,10 +323,8 @@ def same_json(one: Any, other: Any) -> bool:
 
 
 def _same_moment(one: str, other: str) -> bool:
-    """Compare what both write as a moment, or as a day, which is its midnight."""
-    if not (DAY_OR_MOMENT.fullmatch(one) and DAY_OR_MOMENT.fullmatch(other)):
-        return False
     try:
-        return moment_of(one) == moment_of(other)
+        both = DAY_OR_MOMENT.fullmatch(one) and DAY_OR_MOMENT.fullmatch(other)
+        return bool(both) and moment_of(one) == moment_of(other)
     except InvalidValue:
         return False

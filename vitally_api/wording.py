@@ -1,7 +1,4 @@
-"""What went wrong, as one line that is safe to log: what, where, what to do.
-
-Nothing here holds the key, an address of a person, or more of a server's text than fits a line.
-"""
+"""What went wrong, as one line that is safe to log: without the key, or anybody's address."""
 
 from __future__ import annotations
 
@@ -35,80 +32,61 @@ class NetworkErrorKind:
 
     what: str
     remedy: str
-    exceptions: tuple[type[BaseException], ...]
+    exceptions: type[BaseException] | tuple[type[BaseException], ...]
     passing: bool = True
     unsent: bool = True
     address: bool = True
 
 
 ADDRESS = "Check subdomain and api_url."
-NETWORK = "Check the network, subdomain and api_url."
 PROXY = "Check HTTPS_PROXY: it takes http://host:port."
-LATER = "Check the network, or run again later."
+REFUSED_BY_PROXY = ("The proxy refused the connection", "Check HTTPS_PROXY and NO_PROXY.")
+NO_TLS = ("No TLS connection could be made", "Check api_url, the proxy and REQUESTS_CA_BUNDLE.")
+NO_NAME = ("The host name was not found", "Check the network, subdomain and api_url.")
+REFUSED = ("The connection was refused", "Check api_url, or run again later.")
+BROKE = ("The connection broke", "Check the network, or run again later.")
 SLOW = ("The server did not answer in time", "Raise request_timeout, or run later.")
+DAMAGED = ("The compressed body was damaged", "Run again; if it stays, check the proxy.")
+NO_CERTIFICATES = ("The file of certificates was not found", "Check REQUESTS_CA_BUNDLE.")
 
 _KINDS = (
     NetworkErrorKind(
         "The certificate of the server could not be verified",
         "If a proxy of your company signs the traffic, name its certificates in REQUESTS_CA_BUNDLE.",
-        (ssl.SSLCertVerificationError,),
+        ssl.SSLCertVerificationError,
         passing=False,
     ),
-    NetworkErrorKind("The address of the proxy is none", PROXY, (InvalidProxyURL,), passing=False),
+    NetworkErrorKind("The address of the proxy is none", PROXY, InvalidProxyURL, passing=False),
     NetworkErrorKind(
         "The proxy is of a kind that cannot be used",
         PROXY,
         (InvalidSchema, urllib.ProxySchemeUnknown),
         passing=False,
     ),
-    NetworkErrorKind(
-        "The proxy refused the connection",
-        "Check HTTPS_PROXY and NO_PROXY.",
-        (urllib.ProxyError,),
-    ),
-    NetworkErrorKind(
-        "No TLS connection could be made",
-        "Check api_url, the proxy and REQUESTS_CA_BUNDLE.",
-        (urllib.SSLError, ssl.SSLError),
-        # The same type stands for a connection that broke off after the request had gone out.
-        unsent=False,
-    ),
-    NetworkErrorKind("The address is none", ADDRESS, (urllib.LocationParseError,), passing=False),
-    NetworkErrorKind(
-        "The host name was not found", NETWORK, (urllib.NameResolutionError, socket.gaierror)
-    ),
-    NetworkErrorKind(
-        "The connection was refused",
-        "Check api_url, or run again later.",
-        (ConnectionRefusedError,),
-    ),
-    NetworkErrorKind("The connection broke", LATER, (urllib.NewConnectionError,)),
-    NetworkErrorKind(*SLOW, (urllib.ConnectTimeoutError,)),
+    NetworkErrorKind(*REFUSED_BY_PROXY, urllib.ProxyError),
+    # The same type stands for a connection that broke off after the request had gone out.
+    NetworkErrorKind(*NO_TLS, (urllib.SSLError, ssl.SSLError), unsent=False),
+    NetworkErrorKind("The address is none", ADDRESS, urllib.LocationParseError, passing=False),
+    NetworkErrorKind(*NO_NAME, (urllib.NameResolutionError, socket.gaierror)),
+    NetworkErrorKind(*REFUSED, ConnectionRefusedError),
+    NetworkErrorKind(*BROKE, urllib.NewConnectionError),
+    NetworkErrorKind(*SLOW, urllib.ConnectTimeoutError),
     NetworkErrorKind(*SLOW, (urllib.TimeoutError, TimeoutError), unsent=False, address=False),
-    NetworkErrorKind(
-        "The compressed body was damaged",
-        "Run again; if it stays, check the proxy.",
-        (urllib.DecodeError,),
-        unsent=False,
-        address=False,
-    ),
+    NetworkErrorKind(*DAMAGED, urllib.DecodeError, unsent=False, address=False),
 )
 """The first that fits counts: an error of the proxy may hold a refused connection, and some types
 are subtypes of others."""
-_NO_CERTIFICATES = NetworkErrorKind(
-    "The file of certificates was not found", "Check REQUESTS_CA_BUNDLE.", (), passing=False
-)
-_BROKEN = NetworkErrorKind("The connection broke", LATER, (), unsent=False)
 
 
 def network_error_kind(error: BaseException) -> NetworkErrorKind:
     """Return the kind of network failure of an exception, by its type and those inside it."""
     if type(error) is OSError:  # whatever comes of the network has a type of its own
-        return _NO_CERTIFICATES
+        return NetworkErrorKind(*NO_CERTIFICATES, (), passing=False)
     chain = [error]
     for each in chain:
         chain += [cause for cause in _held(each) if cause not in chain]
-    return next((k for k in _KINDS if any(isinstance(e, k.exceptions) for e in chain)), _BROKEN)
+    found = (k for k in _KINDS if any(isinstance(e, k.exceptions) for e in chain))
+    return next(found, NetworkErrorKind(*BROKE, (), unsent=False))
 
 
 def _held(error: BaseException) -> Iterator[BaseException]:
@@ -125,16 +103,10 @@ class Wording:
         self._secrets = endpoint.secrets
         self._endpoint = endpoint
 
-    def network(self, found: NetworkErrorKind, label: str) -> str:
-        """Return the message of a network failure."""
-        return f"{found.what}, at {self._host} for {label}. {self._remedy(found)}"
-
-    def where(self, found: NetworkErrorKind) -> str:
-        """Return the message of a network failure before any answer: the address, what to check."""
-        return f"{found.what}, at {self._host}. {self._remedy(found)}"
-
-    def _remedy(self, found: NetworkErrorKind) -> str:
-        return found.remedy.replace("api_url", self._endpoint.url_setting)
+    def network(self, found: NetworkErrorKind, label: str = "") -> str:
+        """Return the message of a network failure; without a label what to say before any answer."""
+        remedy = found.remedy.replace("api_url", self._endpoint.url_setting)
+        return f"{found.what}, at {self._host}{f' for {label}' if label else ''}. {remedy}"
 
     def reported(self, status: int, body: Any, label: str) -> str:
         """Return a status in words: ``404 Not Found at /resources/... (what the body says)``."""
@@ -151,7 +123,7 @@ class Wording:
                     "subdomain are those of its workspace."
                 )
             case StatusClass.ELSEWHERE:
-                target = self.safe_name(_host(location))
+                target = self.safe(_host(location))
                 return (
                     f"{self._host} redirects to {target}, and the API key is sent nowhere else: "
                     f"{reported}. Check data_center, subdomain and {self._endpoint.url_setting}."
@@ -167,7 +139,7 @@ class Wording:
         """Return a message of ours without what a server has put into it of key and headers."""
         return _without(text, self._secrets)
 
-    def safe_name(self, text: str) -> str:
+    def safe(self, text: str) -> str:
         """Return what a server sent, made fit for a log."""
         return _safe(text, self._secrets)
 
@@ -188,13 +160,13 @@ def error_text(body: Any, secrets: Iterable[str] = ()) -> str:
     error = body.get("error") or body.get("message")
     if isinstance(error, dict):
         details = error.get("errors")
-        parts = [str(error.get("message") or "")]
-        parts += [
-            f"{item.get('instancePath', '')} {item.get('message', '')}".strip()
-            for item in (details if isinstance(details, list) else [])
-            if isinstance(item, dict)
-        ]
-        error = ": ".join(filter(None, [parts[0], ", ".join(parts[1:])]))
+        items = (
+            [each for each in details if isinstance(each, dict)]
+            if isinstance(details, list)
+            else []
+        )
+        texts = [f"{i.get('instancePath', '')} {i.get('message', '')}".strip() for i in items]
+        error = ": ".join(filter(None, [str(error.get("message") or ""), ", ".join(texts)]))
     return _safe(error, secrets) if isinstance(error, str) else ""
 
 

@@ -54,7 +54,6 @@ def _find(body: Any, path: str) -> list[Any]:
 
 
 def _value(body: Any, path: str) -> Any:
-    """Return what stands at a path, all of it where it stands at several."""
     found = _find(body, path)
     return found if len(found) > 1 else next(iter(found), None)
 
@@ -95,7 +94,6 @@ def paths_in(body: Any) -> list[str]:
 
 
 def _arrays(values: Sequence[Any], path: str, depth: int) -> Iterator[tuple[str, int]]:
-    """Find arrays of objects in all values that stand at a path."""
     objects = [value for value in values if isinstance(value, dict)]
     items = [item for value in values if isinstance(value, list) for item in value]
     step = "[*]"

@@ -27,10 +27,7 @@ class Cursor:
 
 @dataclass(frozen=True)
 class CustomStream:
-    """A stream as its operator declares it.
-
-    ``schema`` is None where it is to be inferred, ``cursor`` None for a list of one page.
-    """
+    """A declared stream; ``schema`` is None where it is to be inferred, ``cursor`` for a list of one page."""
 
     name: str
     path: Template
@@ -92,10 +89,7 @@ def parent_column(stream: str, column: str) -> str:
 def read_custom_streams(
     setting: Any, known: Mapping[str, Columns]
 ) -> tuple[list[CustomStream], list[str]]:
-    """Return the streams that the setting declares, and a line for each mistake in it.
-
-    ``known`` are the tap's own streams. A line names the entry and the key, and no value.
-    """
+    """Return the streams of the setting, and a line for each mistake that names entry and key, no value."""
     if not isinstance(setting, list | None):
         return [], ["custom_streams: it takes a list of streams"]
     entries = setting or []

@@ -112,10 +112,7 @@ Mistake = tuple[tuple[str, ...], str]
 
 
 def mistakes_in(entry: Any) -> Iterator[Mistake]:
-    """Find what is wrong with an entry, key by key.
-
-    No message holds a value: that of a header is a secret.
-    """
+    """Find what is wrong with an entry, key by key. No message holds a value: a header is a secret."""
     for error in _validator.iter_errors(entry):
         path = tuple(str(part)[:60] for part in error.absolute_path)
         if error.validator == "additionalProperties" and not path:
@@ -140,10 +137,7 @@ def text_of(value: Any) -> str:
 
 
 def values_of(given: Any) -> tuple[str, ...]:
-    """Return the values in a list, or in a column of a CSV file, each once.
-
-    A `ValueError` says why a file holds none.
-    """
+    """Return the values in a list or a column of a CSV file; a `ValueError` says why it has none."""
     if not isinstance(given, dict):
         return tuple(dict.fromkeys(map(str, given)))
     try:

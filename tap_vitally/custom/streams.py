@@ -101,10 +101,7 @@ def stream_class(
 
 
 def _combinations(stream: CustomStream, _: StreamRun | None = None) -> Iterator[Parent]:
-    """Find each combination of values, in place of parents.
-
-    Its id is its number, since a value may name a person; none of them ever appears anew.
-    """
+    """Find each combination of values; its id is a number, since a value may name a person."""
     for number, combination in enumerate(product(*stream.values.values()), 1):
         record = dict(zip(stream.values, combination, strict=True))
         yield Parent(str(number), EARLIEST, record=record)
@@ -120,7 +117,6 @@ def _lists_of(stream: StreamRun, parent: Parent) -> list[ListRequest]:
 
 
 def _text_of(stream: CustomStream) -> str:
-    """Return the path as it was declared, with single braces where they were doubled."""
     return str(stream.path.render({each: str(each) for each in stream.placeholders}))
 
 

@@ -1,7 +1,4 @@
-"""Text with placeholders in braces, such as ``/accounts/{accounts.id}/plans?`` or ``{now-30d}``.
-
-Pure: what stands in the braces is given as values, and nothing is asked for.
-"""
+"""Text with placeholders in braces, such as ``/accounts/{accounts.id}/plans`` or ``{now-30d}``."""
 
 from __future__ import annotations
 
@@ -24,11 +21,7 @@ NAME = re.compile(r"[a-zA-Z]\w*")
 
 @dataclass(frozen=True)
 class Placeholder:
-    """What stands in braces.
-
-    ``stream`` is set for ``{stream.property}``, with the property as ``name``; ``shift`` is what is
-    added to ``{now}``.
-    """
+    """What stands in braces: ``stream`` is set for ``{stream.property}``; ``shift`` is added to ``{now}``."""
 
     name: str
     stream: str = ""
@@ -65,10 +58,7 @@ class Placeholder:
 
 @dataclass(frozen=True)
 class Template:
-    """Text with placeholders; ``{{`` and ``}}`` stand for braces.
-
-    Its first use raises a `ValueError` that says what is wrong with it.
-    """
+    """Text with placeholders, ``{{`` for a brace; using one that is wrong raises a `ValueError`."""
 
     text: str
 
@@ -90,10 +80,7 @@ class Template:
         values: Mapping[Placeholder, str | None],
         quoted: Callable[[str], str] = str,
     ) -> str | None:
-        """Return the text with its values; None if one of them is missing or None.
-
-        ``quoted`` is applied to each value, not to the text around it.
-        """
+        """Return the text with its values, each of them ``quoted``; None if one is missing or None."""
         found = [values.get(each) for each in self.placeholders]
         if None in found:
             return None

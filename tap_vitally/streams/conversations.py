@@ -29,9 +29,7 @@ class ConversationsStream(VitallyStream):
 
     name = "conversations"
     schema = f.record(
-        f.ID,
-        f.CREATED_AT,
-        f.UPDATED_AT,
+        *f.DATED,
         f.EXTERNAL_ID,
         EXTERNAL_URL,
         f.text("subject", "Subject line."),
@@ -82,9 +80,7 @@ class MessagesStream(VitallyStream):
     replication_key = "conversationUpdatedAt"
     selected_by_default = False
     schema = f.record(
-        f.ID,
-        f.CREATED_AT,
-        f.UPDATED_AT,
+        *f.DATED,
         f.EXTERNAL_ID,
         EXTERNAL_URL,
         f.text("conversationId", "Conversation the message is part of (conversations.id)."),

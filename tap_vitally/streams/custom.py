@@ -54,9 +54,7 @@ class CustomObjectsStream(VitallyStream):
     source = read_parents
     keeps_parents = True
     schema = f.record(
-        f.ID,
-        f.CREATED_AT,
-        f.UPDATED_AT,
+        *f.DATED,
         f.text("name", "Name for machines; may be empty."),
         f.text("label", "Name shown to people; may be null."),
         f.flag("syncActive", "Whether syncing of the object is active."),
@@ -100,9 +98,7 @@ class CustomObjectInstancesStream(VitallyStream):
     parent = CustomObjectsStream
     parent_key = "customObjectId"
     schema = f.record(
-        f.ID,
-        f.CREATED_AT,
-        f.UPDATED_AT,
+        *f.DATED,
         f.ARCHIVED_AT,
         f.EXTERNAL_ID,
         f.text("customObjectId", "Custom object the record is one of (custom_objects.id)."),

@@ -13,9 +13,7 @@ FIRST_PAID_DATE = f.moment(
 )
 ACTIVITY = (
     f.moment("firstSeenTimestamp", "First time activity was seen; null when never."),
-    f.LAST_SEEN,
-    f.LAST_INBOUND_MESSAGE,
-    f.LAST_OUTBOUND_MESSAGE,
+    *f.LAST,
 )
 
 
@@ -31,9 +29,7 @@ class AccountsStream(VitallyStream):
     name = "accounts"
     changes_unseen = True
     schema = f.record(
-        f.ID,
-        f.CREATED_AT,
-        f.UPDATED_AT,
+        *f.DATED,
         f.EXTERNAL_ID,
         f.text("name", "Name of the account."),
         f.ORGANIZATION_ID,
@@ -54,9 +50,7 @@ class OrganizationsStream(VitallyStream):
     name = "organizations"
     changes_unseen = True
     schema = f.record(
-        f.ID,
-        f.CREATED_AT,
-        f.UPDATED_AT,
+        *f.DATED,
         f.EXTERNAL_ID,
         f.text("name", "Name of the organization."),
         f.text(
@@ -84,9 +78,7 @@ class UsersStream(VitallyStream):
 
     name = "users"
     schema = f.record(
-        f.ID,
-        f.CREATED_AT,
-        f.UPDATED_AT,
+        *f.DATED,
         f.EXTERNAL_ID,
         f.text("name", "Full name of the person."),
         f.text("email", "E-mail address."),
@@ -110,9 +102,7 @@ class UsersStream(VitallyStream):
         f.SEGMENTS,
         f.moment("joinDate", "When the user joined; null when not known."),
         f.moment("firstKnown", "When Vitally first heard of the user."),
-        f.LAST_SEEN,
-        f.LAST_INBOUND_MESSAGE,
-        f.LAST_OUTBOUND_MESSAGE,
+        *f.LAST,
         f.integer("npsLastScore", "Latest NPS score given, 0 to 10; null when never answered."),
         f.text("npsLastFeedback", "Comment that came with the latest NPS score."),
         f.moment(

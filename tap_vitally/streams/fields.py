@@ -92,6 +92,7 @@ ADDITIONAL = free_form(
 ID = key("id", "Id given by Vitally.")
 CREATED_AT = moment("createdAt", "When the record was created in Vitally.")
 UPDATED_AT = moment("updatedAt", "When the record last changed in Vitally.")
+DATED = (ID, CREATED_AT, UPDATED_AT)
 ARCHIVED_AT = moment(
     "archivedAt", "When the record was deleted, which only archives it; null while it is live."
 )
@@ -110,11 +111,6 @@ SOURCE = text(
 # What a record hangs on
 
 ACCOUNT_ID = text("accountId", "Account the record belongs to (accounts.id); null if it has none.")
-ACCOUNT = free_form(
-    "account",
-    "The account as it was when Vitally sent the record, without key roles and segments; "
-    "accounts is the table to trust.",
-)
 ORGANIZATION_ID = text(
     "organizationId",
     "Organization the record belongs to (organizations.id); null in workspaces that do "
@@ -122,7 +118,17 @@ ORGANIZATION_ID = text(
 )
 ORGANIZATION = free_form(
     "organization",
-    ("The organization as it was when Vitally sent the record; may be null or an empty object."),
+    "The organization as it was when Vitally sent the record; may be null or an empty object.",
+)
+OWNERS = (
+    ACCOUNT_ID,
+    free_form(
+        "account",
+        "The account as it was when Vitally sent the record, without key roles and segments; "
+        "accounts is the table to trust.",
+    ),
+    ORGANIZATION_ID,
+    ORGANIZATION,
 )
 
 LINKS = (
@@ -139,13 +145,15 @@ LINKS = (
 SEGMENTS = objects(
     "segments", "Segments the record is in, each with id and name; empty when in none."
 )
-LAST_SEEN = moment("lastSeenTimestamp", "Last time activity was seen; null when never.")
-LAST_INBOUND_MESSAGE = moment(
-    "lastInboundMessageTimestamp", "Last message received from the customer; null when never."
-)
-LAST_OUTBOUND_MESSAGE = moment(
-    "lastOutboundMessageTimestamp",
-    "Last message sent to the customer by the team; null when never.",
+LAST = (
+    moment("lastSeenTimestamp", "Last time activity was seen; null when never."),
+    moment(
+        "lastInboundMessageTimestamp", "Last message received from the customer; null when never."
+    ),
+    moment(
+        "lastOutboundMessageTimestamp",
+        "Last message sent to the customer by the team; null when never.",
+    ),
 )
 
 # Accounts and organizations
@@ -180,20 +188,18 @@ CUSTOMER = (
 
 # Notes, tasks and projects
 
-CATEGORY_ID = text(
-    "categoryId", "Category of the record (id in note_categories or task_categories); may be null."
+CATEGORISED = (
+    text(
+        "categoryId",
+        "Category of the record (id in note_categories or task_categories); may be null.",
+    ),
+    free_form(
+        "category",
+        "The category itself, with id, name and its timestamps; null when uncategorised.",
+    ),
+    texts("tags", "Tags, as text; empty when there are none."),
 )
-CATEGORY = free_form(
-    "category", "The category itself, with id, name and its timestamps; null when uncategorised."
-)
-TAGS = texts("tags", "Tags, as text; empty when there are none.")
-
-CATEGORY_SCHEMA = record(
-    ID,
-    CREATED_AT,
-    UPDATED_AT,
-    text("name", "Name of the category; may hold emoji."),
-)
+CATEGORY_SCHEMA = record(*DATED, text("name", "Name of the category; may hold emoji."))
 
 # Conversations
 

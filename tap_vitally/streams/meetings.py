@@ -21,9 +21,7 @@ class MeetingsStream(VitallyStream):
 
     name = "meetings"
     schema = f.record(
-        f.ID,
-        f.CREATED_AT,
-        f.UPDATED_AT,
+        *f.DATED,
         f.ARCHIVED_AT,
         f.EXTERNAL_ID,
         f.text("title", "Title of the meeting."),
@@ -96,9 +94,7 @@ class MeetingTranscriptsStream(VitallyStream):
     source = read_transcript
     keeps_parents = True
     schema = f.record(
-        f.ID,
-        f.CREATED_AT,
-        f.UPDATED_AT,
+        *f.DATED,
         f.text("meetingId", "Meeting that was recorded (meetings.id)."),
         f.objects(
             "transcript",

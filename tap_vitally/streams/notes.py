@@ -16,15 +16,10 @@ class NotesStream(VitallyStream):
 
     name = "notes"
     schema = f.record(
-        f.ID,
-        f.CREATED_AT,
-        f.UPDATED_AT,
+        *f.DATED,
         f.ARCHIVED_AT,
         f.EXTERNAL_ID,
-        f.ACCOUNT_ID,
-        f.ACCOUNT,
-        f.ORGANIZATION_ID,
-        f.ORGANIZATION,
+        *f.OWNERS,
         f.text("subject", "Title of the note."),
         f.text("note", "Body in HTML."),
         f.moment("noteDate", "Moment the note is about, chosen by its author."),
@@ -36,9 +31,7 @@ class NotesStream(VitallyStream):
         f.free_form(
             "author", "The author, with id, name and email; null when no person wrote the note."
         ),
-        f.CATEGORY_ID,
-        f.CATEGORY,
-        f.TAGS,
+        *f.CATEGORISED,
         f.objects("users", "Users the note is linked to; often empty, members not documented."),
         *f.LINKS,
         f.SOURCE,

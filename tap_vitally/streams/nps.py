@@ -17,9 +17,7 @@ class NpsResponsesStream(VitallyStream):
 
     name = "nps_responses"
     schema = f.record(
-        f.ID,
-        f.CREATED_AT,
-        f.UPDATED_AT,
+        *f.DATED,
         f.EXTERNAL_ID,
         f.text("target", "List the response was read from: accounts or organization."),
         f.text("userId", "User who was asked (users.id)."),

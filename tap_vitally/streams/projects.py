@@ -20,9 +20,7 @@ class ProjectsStream(VitallyStream):
 
     name = "projects"
     schema = f.record(
-        f.ID,
-        f.CREATED_AT,
-        f.UPDATED_AT,
+        *f.DATED,
         f.ARCHIVED_AT,
         f.ACCOUNT_ID,
         f.ORGANIZATION_ID,
@@ -61,9 +59,7 @@ class ProjectTemplatesStream(VitallyStream):
     name = "project_templates"
     replication_key = None
     schema = f.record(
-        f.ID,
-        f.CREATED_AT,
-        f.UPDATED_AT,
+        *f.DATED,
         f.text("name", "Title of the template."),
         f.text("projectName", "Name given to projects made from the template."),
         f.text("description", "What the template is for."),

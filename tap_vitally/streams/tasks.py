@@ -16,15 +16,10 @@ class TasksStream(VitallyStream):
 
     name = "tasks"
     schema = f.record(
-        f.ID,
-        f.CREATED_AT,
-        f.UPDATED_AT,
+        *f.DATED,
         f.ARCHIVED_AT,
         f.EXTERNAL_ID,
-        f.ACCOUNT_ID,
-        f.ACCOUNT,
-        f.ORGANIZATION_ID,
-        f.ORGANIZATION,
+        *f.OWNERS,
         f.text("name", "Title of the task."),
         f.text("description", "Body in HTML."),
         f.day("dueDate", "Day on which the task is due."),
@@ -34,9 +29,7 @@ class TasksStream(VitallyStream):
         f.text("createdById", "Team member who created it (admins.id); rarely sent."),
         f.text("assignedToId", "Team member it is assigned to (admins.id); null when unassigned."),
         f.free_form("assignedTo", "The assignee, with id, name and email; null when unassigned."),
-        f.CATEGORY_ID,
-        f.CATEGORY,
-        f.TAGS,
+        *f.CATEGORISED,
         f.objects(
             "projects", "Projects the task is part of (projects.id), nearly complete copies."
         ),

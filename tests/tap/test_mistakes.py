@@ -14,7 +14,7 @@ from singer_sdk.exceptions import ConfigValidationError
 
 from harness.support import Row, catalog, config_for, run_command, run_tap
 from sandbox import Sandbox
-from singer_command.environment import (
+from singer_command.settings import (
     load_env_file,
     misspelt_variables,
     problems_in_environment,

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from sandbox import Fault, Rate, World
 from sandbox import serve as sandbox
+from tap_vitally.sync.summary import StreamMetrics
 from tests.vitally_api.wire import Reply, Server
 from vitally_api import (
     Analytics,
@@ -25,7 +26,6 @@ from vitally_api import (
     in_requests,
 )
 from vitally_api.analytics import MOST_BYTES, MOST_MESSAGES
-from vitally_api.policy import NoMetrics
 
 TOKEN = "not:encoded=="  # noqa: S105 - made up
 HASTY = Policy(patience=1.0, first_patience=1.0, request_timeout=5.0)
@@ -83,7 +83,7 @@ def test_settings_that_lead_nowhere(config: dict[str, Any], reason: str) -> None
 )
 def test_the_token_goes_out_as_it_is(serve: Callable[..., Server], pasted: str) -> None:
     server = serve(Reply(body=b'{"message": "Success."}'))
-    client(server.url, pasted).send([account()], NoMetrics())
+    client(server.url, pasted).send([account()], StreamMetrics())
     (asked,) = server.asked
     assert asked["Authorization"] == f"Basic {TOKEN}"
     assert (asked["method"], asked["path"]) == ("POST", "/analytics/v1/batch")
@@ -101,14 +101,14 @@ def test_the_token_goes_out_as_it_is(serve: Callable[..., Server], pasted: str) 
 )
 def test_no_message_holds_the_token(serve: Callable[..., Server], reply: Reply) -> None:
     with pytest.raises(Refused) as refused:
-        client(serve(reply).url).send([account()], NoMetrics())
+        client(serve(reply).url).send([account()], StreamMetrics())
     assert "encoded==" not in str(refused.value)
     assert TOKEN not in repr(endpoint(subdomain="acme"))
 
 
 def test_an_address_that_does_not_answer_names_its_own_setting() -> None:
     with pytest.raises(Unavailable, match="analytics_url") as failed:
-        client("http://127.0.0.1:9").send([account()], NoMetrics())
+        client("http://127.0.0.1:9").send([account()], StreamMetrics())
     assert "api_url" not in str(failed.value).replace("analytics_url", "")
 
 
@@ -116,7 +116,7 @@ def test_an_address_that_does_not_answer_names_its_own_setting() -> None:
 def test_a_lost_answer_is_asked_for_again(kind: Any) -> None:
     with sandbox(World.empty()) as made:
         made.faults.append(Fault(kind, "/analytics/v1/batch", times=1, done=True))
-        client(made.url, made.analytics_key).send([account(n) for n in range(3)], NoMetrics())
+        client(made.url, made.analytics_key).send([account(n) for n in range(3)], StreamMetrics())
         assert len(made.requests) == 2
         assert len(made.world.tables["accounts"].rows) == 3
 
@@ -127,7 +127,7 @@ def test_a_full_budget_is_waited_for(*, silent: bool) -> None:
     with sandbox(World.empty(), analytics_rate=rate) as made:
         patient = client(made.url, made.analytics_key, Policy())
         for number in range(5):
-            patient.send([account(number)], NoMetrics())
+            patient.send([account(number)], StreamMetrics())
         assert len(made.world.tables["accounts"].rows) == 5
         refused = made.requests.by_status().get(429, 0)
         assert refused <= (6 if silent else 1)

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import settings
 
 from sandbox import Fault, Sandbox
+from tap_vitally.sync.summary import StreamMetrics
 from tests.vitally_api.wire import ENCODED, Client, Hasty, Reply, Server, free_port
 from vitally_api import (
     Answer,
@@ -28,7 +29,6 @@ from vitally_api import (
     connection,
 )
 from vitally_api.endpoint import WHERE_THE_KEY_IS
-from vitally_api.policy import NoMetrics
 
 sometimes = settings(max_examples=100, deadline=None)
 
@@ -89,7 +89,7 @@ def test_the_details_of_a_validation_are_told(start_sandbox: StartSandbox) -> No
     sandbox = start_sandbox()
     sandbox.faults.append(Fault("cursor_refused"))
     with pytest.raises(Refused) as caught:
-        Client(sandbox.url).api.get("/accounts", {"from": "x"}, lambda body: body, NoMetrics())
+        Client(sandbox.url).api.get("/accounts", {"from": "x"}, lambda body: body, StreamMetrics())
     assert "400 Bad Request at /resources/accounts (validation failed: /from" in str(caught.value)
 
 
@@ -314,7 +314,7 @@ def test_a_write_that_may_have_been_done_is_not_sent_again(
     server = serve(reply, Reply())
     client = Client(server.url, patience=60)
     with pytest.raises(WriteOutcomeUnknown, match="not known whether the request was carried out"):
-        client.api.send(method, "/notes", body={})
+        client.send(method, "/notes", body={})
     assert len(server.asked) == 1
 
 
@@ -323,20 +323,20 @@ def test_a_write_whose_answer_is_lost_is_not_sent_again() -> None:
         url = "http://127.0.0.1:{1}".format(*silent.getsockname())
         client = Client(url, patience=60, policy=Policy(request_timeout=0.05))
         with pytest.raises(WriteOutcomeUnknown, match="did not answer in time"):
-            client.api.send("POST", "/notes", body={})
+            client.send("POST", "/notes", body={})
 
 
 def test_a_write_that_the_policy_repeats_is_sent_again(serve: Callable[..., Server]) -> None:
     server = serve(lost(503), Reply(body=b'{"id": "1"}'))
     client = Client(server.url, patience=60)
     repeated = replace(client.api.policy, repeats=frozenset({"PUT"}))
-    assert client.api.send("PUT", "/notes/1", body={}, policy=repeated).data == {"id": "1"}
+    assert client.send("PUT", "/notes/1", body={}, policy=repeated).data == {"id": "1"}
     assert len(server.asked) == 2
 
 
 def test_a_write_that_was_not_let_through_is_sent_again(serve: Callable[..., Server]) -> None:
     server = serve(Reply(429, headers={"RateLimit-Reset": "1"}), Reply(204, b""))
-    answer: Answer[Any] = Client(server.url, patience=60).api.send("DELETE", "/notes/1")
+    answer: Answer[Any] = Client(server.url, patience=60).send("DELETE", "/notes/1")
     assert (answer.status, answer.data) == (204, None)
     assert [asked["method"] for asked in server.asked] == ["DELETE"] * 2
 
@@ -348,7 +348,7 @@ def test_a_body_is_json_with_every_digit(serve: Callable[..., Server]) -> None:
         "mrr": Decimal("0.10"),
         "traits": {"vitally.custom.n": 12345678901234567890},
     }
-    Client(server.url).api.send("POST", "/accounts", {"source": "crm"}, body)
+    Client(server.url).send("POST", "/accounts", {"source": "crm"}, body)
     (asked,) = server.asked
     assert asked["Content-Type"] == "application/json"
     assert asked["path"] == "/resources/accounts?source=crm"

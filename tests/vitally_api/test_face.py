@@ -44,6 +44,7 @@ def test_the_public_face() -> None:
         "fits",
         "in_requests",
         "objects_at",
+        "read_all",
         "rows_at",
         "safe_name",
         "sanitized",

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tap_vitally.sync.summary import StreamMetrics
 from tests.vitally_api.wire import Client, Reply, Server
 from vitally_api import Budget, Unavailable, UnexpectedShape
-from vitally_api.policy import NoMetrics
 from vitally_api.retrying import TryAgain, until_answered
 
 
@@ -46,7 +46,7 @@ def test_patience_ends_when_it_was_to_end_and_the_time_is_told(
         raise TryAgain(reason, lambda s: Unavailable(f"failed for {s:.6f} s"), patience)
 
     with pytest.raises(Unavailable) as caught:
-        until_answered(attempt, budget, NoMetrics())
+        until_answered(attempt, budget, StreamMetrics())
     lasted = budget.now - each
     assert str(caught.value) == f"failed for {lasted:.6f} s"
     # One try may be under way at the end; float sums are not exact.
@@ -76,7 +76,7 @@ def test_each_kind_of_failure_has_its_own_end_and_all_together_have_one(
         raise TryAgain(reason, lambda _: failure, 1e9, KINDS[kind], wait=1.0, kind=kind)
 
     with pytest.raises(Unavailable):
-        until_answered(attempt, budget, NoMetrics())
+        until_answered(attempt, budget, StreamMetrics())
     counted = [kind for kind in failed if KINDS[kind]]
     assert failed[-1] in {"unreadable", "odd"}
     most = 5 if "unreadable" in counted else 2
@@ -95,7 +95,7 @@ def test_a_long_wait_is_told_in_few_lines(
         raise TryAgain(reason, lambda _: Unavailable("the end"), 300.0, wait=1.0)
 
     with pytest.raises(Unavailable):
-        until_answered(attempt, budget, NoMetrics())
+        until_answered(attempt, budget, StreamMetrics())
     assert len(caplog.records) == 10 + 290 // 5
 
 

@@ -98,7 +98,7 @@ def test_a_write_that_was_taken_is_left_to_the_caller(method: str, break_off: Br
         with pytest.raises(
             WriteOutcomeUnknown, match="not known whether the request was carried out"
         ):
-            client.api.send(method, "/notes/1", body={"note": "once"}, counts=client.metrics)
+            client.send(method, "/notes/1", body={"note": "once"})
         assert server.asked == [method]
     assert client.metrics.retries == 0
 
@@ -137,7 +137,7 @@ def test_a_write_that_broke_off_inside_tls_is_left_to_the_caller(
     with running(Secret(break_the_seal)) as server:
         client = Client(server.url.replace("http:", "https:"))
         with pytest.raises(Unavailable) as caught:
-            client.api.send("POST", "/notes", body={"note": "once"})
+            client.send("POST", "/notes", body={"note": "once"})
         assert server.asked == ["POST"]
     assert isinstance(caught.value, WriteOutcomeUnknown)
 
@@ -148,7 +148,7 @@ def test_a_failure_is_not_taken_for_the_one_that_was_being_handled() -> None:
             Client(f"http://127.0.0.1:{free_port()}").get()
         except Unavailable:
             with pytest.raises(WriteOutcomeUnknown, match="The connection broke"):
-                Client(server.url).api.send("POST", "/notes", body={})
+                Client(server.url).send("POST", "/notes", body={})
         assert server.asked == ["POST"]
 
 
@@ -174,9 +174,7 @@ def test_a_write_that_nobody_took_is_sent_again(
 
     monkeypatch.setattr(socket.socket, "connect", connect)
     client = Client(server.url, patience=60)
-    assert client.api.send(method, "/notes/1", body={"note": "x"}, counts=client.metrics).data == {
-        "id": "1"
-    }
+    assert client.send(method, "/notes/1", body={"note": "x"}).data == {"id": "1"}
     assert [asked["method"] for asked in server.asked] == [method] * 2
     assert [json.loads(asked["body"]) for asked in server.asked] == [{"note": "x"}] * 2
     assert client.metrics.retries == 4
@@ -191,7 +189,7 @@ def test_a_write_waits_for_a_server_that_is_not_up_yet(serve: Callable[..., Serv
     client = Client(
         f"http://127.0.0.1:{port}", patience=60, budget=Hasty(on_sleep=start_at_the_third)
     )
-    assert client.api.send("POST", "/notes", body={}).data == {"id": "1"}
+    assert client.send("POST", "/notes", body={}).data == {"id": "1"}
     assert len(started[0].asked) == 1
 
 
@@ -200,7 +198,7 @@ def test_a_write_waits_for_a_server_that_is_not_up_yet(serve: Callable[..., Serv
 
 @pytest.mark.parametrize("method", WRITES)
 def test_an_answer_without_a_body_is_one(serve: Callable[..., Server], method: str) -> None:
-    answer: Any = Client(serve(Reply(204, b"")).url).api.send(method, "/notes/1")
+    answer: Any = Client(serve(Reply(204, b"")).url).send(method, "/notes/1")
     assert (answer.status, answer.data, answer.size) == (204, None, 0)
 
 
@@ -215,10 +213,10 @@ def test_an_error_in_place_of_the_record_is_for_the_caller_to_judge(
         return body
 
     server = serve(Reply(body=b'{"error": "no such account"}'))
-    api = Client(server.url, patience=60).api
-    assert api.send(method, "/notes", body={}).data == {"error": "no such account"}
+    client = Client(server.url, patience=60)
+    assert client.send(method, "/notes", body={}).data == {"error": "no such account"}
     with pytest.raises(WriteOutcomeUnknown, match="an error in place of data"):
-        api.send(method, "/notes", body={}, parse=record)
+        client.send(method, "/notes", body={}, parse=record)
     assert len(server.asked) == 2
 
 
@@ -241,7 +239,7 @@ bodies = st.recursive(
 @given(st.dictionaries(st.text("abc.Zö", min_size=1), bodies))
 def test_what_is_sent_is_what_arrives(serve: Callable[..., Server], body: dict[str, Any]) -> None:
     server = serve()
-    Client(server.url).api.send("POST", "/accounts", body=body)
+    Client(server.url).send("POST", "/accounts", body=body)
     (asked,) = server.asked
 
     def number(text: str) -> Decimal:
@@ -280,7 +278,7 @@ def test_what_a_write_costs_is_learned_from_the_answers(
     client = Client(serve(*map(reported, lefts)).url, budget=budget)
     client.get()
     for _ in range(3):
-        client.api.send("PUT", "/notes/1", body={})
+        client.send("PUT", "/notes/1", body={})
     assert budget.left() == lefts[-1]
     turn = budget.acquire("PUT")
     assert turn.units == cost
@@ -300,8 +298,8 @@ def test_what_was_not_carried_out_shows_no_cost(
     for _ in range(3):
         client.get()
         with pytest.raises(Unavailable):
-            client.api.send("POST", "/notes", body={})
+            client.send("POST", "/notes", body={})
     client.get()
     for _ in range(3):
-        client.api.send("POST", "/notes", body={})
+        client.send("POST", "/notes", body={})
     assert budget.acquire("POST").units == 5

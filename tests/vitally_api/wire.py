@@ -112,6 +112,9 @@ class Client:
     ) -> Answer[Any]:
         return self.api.get(path, {}, parse, self.metrics, **more)
 
+    def send(self, *asked: Any, **more: Any) -> Answer[Any]:
+        return self.api.send(*asked, counts=self.metrics, **more)
+
     def failure(self, path: str = "/accounts", **more: Any) -> VitallyError:
         with pytest.raises(VitallyError) as caught:
             self.get(path, **more)

@@ -24,6 +24,7 @@ from scripts.dictionary import GROUPS, group_of, streams_of
 from scripts.stubs import DEFINITIONS
 from scripts.tables import columns_of
 from tap_vitally import report
+from tap_vitally.check import test_report as report_of
 from tap_vitally.streams import STREAMS
 from tap_vitally.sync.lookups import problems_with
 from tap_vitally.tap import TapVitally
@@ -301,13 +302,13 @@ def test_the_sample_of_a_closing_summary_has_todays_columns() -> None:
 
 
 def test_the_sample_of_a_check_is_what_a_check_prints(
-    start_sandbox: Callable[..., Sandbox], capsys: pytest.CaptureFixture[str]
+    start_sandbox: Callable[..., Sandbox],
 ) -> None:
     sandbox = start_sandbox(accounts=5, sizes={"organizations": 0})
     sandbox.refuse("customObjects")
     tap = TapVitally(config=config_for(sandbox.url))
     try:
-        tap.check()
+        printed = "\n".join(report_of(tap.run, tap.all_streams))
     finally:
         tap.run.stop()
 
@@ -320,7 +321,7 @@ def test_the_sample_of_a_check_is_what_a_check_prints(
 
     wanted = reported(snippet("text", page("docs/start.md")))
     assert len(wanted) > 4
-    assert set(wanted) <= set(reported(capsys.readouterr().out))
+    assert set(wanted) <= set(reported(printed))
 
 
 def test_the_example_of_lookups_is_taken() -> None:

@@ -21,14 +21,7 @@ from vitally_api.errors import (
     VitallyError,
     WriteOutcomeUnknown,
 )
-from vitally_api.paging import (
-    ENVELOPES,
-    MOST_EMPTY_PAGES,
-    Cursors,
-    objects_at,
-    rows_at,
-    single,
-)
+from vitally_api.paging import ENVELOPES, MOST_EMPTY_PAGES, Cursors, objects_at, rows_at, single
 from vitally_api.retrying import Policy, RequestMetrics
 from vitally_api.wording import error_text, safe_name
 

@@ -49,11 +49,7 @@ class Vitally:
     """One workspace's API, for all threads of a run."""
 
     def __init__(
-        self,
-        endpoint: Endpoint,
-        budget: Budget,
-        policy: Policy | None = None,
-        concurrency: int = 8,
+        self, endpoint: Endpoint, budget: Budget, policy: Policy | None = None, concurrency: int = 8
     ) -> None:
         """Prepare to ask; nothing is sent yet. ``concurrency`` is how many requests may be under way."""
         self.endpoint = endpoint

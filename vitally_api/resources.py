@@ -49,16 +49,7 @@ NPS_TARGETS = Variants(
 )
 CUSTOM_FIELD_MODELS = Variants(
     "model",
-    (
-        "accounts",
-        "organizations",
-        "users",
-        "conversations",
-        "notes",
-        "tasks",
-        "projects",
-        "team",
-    ),
+    ("accounts", "organizations", "users", "conversations", "notes", "tasks", "projects", "team"),
     inject="model",
 )
 

@@ -76,9 +76,7 @@ class Template:
         return found
 
     def render(
-        self,
-        values: Mapping[Placeholder, str | None],
-        quoted: Callable[[str], str] = str,
+        self, values: Mapping[Placeholder, str | None], quoted: Callable[[str], str] = str
     ) -> str | None:
         """Return the text with its values, each of them ``quoted``; None if one is missing or None."""
         found = [values.get(each) for each in self.placeholders]
@@ -105,9 +103,7 @@ def moment_text(moment: datetime, date_format: str) -> str:
 
 
 def moments_of(
-    placeholders: Iterable[Placeholder],
-    known: Mapping[str, datetime | None],
-    date_format: str,
+    placeholders: Iterable[Placeholder], known: Mapping[str, datetime | None], date_format: str
 ) -> dict[Placeholder, str]:
     """Return the texts of the placeholders that are moments, as far as they are known.
 

@@ -29,11 +29,7 @@ def _in_order() -> tuple[type[VitallyStream], ...]:
             f"{', '.join(missing)}: in LISTS of vitally_api/resources.py, and no class declares it"
         )
         raise TypeError(msg)
-    return (
-        *(declared[name] for name in LISTS),
-        *nested_streams(declared),
-        *BOOKKEEPING,
-    )
+    return (*(declared[name] for name in LISTS), *nested_streams(declared), *BOOKKEEPING)
 
 
 STREAMS: tuple[type[VitallyStream], ...] = _in_order()

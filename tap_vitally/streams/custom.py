@@ -135,9 +135,7 @@ RESERVED = {CustomObjectFieldsStream.name, CustomObjectInstancesStream.name}
 
 
 def custom_object_streams(
-    tap: Tap,
-    definitions: Iterable[dict[str, Any]],
-    columns: Mapping[str, Mapping[str, Any]],
+    tap: Tap, definitions: Iterable[dict[str, Any]], columns: Mapping[str, Mapping[str, Any]]
 ) -> list[VitallyStream]:
     """Build a stream for each custom object, named ``custom_object_<machine name>`` in snake_case.
 

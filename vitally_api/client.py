@@ -42,7 +42,6 @@ class Answer(Generic[T]):
     data: T
     date: datetime | None
     size: int
-    status: int = 200
 
 
 class Vitally:
@@ -160,7 +159,7 @@ class Vitally:
             reason = self._wording.redacted(str(failure))
             raise self._unreadable(asked, response, kind(reason)) from None
         self._understood = True
-        return Answer(data, response.date, len(response.body), response.status)
+        return Answer(data, response.date, len(response.body))
 
     def _reason(self, what: str) -> str:
         """Return why something is tried again, with the address until one answer has been of use."""

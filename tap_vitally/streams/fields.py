@@ -71,16 +71,6 @@ def record(*fields: Field) -> Schema:
     }
 
 
-def with_keys(schema: Schema, *keys: Field) -> Schema:
-    """Put further key properties in front of an existing schema."""
-    added = {key.name: key.schema for key in keys}
-    return {
-        **schema,
-        "properties": {**added, **schema["properties"]},
-        "required": [*added, *schema["required"]],
-    }
-
-
 ADDITIONAL = free_form(
     "additionalProperties",
     "What the API sent beyond the columns, by name; null where there is nothing.",

@@ -35,17 +35,19 @@ def _nested(
     """Declare a list below each parent: ``account_notes``, with the key ``parentAccountId``."""
     kind, name = parent.name.removesuffix("s"), nested_name(parent.name, of.name)
     parent_key = f"parent{kind.capitalize()}Id"
-    schema = f.with_keys(
-        of.schema, f.key(parent_key, f"The {kind} whose list the record is in ({parent.name}.id).")
-    )
-    if of.resource.variants.inject:
-        schema["properties"].pop(of.resource.variants.inject)
+    key = f.key(parent_key, f"The {kind} whose list the record is in ({parent.name}.id).")
+    properties = {key.name: key.schema, **of.schema["properties"]}
+    properties.pop(of.resource.variants.inject or "", None)
     declared = {
         "__doc__": f"The {_words(of.name)} of each {kind}{MORE.get(name, '')}.",
         "__module__": __name__,
         "name": name,
         "path": f"{parent.resource.path}/{{{parent_key}}}{of.resource.path}",
-        "schema": schema,
+        "schema": {
+            **of.schema,
+            "properties": properties,
+            "required": [key.name, *of.schema["required"]],
+        },
         "primary_keys": (parent_key, "id"),
         "variants": variants,
         "shape": of.resource.shape,

@@ -337,7 +337,7 @@ def test_a_write_that_the_policy_repeats_is_sent_again(serve: Callable[..., Serv
 def test_a_write_that_was_not_let_through_is_sent_again(serve: Callable[..., Server]) -> None:
     server = serve(Reply(429, headers={"RateLimit-Reset": "1"}), Reply(204, b""))
     answer: Answer[Any] = Client(server.url, patience=60).send("DELETE", "/notes/1")
-    assert (answer.status, answer.data) == (204, None)
+    assert answer.data is None
     assert [asked["method"] for asked in server.asked] == ["DELETE"] * 2
 
 

@@ -199,7 +199,7 @@ def test_a_write_waits_for_a_server_that_is_not_up_yet(serve: Callable[..., Serv
 @pytest.mark.parametrize("method", WRITES)
 def test_an_answer_without_a_body_is_one(serve: Callable[..., Server], method: str) -> None:
     answer: Any = Client(serve(Reply(204, b"")).url).send(method, "/notes/1")
-    assert (answer.status, answer.data, answer.size) == (204, None, 0)
+    assert (answer.data, answer.size) == (None, 0)
 
 
 @pytest.mark.parametrize("method", WRITES)

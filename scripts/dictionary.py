@@ -14,6 +14,7 @@ import yaml
 from scripts.about import ROOT, TAP, TARGET, about, types_of
 from scripts.tables import diagram
 from tap_vitally.streams import STREAMS
+from vitally_api.resources import LISTS
 
 Stream = type[Any]
 
@@ -231,8 +232,11 @@ def _type(declared: Mapping[str, Any]) -> str:
 
 
 def _text(stream: Stream) -> str:
-    """Return what a stream's docstring says."""
-    return _escaped(textwrap.dedent(f"    {stream.__doc__}").strip())
+    """Return what a stream's docstring says, with the path of its list if that is all it asks for."""
+    text = textwrap.dedent(f"    {stream.__doc__}").strip()
+    if stream.name in LISTS and "API: " not in text:
+        text += f"\n\nAPI: GET {stream.resource.path}"
+    return _escaped(text)
 
 
 def _summary(stream: Stream) -> str:

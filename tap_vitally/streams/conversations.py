@@ -23,8 +23,6 @@ class ConversationsStream(VitallyStream):
 
     The link is in messages, account_conversations and organization_conversations. Only a look-up
     fills accounts, users and admins.
-
-    API: GET /conversations
     """
 
     name = "conversations"

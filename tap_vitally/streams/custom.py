@@ -28,8 +28,6 @@ class CustomFieldsStream(VitallyStream):
 
     Traits that come from integrations need not be among them. The fields of custom objects are
     in custom_object_fields.
-
-    API: GET /customFields
     """
 
     name = "custom_fields"
@@ -44,10 +42,7 @@ class CustomFieldsStream(VitallyStream):
 
 
 class CustomObjectsStream(VitallyStream):
-    """Definitions of custom objects; their records are in custom_object_instances.
-
-    API: GET /customObjects
-    """
+    """Definitions of custom objects; their records are in custom_object_instances."""
 
     name = "custom_objects"
     replication_key = None
@@ -66,10 +61,7 @@ class CustomObjectsStream(VitallyStream):
 
 
 class CustomObjectFieldsStream(VitallyStream):
-    """Definitions of the fields of every custom object.
-
-    API: GET /customFields
-    """
+    """Definitions of the fields of every custom object."""
 
     name = "custom_object_fields"
     parent = CustomObjectsStream

@@ -22,8 +22,6 @@ class AccountsStream(VitallyStream):
 
     No property tells the status: an account has churned when `churnedAt` is set. An account
     that is deleted in Vitally leaves no trace in the API.
-
-    API: GET /accounts
     """
 
     name = "accounts"
@@ -42,10 +40,7 @@ class AccountsStream(VitallyStream):
 
 
 class OrganizationsStream(VitallyStream):
-    """Organizations, the groups of accounts; empty in workspaces that do not use them.
-
-    API: GET /organizations
-    """
+    """Organizations, the groups of accounts; empty in workspaces that do not use them."""
 
     name = "organizations"
     changes_unseen = True
@@ -72,8 +67,6 @@ class UsersStream(VitallyStream):
 
     Rows are large: each holds full copies of the user's accounts (see the setting
     embedded_objects). A deactivated user stays, with `deactivatedAt` set.
-
-    API: GET /users
     """
 
     name = "users"
@@ -127,8 +120,6 @@ class AdminsStream(VitallyStream):
     """Your own team members: owners, assignees, authors and key roles point here.
 
     The list is not documented by Vitally, so it may be refused; records carry no timestamps.
-
-    API: GET /admins
     """
 
     name = "admins"

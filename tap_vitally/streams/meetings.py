@@ -15,8 +15,6 @@ class MeetingsStream(VitallyStream):
 
     A meeting has many accounts and organizations, found through its participants. A deleted
     meeting is only archived: it stays in the stream, with `archivedAt` set.
-
-    API: GET /meetings
     """
 
     name = "meetings"

@@ -10,8 +10,6 @@ class NotesStream(VitallyStream):
     """Notes on accounts and organizations.
 
     A deleted note is only archived: it stays in the stream, with `archivedAt` set.
-
-    API: GET /notes
     """
 
     name = "notes"
@@ -40,10 +38,7 @@ class NotesStream(VitallyStream):
 
 
 class NoteCategoriesStream(VitallyStream):
-    """Categories a note can have.
-
-    API: GET /noteCategories
-    """
+    """Categories a note can have."""
 
     name = "note_categories"
     replication_key = None

@@ -11,8 +11,6 @@ class NpsResponsesStream(VitallyStream):
 
     A response names only its user: the way to an account leads through `users.accounts` or the
     account_nps_responses stream. Deleting a response is permanent and leaves no trace.
-
-    API: GET /npsResponses
     """
 
     name = "nps_responses"

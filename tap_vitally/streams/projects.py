@@ -14,8 +14,6 @@ class ProjectsStream(VitallyStream):
     """Projects of accounts and organizations; tasks point to theirs, not the other way round.
 
     A deleted project is only archived: it stays in the stream, with `archivedAt` set.
-
-    API: GET /projects
     """
 
     name = "projects"
@@ -51,10 +49,7 @@ class ProjectsStream(VitallyStream):
 
 
 class ProjectTemplatesStream(VitallyStream):
-    """Templates that projects are made from.
-
-    API: GET /projectTemplates
-    """
+    """Templates that projects are made from."""
 
     name = "project_templates"
     replication_key = None
@@ -69,10 +64,7 @@ class ProjectTemplatesStream(VitallyStream):
 
 
 class ProjectCategoriesStream(VitallyStream):
-    """Categories a project or a project template can have.
-
-    API: GET /projectCategories
-    """
+    """Categories a project or a project template can have."""
 
     name = "project_categories"
     replication_key = None

@@ -10,8 +10,6 @@ class TasksStream(VitallyStream):
     """Tasks of the team, open and completed; a task has no status beyond `completedAt`.
 
     A deleted task is only archived: it stays in the stream, with `archivedAt` set.
-
-    API: GET /tasks
     """
 
     name = "tasks"
@@ -41,10 +39,7 @@ class TasksStream(VitallyStream):
 
 
 class TaskCategoriesStream(VitallyStream):
-    """Categories a task can have.
-
-    API: GET /taskCategories
-    """
+    """Categories a task can have."""
 
     name = "task_categories"
     replication_key = None

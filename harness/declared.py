@@ -6,11 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from harness.support import Key, Row
+from harness.support import Row
 from sandbox import World
 from sandbox.untemplated import KINDS, PLANS, change_events, subscriptions, usage
-
-Keyed = dict[Key, Row]
 
 
 def _schema(**types: str) -> dict[str, dict[str, Row]]:

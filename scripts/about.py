@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -42,6 +43,7 @@ def meltano_setting(name: str, declared: Mapping[str, Any]) -> dict[str, Any]:
     return {**item, "description": declared["description"] + default}
 
 
+@cache
 def about(form: str, program: str = TAP) -> str:
     """Ask a program about itself, as its users do."""
     command = [sys.executable, "-m", program, "--about", f"--format={form}"]

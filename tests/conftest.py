@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from itertools import count
 from typing import Any
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from sandbox import Sandbox, World, serve
 
@@ -25,12 +29,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=place)
 
 
-def pytest_unconfigure() -> None:
-    """Let the collector see again what a tap in this process had it pass over.
+class OneWorkerForDbt(LoadFileScheduling):  # type: ignore[misc]
+    """Keeps files together, and those about dbt on one worker: to start dbt and to parse takes 20 s."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return "tests/dbt" if file.startswith("tests/dbt/") else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling | None:
+    """Take it where files are to be kept together."""
+    return OneWorkerForDbt(config, log) if config.getoption("dist") == "loadfile" else None
+
+
+def pytest_collection_finish() -> None:
+    """Keep the collector from what lives as long as the tests: it took 5 s of each worker.
 
     DuckDB 2.0 looks at the end for objects that are left, and each worker printed a page of them.
     """
-    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
+    atexit.register(gc.unfreeze)
 
 
 @pytest.fixture
@@ -43,6 +62,16 @@ def start_sandbox() -> Iterator[Callable[..., Sandbox]]:
             return running.enter_context(serve(world, **how))
 
         yield start
+
+
+@pytest.fixture(scope="session")
+def make_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], str]]:
+    """Make PostgreSQL databases on a server that all tests of a worker share; return their addresses."""
+    from harness.postgres import new_database, postgres_in  # noqa: PLC0415 - few tests need it
+
+    with postgres_in(tmp_path_factory.mktemp("postgres")) as address:
+        numbers = count(1)
+        yield lambda: new_database(address, f"database_{next(numbers)}")
 
 
 @pytest.fixture

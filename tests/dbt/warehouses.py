@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 import duckdb
 import psycopg
 
+from harness.forked import forked
 from harness.programs import program
 from harness.support import ROOT
 from tests.dbt.dbt_process import parsed_for, process_of
@@ -54,7 +55,7 @@ class Warehouse:
         config = self.folder / f"{self.name}-{schema}.json"
         config.write_text(json.dumps({**self.settings, "default_target_schema": schema}))
         done = subprocess.run(
-            [program(self.loader), "--config", config],
+            forked([program(self.loader), "--config", config]),
             input=messages,
             capture_output=True,
             text=True,

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.expectations import records_of
+from harness.forked import forked
 from harness.support import (
     ROOT,
     Result,
@@ -240,7 +241,7 @@ run_command()
 def test_progress_is_told_in_the_log(sandbox: Sandbox, tmp_path: Path) -> None:
     files = command(tmp_path, config_for(sandbox.url, page_size=1), select=["notes"])[3:]
     done = subprocess.run(
-        [sys.executable, "-c", TALKATIVE, *files],
+        forked([sys.executable, "-c", TALKATIVE, *files]),
         capture_output=True,
         cwd=ROOT,
         timeout=60,

@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
+from harness.forked import forked
 from harness.target import messages
 from sandbox import Entry, Fault, Sandbox, World, Writing, serve
 from tests.target.bulk import BATCH, rows_of
 
-COMMAND = [sys.executable, "-m", "target_vitally"]
+COMMAND = forked([sys.executable, "-m", "target_vitally"])
 REST, ANALYTICS = "rest-key-made-up", "analytics-key-made-up"
 
 

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.forked import forked
 from harness.target import Row, messages, write
 from harness.workspace import Workspace
 from target_vitally.mapping.cap import Cap
@@ -344,7 +345,7 @@ def test_the_command_says_what_was_refused(
     text = "".join(f"{json.dumps(message)}\n" for message in messages(accounts=new(50)))
     command = [sys.executable, "-m", "target_vitally", "--config", str(config), "--config", "ENV"]
     done = subprocess.run(
-        command, input=text, capture_output=True, text=True, timeout=60, check=False
+        forked(command), input=text, capture_output=True, text=True, timeout=60, check=False
     )
     assert (done.returncode, done.stdout, here.writes()) == (1, "", [])
     last = done.stderr.strip().splitlines()[-1]

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from harness.forked import forked
 from harness.target import messages, schema
 from harness.workspace import Workspace
 from target_vitally.command import failures_in_one_line
@@ -33,7 +34,7 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     text = said if isinstance(said, str) else "\n".join(map(json.dumps, said)) + "\n"
     found = subprocess.run(
-        [*COMMAND, *options],
+        forked([*COMMAND, *options]),
         input=text,
         capture_output=True,
         text=True,

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from harness.forked import forked
 from harness.support import config_for
 from harness.target import hasty_target, messages
 from harness.workspace import Workspace
@@ -26,7 +27,7 @@ PERSON = "who@example.com"
 def config(folder: Path, here: Workspace, **settings: Any) -> list[str]:
     path = folder / "config.json"
     path.write_text(json.dumps({**config_for(here.url), "first_push": True, **settings}))
-    return [*COMMAND, "--config", str(path)]
+    return forked([*COMMAND, "--config", str(path)])
 
 
 def lines(said: list[Any]) -> list[bytes]:
@@ -148,8 +149,9 @@ def long_state() -> list[Any]:
 def test_a_long_line_of_state_is_whole(here: Workspace, tmp_path: Path, unbuffered: str) -> None:
     said = b"\n".join(lines(long_state())) + b"\n"
     env = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    command = [sys.executable, *config(tmp_path, here)[1:]]  # which reads the variable at its start
     found = subprocess.run(
-        config(tmp_path, here), input=said, capture_output=True, timeout=60, check=False, env=env
+        command, input=said, capture_output=True, timeout=60, check=False, env=env
     )
     assert found.returncode == 0
     assert json.loads(found.stdout) == long_state()[0]["value"]

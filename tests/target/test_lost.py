@@ -12,9 +12,6 @@ from harness.target import Outcome, Row, messages, write
 from sandbox import Entry, Fault, Sandbox, World, Writing, serve
 
 ADMIN = "ada@example.com"
-KEYED = {
-    "keyed": {"resource": "projects", "match": "trait:vitally.custom.nextStep", "traits": "all"}
-}
 ROWS: dict[str, Row] = {
     "organizations": {"externalId": "{}", "name": "O"},
     "accounts": {"externalId": "{}", "name": "A"},

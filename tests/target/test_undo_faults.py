@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import pytest
 
+from harness.forked import forked
 from harness.support import waits_pass_in_no_time
 from harness.target import Row, messages
 from sandbox import Entry, Fault, Sandbox, World, serve
@@ -54,7 +55,7 @@ def test_a_run_that_is_killed_in_the_middle_is_taken_back(
             running[0].kill()
 
     sandbox.before_request = kill
-    command = [sys.executable, "-m", "target_vitally", "--config", str(config)]
+    command = forked([sys.executable, "-m", "target_vitally", "--config", str(config)])
     running.append(subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL))
     running[0].communicate("\n".join(map(json.dumps, everything())).encode())
     assert running[0].returncode == -signal.SIGKILL

@@ -145,7 +145,6 @@ KEPT = {
 """What Vitally counts and remembers by itself."""
 PROJECTS = {"projects": {"match": f"trait:{NEXT}", "resource": "projects"}}
 FORGIVING = Writing(on_archived="revive", delete_custom_objects=True)
-WITHOUT_ID = {"projects", "meeting_transcripts"}
 TABLES = {
     "nps_responses": "npsResponses",
     "custom_objects": "customObjects",

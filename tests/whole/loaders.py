@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shlex
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from psycopg import sql
 from psycopg.types.json import set_json_loads
 
 from harness.expectations import Tables
+from harness.forked import forked, forked_program
 from harness.programs import program
 from harness.support import ROOT, Key, Row, catalog, config_for
 
@@ -223,7 +225,7 @@ def project(loaded: Loaded, url: str, survey_ids: list[str]) -> None:
     """Lay out a project from the repository's own, with nothing left to install."""
     content = yaml.safe_load((ROOT / "meltano.yml").read_text())
     command = loaded.folder / "tap-vitally"
-    run = f'cd "{ROOT}" && exec "{sys.executable}" -m tap_vitally "$@"'
+    run = f'cd "{ROOT}" && exec {shlex.join(forked([sys.executable]))} -m tap_vitally "$@"'
     command.write_text(f"#!/bin/sh\n{run}\n")
     command.chmod(0o755)
     (extractor,) = content["plugins"]["extractors"]
@@ -234,7 +236,7 @@ def project(loaded: Loaded, url: str, survey_ids: list[str]) -> None:
         {
             "name": name,
             "namespace": name.replace("-", "_"),
-            "executable": str(program(name)),
+            "executable": str(forked_program(str(program(name)))),
             "settings": [{"name": setting} for setting in config],
             "config": config,
         }

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
 import yaml
 from psycopg import sql
 
-from harness.postgres import over_tcp, postgres_in
+from harness.postgres import over_tcp
 from harness.support import ROOT
 from sandbox import Sandbox, World, serve
 from tests.whole.terminal import Terminal, shell
@@ -31,9 +32,8 @@ def workspace() -> Iterator[Sandbox]:
 
 
 @pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with postgres_in(tmp_path_factory.mktemp("postgres")) as address:
-        yield address
+def database(make_database: Callable[[], str]) -> str:
+    return make_database()
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def project(
             "TARGET_POSTGRES_PORT": str(port),
             "TARGET_POSTGRES_USER": "postgres",
             "TARGET_POSTGRES_PASSWORD": "any",
-            "TARGET_POSTGRES_DATABASE": "postgres",
+            "TARGET_POSTGRES_DATABASE": urlsplit(database).path[1:],
         }
         terminal.run(shell("docs/start.md", "export TAP_VITALLY_API_KEY"))
         terminal.environment |= {"TAP_VITALLY_API_KEY": KEY, "TAP_VITALLY_SUBDOMAIN": "acme"}

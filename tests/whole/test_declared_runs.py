@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from harness.declared import DECLARED, declarations, declared_rows
+from harness.forked import forked
 from harness.fuzzer import Fuzzer
 from harness.run_attempts import Attempt, PlannedFault
 from harness.support import ROOT, Row, Warehouse, catalog_of, config_for, run_in_process
@@ -207,7 +208,7 @@ def ended_after(  # noqa: PLR0913, PLR0917 - one run, in one place
         words += [f"--{name}", str(folder / f"{name}.json")]
     sandbox.requests.clear()
     with subprocess.Popen(
-        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
+        forked(words), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
     ) as process:
 
         def end(sent: Entry) -> None:

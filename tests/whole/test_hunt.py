@@ -15,7 +15,7 @@ from tests.whole.scenarios import LossHunt
 
 TestNothingIsLost = LossHunt.TestCase
 TestNothingIsLost.settings = settings(
-    max_examples=30,
+    max_examples=15,
     stateful_step_count=6,
     deadline=None,
     database=None,

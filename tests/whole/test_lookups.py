@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 
 StartSandbox = Callable[..., Sandbox]
 
-Wanted = tuple[Any, str, "Row"]
-"""A value for the setting, the stream it is found in, and the row that is to come."""
-
 ROWS = {
     "accounts": "accounts",
     "organizations": "organizations",

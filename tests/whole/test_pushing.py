@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from harness.postgres import over_tcp, postgres_in
+from harness.postgres import over_tcp
 from harness.support import ROOT, Row
 from sandbox import Sandbox, World, serve
 from tests.whole.terminal import Terminal, shell
@@ -36,11 +36,11 @@ TABLES = """
 
 
 @pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with postgres_in(tmp_path_factory.mktemp("postgres")) as address:
-        with psycopg.connect(address) as connection:
-            connection.execute(TABLES.encode())
-        yield address
+def database(make_database: Callable[[], str]) -> str:
+    address = make_database()
+    with psycopg.connect(address) as connection:
+        connection.execute(TABLES.encode())
+    return address
 
 
 @pytest.fixture

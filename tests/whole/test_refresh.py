@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from harness.expectations import expected
+from harness.forked import forked
 from harness.programs import program
 from sandbox import Entry, Sandbox, World, serve
 from tests.whole.loaders import TYPED, Loaded, project, with_all_columns
@@ -46,7 +47,7 @@ def loaded(sandbox: Sandbox, tmp_path: Path) -> Loaded:
 
 
 def meltano(folder: Path, *flags: str) -> subprocess.Popen[bytes]:
-    command = [str(program("meltano")), "run", *flags, "tap-vitally", TARGET]
+    command = forked([program("meltano"), "run", *flags, "tap-vitally", TARGET])
     with (folder / "log").open("ab") as log:
         return subprocess.Popen(
             command, cwd=folder, env=ENVIRONMENT, stdout=log, stderr=log, start_new_session=True

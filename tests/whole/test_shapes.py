@@ -6,6 +6,7 @@ import csv
 import json
 import logging
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 from psycopg import sql
 
 from harness.expectations import expected, last_state, loaded, records_of
-from harness.postgres import postgres_in
+from harness.forked import forked
 from harness.programs import program
 from harness.support import Row, catalog, config_for, read, run_in_process, run_tap
 from sandbox import Fault, Sandbox
@@ -180,13 +181,13 @@ def test_what_the_catalog_deselects_stays_out(off: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def days(tmp_path_factory: pytest.TempPathFactory) -> Any:
+def days(tmp_path_factory: pytest.TempPathFactory, make_database: Callable[[], str]) -> Any:
     """Three runs into four loaders; a property is new on the second day and gone on the third."""
     folder = tmp_path_factory.mktemp("days")
     for name in ("jsonl", "csv"):
         (folder / name).mkdir()
-    with postgres_in(tmp_path_factory.mktemp("server")) as address, frozen(accounts=12) as sandbox:
-        loaded_into = Loaded(folder, address)
+    with frozen(accounts=12) as sandbox:
+        loaded_into = Loaded(folder, make_database())
         truths, csv_rows = [], []
         state: Row | None = None
         for day in range(3):
@@ -202,7 +203,7 @@ def days(tmp_path_factory: pytest.TempPathFactory) -> Any:
                 path = folder / f"{target}.json"
                 path.write_text(json.dumps(settings))
                 done = subprocess.run(
-                    [program(target), "--config", path],
+                    forked([program(target), "--config", path]),
                     input=run.stdout,
                     capture_output=True,
                     text=True,

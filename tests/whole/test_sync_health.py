@@ -10,7 +10,6 @@ import duckdb
 import psycopg
 import pytest
 
-from harness.postgres import postgres_in
 from harness.support import ROOT
 
 QUERY = (ROOT / "docs" / "sql" / "sync_health.sql").read_text(encoding="utf-8")
@@ -69,12 +68,9 @@ def test_duckdb_tells_a_quiet_stream_from_a_stuck_one() -> None:
 
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo"])
 def test_postgres_tells_a_quiet_stream_from_a_stuck_one(
-    zone: str, tmp_path_factory: pytest.TempPathFactory
+    zone: str, make_database: Callable[[], str]
 ) -> None:
-    with (
-        postgres_in(tmp_path_factory.mktemp("postgres")) as address,
-        psycopg.connect(address, options=f"-c timezone={zone}") as database,
-    ):
+    with psycopg.connect(make_database(), options=f"-c timezone={zone}") as database:
         database.execute(TABLE)
         with database.cursor() as cursor:
             cursor.executemany(

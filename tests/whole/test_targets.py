@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -16,7 +16,7 @@ import pytest
 from psycopg import sql
 
 from harness.expectations import Tables, all_expected, expected
-from harness.postgres import postgres_in
+from harness.forked import forked
 from harness.programs import program
 from harness.support import ROOT, config_for, run_tap
 from sandbox import Clock, Entry, World, serve
@@ -59,9 +59,8 @@ class Run:
 
 
 @pytest.fixture(scope="module")
-def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loaded]:
-    with postgres_in(tmp_path_factory.mktemp("postgres")) as address:
-        yield Loaded(tmp_path_factory.mktemp("project"), address)
+def loaded(tmp_path_factory: pytest.TempPathFactory, make_database: Callable[[], str]) -> Loaded:
+    return Loaded(tmp_path_factory.mktemp("project"), make_database())
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +75,7 @@ def runs(loaded: Loaded) -> list[Run]:
         project(loaded, sandbox.url, world.ids("surveys"))
         for _ in range(2):
             done = subprocess.run(
-                [program("meltano"), "run", *blocks],
+                forked([program("meltano"), "run", *blocks]),
                 cwd=loaded.folder,
                 env=environment,
                 capture_output=True,
@@ -200,7 +199,7 @@ def everything(loaded: Loaded, tmp_path_factory: pytest.TempPathFactory) -> Tabl
         path = folder / f"{target}.json"
         path.write_text(json.dumps(loaders(loaded)[target] | {"default_target_schema": "whole"}))
         done = subprocess.run(
-            [program(target), "--config", path],
+            forked([program(target), "--config", path]),
             input=run.stdout,
             capture_output=True,
             text=True,

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from harness.expectations import expected
-from harness.postgres import postgres_in
 from harness.support import Result, Row, catalog, config_for, run_command, run_in_process, run_tap
 from sandbox import Sandbox
 from tap_vitally.streams import STREAMS
@@ -237,7 +236,9 @@ def loaded_types(warehouse: Warehouse, result: Result) -> dict[str, tuple[Any, .
     return {row[0]: row[1:] for row in rows}
 
 
-def test_databases_get_typed_columns(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_databases_get_typed_columns(
+    sandbox: Sandbox, tmp_path: Path, make_database: Callable[[], str]
+) -> None:
     config = config_of(sandbox)
     done = run(tmp_path, config, catalog(["accounts"], config))
     expected_rows = expected(sandbox.world, "accounts")
@@ -251,13 +252,12 @@ def test_databases_get_typed_columns(sandbox: Sandbox, tmp_path: Path) -> None:
             renewal and renewal[:19].replace("T", " "),
             held.get("vitally.custom.nextStep"),
         )
-    with postgres_in(tmp_path / "postgres") as address:
-        for warehouse in (
-            duckdb_warehouse(tmp_path),
-            postgres_warehouse(tmp_path, address),
-        ):
-            found = loaded_types(warehouse, done)
-            assert {
-                account: (beta, count and Decimal(count), renewal and str(renewal), raw_page)
-                for account, (beta, count, renewal, raw_page) in found.items()
-            } == wanted
+    for warehouse in (
+        duckdb_warehouse(tmp_path),
+        postgres_warehouse(tmp_path, make_database()),
+    ):
+        found = loaded_types(warehouse, done)
+        assert {
+            account: (beta, count and Decimal(count), renewal and str(renewal), raw_page)
+            for account, (beta, count, renewal, raw_page) in found.items()
+        } == wanted

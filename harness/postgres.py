@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 import subprocess
@@ -23,9 +22,9 @@ from psycopg import sql
 def postgres_in(folder: Path) -> Iterator[str]:
     """Run a server that listens on a socket in a folder, and yield its address."""
     server = get_server(folder, cleanup_mode="delete")
-    pid, address = server.get_pid(), server.get_uri()
-    assert pid
-    with _ended_with_this_process(pid):
+    address, process = server.get_uri(), server.get_postmaster_info().process
+    assert process
+    with _ended_with_this_process(process.pid):
         with psycopg.connect(address, autocommit=True) as connection:
             # What is lost with the machine is not missed.
             connection.execute("ALTER SYSTEM SET fsync = off")
@@ -34,8 +33,8 @@ def postgres_in(folder: Path) -> Iterator[str]:
             yield address
         finally:
             # With SIGINT it does not wait until everybody has left.
-            os.kill(pid, signal.SIGINT)
-            server.get_postmaster_info().process.wait()
+            process.send_signal(signal.SIGINT)
+            process.wait()
             server.cleanup()
 
 

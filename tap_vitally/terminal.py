@@ -56,7 +56,7 @@ def _option(name: str, answer: Callable[[TapVitally, Any], None], **more: Any) -
 def _records(tap: TapVitally, stream: VitallyStream) -> Iterator[Record]:
     """Read a stream from its start, one request after the other; a failure is raised."""
     stream.reader.prepare({}, tap.run.workspace.signpost)
-    for batch in run_sequentially(stream.reader.page_tasks()):
+    for batch in run_sequentially(stream.reader.phases()):
         if batch.failure:
             raise batch.failure
         yield from batch.records

@@ -12,9 +12,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Generic, Protocol, Self, TypeVar
 
 from vitally_api import Cancelled
@@ -35,20 +33,8 @@ Value = TypeVar("Value")
 Item = TypeVar("Item", bound=Compressible)
 PageTask = Callable[[], Iterator[Item]]
 """Starts to fetch one list; what it returns is run on one thread at a time."""
-Plan = Mapping[str, Iterable[PageTask[Item]]]
-"""The lists of each stream, by name, in the order in which the streams will be asked for."""
-
-
-@dataclass(frozen=True)
-class Last(Generic[Item]):
-    """A list that is not started before all others of its stream have been fetched."""
-
-    task: PageTask[Item]
-
-    def __call__(self) -> Iterator[Item]:
-        """Start it."""
-        return self.task()
-
+Phases = Sequence[Iterable[PageTask[Item]]]
+"""The lists of one stream; those of the second phase are found when all of the first were fetched."""
 
 MAX_BYTES = 4 << 20
 """What may be held: compressed, some 10,000 records with all that is embedded in them. It is less than
@@ -88,22 +74,19 @@ class _Queue(_Source[Item]):
     def __init__(self, task: PageTask[Item], stream: _Stream[Item]) -> None:
         super().__init__(task)
         self.stream = stream
-        self.is_last = isinstance(task, Last)
 
 
 class _Stream(_Source[_Queue[Item]]):
-    """The lists of one stream that nobody has asked for yet, in order.
+    """The lists of one phase of a stream that nobody has asked for yet.
 
-    ``idle`` are those of them that a worker may fetch from, ``last`` is one that waits for all others,
-    ``unfinished`` counts those not fetched to their end. It is looked at when those it comes ``after``
-    have been fetched, and ``dropped`` when nobody wants more of it.
+    ``idle`` are those that a worker may fetch from, ``unfinished`` counts those not fetched to their
+    end. It is looked at when those it comes ``after`` are over.
     """
 
-    def __init__(self, tasks: Iterable[PageTask[Item]], after: Iterable[_Stream[Item]]) -> None:
+    def __init__(self, tasks: Iterable[PageTask[Item]], after: Sequence[_Stream[Item]]) -> None:
         super().__init__(lambda: (_Queue(task, self) for task in tasks))
-        self.after = tuple(after)
+        self.after = after
         self.idle: deque[_Queue[Item]] = deque()
-        self.last: _Queue[Item] | None = None
         self.unfinished = 0
         self.dropped = False
 
@@ -124,25 +107,28 @@ class Prefetcher(Generic[Item]):
 
     def __init__(
         self,
-        plan: Plan[Item],
+        plan: Mapping[str, Phases[Item]],
         workers: int,
         alive: Callable[[], None] = lambda: None,
         *,
         waits: Mapping[str, Collection[str]] | None = None,
         max_bytes: int = MAX_BYTES,
     ) -> None:
-        """Start a first thread; more follow as they are needed, and up to ``workers`` of them fetch at once.
+        """Start a first thread; more follow as they are needed, and up to ``workers`` fetch at once.
 
-        ``alive`` is called about once a second while the main thread waits, and may raise to end
-        it. ``waits`` names for a stream those before it that it waits for.
+        The ``plan`` has the streams in the order in which they will be asked for, ``waits`` those
+        before a stream that it waits for. ``alive`` is called about once a second while the main
+        thread waits, and may raise to end it.
         """
         self._max_bytes, self._workers, self._alive = max_bytes, workers, alive
         self._changed = threading.Condition()
-        self._streams: dict[str, _Stream[Item]] = {}
-        for name, tasks in plan.items():
-            after = [self._streams[other] for other in (waits or {}).get(name, ())]
-            self._streams[name] = _Stream(tasks, after)
-        self._turns = deque(self._streams.values())
+        self._streams: dict[str, list[_Stream[Item]]] = {}
+        for name, phases in plan.items():
+            after = [each for other in (waits or {}).get(name, ()) for each in self._streams[other]]
+            own = self._streams[name] = []
+            for tasks in phases:
+                own.append(_Stream(tasks, [*after, *own]))
+        self._turns = deque(each for own in self._streams.values() for each in own)
         self._head: _Queue[Item] | None = None
         self._held = self._fetching = self._finding = 0
         self._stopped = False
@@ -162,14 +148,14 @@ class Prefetcher(Generic[Item]):
         An error of a list is raised where its next page would have come, `Cancelled` if the
         workers were stopped.
         """
-        stream = self._streams[name]
+        own = self._streams[name]
         try:
-            while (queue := self._take(stream)) is not None:
-                self._begin(queue)
-                while (item := self._take(queue)) is not None:
-                    yield item
+            for stream in own:
+                while (queue := self._take(stream)) is not None:
+                    while (item := self._take(queue)) is not None:
+                        yield item
         finally:
-            self._drop(stream)
+            self._drop(own)
 
     def _take(self, source: _Source[Value]) -> Value | None:
         """Wait for the next value of a source; return None after the last."""
@@ -180,29 +166,28 @@ class Prefetcher(Generic[Item]):
                 if source.ended:
                     return None
                 self._wait()
-            value = source.values.popleft()
-            if not isinstance(value, _Queue):
-                self._held -= value.size_bytes  # type: ignore[attr-defined]
+            value: Any = source.values.popleft()
+            if isinstance(value, _Queue):
+                self._head = value
+                if value in value.stream.idle:
+                    value.stream.idle.remove(value)
+            else:
+                self._held -= value.size_bytes
             self._changed.notify_all()
-            return value
+            return value  # type: ignore[no-any-return]
 
-    def _begin(self, queue: _Queue[Item]) -> None:
-        with self._changed:
-            self._head = queue
-            if queue in queue.stream.idle:
-                queue.stream.idle.remove(queue)
-            self._changed.notify_all()
-
-    def _drop(self, stream: _Stream[Item]) -> None:
+    def _drop(self, own: Iterable[_Stream[Item]]) -> None:
         """Forget what of a stream nobody wants any more, when its reader left before the end."""
         with self._changed:
-            stream.dropped = stream.ended = True
-            for queue in (*stream.values, *([self._head] if self._head else [])):
+            waiting = [queue for stream in own for queue in stream.values]
+            for queue in (*waiting, *([self._head] if self._head else [])):
                 self._held -= sum(item.size_bytes for item in queue.values)
                 queue.values.clear()
-            stream.values.clear()
-            stream.idle.clear()
-            stream.last = self._head = None
+            for stream in own:
+                stream.dropped = stream.ended = True
+                stream.values.clear()
+                stream.idle.clear()
+            self._head = None
             self._changed.notify_all()
 
     def _wait(self) -> None:
@@ -213,13 +198,10 @@ class Prefetcher(Generic[Item]):
             self._alive()
 
     def stop(self) -> None:
-        """Start nothing more; what waits for its turn is woken and ends."""
+        """Start nothing more, and wait a moment for the workers: one may be inside a request."""
         with self._changed:
             self._stopped = True
             self._changed.notify_all()
-
-    def join(self) -> None:
-        """Wait for the workers, for a moment: one may be inside a request."""
         for thread in self._threads:
             thread.join(JOIN_SECONDS / len(self._threads))
 
@@ -227,12 +209,32 @@ class Prefetcher(Generic[Item]):
 
     def _work(self) -> None:
         while source := self._next_source():
-            if isinstance(source, _Stream):
-                self._find(source)
-            else:
-                self._fetch(source)
+            value: Any = source.next()
+            if isinstance(source, _Queue) and value is not None and source is not self._head:
+                value = value.compressed()  # it has to wait for its turn
+            with self._changed:
+                self._count(source, -1)
+                if value is None:
+                    source.ended = True
+                self._keep(source, value)
+                self._changed.notify_all()
 
-    def _count(self, source: _Source[Any], one: int) -> None:
+    def _keep(self, source: _Stream[Item] | _Queue[Item], value: Any) -> None:
+        """Keep a list or a page until it is taken; None is the end."""
+        stream = source if isinstance(source, _Stream) else source.stream
+        if value is None or stream.dropped:
+            stream.unfinished -= isinstance(source, _Queue)
+        elif isinstance(source, _Stream):
+            source.values.append(value)
+            source.unfinished += 1
+            source.idle.append(value)
+        else:
+            source.values.append(value)
+            self._held += value.size_bytes
+            if source is not self._head:
+                stream.idle.appendleft(source)
+
+    def _count(self, source: _Stream[Item] | _Queue[Item], one: int) -> None:
         """Count a worker that begins or ends to be busy with a source."""
         source.busy = one > 0
         if isinstance(source, _Stream):
@@ -240,54 +242,11 @@ class Prefetcher(Generic[Item]):
         else:
             self._fetching += one
 
-    def _find(self, stream: _Stream[Item]) -> None:
-        """Find the next list of a stream."""
-        queue = stream.next()
-        with self._done_with(stream):
-            if queue is None:
-                stream.ended = True
-            elif not stream.dropped:
-                stream.values.append(queue)
-                stream.unfinished += 1
-                if queue.is_last:
-                    stream.last = queue
-                else:
-                    stream.idle.append(queue)
-
-    def _fetch(self, queue: _Queue[Item]) -> None:
-        """Fetch the next page of a list; one that has to wait for its turn takes less memory."""
-        item = queue.next()
-        if item is not None and queue is not self._head:
-            item = item.compressed()
-        stream = queue.stream
-        with self._done_with(queue):
-            if item is None:
-                queue.ended = True
-                stream.unfinished -= 1
-            elif not stream.dropped:
-                queue.values.append(item)
-                self._held += item.size_bytes
-                if queue is not self._head:
-                    stream.idle.appendleft(queue)
-
-    @contextmanager
-    def _done_with(self, source: _Stream[Item] | _Queue[Item]) -> Iterator[None]:
-        """Make a source free again; the last list of a stream may begin when the one before it is done."""
-        stream = source if isinstance(source, _Stream) else source.stream
-        with self._changed:
-            yield
-            self._count(source, -1)
-            if stream.last and stream.unfinished == 1:
-                if stream.last is not self._head:
-                    stream.idle.append(stream.last)
-                stream.last = None
-            self._changed.notify_all()
-
     def _next_source(self) -> _Stream[Item] | _Queue[Item] | None:
         """Wait for something to do; return None when all is done."""
         with self._changed:
-            while not (self._stopped or all(stream.over for stream in self._streams.values())):
-                if source := self._wanted():
+            while not (self._stopped or all(stream.over for stream in self._turns)):
+                if source := self._to_find() or self._to_fetch():
                     self._count(source, 1)
                     # For a single list, eight threads took 66 MB for a million records, two 62.
                     if self._fetching + self._finding == len(self._threads):
@@ -296,17 +255,19 @@ class Prefetcher(Generic[Item]):
                 self._changed.wait()
             return None
 
-    def _wanted(self) -> _Stream[Item] | _Queue[Item] | None:
-        """Choose what to do next."""
-        if self._finding < FINDERS:
-            unknown = [stream for stream in self._streams.values() if stream.may_go_on]
-            if unknown:
-                return min(unknown, key=lambda stream: len(stream.values))
+    def _to_find(self) -> _Stream[Item] | None:
+        """Choose the stream of which the fewest lists are known."""
+        if self._finding == FINDERS:
+            return None
+        wanted = [each for own in self._streams.values() for each in own if each.may_go_on]
+        return min(wanted, key=lambda stream: len(stream.values), default=None)
+
+    def _to_fetch(self) -> _Queue[Item] | None:
+        """Choose a list: the one being written, or one of the stream whose turn it is."""
         if self._fetching == self._workers:
             return None
         head = self._head
-        free = head and not (head.busy or head.ended or head is head.stream.last)
-        if head and free and len(head.values) < DEPTH:
+        if head and not (head.busy or head.ended) and len(head.values) < DEPTH:
             return head
         for _ in range(len(self._turns) if self._held < self._max_bytes else 0):
             stream = self._turns[0]
@@ -316,7 +277,8 @@ class Prefetcher(Generic[Item]):
         return None
 
 
-def run_sequentially(page_tasks: Iterable[PageTask[Item]]) -> Generator[Item, None, None]:
+def run_sequentially(phases: Phases[Item]) -> Generator[Item, None, None]:
     """Do on the calling thread what `Prefetcher` does on many."""
-    for task in page_tasks:
-        yield from task()
+    for tasks in phases:
+        for task in tasks:
+            yield from task()

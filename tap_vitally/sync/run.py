@@ -66,11 +66,7 @@ class Run:
         """
         self._begin(ahead=ahead)
         self.current = reader.stream.name
-        return (
-            self._ahead.items(self.current)
-            if self._ahead
-            else run_sequentially(reader.page_tasks())
-        )
+        return self._ahead.items(self.current) if self._ahead else run_sequentially(reader.phases())
 
     def _begin(self, *, ahead: bool) -> None:
         if self._begun:
@@ -106,7 +102,7 @@ class Run:
             logger.warning("lookups names records of '%s', which is not selected.", name)
         self._on_begun()
         if self.settings.concurrency > 1 and ahead:
-            plan = {reader.stream.name: reader.page_tasks() for reader in selected}
+            plan = {reader.stream.name: reader.phases() for reader in selected}
             waits = {reader.stream.name: reader.contexts.waits_for for reader in selected}
             self._ahead = Prefetcher(plan, self.settings.concurrency, self._waiting, waits=waits)
 
@@ -121,7 +117,6 @@ class Run:
         self.budget.stop()
         if self._ahead:
             self._ahead.stop()
-            self._ahead.join()
 
 
 def start_message(address: str, streams: Iterable[StreamRun]) -> str:

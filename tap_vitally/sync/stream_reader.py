@@ -1,6 +1,6 @@
 """Reads one stream: decides how, hands out its lists, and says what STATE may remember of it.
 
-``page_tasks`` and what they call run on any thread; all else runs on the main thread: `prepare`
+``phases`` and what they call run on any thread; all else runs on the main thread: `prepare`
 before anything is read, `taken` and what follows when the records of a batch have been written.
 """
 
@@ -18,7 +18,7 @@ from tap_vitally.sync import lookups
 from tap_vitally.sync.batches import ListRequest, RecordBatch
 from tap_vitally.sync.contexts import Checkpoint, PerParent, TopLevel
 from tap_vitally.sync.list_client import EMPTY
-from tap_vitally.sync.prefetch import Last
+from tap_vitally.sync.prefetch import Phases
 from tap_vitally.sync.repeats import Repeats
 from tap_vitally.sync.resource import Record
 from tap_vitally.sync.sources import Source, look_again
@@ -169,17 +169,19 @@ class StreamReader:
 
     # Reading, on any thread
 
-    def page_tasks(self) -> Iterator[Callable[[], Iterator[RecordBatch]]]:
-        """Find the lists that make up this stream, in the order of their records."""
-        stream = self.stream
-        if stream.settings.lookups:
-            for request in lookups.requests(stream):
-                yield partial(lookups.look_up, stream, request)
-            return
-        for request in self.contexts.requests():
-            yield partial(self._read, request)
-        if stream.stream_state.signpost and self._may_miss_changes:
-            yield Last(partial(self._second_look, stream.stream_state.signpost))
+    def phases(self) -> Phases[RecordBatch]:
+        """Return the lists that make up this stream, and what is read when all of them have been."""
+        if self.stream.settings.lookups:
+            requests = lookups.requests(self.stream)
+            return [partial(lookups.look_up, self.stream, each) for each in requests], ()
+        return (
+            partial(self._read, each) for each in self.contexts.requests()
+        ), self._second_looks()
+
+    def _second_looks(self) -> Iterator[Callable[[], Iterator[RecordBatch]]]:
+        signpost = self.stream.stream_state.signpost
+        if signpost and self._may_miss_changes:
+            yield partial(self._second_look, signpost)
 
     @property
     def _may_miss_changes(self) -> bool:

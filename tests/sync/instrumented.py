@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -11,7 +11,7 @@ from typing import Any
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from tap_vitally.sync.prefetch import PageTask, Prefetcher
+from tap_vitally.sync.prefetch import Prefetcher
 
 PATIENCE = 20.0
 """Seconds after which what has not happened is taken never to happen."""
@@ -29,7 +29,8 @@ class Item:
         return Item(self.name, -(-self.size_bytes // 10))
 
 
-Plan = Sequence[tuple[str, Iterable[PageTask[Item]]]]
+Plan = Sequence[tuple[str, Any]]
+"""The lists of each stream, or a tuple of its phases."""
 PLAN = "the plan"
 
 
@@ -50,7 +51,8 @@ class Watched(Prefetcher[Item]):
         self.most = self._now = 0
         self._on_wait = on_wait
         self._seconds_of_silence = 0
-        super().__init__(dict(plan), workers, self._silence, max_bytes=max_bytes)
+        phases = {name: tasks if isinstance(tasks, tuple) else [tasks] for name, tasks in plan}
+        super().__init__(phases, workers, self._silence, max_bytes=max_bytes)
 
     def _silence(self) -> None:
         self._seconds_of_silence += 1

@@ -20,7 +20,7 @@ from tap_vitally.sync.batches import (
     ListRequest,
     RecordBatch,
 )
-from tap_vitally.sync.prefetch import DEPTH, Last, PageTask, Prefetcher, run_sequentially
+from tap_vitally.sync.prefetch import DEPTH, PageTask, Prefetcher, run_sequentially
 from tests.sync.instrumented import (
     PATIENCE,
     PLAN,
@@ -47,7 +47,7 @@ def test_each_stream_gives_what_one_thread_would_have_read(
     plan = plan_of(shape)
     with reading(plan, workers, max_bytes) as ahead:
         for name, page_tasks in plan:
-            assert outcome(ahead.items(name)) == outcome(run_sequentially(page_tasks))
+            assert outcome(ahead.items(name)) == outcome(run_sequentially([page_tasks]))
 
 
 @often
@@ -60,7 +60,7 @@ def test_a_reader_faster_than_the_workers_gets_the_same(
     with reading(plan, workers, max_bytes, on_wait=wanted.release) as ahead:
         try:
             for (name, _), (_, page_tasks) in zip(plan, plan_of(shape), strict=True):
-                assert outcome(ahead.items(name)) == outcome(run_sequentially(page_tasks))
+                assert outcome(ahead.items(name)) == outcome(run_sequentially([page_tasks]))
         finally:
             wanted.release(1000)
 
@@ -77,7 +77,7 @@ def test_a_reader_who_leaves_a_stream_early_gets_the_next_whole(
         for (name, page_tasks), most in zip_longest(plan, taken[: len(plan)]):
             with (
                 closing(ahead.items(name)) as items,
-                closing(run_sequentially(page_tasks)) as expected,
+                closing(run_sequentially([page_tasks])) as expected,
             ):
                 assert outcome(islice(items, most)) == outcome(islice(expected, most))
 
@@ -98,8 +98,8 @@ def test_a_plan_that_breaks_while_a_stream_is_planned_breaks_only_that_stream() 
         raise WorkerFailed(PLAN)
 
     with reading([(broken[0], page_tasks()), sound], 2) as ahead:
-        assert outcome(ahead.items(broken[0])) == (list(run_sequentially(broken[1])), PLAN)
-        assert outcome(ahead.items(sound[0])) == outcome(run_sequentially(sound[1]))
+        assert outcome(ahead.items(broken[0])) == (list(run_sequentially([broken[1]])), PLAN)
+        assert outcome(ahead.items(sound[0])) == outcome(run_sequentially([sound[1]]))
 
 
 # Bounded memory, and nobody waits for ever
@@ -113,7 +113,7 @@ def test_what_is_held_exceeds_the_bound_by_what_was_under_way_and_the_list_being
     plan = plan_of(shape)
     with reading(plan, workers, max_bytes) as ahead:
         for name, page_tasks in plan:
-            assert outcome(ahead.items(name)) == outcome(run_sequentially(page_tasks))
+            assert outcome(ahead.items(name)) == outcome(run_sequentially([page_tasks]))
         # Thirty are compressed to three.
         assert ahead.most <= max_bytes + 3 * workers + 30 * DEPTH
         assert ahead._held == 0
@@ -131,7 +131,7 @@ def test_a_slow_reader_finds_as_much_as_the_bound_allows(
             lambda: not ahead._fetching + ahead._finding and ahead._held >= min(total, max_bytes)
         )
         assert ahead._held < max_bytes + workers
-        assert outcome(ahead.items(name)) == outcome(run_sequentially(planned))
+        assert outcome(ahead.items(name)) == outcome(run_sequentially([planned]))
 
 
 def test_the_list_being_written_is_fetched_only_a_few_pages_ahead() -> None:
@@ -186,7 +186,7 @@ def test_no_long_list_is_left_for_the_end() -> None:
     names = ["first", "second", "third"]
     with reading([(name, [partial(chain, name)]) for name in names], 1) as ahead:
         try:
-            ahead.until(lambda: all(stream.ended for stream in ahead._streams.values()))
+            ahead.until(lambda: all(stream.ended for stream in ahead._turns))
             for number in range(1, 10):
                 wanted.release()
                 ahead.until(partial(done, number))
@@ -201,10 +201,12 @@ def test_no_long_list_is_left_for_the_end() -> None:
 @given(
     shapes(st.integers(0, 9)), st.integers(1, 5), st.integers(0, 40), st.lists(st.integers(1, 60))
 )
-def test_a_last_chain_starts_when_all_others_of_its_stream_have_ended(
+def test_a_second_phase_starts_when_all_lists_of_the_first_have_ended(
     shape: Shape, workers: int, max_bytes: int, taken: list[int]
 ) -> None:
-    def with_a_last_one(name: str, page_tasks: Iterable[PageTask[Item]]) -> list[PageTask[Item]]:
+    def with_a_last_one(
+        name: str, page_tasks: Iterable[PageTask[Item]]
+    ) -> tuple[list[PageTask[Item]], ...]:
         ended = threading.Semaphore(0)
 
         def counted(chain: PageTask[Item]) -> Iterator[Item]:
@@ -218,14 +220,14 @@ def test_a_last_chain_starts_when_all_others_of_its_stream_have_ended(
                 raise WorkerFailed(name)
             yield Item(f"{name}, last", 5)
 
-        return [*(partial(counted, chain) for chain in page_tasks), Last(last)]
+        return [partial(counted, chain) for chain in page_tasks], [last]
 
     whole = [[(weights, False) for weights, _ in page_tasks] for page_tasks in shape]
     plan = plan_of(whole)
     with_last = [(name, with_a_last_one(name, page_tasks)) for name, page_tasks in plan]
     with reading(with_last, workers, max_bytes) as ahead:
         for (name, page_tasks), most in zip_longest(plan, taken[: len(plan)]):
-            expected = [*run_sequentially(page_tasks), Item(f"{name}, last", 5)]
+            expected = [*run_sequentially([page_tasks]), Item(f"{name}, last", 5)]
             with closing(ahead.items(name)) as items:
                 assert outcome(islice(items, most)) == (expected[:most], None)
 
@@ -242,7 +244,7 @@ def test_the_plan_is_walked_only_a_little_ahead(monkeypatch: pytest.MonkeyPatch)
             yield chain
 
     with reading([("stream 0", page_tasks())], 2) as ahead:
-        (stream,) = ahead._streams.values()
+        (stream,) = ahead._turns
         ahead.until(lambda: len(stream.values) == 20 and not stream.idle)
         assert scanned == 20
         assert list(ahead.items("stream 0")) == []
@@ -258,7 +260,7 @@ def test_lists_that_are_slow_to_find_keep_no_other_stream_waiting() -> None:
 
     others = plan_of([[((1, 1), False)] * 50])
     with reading([("slow", slow()), *others], 2) as ahead:
-        stream = ahead._streams[others[0][0]]
+        stream = ahead._streams[others[0][0]][0]
         ahead.until(lambda: len(stream.values) == 50 and ahead._held == 100)
         gate.set()
         assert len(list(ahead.items("slow"))) == 1
@@ -342,7 +344,6 @@ def test_workers_in_the_middle_of_a_request_hold_the_end_up_for_a_moment_only(
     with reading([("stream", [gated, gated])], 2) as ahead:
         gated.await_started(2)
         ahead.stop()
-        ahead.join()
         assert sum(thread.is_alive() for thread in ahead._threads) == 2
         gated.open.set()
 
@@ -353,12 +354,11 @@ def test_who_waits_for_long_looks_whether_anybody_still_reads() -> None:
     def gone() -> None:
         raise BrokenPipeError
 
-    ahead = Prefetcher({"stream": [gated]}, 1, alive=gone)
+    ahead = Prefetcher({"stream": [[gated]]}, 1, alive=gone)
     with pytest.raises(BrokenPipeError):
         next(ahead.items("stream"))
     gated.open.set()
     ahead.stop()
-    ahead.join()
     assert not any(thread.is_alive() for thread in ahead._threads)
 
 

@@ -32,10 +32,10 @@ WITHOUT_TRAITS = "team"
 
 def streams_of_workspace(tap: Tap, *, objects: bool, traits: bool) -> list[VitallyStream]:
     """Build the streams, with what the workspace defines; raise `VitallyError` if it cannot be asked."""
-    cast("TapServices", tap).run.workspace.probe()
+    cast("TapServices", tap).run.workspace.first_answer()
     definitions: dict[str, dict[str, Any]] = {}
     if objects:
-        rows = _listing(tap, CustomObjectsStream).rows_of({})
+        rows = _listing(tap, CustomObjectsStream).rows()
         definitions = {i: {**row, "id": i} for row in rows if (i := identity_of(row.get("id")))}
     columns = _columns(tap, definitions) if traits else {}
     generic = CustomObjectInstancesStream if objects else None

@@ -217,7 +217,7 @@ class VitallyStream(Stream):
             stream.metrics.ended = True
         stream.mapper.tell_narrow_columns()
         self.services.writer.flush()
-        for record in stream.mapper.records(reader.records_at_the_end(), NO_LIST):
+        for record in stream.mapper.records(reader.contexts.records_at_the_end(), NO_LIST):
             stream.metrics.add(records=1)
             yield record
         if not self._in_batches:

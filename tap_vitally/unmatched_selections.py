@@ -15,7 +15,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from tap_vitally.sdk_stream import VitallyStream
-from tap_vitally.sync.traits import trait_columns_in
+from tap_vitally.sync.record_mapper import trait_columns_in
 from vitally_api import safe_name
 
 UNSET = re.compile(r"|\$\{?\w+\}?")

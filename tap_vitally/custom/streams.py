@@ -23,10 +23,11 @@ from tap_vitally.streams import STREAMS
 from tap_vitally.streams import fields as f
 from tap_vitally.sync.batches import ListRequest
 from tap_vitally.sync.contexts import PerParent
-from tap_vitally.sync.declared import Address, Declared, Moments
 from tap_vitally.sync.declared_lists import DeclaredLists
 from tap_vitally.sync.list_client import ListClient
+from tap_vitally.sync.resource import Address, Declared, Moments
 from tap_vitally.sync.stream_run import StreamRun
+from tap_vitally.sync.summary import StreamMetrics
 from vitally_api import SettingsError, VitallyError, safe_name
 from vitally_api.values import EARLIEST
 
@@ -112,7 +113,7 @@ def _lists_of(stream: StreamRun, parent: Parent) -> list[ListRequest]:
     requests = list(stream.list_client.contexts(parent))
     if not requests:
         called = f"{stream.resource.parents} {safe_name(parent.id)}"
-        stream.skip(f"{called}: it lacks a value that the address takes")
+        stream.metrics.skip(f"{called}: it lacks a value that the address takes")
     return requests
 
 
@@ -202,7 +203,7 @@ def _samples(
     run = cast("TapServices", tap).run
 
     def client_of(stream: type[VitallyStream]) -> ListClient:
-        return ListClient(stream.resource, run.api, run.settings, skip=lambda _what, _list: None)
+        return ListClient(stream.resource, run.api, run.settings, StreamMetrics(), {})
 
     client = client_of(cls)
     now, start = datetime.now(UTC), run.settings.start_date

@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import Any
 
 from tap_vitally.streams import fields as f
-from tap_vitally.sync.traits import PREFIX
+from tap_vitally.sync.record_mapper import TRAIT_PREFIX as PREFIX
 from vitally_api.values import FieldKind, field_kind
 
 LONGEST = 63

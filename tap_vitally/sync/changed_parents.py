@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from urllib.parse import quote
 
 from tap_vitally.state.parent_scan import ALL_LISTS, ChangedParentIds, Parent
 from tap_vitally.state.watermarks import ChangeFilter
 from tap_vitally.sync.batches import ListRequest
-from tap_vitally.sync.linked_ids import LinkedIds, digest, ids_of_kind, linked_ids_of
+from tap_vitally.sync.linked_ids import NOBODY, LinkedIds, digest, ids_of_kind, linked_ids_of
 from tap_vitally.sync.list_client import ListClient
 from tap_vitally.sync.resource import Record
 from tap_vitally.sync.workspace import Workspace
@@ -24,6 +23,8 @@ LOOKED_UP: Mapping[str, tuple[str, str]] = {
 }
 """Where to look up the links of a row that has none itself, and by the id of what."""
 ACCOUNTS = "accounts"
+Organizations = Mapping[str, tuple[str, ...] | None]
+"""Those of accounts, by the account's id."""
 
 
 class CostLimitExceeded(Exception):
@@ -33,22 +34,20 @@ class CostLimitExceeded(Exception):
 class ChangedParents:
     """Finds the parents of the changed rows of a list.
 
-    ``whole`` is the stream of that list, ``list_client`` reads the lists below each parent.
+    ``whole`` is the stream of that list, ``list_client`` reads the lists below each parent. What the
+    rows link to is kept with the labels of their lists, and so is where to look up what they do not say.
     """
 
     def __init__(
         self, workspace: Workspace, whole: str, list_client: ListClient, change_filter: ChangeFilter
     ) -> None:
         self.changed_ids = ChangedParentIds()
-        self._workspace = workspace
-        self._whole = whole
-        self._client = list_client
-        self._change_filter = change_filter
+        self._workspace, self._whole = workspace, whole
+        self._client, self._change_filter = list_client, change_filter
         parent = list_client.resource.parent
         self._of_accounts = parent is not None and parent.name == ACCOUNTS
-        self._unsaid: dict[str, set[str]] = {}
-        self._accounts: dict[str, set[str]] = {}
-        self._beside: list[tuple[LinkedIds, str]] = []
+        self._links: dict[LinkedIds, set[str]] = {}
+        self._to_look_up: dict[str, set[str]] = {}
 
     def take(self, row: Record, label: str, content: str = "") -> None:
         """Take in a row of the whole workspace, on any thread; ``content`` is its digest, if known."""
@@ -59,40 +58,18 @@ class ChangedParents:
             content = content or digest(row)
         if identity and not self._change_filter.has_changed(identity, moment, content):
             return
-        self._add_linked(row, label if label in self._client.labels else ALL_LISTS)
-
-    def _add_linked(self, row: Record, label: str) -> None:
-        named = linked_by(row, self._whole)
+        label = label if label in self._client.labels else ALL_LISTS
+        links = _links_of(row, self._whole)
         path, called = LOOKED_UP.get(self._whole, ("", ""))
-        ids = [row.get("id")] if called == "conversation" else ids_of_kind(row, called)
-        asked = next(filter(None, map(identity_of, ids)), None)
-        if not named and path and asked:
+        ids = [identity] if called == "conversation" else ids_of_kind(row, called)
+        asked = next(filter(None, ids), None)
+        if links == NOBODY and path and asked:
             address = f"{path}/{quote(asked, safe='')}"
             if called == "conversation":
-                self._workspace.forget_older(address, parse_moment(row.get("updatedAt")))
-            self._unsaid.setdefault(address, set()).add(label)
+                self._workspace.forget_older(address, moment)
+            self._to_look_up.setdefault(address, set()).add(label)
         else:
-            self._add(named, label)
-
-    def _add(self, named: LinkedIds, label: str) -> None:
-        """Add what a row names; the organizations of some accounts may have to be found."""
-        if not named:
-            self.changed_ids.everybody = True
-        parents, organizations, unknown = self._owners(named)
-        if organizations and None in named.accounts.values():
-            self._beside.append((named, label))
-            organizations = ()
-        self.changed_ids.to(label, parents, organizations)
-        for account in unknown:
-            self._accounts.setdefault(account, set()).add(label)
-
-    def _owners(self, named: LinkedIds) -> tuple[set[str], Sequence[str], Sequence[str]]:
-        """Return the parents, organizations of further parents, and accounts that may have some."""
-        if self._of_accounts:
-            return set(named.accounts), named.organizations_alone, ()
-        reported = {each for ids in named.accounts.values() for each in ids or ()}
-        unknown = [account for account, ids in named.accounts.items() if ids is None]
-        return reported.union(named.organizations), (), unknown
+            self._links.setdefault(links, set()).add(label)
 
     def settle(self, estimate: int) -> bool:
         """Find the parents of all changed rows; return False if no parent can be left out.
@@ -103,56 +80,67 @@ class ChangedParents:
         workspace = self._workspace
         if workspace.lists_parents(self._whole):
             for parent in workspace.parents(self._whole):
-                self._take_parent(parent)
+                of = parent.organizations
+                named = {} if of is None else {"organizationIds": list(of)}
+                row = {"id": parent.id, "updatedAt": parent.updated_at, **named}
+                self.take(row, ALL_LISTS, parent.content)
         elif not workspace.changed(self._whole).read(estimate):
             msg = f"more than {estimate:,} pages have changed"
             raise CostLimitExceeded(msg)
-        if self.changed_ids.everybody:
+        if NOBODY in self._links:
             return False
-        self._look_up(self._unsaid, estimate)
-        for path, labels in self._unsaid.items():
-            named = workspace.linked_ids_of(path)
-            for label in labels if named is not None else ():
-                self._add(named or LinkedIds(), label)
-        if self._accounts or self._beside:
-            self._settle_organizations(estimate)
-        return not self.changed_ids.everybody
+        for path, links in self._look_up(self._to_look_up, estimate).items():
+            if links is not None:
+                self._links.setdefault(links, set()).update(self._to_look_up[path])
+        if NOBODY in self._links:
+            return False
+        known = self._organizations(estimate)
+        for links, labels in list(self._links.items()):  # its own stream may still hand rows on
+            parents, organizations = self._owners(links, known)
+            for label in labels:
+                self.changed_ids.to(label, parents, organizations)
+        return True
 
-    def _take_parent(self, parent: Parent) -> None:
-        row: Record = {"id": parent.id, "updatedAt": parent.updated_at}
-        if parent.organizations is not None:
-            row["organizationIds"] = list(parent.organizations)
-        self.take(row, ALL_LISTS, parent.content)
+    def parents_of(self, row: Record) -> set[str]:
+        """Return all parents that a row is below; empty if it does not say."""
+        links = _links_of(row, self._whole)
+        parents, organizations = self._owners(links, {})
+        return set() if organizations or self._without_organizations(links) else parents
 
-    def _settle_organizations(self, estimate: int) -> None:
-        """Find the organizations of the accounts that are named, in the list of all accounts first.
+    def _owners(self, links: LinkedIds, known: Organizations) -> tuple[set[str], set[str]]:
+        """Return parents, and organizations whose accounts are parents, too.
 
         Organizations that stand beside accounts count unless they are just those of the accounts.
         """
-        workspace = self._workspace
-        known = {account.id: account.organizations for account in workspace.parents(ACCOUNTS)}
-        paths = {
-            account: f"/accounts/{quote(account, safe='')}"
-            for account in self._accounts
-            if known.get(account) is None
-        }
-        self._look_up(paths.values(), estimate)
-        for account, labels in self._accounts.items():
-            own = known.get(account)
-            if own is None:
-                found = workspace.linked_ids_of(paths[account])
-                own = found.organizations if found else ()
-            for label in labels:
-                self.changed_ids.to(label, own)
-        for named, label in self._beside:
-            reported = {
-                account: known.get(account) if own is None else own
-                for account, own in named.accounts.items()
-            }
-            self.changed_ids.to(label, (), replace(named, accounts=reported).organizations_alone)
+        said = (known.get(account) if own is None else own for account, own in links.accounts)
+        of_accounts = {organization for own in said for organization in own or ()}
+        if self._of_accounts:
+            return {account for account, _ in links.accounts}, {*links.organizations} - of_accounts
+        return of_accounts.union(links.organizations), set()
 
-    def _look_up(self, paths: Iterable[str], estimate: int) -> None:
-        """Look records up for their links, each once a run."""
+    def _without_organizations(self, links: LinkedIds) -> set[str]:
+        """Return the accounts whose organizations matter and are not said."""
+        if self._of_accounts and not links.organizations:
+            return set()
+        return {account for account, own in links.accounts if own is None}
+
+    def _organizations(self, estimate: int) -> Organizations:
+        """Find the organizations that rows do not say, in the list of all accounts first."""
+        unsaid = {
+            each for links in list(self._links) for each in self._without_organizations(links)
+        }
+        if not unsaid:
+            return {}
+        known = {each.id: each.organizations for each in self._workspace.parents(ACCOUNTS)}
+        if not self._of_accounts:
+            lacking = [account for account in unsaid if known.get(account) is None]
+            paths = {f"/accounts/{quote(account, safe='')}": account for account in lacking}
+            for path, found in self._look_up(paths, estimate).items():
+                known[paths[path]] = found.organizations if found else ()
+        return known
+
+    def _look_up(self, paths: Collection[str], estimate: int) -> dict[str, LinkedIds | None]:
+        """Look records up for their links, each once a run; None stands for one that is gone."""
         workspace = self._workspace
         with workspace.looking_up:
             unknown = workspace.unknown(paths)
@@ -164,6 +152,7 @@ class ChangedParents:
                 list(pool.map(self._ask, unknown))
             finally:
                 pool.shutdown(cancel_futures=True)
+        return {path: workspace.linked_ids_of(path) for path in paths}
 
     def _ask(self, path: str) -> None:
         try:
@@ -174,15 +163,10 @@ class ChangedParents:
             found = []
         self._workspace.remember_linked_ids(path, found[0] if found else None)
 
-    def parents_of(self, row: Record) -> set[str] | None:
-        """Return all parents that a row is below, None if it does not say."""
-        parents, organizations, unknown = self._owners(linked_by(row, self._whole))
-        return None if organizations or unknown else parents or None
 
-
-def linked_by(row: Record, whole: str) -> LinkedIds:
+def _links_of(row: Record, whole: str) -> LinkedIds:
     """Return what a row links to; an account links to itself, and a response may hold its user."""
     if whole == ACCOUNTS:
         return linked_ids_of({"account": row})
-    user = row.get("user")
-    return linked_ids_of(row) or linked_ids_of(user if isinstance(user, dict) else {})
+    links, user = linked_ids_of(row), row.get("user")
+    return linked_ids_of(user) if links == NOBODY and isinstance(user, dict) else links

@@ -38,50 +38,40 @@ FITTING: Mapping[str, tuple[type, ...]] = {
 A float is the tap's own, in what it says of a run: numbers of the API keep their digits."""
 COLUMN = "additionalProperties"
 """The column that holds, by name, what the API sends and the schema does not declare."""
-WHOLE: Mapping[str | None, type] = {"date-time": str, "integer": int, "array": list}
+WHOLE: Mapping[str, type] = {"date-time": str, "integer": int, "array": list}
 """Kinds whose columns can be checked as a whole, with the type that they come in."""
-
-Report = Callable[[str, str], None]
 
 
 class Coercer:
-    """Fits the records of one stream to its schema.
+    """Fits the records of one stream to the JSON schema in force.
 
     ``report`` is called with a property and what was done to a value of it, ``lost`` with a
     property when a value of it was made null, ``day`` with one that holds days and whether a time of
-    day was cut off. ``blank`` is a record that holds nothing, in the order of the schema.
+    day was cut off. ``known`` are the properties that the stream declares itself, which an older
+    catalog may lack; ``masked`` those that a catalog or a stream map names, so that none slips
+    through. ``blank`` is a record that holds nothing, in the order of the schema.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - a schema, and where to report
         self,
         schema: Mapping[str, Any],
-        report: Report,
+        report: Callable[[str, str], None],
         lost: Callable[[str], None],
         known: Collection[str] = (),
         masked: Collection[str] = (),
         day: Callable[[str, bool], None] = lambda name, cut: None,  # noqa: ARG005
     ) -> None:
-        """Learn the JSON schema in force.
-
-        ``known`` are the properties that the stream declares itself, which an older catalog may
-        lack; ``masked`` those that a catalog or a stream map names, so that none slips through.
-        """
         self._report, self._lost, self._day = report, lost, day
         self._known, self._masked = known, masked
         declared = schema.get("properties") or {}
         self.blank: Mapping[str, Any] = dict.fromkeys(declared)
-        kinds = {name: _kind(how) for name, how in declared.items()}
-        self._choices = {n: _types(how) for n, how in declared.items() if len(_types(how)) > 1}
+        kinds = {name: _kinds(how) for name, how in declared.items()}
         self._checked = [
-            (name, kind, itemgetter(name), {type(None), *FITTING.get(kind or "", ())})
-            for name, kind in kinds.items()
-            if kind or name in self._choices
+            (name, each, itemgetter(name), {type(None), *_fitting(each)})
+            for name, each in kinds.items()
+            if each
         ]
-        self._holds = {n: _kind(how.get("items")) for n, how in declared.items()}
-        self._fitting_items = {
-            n: None if kind is None else frozenset(FITTING.get(kind, ()))
-            for n, kind in self._holds.items()
-        }
+        self._items_of = {name: _kinds(how.get("items")) for name, how in declared.items()}
 
     def coerce(self, records: Sequence[dict[str, Any]]) -> None:
         """Change, in place, the values of a page that do not fit; its records were made of `blank`.
@@ -92,32 +82,26 @@ class Coercer:
         for record in records:
             if len(record) > len(self.blank) or record.get(COLUMN) is not None:
                 self._gather(record)
-        for name, kind, get, fitting in self._checked:
+        for name, kinds, get, fitting in self._checked:
             values = list(map(get, records))
-            if fitting.issuperset(map(type, values)):
+            if fitting.issuperset(map(type, values)) or self._all_fit(name, kinds, values):
                 continue
-            if kind not in WHOLE or not self._all_fit(name, kind, values):
-                for record, value in zip(records, values, strict=True):
-                    if value is not None and type(value) not in fitting:
-                        record[name] = self._fit(name, kind, value)
+            for record, value in zip(records, values, strict=True):
+                if value is not None and type(value) not in fitting:
+                    record[name] = self._fit(name, kinds, value)
 
-    def _all_fit(self, name: str, kind: str | None, values: Iterable[Any]) -> bool:
+    def _all_fit(self, name: str, kinds: Sequence[str], values: Iterable[Any]) -> bool:
         """Return True if all moments, whole numbers or lists of a column are as they should be."""
+        held = WHOLE.get(kinds[0]) if len(kinds) == 1 else None
         found = [value for value in values if value is not None]
-        if not {WHOLE[kind]}.issuperset(map(type, found)):
+        if held is None or not {held}.issuperset(map(type, found)):
             return False
-        if kind == "date-time":
+        if held is str:
             return all_canonical(found)
-        if kind == "integer":
+        if held is int:
             return bool(min(found) >= SMALLEST and max(found) <= LARGEST)
-        return self._items_fit(name, chain.from_iterable(found))
-
-    def _fit(self, name: str, kind: str | None, value: Any) -> Any:
-        if kind is None:
-            return self._chosen(name, value)
-        if kind in WHOLE and self._all_fit(name, kind, [value]):
-            return value
-        return self._coerced(name, kind, value)
+        items = self._items_of[name]
+        return len(items) != 1 or _fitting(items).issuperset(map(type, chain.from_iterable(found)))
 
     def _gather(self, record: dict[str, Any]) -> None:
         """Move what the schema does not declare into its column, unless somebody keeps it back."""
@@ -142,62 +126,43 @@ class Coercer:
             self._report(name, f"is not in the schema, nor is {COLUMN} selected: left out")
         return False
 
-    def _coerced(self, name: str, kind: str, value: Any) -> Any:
-        if kind == "array" and type(value) is list:
+    def _fit(self, name: str, kinds: Sequence[str], value: Any) -> Any:
+        """Return a value as the first of its types that it can be made, None if there is none."""
+        if len(kinds) > 1 and any(_is_of(kind, value) for kind in kinds):
+            return value
+        if kinds[0] == "array" and type(value) is list:
             return self._items(name, value)
-        converted = CONVERTERS[kind](value)
-        if kind == "date" and converted:
-            self._day(name, cut := has_time_of_day(value))
-            if cut:
-                self._report(name, "held a time of day in place of a day: cut to the day")
+        found = ((kind, CONVERTERS[kind](value)) for kind in kinds)
+        kind, converted = next((each for each in found if each[1] is not None), ("", None))
+        held = f"held a {type(value).__name__}"
         if converted is None:
-            self._report(name, f"held a {type(value).__name__} that is no {kind}: made null")
+            self._report(name, f"{held} that is no {' or '.join(kinds)}: made null")
             self._lost(name)
             return None
-        if kind in SPELLED and isinstance(value, str):
-            # Another spelling of the same is no other type, and not worth a word.
-            return value if converted == value else converted
-        self._report(name, f"held a {type(value).__name__} in place of a {kind}: converted")
-        return self._items(name, converted) if kind == "array" else converted
-
-    def _chosen(self, name: str, value: Any) -> Any:
-        """Fit a value to one of several types, which only a catalog gives a property."""
-        kinds = self._choices[name]
-        if any(_is_of(kind, value) for kind in kinds):
-            return value
-        # Everything can be made text, so that comes last.
-        for kind in sorted(kinds, key="string".__eq__):
-            converted = CONVERTERS[kind](value)
-            if converted is not None:
-                self._report(name, f"held a {type(value).__name__} in place of a {kind}: converted")
-                return converted
-        self._report(name, f"held a {type(value).__name__} of no type it may have: made null")
-        self._lost(name)
-        return None
-
-    def _items_fit(self, name: str, items: Iterable[Any]) -> bool:
-        wanted = self._fitting_items[name]
-        return wanted is None or wanted.issuperset(map(type, items))
+        if kind == "date":
+            cut = has_time_of_day(value)
+            self._day(name, cut)
+            if cut:
+                self._report(name, "held a time of day in place of a day: cut to the day")
+        # Another spelling of the same moment is no other type, and not worth a word.
+        same = kind in SPELLED and isinstance(value, str)
+        if not same and type(converted) is not type(value):
+            self._report(name, f"{held} in place of a {kind}: converted")
+        return self._items(name, converted) if kinds == ["array"] else converted
 
     def _items(self, name: str, items: list[Any]) -> list[Any]:
-        if self._items_fit(name, items):
+        kinds = self._items_of[name]
+        if len(kinds) != 1 or all(_is_of(kinds[0], item) for item in items):
             return items
         self._report(name, "held list items of another type: converted")
-        kind = self._holds[name] or ""
-        found = []
-        for item in items:
-            converted = (
-                item if _is_of(kind, item) else None if item is None else CONVERTERS[kind](item)
-            )
-            if converted is not None:
-                found.append(converted)
-            elif item is not None:
-                self._lost(name)
-        return found
+        present = [item for item in items if item is not None]
+        made = [item if _is_of(kinds[0], item) else CONVERTERS[kinds[0]](item) for item in present]
+        for _ in range(made.count(None)):
+            self._lost(name)
+        return [item for item in made if item is not None]
 
 
 def _types(declared: Any) -> list[str]:
-    """Find the types that a property may have; none where a catalog leaves it open."""
     if not isinstance(declared, Mapping):
         return []
     choices = [how for name in ("anyOf", "oneOf") for how in declared.get(name) or ()]
@@ -206,14 +171,20 @@ def _types(declared: Any) -> list[str]:
     return [kind for kind in dict.fromkeys(found) if kind in CONVERTERS and kind not in SPELLED]
 
 
-def _kind(declared: Any) -> str | None:
-    """Find the type of a property, as far as it is one; None where a catalog leaves it open."""
-    kinds = _types(declared)
-    if len(kinds) != 1:
-        return None
-    if kinds[0] == "string" and declared.get("format") in SPELLED:
-        return str(declared["format"])
-    return kinds[0]
+def _kinds(declared: Any) -> list[str]:
+    """Return what a property may hold, text last, since all can be made text.
+
+    It is one kind for nearly all; a catalog may give several, or leave it open.
+    """
+    kinds = sorted(_types(declared), key="string".__eq__)
+    return (
+        [declared["format"]] if kinds == ["string"] and declared.get("format") in SPELLED else kinds
+    )
+
+
+def _fitting(kinds: Sequence[str]) -> set[type]:
+    """Return the types that are let through unseen; none where a value may be of several kinds."""
+    return set(FITTING.get(kinds[0], ())) if len(kinds) == 1 else set()
 
 
 def _is_of(kind: str, value: Any) -> bool:

@@ -42,7 +42,6 @@ from vitally_api.statuses import INVALID, NOT_FOUND
 REFUSED_IN_A_ROW = 10
 """Parents refused, with none that was not, before the whole resource is taken to be missing."""
 
-
 Checkpoint = Callable[[], dict[str, Any]]
 """Returns where a run goes on that has everything up to a page: what changes in the stream's entry."""
 
@@ -57,12 +56,8 @@ class TopLevel:
 
     def __init__(self, stream: StreamRun) -> None:
         self.stream = stream
+        self.labels = stream.list_client.labels
         self._unusable: set[str] = set()
-
-    @property
-    def labels(self) -> list[str]:
-        """The labels of the lists, in their order."""
-        return self.stream.list_client.labels
 
     def plan(self, plan: Pass) -> Pass:
         """Read as planned."""
@@ -127,7 +122,7 @@ class TopLevel:
             allowed = several and isinstance(failure, Unreadable)
         if not allowed:
             raise failure
-        stream.skip(str(failure), batch.context)
+        stream.metrics.skip(str(failure), batch.context.label)
         stream.complete = stream.complete and several
         return None
 
@@ -160,7 +155,7 @@ class PerParent:
     """The lists of each parent, newest parent first.
 
     ``find`` finds the parents and ``lists`` those of one, where that is not as the resource declares;
-    without ``setting`` there are none.
+    without ``setting`` there are none. ``called`` is what messages call the parents.
     """
 
     by_parent = True
@@ -174,15 +169,13 @@ class PerParent:
         setting: str = "",
     ) -> None:
         self.stream = stream
-        self._find, self._lists, self._setting = find, lists, setting
+        self.labels = stream.list_client.labels
+        self.called = stream.resource.parents
+        self._find, self._setting = find, setting
+        self._lists = lists or (lambda stream, parent: stream.list_client.contexts(parent))
         self._written = OrderCheck()
         self._refused = 0
         self.scan = ParentScan(None, ())
-
-    @property
-    def called(self) -> str:
-        """What the parents are called in messages."""
-        return self.stream.resource.parents
 
     @property
     def parent_filter(self) -> tuple[str, ...]:
@@ -205,7 +198,7 @@ class PerParent:
             order = "createdAt"
         self.scan = ParentScan(
             order,
-            tuple(self.stream.list_client.labels),
+            tuple(self.labels),
             tuple(v.label for v in parent.lists(settings) if v.label) if parent else (),
             resource.only_changed,
             plan.start,
@@ -231,9 +224,9 @@ class PerParent:
         if stream.resource.only_changed and parent:
             client = stream.workspace.list_client(parent.name)
             what = f"{self.called}, one for each"
-            return estimate_lists(client, stream.plan, what, least=1, most=1)
+            return estimate_lists(client, stream.plan, what, more=(1, 1))
         parents = sum(1 for _ in self.parents())
-        asked = parents * len(stream.list_client.labels)
+        asked = parents * len(self.labels)
         what = f"the lists of all {parents:,} {self.called}" if parents else self.without_parents
         return RequestEstimate(asked, asked, what)
 
@@ -263,8 +256,7 @@ class PerParent:
         for parent in client.parents_changed_since(self.stream.plan, state.signpost):
             waiting.discard(parent.id)
             yield parent
-        for identity in sorted(waiting):
-            yield Parent(identity)
+        yield from map(Parent, sorted(waiting))
 
     def requests(self) -> Iterator[ListRequest]:
         """Find each variant of each parent's list.
@@ -284,11 +276,9 @@ class PerParent:
         """Find the lists of one parent, if its id can be part of an address."""
         if parent.id in {".", ".."}:
             reason = f"{self.called} {parent.id}: that id cannot be part of an address"
-            self.stream.skip(reason)
-        elif self._lists:
-            yield from self._lists(self.stream, parent)
+            self.stream.metrics.skip(reason)
         else:
-            yield from self.stream.list_client.contexts(parent)
+            yield from self._lists(self.stream, parent)
 
     def changed_meanwhile(self, done: list[Parent]) -> Iterable[Parent]:
         """Find the parents, of those done, whose lists may hold changes since the interrupted run began."""
@@ -303,7 +293,7 @@ class PerParent:
     def allows(self, failure: VitallyError, request: ListRequest, *, began: bool) -> bool:  # noqa: ARG002
         """Allow one parent to fail; if that took long, see first that not everything does."""
         if isinstance(failure, Unavailable):
-            self.stream.workspace.probe()
+            self.stream.workspace.first_answer()
         return isinstance(failure, Refused | Unreadable | Unavailable)
 
     def lists_to_look_at(self, long: list[ListRequest]) -> Iterator[ListRequest]:
@@ -321,7 +311,7 @@ class PerParent:
             return None
         if self._written.check(resume.parents_after):
             return lambda: {"resume": None}
-        whole = batch.ends and request.label == self.stream.list_client.labels[-1]
+        whole = batch.ends and request.label == self.labels[-1]
         return partial(state.unfinished, resume) if whole and self._written.in_order else None
 
     def leave_out(self, batch: RecordBatch, failure: VitallyError) -> Checkpoint | None:
@@ -342,7 +332,8 @@ class PerParent:
                 f"{failure}"
             )
             raise Refused(msg, 403)
-        stream.skip(f"{self.called} {safe_name(parent.id)}: {failure}", batch.context)
+        reason = f"{self.called} {safe_name(parent.id)}: {failure}"
+        stream.metrics.skip(reason, batch.context.label)
         if stream.incremental:
             state = stream.stream_state
             retried = parent.id in state.to_retry
@@ -360,7 +351,7 @@ class PerParent:
         """Add nothing, but say so if no parent has a record: the plan may not include them."""
         metrics = self.stream.metrics
         if metrics.have_none >= REFUSED_IN_A_ROW and not metrics.pages:
-            self.stream.skip(
+            metrics.skip(
                 f"404 Not Found for all of {metrics.have_none:,} {self.called}: see the plan"
             )
         return ()

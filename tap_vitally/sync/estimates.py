@@ -21,10 +21,17 @@ class RequestEstimate:
     what: str
 
 
-def count_pages(client: ListClient, plan: Pass, *, every: bool = False) -> tuple[int, int, bool]:
-    """Return how many pages and records a pass over the lists takes, and if that is all of them.
+def estimate_lists(
+    client: ListClient,
+    plan: Pass,
+    called: str = "records",
+    *,
+    more: tuple[int, int] = (0, 0),
+    every: bool = False,
+) -> RequestEstimate:
+    """Estimate a pass over lists, with at least and at most so many ``more`` requests for each record.
 
-    At most `MOST_COUNTED` pages of each list are read.
+    At most `MOST_COUNTED` pages of each list are read; ``every`` counts those left out, too.
     """
     pages = records = 0
     whole = True
@@ -35,19 +42,8 @@ def count_pages(client: ListClient, plan: Pass, *, every: bool = False) -> tuple
             if number == MOST_COUNTED and not page.ends:
                 whole = False
                 break
-    return pages, records, whole
-
-
-def estimate_lists(
-    client: ListClient, plan: Pass, called: str = "records", *, least: int = 0, most: int = 0
-) -> RequestEstimate:
-    """Estimate a pass over lists, with ``least`` to ``most`` further requests for each record."""
-    pages, records, whole = count_pages(client, plan)
-    upper = pages + most * records if whole else None
-    return RequestEstimate(pages + least * records, upper, counted(records, whole, called, plan))
-
-
-def counted(records: int, whole: bool, called: str, plan: Pass) -> str:  # noqa: FBT001
-    """Return how many records a pass was found to read, for a person."""
     since = f" changed since {format_moment(plan.start)}" if plan.start else ""
-    return f"{'' if whole else 'more than '}{records:,} {called}{since}"
+    what = f"{'' if whole else 'more than '}{records:,} {called}{since}"
+    return RequestEstimate(
+        pages + more[0] * records, pages + more[1] * records if whole else None, what
+    )

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 from typing_extensions import override
 
 from tap_vitally.state.passes import Pass
-from tap_vitally.sync.batches import ListRequest, RecordBatch
+from tap_vitally.sync.batches import ListRequest, RawPage, RecordBatch
 from tap_vitally.sync.contexts import TopLevel
-from tap_vitally.sync.estimates import RequestEstimate, count_pages, counted
+from tap_vitally.sync.estimates import RequestEstimate, estimate_lists
 from tap_vitally.sync.resource import Record
 from tap_vitally.sync.stream_run import StreamRun
-from vitally_api.values import format_moment
+from tap_vitally.sync.workspace import Workspace
+from vitally_api.values import as_moment, format_moment, identity_of, parse_moment
 
 ID_BYTES = 70
 """JSON that the record of an id is worth, about."""
@@ -37,20 +38,25 @@ class Inventory(TopLevel):
         workspace = self.stream.workspace
         if workspace.signpost is None:
             # Dated by another clock, what exists could look older than what was listed before.
-            self.stream.skip("all of it: the server does not tell its clock")
+            self.stream.metrics.skip("all of it: the server does not tell its clock")
             return
         for resource in self.stream.settings.inventory_resources:
             yield ListRequest("", label=resource, inject={"resource": resource})
 
     @override
     def estimate(self) -> RequestEstimate:
-        resources = self.stream.settings.inventory_resources
-        clients = map(self.stream.workspace.list_client, resources)
-        found = [count_pages(client, Pass(None), every=True) for client in clients]
-        pages, records = (sum(each[position] for each in found) for position in (0, 1))
-        whole = all(each[2] for each in found)
-        what = counted(records, whole, f"ids of {', '.join(resources) or 'nothing'}", Pass(None))
-        return RequestEstimate(pages, pages if whole else None, what)
+        found = [
+            estimate_lists(
+                self.stream.workspace.list_client(name), Pass(None), f"ids of {name}", every=True
+            )
+            for name in self.stream.settings.inventory_resources
+        ]
+        most = [each.most for each in found if each.most is not None]
+        return RequestEstimate(
+            sum(each.least for each in found),
+            sum(most) if len(most) == len(found) else None,
+            ", ".join(each.what for each in found) or "ids of nothing",
+        )
 
     @override
     def place(self, batch: RecordBatch) -> None:
@@ -84,11 +90,11 @@ def read_ids(
         count = max(first, (yield from _ids(stream, request)))
     suspect = before is not None and is_short(count, before)
     if suspect:
-        line = f"{count:,} ids of {resource} where the last list had {before:,}: suspect"
-        stream.logger.warning("'%s': %s, so inventory_runs marks this run.", stream.name, line)
-        stream.metrics.remarks.append(line)
+        stream.metrics.remark(
+            f"{count:,} ids of {resource} where the last list had {before:,}: suspect"
+        )
     run = {"count": count, "suspect": suspect, "countBefore": before}
-    yield RecordBatch(replace(request, inject={**request.inject, **run}), ends=True)
+    yield RecordBatch(replace(request, inject={**request.inject, **run}))
 
 
 def _ids(stream: StreamRun, request: ListRequest) -> Generator[RecordBatch, None, int]:
@@ -97,19 +103,36 @@ def _ids(stream: StreamRun, request: ListRequest) -> Generator[RecordBatch, None
     seen = format_moment(workspace.started_at)
     sizes: Counter[str] = Counter()
     digests: Counter[str] = Counter()
-
-    def lacking() -> None:
-        stream.skip(f"{resource}: a record without its key")
-
-    list_client = workspace.list_client(resource)
-    for label, ids in list_client.ids(workspace.signpost, workspace.clock, lacking):
-        if label is not None:
-            sizes[label] += len(ids)
-            digests[label] += sum(map(hash, ids))
-        rows = [{"id": each, "seenAt": seen} for each in ids]
-        yield stream.batch(request, rows, ID_BYTES * len(ids), ends=False)
+    client = workspace.list_client(resource)
+    lists = list(client.contexts(every=True))
+    scans: list[tuple[str | None, Iterator[RawPage]]]
+    scans = [(each.label, client.scan(each, "createdAt")) for each in lists]
+    if len(lists) > 1:
+        # What moved from a list not yet read to one already read is at the front of that one.
+        scans += [(None, client.scan(each, "updatedAt", workspace.signpost)) for each in lists]
+    for label, pages in scans:
+        for page in pages:
+            rows = [row for row in page.rows if not _created_meanwhile(row, workspace)]
+            ids = [each for row in rows if (each := identity_of(row.get("id")))]
+            for _ in range(len(rows) - len(ids)):
+                stream.metrics.skip(f"{resource}: a record without its key")
+            if label is not None:  # in a second look, an id may come again
+                sizes[label] += len(ids)
+                digests[label] += sum(map(hash, ids))
+            found = [{"id": each, "seenAt": seen} for each in ids]
+            yield stream.batch(request, found, ID_BYTES * len(ids), ends=False)
     # Lists that are equal come of an API that does not know their parameter: they are one.
     return sum(size for size, _ in {(sizes[label], digests[label]) for label in sizes})
+
+
+def _created_meanwhile(row: Record, workspace: Workspace) -> bool:
+    """Return True for a row that was created since the start of the run, and is left to the next one.
+
+    A stream that was read before this list cannot have it, and it would look as if the warehouse
+    had lost it. The server's clock is in seconds; a row dated far ahead is there all the same.
+    """
+    created, start = parse_moment(as_moment(row.get("createdAt"))), workspace.signpost
+    return bool(created and start and start < created < workspace.clock() + timedelta(minutes=1))
 
 
 class Generated(TopLevel):

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 
 from vitally_api import as_text
 from vitally_api.values import identity_of
@@ -49,22 +48,14 @@ def digest(row: Mapping[str, Any]) -> str:
     return sha256(as_text(row).encode()).hexdigest()[:12]
 
 
-@dataclass(frozen=True)
-class LinkedIds:
-    """What a record links to: accounts, each with its organizations or None if it has none said."""
+class LinkedIds(NamedTuple):
+    """What a record links to: accounts, each with its organizations or None if it does not say."""
 
-    accounts: Mapping[str, tuple[str, ...] | None] = field(default_factory=dict)
+    accounts: frozenset[tuple[str, tuple[str, ...] | None]] = frozenset()
     organizations: tuple[str, ...] = ()
 
-    def __bool__(self) -> bool:
-        """Return True if there is any."""
-        return bool(self.accounts or self.organizations)
 
-    @property
-    def organizations_alone(self) -> list[str]:
-        """The organizations that are not just those of its accounts."""
-        own = {identity for reported in self.accounts.values() for identity in reported or ()}
-        return [identity for identity in self.organizations if identity not in own]
+NOBODY = LinkedIds()
 
 
 def linked_ids_of(record: Mapping[str, Any]) -> LinkedIds:
@@ -75,7 +66,7 @@ def linked_ids_of(record: Mapping[str, Any]) -> LinkedIds:
         for copy in copies if isinstance(copies, list) else [copies]:
             if isinstance(copy, dict) and (identity := identity_of(copy.get("id"))):
                 accounts[identity] = organizations_of(copy)
-    return LinkedIds(accounts, tuple(ids_of_kind(record, "organization")))
+    return LinkedIds(frozenset(accounts.items()), tuple(ids_of_kind(record, "organization")))
 
 
 def organizations_of(account: Mapping[str, Any]) -> tuple[str, ...] | None:

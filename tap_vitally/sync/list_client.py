@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
 from tap_vitally.state.parent_scan import Parent, newest_first
 from tap_vitally.state.passes import Pass, SortKey, Window
 from tap_vitally.sync.batches import ListRequest, RawPage
-from tap_vitally.sync.declared import Moments
 from tap_vitally.sync.linked_ids import digest, organizations_of
-from tap_vitally.sync.resource import Parse, Record, Resource, Variant
+from tap_vitally.sync.resource import Moments, Parse, Record, Resource, Variant
 from tap_vitally.sync.settings import Settings
 from tap_vitally.sync.summary import StreamMetrics
 from vitally_api import (
@@ -25,51 +24,41 @@ from vitally_api import (
     Unreadable,
     Vitally,
 )
+from vitally_api.resources import Variants
 from vitally_api.statuses import CURSOR_REFUSED, PARAMETER_REFUSED
 from vitally_api.values import as_moment, identity_of, parse_moment
 
 PARENT_PATIENCE = 75.0
 """Seconds of failure for one parent before it is asked whether only this one fails; it is given
 as much again after that, so that an outage of two minutes costs no parent."""
-
-EMPTY = "ok, but empty"
-"""What `check` finds where lists are given and hold nothing."""
-
 MOST_SECOND_LOOKS = 5
 """How often the front of a list is read again while it takes more than a page."""
 
 
 class ListClient:
-    """Reads the lists of a resource, and counts what that costs."""
+    """Reads the lists of a resource, and counts in ``metrics`` what that costs.
+
+    ``fixed`` is injected into every record and path. ``reads_records`` says that the stream reads its
+    records from its lists itself; ``moments`` returns what a declared stream may ask for a parent's
+    lists by, ``kept`` are the columns that streams below need of a parent.
+    """
 
     def __init__(
         self,
         resource: Resource,
         api: Vitally,
         settings: Settings,
-        *,
-        skip: Callable[[str, ListRequest | None], None],
-        fixed: Mapping[str, str] | None = None,
+        metrics: StreamMetrics,
+        fixed: Mapping[str, str],
     ) -> None:
-        """Prepare to read.
-
-        ``skip`` is called for what is left out; ``fixed`` is injected into every record and path.
-        ``reads_records`` says that the stream reads its records from its lists itself; ``moments`` returns
-        what a declared stream may ask for a parent's lists by, ``kept`` are the columns that streams
-        below need of a parent.
-        """
+        self.resource, self.metrics = resource, metrics
         self.reads_records = False
         self.moments: Callable[[Parent | None], Moments] = lambda _: {}
         self.kept: frozenset[str] = frozenset()
-        self.resource = resource
-        self.metrics = StreamMetrics()
-        self._api = api
-        self._settings = settings
-        self._skip = skip
-        self._fixed = fixed or {}
-        self._spelled: dict[str, str | None] = {}
-        own = api.policy
-        self._parent_policy = replace(own, patience=min(own.patience, PARENT_PATIENCE))
+        self._api, self._settings, self._fixed = api, settings, fixed
+        self._respelled: set[str] = set()
+        patience = min(api.policy.patience, PARENT_PATIENCE)
+        self._parent_policy = replace(api.policy, patience=patience)
 
     @property
     def labels(self) -> list[str]:
@@ -89,16 +78,10 @@ class ListClient:
         lists = self.resource.all_lists if every else self.resource.lists
         return (self._context(variant, parent) for variant in lists(self._settings))
 
-    def _context(
-        self,
-        variant: Variant,
-        parent: Parent | None = None,
-        more: Mapping[str, str] | None = None,
-    ) -> ListRequest:
+    def _context(self, variant: Variant, parent: Parent | None) -> ListRequest:
         resource = self.resource
-        inject = {**self._fixed, **(more or {}), **variant.inject}
-        if parent and resource.parent_key:
-            inject = {**self._fixed, resource.parent_key: parent.id, **variant.inject}
+        of = {resource.parent_key: parent.id} if parent and resource.parent_key else {}
+        inject = {**self._fixed, **of, **variant.inject}
         path = resource.path.format_map({k: quote(str(v), safe="") for k, v in inject.items()})
         own = {name: value.format_map(inject) for name, value in resource.query.items()}
         return ListRequest(path, {**variant.query, **own}, variant.label, inject, parent)
@@ -114,7 +97,7 @@ class ListClient:
         resource, declared = self.resource, self.resource.declared
         cursors = Cursors(context.cursor, declared.find_cursor if declared else None)
         window = Window(start, resource.replication_key or "updatedAt", resource.ordered)
-        query = self._in_its_spelling(context)
+        query = dict(context.params)
         if resource.paginated:
             query.setdefault("limit", str(self._settings.page_size))
         if resource.sortable and sort_by:
@@ -138,7 +121,7 @@ class ListClient:
             cursors.advance(following, len(rows))
             records = [row for row in rows if isinstance(row, dict)]
             for _ in range(len(rows) - len(records)):
-                self._skip("a row that is no record", context)
+                self.metrics.skip("a row that is no record", context.label)
             if cursors.endless:
                 msg = (
                     f"Vitally sent {MOST_EMPTY_PAGES:,} empty pages in a row, each pointing to "
@@ -149,53 +132,51 @@ class ListClient:
             ends = cursors.finished or window.finished
             yield RawPage(kept, answer.size, following, window.newest, window.ordered, ends)
 
-    def ask(self, context: ListRequest, parse: Parse | None = None) -> Answer[list[Record]]:
-        """Return the rows of a resource that is one answer."""
-        return self._get(context, context.params, parse or self.resource.rows)
+    def ask(
+        self, context: ListRequest, parse: Parse | None = None, label: str | None = None
+    ) -> Answer[list[Record]]:
+        """Return the rows of a resource that is one answer; messages call the request by its label."""
+        return self._get(context, context.params, parse or self.resource.rows, label)
 
-    def look_up(self, context: ListRequest, parse: Parse, label: str) -> Answer[list[Record]]:
-        """Return a record that the operator named; messages call the request by its label."""
-        return self._api.get(context.path, context.params, parse, self.metrics, label=label)
-
-    def _in_its_spelling(self, context: ListRequest) -> dict[str, str]:
-        """Return the query of a list, its filter spelled as the API takes it."""
-        query, parameter = dict(context.params), self.resource.variants.parameter
-        if (value := query.get(parameter)) in self._spelled:
-            other = self._spelled[value]
-            query |= {parameter: other or ""}
-            if other is None:
-                del query[parameter]
-        return query
-
-    def _get_page(self, context: ListRequest, query: dict[str, str], parse: Any) -> Answer[Any]:
+    def _get_page(self, context: ListRequest, query: Mapping[str, str], parse: Any) -> Answer[Any]:
         """Ask for a page; a filter that is refused is asked for in its other spelling, from then on."""
+        variants = self.resource.variants
+        value = query.get(variants.parameter, "")
+        if value in self._respelled:
+            return self._get(context, _respelled(variants, query), parse)
         try:
             return self._get(context, query, parse)
         except Refused as refusal:
-            variants = self.resource.variants
-            value = context.params.get(variants.parameter, "")
-            new = value in variants.spellings and value not in self._spelled
-            if not new or refusal.status not in PARAMETER_REFUSED:
+            if value not in variants.spellings or refusal.status not in PARAMETER_REFUSED:
                 raise
-            rest = {name: each for name, each in query.items() if name != variants.parameter}
-            other = variants.spellings[value]
-            respelled = rest if other is None else {**rest, variants.parameter: other}
             try:
-                answer = self._get(context, respelled, parse)
+                answer = self._get(context, _respelled(variants, query), parse)
             except Refused:
                 raise refusal from None
-            self._spelled[value] = other
-            query.clear()
-            query.update(respelled)
+            self._respelled.add(value)
             return answer
 
-    def _get(self, context: ListRequest, query: Mapping[str, str], parse: Any) -> Answer[Any]:
-        more: dict[str, Any] = {"policy": self._parent_policy if context.parent else None}
-        if declared := self.resource.declared:
-            more |= {"label": declared.called, "headers": declared.headers}
-        return self._api.get(context.path, query, parse, self.metrics, **more)
+    def _get(
+        self, context: ListRequest, query: Mapping[str, str], parse: Any, label: str | None = None
+    ) -> Answer[Any]:
+        declared = self.resource.declared
+        return self._api.get(
+            context.path,
+            query,
+            parse,
+            self.metrics,
+            label=declared.called if declared else label,
+            headers=declared.headers if declared else None,
+            policy=self._parent_policy if context.parent else None,
+        )
 
     # For others than the resource's own stream
+
+    def rows(self, parent: Parent | None = None) -> Iterator[Record]:
+        """Yield all rows of a parent's lists, or of the workspace, as they are."""
+        for request in self.contexts(parent):
+            for page in self.scan(replace(request, parent=None), None):
+                yield from page.rows
 
     def parents(self) -> Iterator[Parent]:
         """List all records as parents of others, newest first, in the order of their creation."""
@@ -215,7 +196,7 @@ class ListClient:
         for _ in range(1 + MOST_SECOND_LOOKS):
             requests = 0
             for variant in variants:
-                for raw_page in self.scan(self._context(variant), plan.sort_by, plan.start):
+                for raw_page in self.scan(self._context(variant, None), plan.sort_by, plan.start):
                     requests += 1
                     parents = filter(None, (self._as_parent(row, whose) for row in raw_page.rows))
                     yield from newest_first(parents, plan.sort_by)
@@ -235,7 +216,7 @@ class ListClient:
         identity = next(found, "without a key" if declared else None)
         if identity is None:
             if not self.reads_records:
-                self._skip("a record without its key", None)
+                self.metrics.skip("a record without its key")
             return None
         updated = as_moment(row.get("updatedAt"))
         created = parse_moment(as_moment(row.get("createdAt")))
@@ -245,64 +226,9 @@ class ListClient:
             return Parent(identity, created, updated, record=record)
         return Parent(identity, created, updated, organizations_of(row), digest(row), record)
 
-    def rows_of(self, inject: Mapping[str, str]) -> Iterator[Record]:
-        """Yield the rows of one list as they are; ``inject`` is what stands in its path."""
-        for raw_page in self.scan(self._context(Variant(), more=inject), None):
-            yield from raw_page.rows
 
-    def ids(
-        self, signpost: datetime | None, clock: Callable[[], datetime], lacking: Callable[[], None]
-    ) -> Iterator[tuple[str | None, list[str]]]:
-        """List the ids of all records, page by page, each page with the label of its list.
-
-        What was created since ``signpost``, the start of the run, is left to the next run. A second
-        look at a list has no label: an id may come twice. ``lacking`` is called for a row without one.
-        """
-        lists = [
-            ListRequest(self.resource.path, variant.query, variant.label)
-            for variant in self.resource.all_lists(self._settings)
-        ]
-        scans: list[tuple[str | None, Iterator[RawPage]]]
-        scans = [(each.label, self.scan(each, "createdAt")) for each in lists]
-        if len(lists) > 1:
-            # What moved from a list not yet read to one already read is at the front of that one.
-            scans += [(None, self.scan(each, "updatedAt", signpost)) for each in lists]
-        for label, raw_pages in scans:
-            for raw_page in raw_pages:
-                found = _ids_of_before(raw_page.rows, signpost, clock())
-                for _ in range(found.count(None)):
-                    lacking()
-                yield label, [identity for identity in found if identity]
-
-    def check(self, contexts: Iterable[ListRequest]) -> str:
-        """Return in a few words for a person if the workspace gives these lists."""
-        found = 0
-        for context in contexts:
-            one = {"limit": "1"} if self.resource.paginated else {}
-            asked = replace(context, params={**context.params, **one})
-            try:
-                found += len(next(self.scan(asked, None)).rows)
-            except (Refused, Unreadable) as failure:
-                if isinstance(failure, Refused) and failure.key:
-                    raise
-                where = f" ({context.label})" if context.label else ""
-                return f"NOT GIVEN{where}: {failure}"
-        good = f"ok, {found:,} records in one request" if self.resource.declared else "ok"
-        return good if found else EMPTY
-
-
-def _ids_of_before(
-    rows: Iterable[Record], start: datetime | None, now: datetime
-) -> list[str | None]:
-    """Return the ids of rows that were not created since the start of the run.
-
-    A stream that was read before this list cannot have those, and they would look as if the warehouse
-    had lost them. The server's clock is in seconds; a row dated far ahead is there all the same.
-    """
-    latest = now + timedelta(minutes=1)
-    found = []
-    for row in rows:
-        created = parse_moment(as_moment(row.get("createdAt")))
-        if not (created and start and start < created < latest):
-            found.append(identity_of(row.get("id")))
-    return found
+def _respelled(variants: Variants, query: Mapping[str, str]) -> dict[str, str]:
+    """Return a query with its filter spelled otherwise, or without it."""
+    other = variants.spellings[query[variants.parameter]]
+    rest = {name: each for name, each in query.items() if name != variants.parameter}
+    return rest if other is None else {**rest, variants.parameter: other}

@@ -139,7 +139,7 @@ def look_up(stream: StreamRun, request: ListRequest) -> Iterator[RecordBatch]:
         inject = {lookup.inject: request.parent.id}
         batch = _ask(stream, lookup, replace(request, path=lookup.otherwise, inject=inject))
     if not batch.records:
-        stream.skip(f"lookups.{request.label} was not found")
+        stream.metrics.skip(f"lookups.{request.label} was not found")
     yield batch
 
 
@@ -149,9 +149,10 @@ def _ask(stream: StreamRun, lookup: Lookup, request: ListRequest) -> RecordBatch
     value = request.parent.id if request.parent else ""
     request = replace(request, path=request.path.format(quote(value, safe="")))
     try:
-        answer = stream.list_client.look_up(request, lookup.parse, called)
+        # Without its parent, which stands for the value, it is asked for as patiently as a stream.
+        answer = stream.list_client.ask(replace(request, parent=None), lookup.parse, called)
     except Refused as refusal:
         if refusal.status not in UNKNOWN_ID:
             raise
-        return RecordBatch(request, ends=True)
+        return RecordBatch(request)
     return stream.batch(request, stream.dated(answer), answer.size)

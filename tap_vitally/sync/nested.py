@@ -7,9 +7,8 @@ the whole workspace says in a request or two what has changed, and below which p
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
 from typing import Any
 
 from typing_extensions import override
@@ -34,57 +33,6 @@ from vitally_api import Refused, Unavailable, Unreadable
 from vitally_api.values import EARLIEST, format_moment, identity_of, latest, parse_moment
 
 
-class ScanNotes:
-    """What a scan has seen of rows and parents, for the watermarks that it leaves."""
-
-    def __init__(self, before: ScanHistory, lookback: timedelta) -> None:
-        self.before = before
-        self.rows = ChangeFilter(before.rows, lookback)
-        self.parents = ChangeFilter(before.parents, lookback)
-        self._undated: dict[tuple[str, str], tuple[Record, set[str]]] = {}
-        self._noting = threading.Lock()
-
-    def note(self, rows: Sequence[Record], parent: str, signpost: datetime) -> None:
-        """Take in the rows of one parent, on any thread."""
-        with self._noting:
-            for row in rows:
-                identity, moment = identity_of(row.get("id")), parse_moment(row.get("updatedAt"))
-                if identity and moment is None and len(self._undated) <= MOST_SEEN:
-                    key = identity, digest(row)
-                    self._undated.setdefault(key, (row, set()))[1].add(parent)
-                # What changed later may have come too late for another parent of the same row.
-                elif identity and moment and moment < signpost:
-                    self.rows.has_changed(identity, moment)
-
-    def after_some(self, signpost: datetime) -> ScanHistory:
-        """Return what a scan of the changed parents leaves."""
-        rows, parents = self.rows.watermark(signpost), self.parents.watermark(signpost)
-        return ScanHistory(self.before.full, rows, parents)
-
-    def after_all(
-        self,
-        signpost: datetime,
-        newest: datetime | None,
-        parents_of: Callable[[Record], set[str] | None],
-        *,
-        has_parents: bool,
-    ) -> ScanHistory:
-        """Return what a scan of all parents leaves; ``newest`` is the latest change of the run.
-
-        The list of the whole workspace was not read: what else was seen says how far it went. A row
-        without a moment is remembered if it was found below all parents that it names.
-        """
-        reached = min(latest((newest, self.parents.newest)) or signpost, signpost)
-        for (identity, content), (row, found_below) in self._undated.items():
-            named = parents_of(row)
-            if named and named <= found_below:
-                self.rows.has_changed(identity, None, content)
-        parents = self.parents.watermark(signpost)
-        if has_parents and not parents.moment:
-            parents = self.parents.watermark_at(reached, signpost)
-        return ScanHistory(signpost, self.rows.watermark_at(reached, signpost), parents)
-
-
 class NestedLists(PerParent):
     """Lists below each parent of what a list of the whole workspace holds, too.
 
@@ -93,14 +41,12 @@ class NestedLists(PerParent):
 
     def __init__(self, stream: StreamRun) -> None:
         super().__init__(stream)
+        assert stream.resource.of  # noqa: S101 - the table of nested lists says so
+        self._whole = stream.resource.of.name
         self._reasons: dict[str, tuple[Reason, str]] = {}
+        self._undated: dict[tuple[str, str], tuple[Record, set[str]]] = {}
+        self._noting = threading.Lock()
         stream.note_rows = self._note_rows
-
-    @property
-    def _whole(self) -> str:
-        """The stream that holds the same records."""
-        assert self.stream.resource.of  # noqa: S101 - the table of nested lists says so
-        return self.stream.resource.of.name
 
     # The plan
 
@@ -108,33 +54,32 @@ class NestedLists(PerParent):
     def plan(self, plan: Pass) -> Pass:
         """Decide whether all parents are scanned, and from when on their lists are wanted."""
         plan = super().plan(plan)
-        stream, state = self.stream, self.stream.stream_state
-        workspace, settings = stream.workspace, stream.settings
+        stream, state, settings = self.stream, self.stream.stream_state, self.stream.settings
         full = state.scanned.full
-        self._notes = ScanNotes(state.scanned, settings.lookback)
-        rows = self._notes.rows
+        self._rows = changed = ChangeFilter(state.scanned.rows, settings.lookback)
+        self._parents = ChangeFilter(state.scanned.parents, settings.lookback)
         stream.metrics.full_walk_at = format_moment(full) if full else None
         self.resumable = self._scans_all()
-        since = rows.since
+        since = changed.since
         if self.resumable:
             plan = self._from_last_scan(plan)
             since = state.resume.signpost if state.resume else None
-            rows = ChangeFilter(Watermark(since), settings.lookback)
+            changed = ChangeFilter(Watermark(since), settings.lookback)
         elif plan.start and since:
             earliest = max(since, settings.start_date or EARLIEST)
             plan = replace(plan, start=min(plan.start, earliest))
-        self._changed = ChangedParents(workspace, self._whole, stream.list_client, rows)
+        self._changed = ChangedParents(stream.workspace, self._whole, stream.list_client, changed)
         if since:
             # One list of each parent holds the archived, too, whether they are wanted or not.
-            every = stream.list_client.labels == [ALL_LISTS]
-            workspace.changed(self._whole).ask_for(since, self._changed.take, every=every)
+            every = self.labels == [ALL_LISTS]
+            stream.workspace.changed(self._whole).ask_for(since, self._changed.take, every=every)
         self.scan = replace(self.scan, start=plan.start)
         return plan
 
     def _scans_all(self) -> bool:
         """Return True if it is time for a scan of all parents, or nothing else would do."""
         state, settings = self.stream.stream_state, self.stream.settings
-        needed = {*self.stream.list_client.labels, *self.parent_filter} - {""}
+        needed = {*self.labels, *self.parent_filter} - {""}
         return bool(
             not self.stream.incremental
             or state.signpost is None
@@ -168,32 +113,24 @@ class NestedLists(PerParent):
             return whole
         known = sum(1 for _ in self._to_read(super().parents(), ChangedParentIds()))
         what = f"{known:,} new or changed {self.called}, and those that a change names"
-        least = known * len(self.stream.list_client.labels) + 1
-        return RequestEstimate(least, whole.most, what)
+        return RequestEstimate(known * len(self.labels) + 1, whole.most, what)
 
     # Which lists to read, on one of the threads that find them
 
     @override
     def requests(self) -> Iterator[ListRequest]:
         """Find the lists of parents that something changed of; all, where that costs less."""
-        if not self.resumable:
-            parents = list(super().parents())
-            self.resumable = not self._finds_changed_parents(len(parents))
-            if not self.resumable:
-                self.stream.metrics.parents_known = len(parents)
-                yield from self._requests_for(parents)
-                return
+        if self.resumable:
+            yield from super().requests()
+            return
+        parents = list(super().parents())
+        self.resumable = not self._finds_changed_parents(len(parents))
+        if self.resumable:
             plan = self.stream.plan = self._from_last_scan(self.stream.plan)
             self.scan = replace(self.scan, start=plan.start)
-        yield from super().requests()
-
-    def _to_read(
-        self, parents: Iterable[Parent], changed_ids: ChangedParentIds
-    ) -> Iterator[tuple[Parent, Reason, set[str]]]:
-        state = self.stream.stream_state
-        return parents_to_read(parents, self._notes.parents, changed_ids, self.scan, state)
-
-    def _requests_for(self, parents: list[Parent]) -> Iterator[ListRequest]:
+            yield from super().requests()
+            return
+        self.stream.metrics.parents_known = len(parents)
         for parent, reason, labels in self._to_read(parents, self._changed.changed_ids):
             lists = self.lists_of(parent)
             wanted = [each for each in lists if ALL_LISTS in labels or each.label in labels]
@@ -201,13 +138,17 @@ class NestedLists(PerParent):
                 self._reasons[parent.id] = reason, wanted[-1].label
             yield from wanted
 
+    def _to_read(
+        self, parents: Iterable[Parent], changed_ids: ChangedParentIds
+    ) -> Iterator[tuple[Parent, Reason, set[str]]]:
+        state = self.stream.stream_state
+        return parents_to_read(parents, self._parents, changed_ids, self.scan, state)
+
     @override
     def parents(self) -> Iterator[Parent]:
         """Find all parents, and note which of them changed."""
         for known, parent in enumerate(super().parents(), 1):
-            self._notes.parents.has_changed(
-                parent.id, parse_moment(parent.updated_at), parent.content
-            )
+            self._parents.has_changed(parent.id, parse_moment(parent.updated_at), parent.content)
             self.stream.metrics.parents_known = known
             yield parent
 
@@ -220,7 +161,7 @@ class NestedLists(PerParent):
 
     def _finds_changed_parents(self, parents: int) -> bool:
         """Return True if the parents of all changed rows are found, for less than to read all."""
-        estimate = parents * len(self.stream.list_client.labels)
+        estimate = parents * len(self.labels)
         try:
             return self._changed.settle(estimate)
         except (Refused, Unreadable, Unavailable, CostLimitExceeded) as reason:
@@ -238,8 +179,17 @@ class NestedLists(PerParent):
     def _note_rows(self, request: ListRequest, rows: Sequence[Record]) -> None:
         """Remember of a scan of all which rows it brought, for the run after it."""
         signpost, parent = self.stream.stream_state.signpost, request.parent
-        if self.resumable and parent and signpost:
-            self._notes.note(rows, parent.id, signpost)
+        if not (self.resumable and parent and signpost):
+            return
+        with self._noting:
+            for row in rows:
+                identity, moment = identity_of(row.get("id")), parse_moment(row.get("updatedAt"))
+                if identity and moment is None and len(self._undated) <= MOST_SEEN:
+                    key = identity, digest(row)
+                    self._undated.setdefault(key, (row, set()))[1].add(parent.id)
+                # What changed later may have come too late for another parent of the same row.
+                elif identity and moment and moment < signpost:
+                    self._rows.has_changed(identity, moment)
 
     # Writing, on the main thread
 
@@ -248,7 +198,7 @@ class NestedLists(PerParent):
         """Count the parent when its last list is read, and say how far a scan of all has come."""
         request, parent = batch.context, batch.context.parent
         if parent and batch.ends and not (batch.failure or request.since):
-            every: tuple[Reason, str] = "full scan", self.stream.list_client.labels[-1]
+            every: tuple[Reason, str] = "full scan", self.labels[-1]
             reason, last = self._reasons.get(parent.id, every)
             self.stream.metrics.scanned[reason] += request.label == last
         return super().place(batch) if self.resumable else None
@@ -258,17 +208,21 @@ class NestedLists(PerParent):
         """Remember when all parents were scanned last, and how far the rows and parents were seen."""
         stream, state = self.stream, self.stream.stream_state
         if not self.resumable:
-            state.finished.update(stream.list_client.labels, self.parent_filter)
+            state.finished.update(self.labels, self.parent_filter)
         if not stream.incremental or state.signpost is None:
             return {}
+        full, rows = state.scanned.full, self._rows.watermark(state.signpost)
+        parents = self._parents.watermark(state.signpost)
         if self.resumable:
-            history = self._notes.after_all(
-                state.signpost,
-                stream.workspace.newest,
-                self._changed.parents_of,
-                has_parents=bool(stream.metrics.parents_known),
-            )
-        else:
-            history = self._notes.after_some(state.signpost)
-        stream.metrics.full_walk_at = format_moment(history.full) if history.full else None
-        return {"walk": history.to_state()}
+            # The list of the whole workspace was not read: what else was seen says how far it went.
+            seen = latest((stream.workspace.newest, self._parents.newest))
+            full, reached = state.signpost, min(seen or state.signpost, state.signpost)
+            for (identity, content), (row, found_below) in self._undated.items():
+                named = self._changed.parents_of(row)
+                if named and named <= found_below:
+                    self._rows.has_changed(identity, None, content)
+            rows = self._rows.watermark_at(reached, state.signpost)
+            if stream.metrics.parents_known and not parents.moment:
+                parents = self._parents.watermark_at(reached, state.signpost)
+        stream.metrics.full_walk_at = format_moment(full) if full else None
+        return {"walk": ScanHistory(full, rows, parents).to_state()}

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from tap_vitally.sync.batches import ListRequest
@@ -11,38 +10,32 @@ from tap_vitally.sync.coerce import Coercer
 from tap_vitally.sync.linked_ids import COPIES, PLACES, links_in
 from tap_vitally.sync.resource import Record, Resource
 from tap_vitally.sync.summary import StreamMetrics
-from tap_vitally.sync.traits import fill_traits, trait_columns_in
-from vitally_api import safe_name
 from vitally_api.values import identity_of
 
 REFERENCE = ("id", "externalId", "name")
+TRAIT_PREFIX = "trait_"
+"""How the name of every column begins that holds one trait."""
 
 
 class RecordMapper:
-    """Makes the records of one stream; it counts rows without a key, and tells of each oddity once."""
+    """Makes the records of one stream.
 
-    def __init__(  # noqa: PLR0913, PLR0917 - a stream, and where to report
+    ``schema`` is the one in force, which an older catalog may have made; ``masked`` are properties
+    that a catalog or a stream map names.
+    """
+
+    def __init__(
         self,
         resource: Resource,
         schema: Mapping[str, Any],
         embedded_objects: str,
-        logger: logging.Logger,
-        skip: Callable[[str, ListRequest], None],
         metrics: StreamMetrics,
         masked: Collection[str] = (),
     ) -> None:
-        """Prepare to shape; ``schema`` is the one in force, which an older catalog may have made.
-
-        ``masked`` are properties that a catalog or a stream map names.
-        """
-        self._resource = resource
+        self._resource, self._embedded, self._metrics = resource, embedded_objects, metrics
         own = resource.schema["properties"]
-        self._embedded = embedded_objects
         self._every_link = links_in(own)
         self._links = [link for link in self._every_link if link.is_bound]
-        self._logger = logger
-        self._skip = skip
-        self._reported: set[tuple[str, str]] = set()
         self._ids = {
             key
             for key in resource.primary_keys
@@ -54,8 +47,7 @@ class RecordMapper:
         def lost(name: str) -> None:
             metrics.make_null(name, trait=name in traits)
 
-        self._metrics = metrics
-        self._coercer = Coercer(schema, self._report, lost, own, masked, metrics.note_day)
+        self._coercer = Coercer(schema, metrics.report, lost, own, masked, metrics.note_day)
 
     def records(self, rows: Iterable[Any], context: ListRequest) -> list[Record]:
         """Return records of rows as the API sent them; what is no object or lacks its key is skipped."""
@@ -64,12 +56,13 @@ class RecordMapper:
         records = []
         for row in rows:
             if not isinstance(row, dict):
-                self._skip("a row that is no record", context)
+                self._metrics.skip("a row that is no record", context.label)
                 continue
             record = {**blank, **row, **inject}
             for name in inject.keys() & row.keys() if inject else ():
                 if row[name] is not None and row[name] != record[name]:
-                    self._report(name, "of the API gave way to the id of the list it is from")
+                    what = "of the API gave way to the id of the list it is from"
+                    self._metrics.report(name, what)
             records.append({**blank, **shape(record)} if shape else record)
         self._link(records)
         if self._traits:
@@ -90,7 +83,7 @@ class RecordMapper:
             return records
         kept = [record for record in records if None not in map(record.get, keys)]
         for _ in range(len(records) - len(kept)):
-            self._skip(reason, context)
+            self._metrics.skip(reason, context.label)
         return kept
 
     def _link(self, records: Sequence[Record]) -> None:
@@ -116,16 +109,11 @@ class RecordMapper:
     def tell_narrow_columns(self) -> None:
         """Log, when all has been read, which columns hold days where most values are moments."""
         for name in self._metrics.too_narrow():
-            self._report(
+            self._metrics.report(
                 name,
                 "holds a time of day in most records, which is cut off: it is typed too narrowly. "
                 "To keep the time, make its format date-time in the catalog",
             )
-
-    def _report(self, name: str, what: str) -> None:
-        if (name, what) not in self._reported:
-            self._reported.add((name, what))
-            self._logger.warning("Property '%s' %s.", safe_name(name), what)
 
 
 def _column(name: str, records: Iterable[Record]) -> list[Any]:
@@ -140,3 +128,23 @@ def _reference(value: Any) -> Any:
         # What has nothing to refer to is kept whole.
         return {name: value[name] for name in REFERENCE if name in value} or value
     return value
+
+
+def trait_columns_in(schema: Mapping[str, Any]) -> dict[str, str]:
+    """Find the columns that hold one trait each, with the path of it, which is their title.
+
+    The name does not say the path: two fields may be spelled alike in snake_case.
+    """
+    return {
+        name: how["title"]
+        for name, how in (schema.get("properties") or {}).items()
+        if name.startswith(TRAIT_PREFIX) and how.get("title")
+    }
+
+
+def fill_traits(record: dict[str, Any], columns: Mapping[str, str]) -> None:
+    """Put each trait in its column, and null where the record does not have it."""
+    traits = record.get("traits")
+    held = traits if isinstance(traits, dict) else {}
+    for name, path in columns.items():
+        record[name] = held.get(path)

@@ -6,7 +6,6 @@ the same records, and each would get the target of the last list.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from itertools import compress
 from typing import Any
@@ -19,11 +18,10 @@ from vitally_api.values import identity_of
 
 
 class Repeats:
-    """Leaves a record to the first list that has brought it; ``warn`` is called once."""
+    """Leaves a record to the first list that has brought it, and remarks on the first that came again."""
 
-    def __init__(self, list_client: ListClient, warn: Callable[[str], None]) -> None:
+    def __init__(self, list_client: ListClient) -> None:
         self._client = list_client
-        self._warn = warn
         self._keys = list_client.resource.primary_keys
         inject = list_client.resource.variants.inject
         # Where the list is part of the key, each has records of its own.
@@ -46,7 +44,8 @@ class Repeats:
         new = [key not in self._in_first for key in keys]
         if not all(new) and not self._warned:
             self._warned = True
-            self._warn(f"records of {first} came again in {label}, and stay those of {first}")
+            line = f"records of {first} came again in {label}, and stay those of {first}"
+            self._client.metrics.remark(line)
         return replace(page, records=list(compress(page.records, new)))
 
     def prevent_resuming(self, sort_by: SortKey | None) -> bool:

@@ -2,28 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
-from tap_vitally.sync.declared import Declared
+from tap_vitally.state.parent_scan import Parent
 from tap_vitally.sync.settings import Settings
 from vitally_api import rows_at
 from vitally_api.resources import ACCOUNT_STATUS, ARCHIVED, ONE, Variants
 
 Record = dict[str, Any]
 Parse = Callable[[Any], list[Record]]
-Shape = Callable[[Record], Record]
-Linked = Callable[[Any], Any]
+Moments = Mapping[str, datetime | None]
+"""By name the start of the run (``now``), ``start_date``, and from when on records are wanted, the
+``bookmark`` less the lookback."""
 
 
-@dataclass(frozen=True)
-class Variant:
+class Address(NamedTuple):
+    """Where a list is: its path, its query, and what is injected into each of its records."""
+
+    path: str
+    query: Mapping[str, str]
+    inject: Mapping[str, str]
+
+
+class Variant(NamedTuple):
     """One of a stream's lists: its label in STATE and messages, its query, what records get of it."""
 
     label: str = ""
-    query: Mapping[str, str] = field(default_factory=dict)
-    inject: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = {}
+    inject: Mapping[str, str] = {}
+
+
+@dataclass(frozen=True)
+class Declared:
+    """How the lists of a stream are asked for that an operator declares.
+
+    ``addresses`` finds the lists of a parent, or of the workspace; ``called`` is what messages call
+    them, since a path may name a person. ``find_cursor`` finds the next page in a body, and
+    ``cursor_param`` asks for it; ``headers`` are secrets. ``in_order`` says that a list comes newest
+    change first. ``version`` is a digest of the declaration: a bookmark stands for that alone.
+    ``parent_columns`` are what has to be kept of each parent.
+    """
+
+    addresses: Callable[[Parent | None, Moments], Iterable[Address]]
+    called: str
+    find_cursor: Callable[[Any], str | None]
+    cursor_param: str
+    headers: Mapping[str, str] = field(repr=False)
+    in_order: bool
+    version: str
+    parent_columns: frozenset[str] = frozenset()
+
+    @property
+    def moves(self) -> bool:
+        """Return True if an address holds more of a parent than its id, which never changes."""
+        return not self.parent_columns <= {"id"}
 
 
 @dataclass(frozen=True)
@@ -66,9 +101,9 @@ class Resource:
     parent_ids: tuple[str, ...] = ("id",)
     keeps_parents: bool = False
     snapshot: bool = False
-    linked: Linked | None = None
+    linked: Callable[[Any], Any] | None = None
     parse: Parse | None = None
-    shape: Shape | None = None
+    shape: Callable[[Record], Record] | None = None
     declared: Declared | None = None
 
     @property
@@ -85,13 +120,18 @@ class Resource:
         variants = self.variants
         if not variants.parameter:
             return [Variant(self.declared.version if self.declared else "")]
+        values = variants.values
+        if variants.parameter == ACCOUNT_STATUS.parameter:
+            values = (settings.account_status,)
+        elif variants.parameter == ARCHIVED.parameter and not settings.include_archived:
+            values = values[:1]
         return [
             Variant(
                 f"{variants.parameter}={value}",
                 {variants.parameter: value},
                 {variants.inject: value} if variants.inject else {},
             )
-            for value in _chosen(variants, settings)
+            for value in values
         ]
 
     def all_lists(self, settings: Settings) -> list[Variant]:
@@ -99,12 +139,3 @@ class Resource:
         return self.lists(
             replace(settings, account_status="activeOrChurned", include_archived=True)
         )
-
-
-def _chosen(variants: Variants, settings: Settings) -> tuple[str, ...]:
-    """Return the values of a parameter that the settings ask for."""
-    if variants.parameter == ACCOUNT_STATUS.parameter:
-        return (settings.account_status,)
-    if variants.parameter == ARCHIVED.parameter and not settings.include_archived:
-        return variants.values[:1]
-    return variants.values

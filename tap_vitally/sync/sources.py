@@ -28,39 +28,30 @@ def read_list(
     """Read a list, from its start again if the cursor of an earlier run is not taken."""
     began = False
     try:
-        for batch in _batches(stream, request, start):
+        for page in _raw_pages(stream, request, start):
             began = True
-            yield batch
+            yield _batch(stream, request, page)
     except (CursorRefused, Unavailable, Unreadable) as failure:
         if not isinstance(failure, CursorRefused) and (began or not request.cursor):
             raise
         stream.logger.warning(
             "%s is read again from its start: Vitally no longer takes the cursor.", request.path
         )
-        yield from _batches(stream, replace(request, cursor=None), start)
-
-
-def _batches(
-    stream: StreamRun, request: ListRequest, start: datetime | None
-) -> Iterator[RecordBatch]:
-    for page in _raw_pages(stream, request, start):
-        _count(stream, request, page)
-        yield _batch(stream, request, page)
+        request = replace(request, cursor=None)
+        for page in _raw_pages(stream, request, start):
+            yield _batch(stream, request, page)
 
 
 def _batch(
     stream: StreamRun, request: ListRequest, page: RawPage, *, again: bool = False
 ) -> RecordBatch:
+    """Make records of a page; ``again`` is a second look at the list, which does not end it."""
+    if not again:
+        _count(stream, request, page)
     stream.note_rows(request, page.rows)
-    return stream.batch(
-        request,
-        page.rows,
-        page.size,
-        cursor=page.cursor,
-        newest=page.newest,
-        ends=page.ends and not again,
-        again=again,
-    )
+    ends = page.ends and not again
+    place = {"cursor": page.cursor, "newest": page.newest, "ends": ends, "again": again}
+    return stream.batch(request, page.rows, page.size, **place)
 
 
 def _raw_pages(
@@ -85,12 +76,11 @@ def _raw_pages(
 def _count(stream: StreamRun, request: ListRequest, page: RawPage) -> None:
     """Count how a list was read, and warn once if its order did not hold."""
     if not page.ordered and stream.plan.sort_by == "updatedAt":
-        if stream.is_first("order", request.label):
-            stream.logger.warning(
-                "%s is not in the order of updatedAt: it is read to its end, so that no change is "
-                "missed.",
-                request.path,
-            )
+        stream.metrics.warn_once(
+            f"order of {request.label}",
+            f"{request.path} is not in the order of updatedAt: it is read to its end, so that no "
+            "change is missed.",
+        )
         stream.metrics.add(out_of_order=page.ends)
     stream.metrics.add(stopped_early=page.ends and page.cursor is not None)
 

@@ -7,20 +7,21 @@ before anything is read, `taken` and what follows when the records of a batch ha
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import islice
 from typing import Any, Protocol
 
+from tap_vitally.state.parent_scan import Parent
 from tap_vitally.state.passes import FIRST_PASS, Pass, is_due, plan_pass
 from tap_vitally.state.stream_state import Resume, StreamState, accounts_in, reason_to_discard
 from tap_vitally.sync import lookups
 from tap_vitally.sync.batches import ListRequest, RecordBatch
 from tap_vitally.sync.contexts import Checkpoint, PerParent, TopLevel
-from tap_vitally.sync.list_client import EMPTY
 from tap_vitally.sync.prefetch import Phases
 from tap_vitally.sync.repeats import Repeats
-from tap_vitally.sync.resource import Record
+from tap_vitally.sync.resource import Moments
 from tap_vitally.sync.sources import Source, look_again
 from tap_vitally.sync.stream_run import StreamRun
 from vitally_api import CursorRefused, Refused, Unavailable, Unreadable
@@ -43,6 +44,8 @@ FEWEST_PAGES_REPORTED = 4
 eighth, so that a long one writes it some thirty times."""
 MOST_TRIED = 10
 """Parents tried by `--test`: the first custom object of a workspace may well be the empty one."""
+EMPTY = "ok, but empty"
+"""What `--test` says where lists are given and hold nothing."""
 
 
 class StreamReader:
@@ -54,16 +57,12 @@ class StreamReader:
     def __init__(self, stream: StreamRun, contexts: MakeContexts, source: Source) -> None:
         self.stream, self.discarded = stream, ""
         self.contexts = contexts(stream)
-        self.repeats = Repeats(stream.list_client, self._remark)
+        self.repeats = Repeats(stream.list_client)
         self._source = source
         self._remembered: list[str] | None = None
         self._long: list[ListRequest] = []
         self._pages_read = self._pages_reported = 0
-        stream.start_for = self._start_for
-
-    def _remark(self, message: str) -> None:
-        self.stream.logger.warning("'%s': %s.", self.stream.name, message)
-        self.stream.metrics.remarks.append(message)
+        stream.list_client.moments = self._moments
 
     # The plan
 
@@ -94,10 +93,9 @@ class StreamReader:
             if state.resume.has_begun:
                 line = "Going on where an earlier run of '%s' was interrupted."
                 stream.logger.info(line, stream.name)
-            labels = stream.list_client.labels
-            state.go_on(labels)
+            state.go_on(self.contexts.labels)
             if self.contexts.by_parent:
-                state.finished.update(labels, self.contexts.parent_filter)
+                state.finished.update(self.contexts.labels, self.contexts.parent_filter)
         if state.bookmark:
             stream.metrics.bookmark_before = format_moment(state.bookmark)
         if self._reads_whole and state.whole_read_at:
@@ -138,7 +136,7 @@ class StreamReader:
         known = not stream.incremental or state.bookmark or state.resume
         if known or state.signpost is None or not self.contexts.resumable:
             return {}
-        label = "" if self.contexts.by_parent else stream.list_client.labels[0]
+        label = "" if self.contexts.by_parent else self.contexts.labels[0]
         sort_by, start = stream.plan.sort_by, stream.plan.start
         return state.unfinished(Resume(state.signpost, None, label, sort_by=sort_by, start=start))
 
@@ -147,25 +145,41 @@ class StreamReader:
 
         Of a stream with lists for each parent, one after the other is tried until one holds something.
         """
-        contexts, client = self.contexts, self.stream.list_client
+        contexts = self.contexts
         found: list[str] = []
         try:
             for lists in islice(contexts.samples(), MOST_TRIED):
-                found.append(client.check(lists))
+                found.append(self._try(lists))
                 if found[-1].startswith("ok") and found[-1] != EMPTY:
                     return found[-1]
         except (Refused, Unreadable) as failure:
             if isinstance(failure, Refused) and failure.key:
                 raise
             return f"NOT GIVEN, as its {self.stream.resource.parents} are not: {failure}"
-        refused = next((each for each in found if each != EMPTY), "")
-        if not isinstance(contexts, PerParent):
-            return refused or (EMPTY if found else "ok: made by the tap")
-        if refused:
+        if refused := next((each for each in found if each != EMPTY), ""):
             return refused
+        if not isinstance(contexts, PerParent):
+            return EMPTY if found else "ok: made by the tap"
         if not found:
             return f"not tried: {contexts.without_parents}"
         return f"{EMPTY} in {len(found):,} of the {contexts.called}"
+
+    def _try(self, lists: Iterable[ListRequest]) -> str:
+        """Ask for a record of each of some lists; one that is not paged is asked for as it is."""
+        client, resource = self.stream.list_client, self.stream.resource
+        one = {"limit": "1"} if resource.paginated else {}
+        found = 0
+        for request in lists:
+            asked = replace(request, params={**request.params, **one})
+            try:
+                found += len(next(client.scan(asked, None)).rows)
+            except (Refused, Unreadable) as failure:
+                if isinstance(failure, Refused) and failure.key:
+                    raise
+                where = f" ({request.label})" if request.label else ""
+                return f"NOT GIVEN{where}: {failure}"
+        good = f"ok, {found:,} records in one request" if resource.declared else "ok"
+        return good if found else EMPTY
 
     # Reading, on any thread
 
@@ -179,27 +193,32 @@ class StreamReader:
         ), self._second_looks()
 
     def _second_looks(self) -> Iterator[Callable[[], Iterator[RecordBatch]]]:
-        signpost = self.stream.stream_state.signpost
-        if signpost and self._may_miss_changes:
-            yield partial(self._second_look, signpost)
+        """Find what may have slipped through the pass because it changed meanwhile.
 
-    @property
-    def _may_miss_changes(self) -> bool:
-        """Return True if a record that changes during the pass may slip through it.
-
-        Not in a first pass of one list: it goes by ``createdAt``, which no change can move. A whole
-        read looks again, so that it brings what a later pass would have brought.
+        Nothing has in a first pass of one list: it goes by ``createdAt``, which no change can move. A
+        whole read looks again, so that it brings what a later pass would have brought. A declared list
+        in no order is read whole in every run, and a second look would be another read.
         """
-        stream = self.stream
-        if stream.resource.declared and not stream.resource.ordered:
-            return False  # it is read whole in every run, and a second look would be another read
-        if stream.stream_state.resume:
-            return stream.resource.ordered
-        return stream.incremental and (
+        stream, state = self.stream, self.stream.stream_state
+        movable = stream.incremental and (
             stream.plan.sort_by == "updatedAt"
-            or stream.stream_state.bookmark is not None
-            or len(stream.list_client.labels) > 1
+            or state.bookmark is not None
+            or len(self.contexts.labels) > 1
         )
+        if state.resume:
+            movable = stream.resource.ordered
+        if state.signpost and movable and (stream.resource.ordered or not stream.resource.declared):
+            yield partial(self._second_look, state.signpost)
+
+    def _second_look(self, signpost: datetime) -> Iterator[RecordBatch]:
+        """Read the front of every list that took several pages once more, when all have been read."""
+        for request in self.contexts.lists_to_look_at(self._long):
+            try:
+                yield from look_again(self.stream, request, signpost)
+            except Refused as refusal:
+                # It was so before, and said; or what the list is of has gone since.
+                if isinstance(refusal, CursorRefused) or refusal.status not in NOT_OFFERED:
+                    raise
 
     def _read(self, request: ListRequest) -> Iterator[RecordBatch]:
         """Read one list; a failure becomes a batch, to be judged in the place of its records."""
@@ -218,7 +237,7 @@ class StreamReader:
                 if isinstance(failure, Unavailable) and patient:
                     patient = False
                     continue
-                yield RecordBatch(request, failure=failure, ends=True)
+                yield RecordBatch(request, failure=failure)
             return
 
     def _start_for(self, request: ListRequest) -> datetime | None:
@@ -234,15 +253,16 @@ class StreamReader:
             start = self.stream.settings.start_date
         return self.contexts.start_for(request, start)
 
-    def _second_look(self, signpost: datetime) -> Iterator[RecordBatch]:
-        """Read the front of every list that took several pages once more, when all have been read."""
-        for request in self.contexts.lists_to_look_at(self._long):
-            try:
-                yield from look_again(self.stream, request, signpost)
-            except Refused as refusal:
-                # It was so before, and said; or what the list is of has gone since.
-                if isinstance(refusal, CursorRefused) or refusal.status not in NOT_OFFERED:
-                    raise
+    def _moments(self, parent: Parent | None) -> Moments:
+        """Return what the lists of a parent are asked for by, in a declared stream.
+
+        ``bookmark`` is where this parent's records start: all of them are wanted of one that could not
+        be read before, and a server that cuts its lists off must not hide the rest.
+        """
+        stream = self.stream
+        since = self._start_for(ListRequest("", label=self.contexts.labels[0], parent=parent))
+        start = stream.settings.start_date
+        return {"now": stream.workspace.started_at, "start_date": start, "bookmark": since}
 
     # Writing, on the main thread
 
@@ -271,10 +291,6 @@ class StreamReader:
         self._pages_reported = self._pages_read
         return True
 
-    def records_at_the_end(self) -> Iterable[Record]:
-        """Make records of the run itself, when all pages have been written."""
-        return self.contexts.records_at_the_end()
-
     def finish(self) -> dict[str, Any]:
         """Return what a complete run may remember: what changes in the entry."""
         stream, state = self.stream, self.stream.stream_state
@@ -295,5 +311,5 @@ class StreamReader:
         """
         if isinstance(refusal, CursorRefused) or not refusal.missing:
             raise refusal
-        self.stream.skip(str(refusal))
+        self.stream.metrics.skip(str(refusal))
         self.stream.complete = False

@@ -1,11 +1,14 @@
-"""What each stream of a run read, asked, waited for and left out, as counts."""
+"""What each stream of a run read, asked, waited for and left out: as counts, and in the log."""
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
+
+from vitally_api import safe_name
 
 MOST_REASONS = 20
 """Skipped records named one by one, per stream; more are counted."""
@@ -13,7 +16,7 @@ MOST_REASONS = 20
 
 @dataclass
 class StreamMetrics:
-    """One stream's counts; worker threads and the main thread add to it.
+    """One stream's counts, and what is logged of it; any thread adds to it.
 
     ``requests`` are with the repeated ones, ``retries``; ``waited`` is in seconds, for the budget and
     between tries. ``stopped_early`` counts lists left where the rest was older than the start,
@@ -46,6 +49,9 @@ class StreamMetrics:
     full_walk_at: str | None = None
     whole_read_at: str | None = None
     remarks: list[str] = field(default_factory=list)
+    name: str = ""
+    logger: logging.Logger = field(default=logging.getLogger("tap-vitally"), repr=False)
+    _logged: set[str] = field(default_factory=set, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def add(self, **counts: float) -> None:
@@ -54,14 +60,31 @@ class StreamMetrics:
             for name, amount in counts.items():
                 setattr(self, name, getattr(self, name) + amount)
 
-    def leave_out(self, reason: str) -> bool:
-        """Count something left out; return True if it is among those named one by one."""
-        self.add(skipped=1)
+    def skip(self, reason: str, label: str = "") -> None:
+        """Count something left out, in the list of a label, and log the first of each reason."""
+        where = f" ({label})" if label else ""
         with self._lock:
-            named = len(self.reasons) < MOST_REASONS
-            if named:
-                self.reasons.append(reason)
-        return named
+            self.skipped += 1
+            if len(self.reasons) == MOST_REASONS:
+                return
+            self.reasons.append(f"{reason}{where}")
+        self.warn_once(reason, f"Skipped in '{self.name}'{where}: {reason}")
+
+    def warn_once(self, about: str, message: str) -> None:
+        """Log a warning if none was logged yet about the same."""
+        if about not in self._logged:
+            self._logged.add(about)
+            self.logger.warning("%s", message)
+
+    def report(self, column: str, what: str) -> None:
+        """Log once what was done to values of a property."""
+        message = f"Property '{safe_name(column)}' {what}."
+        self.warn_once(message, message)
+
+    def remark(self, line: str) -> None:
+        """Log what a reader should know, and keep it for the summary."""
+        self.logger.warning("'%s': %s.", self.name, line)
+        self.remarks.append(line)
 
     def make_null(self, name: str, *, trait: bool = False) -> None:
         """Count a value that did not fit its type and was made null; that of a trait is in `traits`."""

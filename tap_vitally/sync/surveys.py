@@ -24,10 +24,10 @@ def _questions(stream: StreamRun) -> Iterator[Parent]:
     responses = stream.workspace.list_client(stream.resource.of.name)
     for survey in stream.settings.survey_ids:
         asked: dict[str, None] = {}
-        for response in responses.rows_of({"surveyId": survey}):
+        for response in responses.rows(Parent(survey)):
             for question in questions_in(response.get("questionResponses")):
                 if question is None:
-                    stream.skip("an answer without the id of its question")
+                    stream.metrics.skip("an answer without the id of its question")
                 else:
                     asked[question] = None
         for question in asked:

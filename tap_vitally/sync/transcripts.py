@@ -24,18 +24,19 @@ from vitally_api.statuses import NOT_FOUND
 from vitally_api.values import identity_of, parse_moment
 
 BY_MEETING = "meetings"
-"""What STATE calls a pass that found the transcripts by their meetings."""
+"""What STATE calls a pass that found the transcripts by their meetings, and messages call these."""
 
 
 class Transcripts(PerParent):
     """The transcripts that changed, each to be completed; without a list, the meetings that changed."""
 
-    _by_meeting = False
+    def __init__(self, stream: StreamRun) -> None:
+        super().__init__(stream)
+        self.called = "transcripts"
 
     @property
-    @override
-    def called(self) -> str:
-        return "meetings" if self._by_meeting else "transcripts"
+    def _by_meeting(self) -> bool:
+        return self.called == BY_MEETING
 
     @override
     def estimate(self) -> RequestEstimate:
@@ -43,7 +44,7 @@ class Transcripts(PerParent):
         client, plan = self.stream.list_client, self.stream.plan
         what = "transcripts, one for each without its text"
         try:
-            return estimate_lists(client, plan, what, most=1)
+            return estimate_lists(client, plan, what, more=(0, 1))
         except Refused:
             return super().estimate()
 
@@ -69,7 +70,7 @@ class Transcripts(PerParent):
             if found or had_list or not refusal.missing:
                 raise
             stream.logger.info("There is no list of transcripts: every changed meeting is asked.")
-            stream.plan, self._by_meeting = plan, True
+            stream.plan, self.called = plan, BY_MEETING
             yield from super().parents()
 
     @override

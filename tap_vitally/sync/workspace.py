@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Protocol
 from urllib.parse import quote
 
 from tap_vitally.state.parent_scan import Parent
 from tap_vitally.state.stream_state import StreamState
-from tap_vitally.sync.changed_rows import Changes
-from tap_vitally.sync.identity import Identity
+from tap_vitally.sync.batches import RawPage
 from tap_vitally.sync.linked_ids import LinkedIds, linked_ids_of
 from tap_vitally.sync.list_client import ListClient
+from tap_vitally.sync.resource import Record
 from tap_vitally.sync.settings import Settings
 from tap_vitally.sync.summary import StreamMetrics
 from vitally_api import Answer, Refused, Unreadable, Vitally, VitallyError, rows_at, single
 from vitally_api.statuses import NOT_FOUND
 from vitally_api.values import identity_of, parse_moment
 
-T = TypeVar("T")
+MOST_LATER = 2
+"""Accounts remembered beside the one remembered longest: new ones are deleted again more often."""
 
 
 class Readable(Protocol):
@@ -31,10 +32,7 @@ class Readable(Protocol):
     name: str
     list_client: ListClient
     stream_state: StreamState
-
-    @property
-    def metrics(self) -> StreamMetrics:
-        """Its counts."""
+    metrics: StreamMetrics
 
 
 class Workspace:
@@ -62,7 +60,7 @@ class Workspace:
         self.identity = Identity(self._has_account)
         self._linked_ids: dict[str, tuple[LinkedIds | None, datetime | None]] = {}
         self._began = time.monotonic()
-        self._parents: dict[str, SharedList[Parent]] = {}
+        self._parents: dict[str, SharedParents] = {}
         self._sharing = threading.Lock()
 
     @property
@@ -72,34 +70,29 @@ class Workspace:
 
     def begin(self) -> None:
         """Prove the key and set the signpost."""
-        first = self._first_answer()
+        first = self.first_answer()
         self.signpost = first.date
         self.identity.begin(next(filter(None, first.data), None))
         self.started_at = self.signpost or datetime.now(UTC)
         self._began = time.monotonic()
 
-    def probe(self) -> datetime | None:
-        """Prove the key with the cheapest request there is, and return the server's clock.
+    def first_answer(self) -> Answer[list[str | None]]:
+        """Prove the key with the cheapest request there is, whose answer holds the id of an account.
 
         `VitallyError` is raised if the key does not give access.
         """
-        return self._first_answer().date
-
-    def _first_answer(self) -> Answer[list[str | None]]:
-        """Ask for one account; the answer holds its id, or nothing."""
         query = {"limit": "1", "status": "activeOrChurned"}
         try:
             return self.api.get("/accounts", query, _ids_in_page, self.metrics)
         except Refused as refusal:
-            if refusal.status not in NOT_FOUND:  # nothing is found at all
-                asked = self.api.endpoint.base_url
-                where = "" if asked in str(refusal) else f" It was asked at {asked}."
-                msg = f"{refusal}{where}"
-                raise VitallyError(msg) from None
-            msg = (
-                f"There is no Vitally REST API at {self.api.endpoint.base_url}: {refusal} Check "
-                "data_center, subdomain and api_url."
-            )
+            asked = self.api.endpoint.base_url
+            where = "" if asked in str(refusal) else f" It was asked at {asked}."
+            msg = f"{refusal}{where}"
+            if refusal.status in NOT_FOUND:  # nothing is found at all
+                msg = (
+                    f"There is no Vitally REST API at {asked}: {refusal} Check data_center, "
+                    "subdomain and api_url."
+                )
             raise VitallyError(msg) from None
 
     def _has_account(self, identity: str) -> bool:
@@ -125,15 +118,13 @@ class Workspace:
         """Return the parents of nested streams, newest first; they are listed once per run, as needed."""
         with self._sharing:
             if name not in self._parents:
-                self.list_client(name).kept = self._needed_of(name)
-                self._parents[name] = SharedList(self.list_client(name).parents())
+                client = self.list_client(name)
+                # Declared streams below it may have columns of it in their addresses.
+                resources = [reader.list_client.resource for reader in self.readers.values()]
+                below = [r.declared for r in resources if r.parent and r.parent.name == name]
+                client.kept = frozenset().union(*(d.parent_columns for d in below if d))
+                self._parents[name] = SharedParents(client.parents())
             return self._parents[name]
-
-    def _needed_of(self, name: str) -> frozenset[str]:
-        """Return the columns of a stream that declared streams below it have in their addresses."""
-        resources = [reader.list_client.resource for reader in self.readers.values()]
-        below = [r for r in resources if r.parent and r.parent.name == name and r.declared]
-        return frozenset().union(*(r.declared.parent_columns for r in below if r.declared))
 
     def lists_parents(self, name: str) -> bool:
         """Return True if all records of a stream are listed anyway, as parents of others."""
@@ -178,17 +169,120 @@ def _ids_in_page(body: Any) -> list[str | None]:
     return [identity_of(row.get("id")) for row in rows if isinstance(row, dict)]
 
 
-class SharedList(Generic[T]):
-    """A list that is read as far as one of its iterators needs it, each item once."""
+class Identity:
+    """Recognizes the workspace that STATE was written for, where the host alone does not say.
 
-    def __init__(self, source: Iterator[T]) -> None:
+    All workspaces of the eu data center share one host, and so may those behind a proxy. STATE
+    remembers a few accounts: ids that no other workspace has, and that stay when an API key is
+    replaced, which a digest of the key would not. ``is_there`` looks an account up, which takes a
+    request: only where none of those remembered is the one that the first answer of a run brings
+    anyway, which is the last that changed.
+    """
+
+    def __init__(self, is_there: Callable[[str], bool]) -> None:
+        self._is_there = is_there
+        self._first: str | None = None
+        self._other: str | None = None
+        self._found: dict[str, bool] = {}
+
+    def begin(self, account: str | None) -> None:
+        """Take in the account of the first answer; None if the workspace has none."""
+        self._first = account
+        if account:
+            self._found[account] = True
+
+    def note(self, account: str) -> None:
+        """Take in the last account of a page: in a list that is read whole, in the end the oldest."""
+        self._other = account
+        self._found[account] = True
+
+    def recognizes(self, accounts: Sequence[str] | None) -> bool:
+        """Return False if STATE that remembers these accounts is of another workspace.
+
+        None are those of STATE that remembers nothing, which is taken once.
+        """
+        if accounts is None:
+            return True
+        if not accounts:
+            return self._first is None
+        return any(map(self._found.get, accounts)) or any(map(self._look_up, accounts))
+
+    def _look_up(self, account: str) -> bool:
+        if account not in self._found:
+            self._found[account] = self._is_there(account)
+        return self._found[account]
+
+    def to_remember(self, accounts: Sequence[str] | None) -> list[str]:
+        """Return the accounts to remember after those remembered until now, oldest first."""
+        known = [each for each in accounts or () if self._found.get(each) is not False]
+        ids = list(dict.fromkeys([*known, *filter(None, (self._other, self._first))]))
+        return [*ids[:1], *ids[1:][-MOST_LATER:]]
+
+
+class Changes:
+    """The changed rows of a list of the whole workspace, handed to all nested streams that ask for them.
+
+    The list is read once a run: by its own stream, if that is selected, else by the first that needs it.
+    """
+
+    def __init__(self, list_client: ListClient) -> None:
+        self._client = list_client
+        self._start: datetime | None = None
+        self._takers: list[Callable[[Record, str], None]] = []
+        self._every = False
+        self._read: set[str] = set()
+        self._reading, self._taking = threading.Lock(), threading.Lock()
+
+    def ask_for(self, since: datetime, take: Callable[[Record, str], None], *, every: bool) -> None:
+        """Ask for all rows that changed since a moment; ``every`` also of lists that settings leave out.
+
+        ``take`` is called with a row and the label of the list that it is from, on any thread.
+        """
+        self._start = min(since, self._start or since)
+        self._every = self._every or every
+        self._takers.append(take)
+
+    def reach(self, start: datetime | None) -> datetime | None:
+        """Return from when on the resource's own stream reads, which would from ``start`` on."""
+        return min(start, self._start or start) if start else None
+
+    def note(self, label: str, raw_page: RawPage) -> None:
+        """Hand a page of a list on."""
+        with self._taking:
+            for take in self._takers:
+                for row in raw_page.rows:
+                    take(row, label)
+        if raw_page.ends:
+            self._read.add(label)
+
+    def read(self, most: int) -> bool:
+        """Read the lists not read yet; return False if that takes more than so many requests."""
+        with self._reading:
+            for context in self._client.contexts(every=self._every):
+                if context.label in self._read:
+                    continue
+                for raw_page in self._client.scan(context, "updatedAt", self._start):
+                    self.note(context.label, raw_page)
+                    most -= 1
+                    if most < 0 and not raw_page.ends:
+                        return False
+        with self._taking:
+            # All is known; what its own stream may still read would come while it is used.
+            self._takers.clear()
+        return True
+
+
+class SharedParents:
+    """A list of parents that is read as far as one of its iterators needs it, each parent once."""
+
+    def __init__(self, source: Iterator[Parent]) -> None:
         self._source = source
-        self._found: list[T] = []
+        self._found: list[Parent] = []
         self._error: Exception | None = None
         self._finding = threading.Lock()
 
-    def __iter__(self) -> Iterator[T]:
-        """Yield the items; an error of the source is raised at the same place every time."""
+    def __iter__(self) -> Iterator[Parent]:
+        """Yield the parents; an error of the source is raised at the same place every time."""
         position = 0
         while position < len(self._found) or self._find_more(position):
             yield self._found[position]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from itertools import product
 from typing import Any
 
@@ -31,10 +30,7 @@ def shaped(stream: Any, row: Row, embedded: str) -> list[Row]:
     key = {name: moment[:10] if "format" in how[name] else "k" for name in stream.primary_keys}
     if "startedAt" in key:
         key["startedAt"] = moment
-    logger = logging.getLogger("test")
-    mapper = RecordMapper(
-        stream.resource, schema, embedded, logger, lambda *_: None, StreamMetrics()
-    )
+    mapper = RecordMapper(stream.resource, schema, embedded, StreamMetrics())
     return mapper.records([{**row, **key}], ListRequest(""))
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from harness.support import Row
 from tap_vitally.streams.traits import columns_of, names_of, snake_case
-from tap_vitally.sync.traits import fill_traits, trait_columns_in
+from tap_vitally.sync.record_mapper import fill_traits, trait_columns_in
 
 WORDS = st.sampled_from(["a", "B", "aB", "_", ".", "-", " ", "vitally.custom.", "é", "7", "x" * 40])
 PATHS = st.lists(WORDS, min_size=1, max_size=6).map("".join)

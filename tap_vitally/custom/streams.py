@@ -218,4 +218,4 @@ def _samples(
     for each in islice(parents, MOST_SAMPLED_PARENTS):
         for request in islice(client.contexts(each), MOST_SAMPLED_PARENTS):
             for page in islice(client.scan(request, None), MOST_RECORDS):
-                yield from page.rows
+                yield from page.records

@@ -81,23 +81,17 @@ class ParentScan:
 
     def can_go_on(self, resume: Resume) -> bool:
         """Return True if an interrupted scan read what this one would, in the same order."""
-        return (
-            resume.parents_after is not None
-            and resume.sort_by == self.order
-            and self.order is not None
-            and resume.context == self.fingerprint
-        )
+        same = resume.sort_by == self.order and resume.context == self.fingerprint
+        return same and self.order is not None and resume.parents_after is not None
 
     def is_done(self, parent: Parent, stream_state: StreamState) -> bool:
         """Return True if an interrupted run had read all that a parent has now."""
         resume, moment = stream_state.resume, parent.moment(self.order)
-        if resume is None or resume.parents_after is None or moment is None:
-            return False
-        passed = resume.parents_after < moment < resume.signpost
-        if parent.id in stream_state.to_retry or not passed:
+        if not (resume and resume.parents_after and moment) or parent.id in stream_state.to_retry:
             return False
         changed = parse_moment(parent.updated_at)
-        return not self.only_changed or (changed is not None and changed < resume.signpost)
+        unchanged = not self.only_changed or (changed is not None and changed < resume.signpost)
+        return unchanged and resume.parents_after < moment < resume.signpost
 
     def remaining(
         self, parents: Iterable[Parent], stream_state: StreamState, done: list[Parent]
@@ -160,19 +154,18 @@ ALL_LISTS = ""
 class ChangedParentIds:
     """The parents of changed rows, and organizations whose accounts are parents of some.
 
-    Each has the labels of the lists that the row may be in. ``everybody`` says that no parent can be
-    left out.
+    Each has the labels of the lists that the row may be in.
     """
 
     parents: dict[str, set[str]] = field(default_factory=dict)
     organizations: dict[str, set[str]] = field(default_factory=dict)
-    everybody: bool = False
 
     def to(self, label: str, parents: Iterable[str], organizations: Iterable[str] = ()) -> None:
         """Add those that a row of a list links to."""
-        for named, ids in ((self.parents, parents), (self.organizations, organizations)):
-            for identity in ids:
-                named.setdefault(identity, set()).add(label)
+        for identity in parents:
+            self.parents.setdefault(identity, set()).add(label)
+        for identity in organizations:
+            self.organizations.setdefault(identity, set()).add(label)
 
     def lists_of(self, parent: Parent) -> tuple[Reason, set[str]] | None:
         """Return why a parent is to be read, and which of its lists; None if nothing changed below it."""

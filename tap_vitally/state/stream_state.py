@@ -11,7 +11,7 @@ parents that could not be read and are tried again; ``walk``, what the scans of 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -49,35 +49,29 @@ class Resume:
         What is not set is null and not left out: a runner may merge this into an older one, and
         nothing of that may stay. ``done`` is one text for the same reason: lists would be joined.
         """
-        return {
-            "signpost": format_moment(self.signpost),
-            "newest": _written(self.newest),
-            "context": self.context,
-            "cursor": self.cursor,
-            "sort_by": self.sort_by,
-            "parents_after": _written(self.parents_after),
-            "start": _written(self.start),
-            "done": " ".join(self.done) or None,
-        }
+        return {each.name: _written(getattr(self, each.name)) for each in fields(self)}
 
     @classmethod
     def from_state(cls, state: Any) -> Resume | None:
         """Read what `to_state` wrote; None where it is missing or of no use."""
-        if not isinstance(state, Mapping):
-            return None
-        signpost = parse_moment(state.get("signpost"))
+        state = state if isinstance(state, Mapping) else {}
+        signpost, *others = (
+            parse_moment(state.get(name))
+            for name in ("signpost", "newest", "parents_after", "start")
+        )
         if signpost is None:
             return None
-        cursor, sort_by, done = state.get("cursor"), state.get("sort_by"), state.get("done")
+        newest, parents_after, start = others
+        cursor, done = state.get("cursor"), state.get("done")
         return cls(
-            signpost=signpost,
-            newest=parse_moment(state.get("newest")),
-            context=str(state.get("context") or ""),
-            cursor=cursor if isinstance(cursor, str) else None,
-            sort_by=next((key for key in SORT_KEYS if key == sort_by), None),
-            parents_after=parse_moment(state.get("parents_after")),
-            start=parse_moment(state.get("start")),
-            done=tuple(done.split()) if isinstance(done, str) else (),
+            signpost,
+            newest,
+            str(state.get("context") or ""),
+            cursor if isinstance(cursor, str) else None,
+            next((key for key in SORT_KEYS if key == state.get("sort_by")), None),
+            parents_after,
+            start,
+            tuple(done.split()) if isinstance(done, str) else (),
         )
 
     @property
@@ -96,21 +90,25 @@ class Resume:
         return replace(plan, start=min(plan.start, self.start))
 
 
-def _written(moment: datetime | None) -> str | None:
-    return format_moment(moment) if moment else None
+def _written(value: Any) -> str | None:
+    if isinstance(value, datetime):
+        return format_moment(value)
+    return value if isinstance(value, str) else " ".join(value or ()) or None
 
 
-def accounts_in(state: Mapping[str, Any]) -> list[str] | None:
+def accounts_in(entry: Mapping[str, Any]) -> list[str] | None:
     """Return the ids of the accounts that an entry was written for; None if it does not say."""
-    workspace = state.get("workspace")
+    workspace = entry.get("workspace")
     accounts = workspace.get("accounts") if isinstance(workspace, Mapping) else None
-    if not isinstance(accounts, list):
-        return None
-    return [each for each in accounts if isinstance(each, str) and each]
+    return _texts(accounts) if isinstance(accounts, list) else None
+
+
+def _texts(value: Any) -> list[str]:
+    return [each for each in value if isinstance(each, str) and each] if value else []
 
 
 def reason_to_discard(
-    state: Mapping[str, Any],
+    entry: Mapping[str, Any],
     signpost: datetime | None,
     services: str | None,
     recognized: Callable[[list[str] | None], bool] = lambda _: True,
@@ -121,18 +119,17 @@ def reason_to_discard(
     A bookmark is never later than the server's clock was. One that is later now would keep back
     every change until then: it was written by hand, or by a server whose clock was wrong.
     """
-    written_for = state.get("host")
+    written_for = entry.get("host")
     other_host = services and isinstance(written_for, str) and written_for != services
-    if other_host or not recognized(accounts_in(state)):
+    if other_host or not recognized(accounts_in(entry)):
         return "it was written for another workspace"
-    resume = Resume.from_state(state.get("resume"))
-    scanned = ScanHistory.from_state(state.get("walk"))
-    reported = state.get("replication_key_value")
+    state = StreamState.from_state(entry, entry.get("replication_key"), signpost)
+    reported = entry.get("replication_key_value")
     bookmark = parse_moment(reported)
     if reported is not None and bookmark is None:
         return "its bookmark is no moment"
-    whole = parse_moment(state.get("wholeReadAt"))
-    moments = (bookmark, resume and resume.signpost, whole, *scanned.moments)
+    resumed = state.resume and state.resume.signpost
+    moments = (bookmark, resumed, state.whole_read_at, *state.scanned.moments)
     if signpost and any(moment > signpost for moment in moments if moment):
         return "it is ahead of the server's clock"
     return ""
@@ -168,33 +165,23 @@ class StreamState:
     @classmethod
     def from_state(
         cls,
-        state: Mapping[str, Any],
+        entry: Mapping[str, Any],
         key: str | None,
         signpost: datetime | None,
         services: str | None = None,
     ) -> StreamState:
-        """Read the stream's entry, empty if there is none; ``key`` is None for a full table.
-
-        An entry that nothing can be built on is not read: see `reason_to_discard`.
-        """
-        if reason_to_discard(state, signpost, services):
-            return cls(signpost, services=services)
-        counts = state.get("counts")
-        known = key is not None and state.get("replication_key") == key
-        contexts, skipped = state.get("contexts"), state.get("skipped")
+        """Read the stream's entry, empty if there is none; ``key`` is None for a full table."""
+        known = key is not None and entry.get("replication_key") == key
+        contexts, skipped, counts = (entry.get(n) for n in ("contexts", "skipped", "counts"))
         return cls(
             signpost,
-            bookmark=parse_moment(state.get("replication_key_value")) if known else None,
+            bookmark=parse_moment(entry.get("replication_key_value")) if known else None,
             contexts=contexts if isinstance(contexts, list) else None,
-            to_retry=frozenset(
-                identity
-                for identity in (skipped if isinstance(skipped, list) else ())
-                if isinstance(identity, str)
-            ),
-            resume=Resume.from_state(state.get("resume")),
+            to_retry=frozenset(_texts(skipped) if isinstance(skipped, list) else ()),
+            resume=Resume.from_state(entry.get("resume")),
             services=services,
-            scanned=ScanHistory.from_state(state.get("walk")),
-            whole_read_at=parse_moment(state.get("wholeReadAt")),
+            scanned=ScanHistory.from_state(entry.get("walk")),
+            whole_read_at=parse_moment(entry.get("wholeReadAt")),
             counts={
                 name: count
                 for name, count in (counts.items() if isinstance(counts, Mapping) else ())
@@ -210,8 +197,7 @@ class StreamState:
     def go_on(self, labels: list[str]) -> None:
         """Take up the interrupted pass with its signpost; ``labels`` are the stream's lists in order."""
         if self.resume:
-            self.signpost = self.resume.signpost
-            self.newest = self.resume.newest
+            self.signpost, self.newest = self.resume.signpost, self.resume.newest
             if self.resume.context in labels:
                 self.finished.update(labels[: labels.index(self.resume.context)])
 

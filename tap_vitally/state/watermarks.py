@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tap_vitally.state.passes import before, next_bookmark
-from vitally_api.values import format_moment, parse_moment
+from vitally_api.values import format_moment, latest, parse_moment
 
 MOST_SEEN = 200
 """Rows of a list that STATE remembers; if more have changed since the watermark, all count as changed.
@@ -37,10 +37,8 @@ class Watermark:
     @classmethod
     def from_state(cls, state: Any) -> Watermark:
         """Read what `to_state` wrote; an empty watermark if it is of no use."""
-        if not isinstance(state, Mapping):
-            return cls()
-        pairs = state.get("seen")
-        seen = set()
+        state = state if isinstance(state, Mapping) else {}
+        seen, pairs = set(), state.get("seen")
         for pair in pairs if isinstance(pairs, list) else ():
             match pair:
                 case [str(identity), str(version)]:
@@ -71,8 +69,7 @@ class ScanHistory:
     @classmethod
     def from_state(cls, state: Any) -> ScanHistory:
         """Read what `to_state` wrote; nothing is known where it is missing."""
-        if not isinstance(state, Mapping):
-            return cls()
+        state = state if isinstance(state, Mapping) else {}
         rows, parents = (Watermark.from_state(state.get(name)) for name in ("rows", "parents"))
         return cls(parse_moment(state.get("full")), rows, parents)
 
@@ -89,19 +86,17 @@ class ScanHistory:
 
 
 class ChangeFilter:
-    """Says which rows of a list the last complete run did not see; ``newest`` is the latest change."""
+    """Says which rows of a list the last complete run did not see; ``newest`` is the latest change.
+
+    ``since`` is from when on rows may have changed, None for all.
+    """
 
     def __init__(self, watermark: Watermark, lookback: timedelta) -> None:
-        self._mark = watermark
-        self._lookback = lookback
+        self._mark, self._lookback = watermark, lookback
+        self.since = before(watermark.moment, lookback) if watermark.moment else None
         self.newest: datetime | None = None
-        self._latest: list[tuple[datetime, str, str]] = []
+        self._dated: set[tuple[datetime, str, str]] = set()
         self._undated: set[tuple[str, str]] = set()
-
-    @property
-    def since(self) -> datetime | None:
-        """From when on rows may have changed; None for all."""
-        return before(self._mark.moment, self._lookback) if self._mark.moment else None
 
     def has_changed(self, identity: str, moment: datetime | None, content: str = "") -> bool:
         """Take in a row, and return True if it changed since the watermark.
@@ -113,23 +108,15 @@ class ChangeFilter:
             if content and len(self._undated) <= MOST_SEEN:
                 self._undated.add((identity, content))
         else:
-            self._remember((moment, identity, content))
+            self.newest = latest((self.newest, moment))
+            self._dated.add((moment, identity, content))
+            # A scan of all takes in every row: the latest are kept, and one more than STATE remembers.
+            if len(self._dated) > 4 * MOST_SEEN:
+                self._dated = set(heapq.nlargest(MOST_SEEN + 1, self._dated))
             if self.since is not None and moment < self.since:
                 return False
         version = format_moment(moment) if moment else ""
         return self._mark.seen.isdisjoint({(identity, version), (identity, content)})
-
-    def _remember(self, entry: tuple[datetime, str, str]) -> None:
-        """Keep the latest rows, one more than STATE remembers."""
-        moment, latest = entry[0], self._latest
-        if self.newest is None or moment > self.newest:
-            self.newest = moment
-        if len(latest) > MOST_SEEN and entry <= latest[0]:
-            return
-        if entry not in latest:
-            heapq.heappush(latest, entry)
-            if len(latest) > MOST_SEEN + 1:
-                heapq.heappop(latest)
 
     def watermark(self, signpost: datetime) -> Watermark:
         """Return what a complete run remembers of a list whose rows were all taken in."""
@@ -145,7 +132,7 @@ class ChangeFilter:
         since = before(moment, self._lookback)
         seen = {
             (identity, content if at >= signpost else format_moment(at))
-            for at, identity, content in self._latest
+            for at, identity, content in self._dated
             if since <= at and (content or at < signpost)
         }
         few = [each for each in (seen, self._undated) if len(each) <= MOST_SEEN]

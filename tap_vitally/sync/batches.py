@@ -73,20 +73,21 @@ class CompressedRecords(Sequence[Record]):
 
 
 @dataclass(frozen=True)
-class RecordBatch:
-    """What a page task hands to the main thread.
+class Page:
+    """A page of a list: rows as the API sent them, and later records that are ready to be written.
 
-    ``records`` are ready to be written, ``size_bytes`` is the memory they take, about. ``cursor`` is
-    where the list goes on after them, ``newest`` the latest change in the list so far; ``ends`` says
-    that the list was read to its end, or to where the rest is known, ``again`` that it comes from a
-    second look. ``failure`` is why the list could not be read.
+    ``size_bytes`` is the memory they take, about. ``cursor`` is where the list goes on after them,
+    None at its end, ``newest`` the latest change in the list so far, ``ordered`` whether it was in
+    order so far; ``ends`` says that nothing that follows is wanted, ``again`` that the page comes from
+    a second look. ``failure`` is why the list could not be read.
     """
 
-    context: ListRequest
+    request: ListRequest
     records: Sequence[Record] = ()
     size_bytes: int = 0
     cursor: str | None = None
     newest: datetime | None = None
+    ordered: bool = True
     ends: bool = True
     again: bool = False
     failure: VitallyError | None = None
@@ -97,21 +98,3 @@ class RecordBatch:
             return self
         records = CompressedRecords(self.records)
         return replace(self, records=records, size_bytes=records.size_bytes)
-
-
-@dataclass(frozen=True)
-class RawPage:
-    """One page of a list on the way to its end.
-
-    ``rows`` is what is wanted of it, as the API sent it, ``size`` the length of its text in bytes;
-    ``cursor`` is where the list goes on, None at the end. ``newest`` is the latest change in the
-    list so far, ``ordered`` whether the list was in order so far, ``ends`` whether nothing that
-    follows is wanted.
-    """
-
-    rows: list[Record]
-    size: int
-    cursor: str | None
-    newest: datetime | None
-    ordered: bool
-    ends: bool

@@ -23,7 +23,7 @@ from tap_vitally.state.parent_scan import (
 )
 from tap_vitally.state.passes import Pass, SortKey
 from tap_vitally.state.stream_state import Resume
-from tap_vitally.sync.batches import ListRequest, RecordBatch
+from tap_vitally.sync.batches import ListRequest, Page
 from tap_vitally.sync.estimates import RequestEstimate, estimate_lists
 from tap_vitally.sync.list_client import ListClient
 from tap_vitally.sync.resource import Record
@@ -94,9 +94,9 @@ class TopLevel:
         if self.stream.resource.ordered and (long or self.stream.stream_state.resume):
             yield from (each for each in self._lists() if each.label not in self._unusable)
 
-    def place(self, batch: RecordBatch) -> Checkpoint | None:
+    def place(self, batch: Page) -> Checkpoint | None:
         """Return the place after this page; None if the pass is at its end."""
-        stream, label, cursor = self.stream, batch.context.label, batch.cursor
+        stream, label, cursor = self.stream, batch.request.label, batch.cursor
         state = stream.stream_state
         if batch.ends:
             following = self.labels[self.labels.index(label) + 1 :]
@@ -109,7 +109,7 @@ class TopLevel:
         resume = Resume(state.signpost, state.newest, label, cursor, sort_by, start=start)
         return partial(state.unfinished, resume)
 
-    def leave_out(self, batch: RecordBatch, failure: VitallyError) -> Checkpoint | None:
+    def leave_out(self, batch: Page, failure: VitallyError) -> Checkpoint | None:
         """Do without a list that is not there, or one of several that is unknown or odd."""
         stream, several = self.stream, len(self.labels) > 1
         refusal = failure if isinstance(failure, Refused) else None
@@ -122,7 +122,7 @@ class TopLevel:
             allowed = several and isinstance(failure, Unreadable)
         if not allowed:
             raise failure
-        stream.metrics.skip(str(failure), batch.context.label)
+        stream.metrics.skip(str(failure), batch.request.label)
         stream.complete = stream.complete and several
         return None
 
@@ -303,9 +303,9 @@ class PerParent:
 
     # Writing, on the main thread
 
-    def place(self, batch: RecordBatch) -> Checkpoint | None:
+    def place(self, batch: Page) -> Checkpoint | None:
         """Return the place after this parent, as long as their order holds."""
-        request, state = batch.context, self.stream.stream_state
+        request, state = batch.request, self.stream.stream_state
         resume = None if request.since else self.scan.resume_after(request.parent, state)
         if resume is None or not self.resumable:
             return None
@@ -314,9 +314,9 @@ class PerParent:
         whole = batch.ends and request.label == self.labels[-1]
         return partial(state.unfinished, resume) if whole and self._written.in_order else None
 
-    def leave_out(self, batch: RecordBatch, failure: VitallyError) -> Checkpoint | None:
+    def leave_out(self, batch: Page, failure: VitallyError) -> Checkpoint | None:
         """Do without one parent; what may come back is tried again by the next run."""
-        stream, parent = self.stream, batch.context.parent
+        stream, parent = self.stream, batch.request.parent
         refusal = failure if isinstance(failure, Refused) else None
         gone = refusal is not None and refusal.status in NOT_FOUND
         if gone and stream.resource.snapshot:
@@ -333,7 +333,7 @@ class PerParent:
             )
             raise Refused(msg, 403)
         reason = f"{self.called} {safe_name(parent.id)}: {failure}"
-        stream.metrics.skip(reason, batch.context.label)
+        stream.metrics.skip(reason, batch.request.label)
         if stream.incremental:
             state = stream.stream_state
             retried = parent.id in state.to_retry

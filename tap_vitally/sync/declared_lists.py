@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from tap_vitally.state.passes import Pass
 from tap_vitally.state.stream_state import Resume
-from tap_vitally.sync.batches import ListRequest, RecordBatch
+from tap_vitally.sync.batches import ListRequest, Page
 from tap_vitally.sync.contexts import Checkpoint, PerParent
 from tap_vitally.sync.estimates import RequestEstimate
 
@@ -65,9 +65,9 @@ class DeclaredLists(PerParent):
         yield from done
 
     @override
-    def place(self, batch: RecordBatch) -> Checkpoint | None:
+    def place(self, batch: Page) -> Checkpoint | None:
         """Remember a list that was read to its end."""
-        request, state = batch.context, self.stream.stream_state
+        request, state = batch.request, self.stream.stream_state
         if request.since or not batch.ends or state.signpost is None:
             return None
         if len(self._done) < MOST_REMEMBERED:

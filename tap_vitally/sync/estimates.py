@@ -38,7 +38,7 @@ def estimate_lists(
     for request in client.contexts(every=every):
         for number, page in enumerate(client.scan(request, plan.sort_by, plan.start), 1):
             pages += 1
-            records += len(page.rows)
+            records += len(page.records)
             if number == MOST_COUNTED and not page.ends:
                 whole = False
                 break

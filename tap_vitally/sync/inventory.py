@@ -12,7 +12,7 @@ from typing import Any
 from typing_extensions import override
 
 from tap_vitally.state.passes import Pass
-from tap_vitally.sync.batches import ListRequest, RawPage, RecordBatch
+from tap_vitally.sync.batches import ListRequest, Page
 from tap_vitally.sync.contexts import TopLevel
 from tap_vitally.sync.estimates import RequestEstimate, estimate_lists
 from tap_vitally.sync.resource import Record
@@ -23,11 +23,6 @@ from vitally_api.values import as_moment, format_moment, identity_of, parse_mome
 ID_BYTES = 70
 """JSON that the record of an id is worth, about."""
 RUNS = "inventory_runs"
-
-
-def is_short(count: int, before: int | None) -> bool:
-    """Return True if a list of ids may have been cut: half of the last one is missing, or everything."""
-    return count == 0 if before is None else 2 * count < before
 
 
 class Inventory(TopLevel):
@@ -59,7 +54,7 @@ class Inventory(TopLevel):
         )
 
     @override
-    def place(self, batch: RecordBatch) -> None:
+    def place(self, batch: Page) -> None:
         """Note a list that came to its end, for inventory_runs; half a list proves nothing."""
         workspace = self.stream.workspace
         if batch.ends and workspace.signpost:
@@ -67,20 +62,25 @@ class Inventory(TopLevel):
                 "startedAt": format_moment(workspace.signpost),
                 "finishedAt": format_moment(workspace.clock()),
             }
-            workspace.inventoried.append({**batch.context.inject, **moments})
+            workspace.inventoried.append({**batch.request.inject, **moments})
+
+
+def _is_short(count: int, before: int | None) -> bool:
+    """Return True if a list of ids may have been cut: half of the last one is missing, or everything."""
+    return count == 0 if before is None else 2 * count < before
 
 
 def read_ids(
     stream: StreamRun,
     request: ListRequest,
     start: datetime | None,  # noqa: ARG001 - all ids are listed
-) -> Iterator[RecordBatch]:
+) -> Iterator[Page]:
     """List a resource once, and once more if the list is short: an answer may have been cut."""
     resource = request.label
     runs = stream.workspace.readers.get(RUNS)
     before = runs.stream_state.counts.get(resource) if runs else None
     first = count = yield from _ids(stream, request)
-    if is_short(count, before):
+    if _is_short(count, before):
         stream.logger.warning(
             "The list of ids of '%s' has %s%s: it is read a second time.",
             resource,
@@ -88,16 +88,17 @@ def read_ids(
             "" if before is None else f" where the last one had {before:,}",
         )
         count = max(first, (yield from _ids(stream, request)))
-    suspect = before is not None and is_short(count, before)
+    suspect = before is not None and _is_short(count, before)
     if suspect:
         stream.metrics.remark(
-            f"{count:,} ids of {resource} where the last list had {before:,}: suspect"
+            f"{count:,} ids of {resource} where the last list had {before:,}: suspect",
+            ", so inventory_runs marks this run",
         )
     run = {"count": count, "suspect": suspect, "countBefore": before}
-    yield RecordBatch(replace(request, inject={**request.inject, **run}))
+    yield Page(replace(request, inject={**request.inject, **run}))
 
 
-def _ids(stream: StreamRun, request: ListRequest) -> Generator[RecordBatch, None, int]:
+def _ids(stream: StreamRun, request: ListRequest) -> Generator[Page, None, int]:
     """List the ids of a resource; return how many there are."""
     workspace, resource = stream.workspace, request.label
     seen = format_moment(workspace.started_at)
@@ -105,22 +106,21 @@ def _ids(stream: StreamRun, request: ListRequest) -> Generator[RecordBatch, None
     digests: Counter[str] = Counter()
     client = workspace.list_client(resource)
     lists = list(client.contexts(every=True))
-    scans: list[tuple[str | None, Iterator[RawPage]]]
-    scans = [(each.label, client.scan(each, "createdAt")) for each in lists]
+    scans = [client.scan(each, "createdAt") for each in lists]
     if len(lists) > 1:
         # What moved from a list not yet read to one already read is at the front of that one.
-        scans += [(None, client.scan(each, "updatedAt", workspace.signpost)) for each in lists]
-    for label, pages in scans:
+        scans += [client.scan(each, "updatedAt", workspace.signpost) for each in lists]
+    for number, pages in enumerate(scans):
         for page in pages:
-            rows = [row for row in page.rows if not _created_meanwhile(row, workspace)]
+            rows = [row for row in page.records if not _created_meanwhile(row, workspace)]
             ids = [each for row in rows if (each := identity_of(row.get("id")))]
             for _ in range(len(rows) - len(ids)):
                 stream.metrics.skip(f"{resource}: a record without its key")
-            if label is not None:  # in a second look, an id may come again
-                sizes[label] += len(ids)
-                digests[label] += sum(map(hash, ids))
+            if number < len(lists):  # in a second look, an id may come again
+                sizes[page.request.label] += len(ids)
+                digests[page.request.label] += sum(map(hash, ids))
             found = [{"id": each, "seenAt": seen} for each in ids]
-            yield stream.batch(request, found, ID_BYTES * len(ids), ends=False)
+            yield stream.page(request, found, ID_BYTES * len(ids), ends=False)
     # Lists that are equal come of an API that does not know their parameter: they are one.
     return sum(size for size, _ in {(sizes[label], digests[label]) for label in sizes})
 
@@ -142,7 +142,7 @@ class Generated(TopLevel):
         self,
         stream: StreamRun,
         records: Callable[[StreamRun], Iterable[Record]],
-        remember: Callable[[StreamRun], dict[str, Any]] | None = None,
+        remember: Callable[[StreamRun], dict[str, Any]] = lambda _: {},
     ) -> None:
         super().__init__(stream)
         self._records, self._remember = records, remember
@@ -157,11 +157,7 @@ class Generated(TopLevel):
 
     @override
     def finish(self) -> dict[str, Any]:
-        return self._remember(self.stream) if self._remember else {}
-
-
-def _inventory_runs(stream: StreamRun) -> Iterable[Record]:
-    return stream.workspace.inventoried
+        return self._remember(self.stream)
 
 
 def _counts(stream: StreamRun) -> dict[str, Any]:
@@ -187,5 +183,7 @@ def _sync_runs(stream: StreamRun) -> Iterator[Record]:
             yield {"startedAt": started, "stream": each.name, **each.metrics.as_record()}
 
 
-INVENTORY_RUNS = partial(Generated, records=_inventory_runs, remember=_counts)
+INVENTORY_RUNS = partial(
+    Generated, records=lambda stream: stream.workspace.inventoried, remember=_counts
+)
 SYNC_RUNS = partial(Generated, records=_sync_runs)

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from tap_vitally.state.parent_scan import Parent, newest_first
 from tap_vitally.state.passes import Pass, SortKey, Window
-from tap_vitally.sync.batches import ListRequest, RawPage
+from tap_vitally.sync.batches import MEMORY_FACTOR, ListRequest, Page
 from tap_vitally.sync.linked_ids import digest, organizations_of
 from tap_vitally.sync.resource import Moments, Parse, Record, Resource, Variant
 from tap_vitally.sync.settings import Settings
@@ -88,7 +88,7 @@ class ListClient:
 
     def scan(
         self, context: ListRequest, sort_by: SortKey | None, start: datetime | None = None
-    ) -> Iterator[RawPage]:
+    ) -> Iterator[Page]:
         """Follow a list from page to page, as far as it is wanted.
 
         ``sort_by`` is not asked for where the API lets no order be chosen; ``start`` is the moment
@@ -130,7 +130,8 @@ class ListClient:
                 raise Unreadable(msg)
             kept = window.keep(records)
             ends = cursors.finished or window.finished
-            yield RawPage(kept, answer.size, following, window.newest, window.ordered, ends)
+            size = MEMORY_FACTOR * answer.size
+            yield Page(context, kept, size, following, window.newest, window.ordered, ends)
 
     def ask(
         self, context: ListRequest, parse: Parse | None = None, label: str | None = None
@@ -176,7 +177,7 @@ class ListClient:
         """Yield all rows of a parent's lists, or of the workspace, as they are."""
         for request in self.contexts(parent):
             for page in self.scan(replace(request, parent=None), None):
-                yield from page.rows
+                yield from page.records
 
     def parents(self) -> Iterator[Parent]:
         """List all records as parents of others, newest first, in the order of their creation."""
@@ -196,9 +197,9 @@ class ListClient:
         for _ in range(1 + MOST_SECOND_LOOKS):
             requests = 0
             for variant in variants:
-                for raw_page in self.scan(self._context(variant, None), plan.sort_by, plan.start):
+                for page in self.scan(self._context(variant, None), plan.sort_by, plan.start):
                     requests += 1
-                    parents = filter(None, (self._as_parent(row, whose) for row in raw_page.rows))
+                    parents = filter(None, (self._as_parent(row, whose) for row in page.records))
                     yield from newest_first(parents, plan.sort_by)
             if requests <= len(variants) or not signpost or plan.sort_by != "updatedAt":
                 return

@@ -13,11 +13,11 @@ from urllib.parse import quote
 
 from tap_vitally.state.parent_scan import Parent
 from tap_vitally.sync.answers import breakdown_in, transcript_in
-from tap_vitally.sync.batches import ListRequest, RecordBatch
+from tap_vitally.sync.batches import ListRequest, Page
 from tap_vitally.sync.resource import Parse
 from tap_vitally.sync.stream_run import StreamRun
 from vitally_api import Refused, single
-from vitally_api.resources import LISTS, ApiList
+from vitally_api.resources import LISTS
 from vitally_api.statuses import UNKNOWN_ID
 
 CRITERIA = (
@@ -49,13 +49,16 @@ class Lookup:
     parse: Parse = single
 
 
-def _by_id(stream: str, api: ApiList) -> Lookup:
-    takes = "Ids or external ids" if "externalId" in api.lookups else "Ids"
-    return Lookup(stream, f"{api.path}/{{}}", takes=takes)
-
-
 LOOKUPS: Mapping[str, Lookup] = {
-    **{name: _by_id(name, api) for name, api in LISTS.items() if api.lookups.get("id") == "path"},
+    **{
+        name: Lookup(
+            name,
+            f"{api.path}/{{}}",
+            takes="Ids or external ids" if "externalId" in api.lookups else "Ids",
+        )
+        for name, api in LISTS.items()
+        if api.lookups.get("id") == "path"
+    },
     "user_emails": Lookup("users", "/users/search", "email", takes="E-mail addresses"),
     "user_external_ids": Lookup("users", "/users/search", "externalId", takes="External ids"),
     "admin_emails": Lookup("admins", "/admins/search", "email", takes="E-mail addresses"),
@@ -77,7 +80,7 @@ LOOKUPS: Mapping[str, Lookup] = {
     ),
 }
 INSTANCES = "custom_object_instances"
-INSTANCES_PATH = "/customObjects/{}/instances/search"
+BY_CRITERION = Lookup(INSTANCES, "/customObjects/{}/instances/search")
 
 
 def problems_with(lookups: Mapping[str, Any]) -> list[str]:
@@ -114,45 +117,44 @@ def requests(stream: StreamRun) -> Iterator[ListRequest]:
     The path still has ``{}`` for the value, which stands as the parent's id: messages name the
     look-up and not its value, which may be an e-mail address.
     """
-    given = stream.settings.lookups
-    for name, lookup in LOOKUPS.items():
-        if lookup.stream == stream.resource.name:
-            for position, each in enumerate(given.get(name) or []):
-                value = str(each)
-                query = {lookup.parameter: value} if lookup.parameter else {}
-                inject = {lookup.inject: value} if lookup.inject and not lookup.otherwise else {}
-                label = f"{name}[{position}]"
-                yield ListRequest(lookup.path, query, label, inject, Parent(value))
-    if stream.resource.name == INSTANCES:
-        for position, search in enumerate(given.get(INSTANCES) or []):
-            query = {name: str(value) for name, value in search.items() if name in CRITERIA}
-            inject = {"customObjectId": search["customObjectId"]}
-            label, parent = f"{INSTANCES}[{position}]", Parent(search["customObjectId"])
-            yield ListRequest(INSTANCES_PATH, query, label, inject, parent)
+    for name, values in stream.settings.lookups.items():
+        lookup = LOOKUPS.get(name, BY_CRITERION)
+        if lookup.stream != stream.resource.name:
+            continue
+        for position, value in enumerate(values or ()):
+            label = f"{name}[{position}]"
+            if lookup is BY_CRITERION:
+                query = {by: str(each) for by, each in value.items() if by in CRITERIA}
+                of = value["customObjectId"]
+                yield ListRequest(lookup.path, query, label, {"customObjectId": of}, Parent(of))
+                continue
+            text = str(value)
+            query = {lookup.parameter: text} if lookup.parameter else {}
+            inject = {lookup.inject: text} if lookup.inject and not lookup.otherwise else {}
+            yield ListRequest(lookup.path, query, label, inject, Parent(text))
 
 
-def look_up(stream: StreamRun, request: ListRequest) -> Iterator[RecordBatch]:
+def look_up(stream: StreamRun, request: ListRequest) -> Iterator[Page]:
     """Read one record that the setting names; say so if it is not there."""
-    lookup = LOOKUPS.get(request.label.partition("[")[0], Lookup(INSTANCES, INSTANCES_PATH))
-    batch = _ask(stream, lookup, request)
-    if not batch.records and lookup.otherwise and request.parent:
+    lookup = LOOKUPS.get(request.label.partition("[")[0], BY_CRITERION)
+    page = _ask(stream, lookup, request)
+    if not page.records and lookup.otherwise and request.parent:
         inject = {lookup.inject: request.parent.id}
-        batch = _ask(stream, lookup, replace(request, path=lookup.otherwise, inject=inject))
-    if not batch.records:
+        page = _ask(stream, lookup, replace(request, path=lookup.otherwise, inject=inject))
+    if not page.records:
         stream.metrics.skip(f"lookups.{request.label} was not found")
-    yield batch
+    yield page
 
 
-def _ask(stream: StreamRun, lookup: Lookup, request: ListRequest) -> RecordBatch:
-    """Ask in one place."""
+def _ask(stream: StreamRun, lookup: Lookup, request: ListRequest) -> Page:
     called = f"/resources{request.path} (lookups.{request.label})"
     value = request.parent.id if request.parent else ""
-    request = replace(request, path=request.path.format(quote(value, safe="")))
+    # Without the parent that stands for the value, it is asked for as patiently as a list.
+    request = replace(request, path=request.path.format(quote(value, safe="")), parent=None)
     try:
-        # Without its parent, which stands for the value, it is asked for as patiently as a stream.
-        answer = stream.list_client.ask(replace(request, parent=None), lookup.parse, called)
+        answer = stream.list_client.ask(request, lookup.parse, called)
     except Refused as refusal:
         if refusal.status not in UNKNOWN_ID:
             raise
-        return RecordBatch(request)
-    return stream.batch(request, stream.dated(answer), answer.size)
+        return Page(request)
+    return stream.page(request, stream.dated(answer), answer.size)

@@ -22,7 +22,7 @@ from tap_vitally.state.parent_scan import (
 )
 from tap_vitally.state.passes import Pass, before
 from tap_vitally.state.watermarks import MOST_SEEN, ChangeFilter, ScanHistory, Watermark
-from tap_vitally.sync.batches import ListRequest, RecordBatch
+from tap_vitally.sync.batches import ListRequest, Page
 from tap_vitally.sync.changed_parents import ChangedParents, CostLimitExceeded
 from tap_vitally.sync.contexts import Checkpoint, PerParent
 from tap_vitally.sync.estimates import RequestEstimate
@@ -194,9 +194,9 @@ class NestedLists(PerParent):
     # Writing, on the main thread
 
     @override
-    def place(self, batch: RecordBatch) -> Checkpoint | None:
+    def place(self, batch: Page) -> Checkpoint | None:
         """Count the parent when its last list is read, and say how far a scan of all has come."""
-        request, parent = batch.context, batch.context.parent
+        request, parent = batch.request, batch.request.parent
         if parent and batch.ends and not (batch.failure or request.since):
             every: tuple[Reason, str] = "full scan", self.labels[-1]
             reason, last = self._reasons.get(parent.id, every)

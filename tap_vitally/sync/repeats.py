@@ -11,7 +11,7 @@ from itertools import compress
 from typing import Any
 
 from tap_vitally.state.passes import SortKey
-from tap_vitally.sync.batches import RecordBatch
+from tap_vitally.sync.batches import Page
 from tap_vitally.sync.list_client import ListClient
 from vitally_api import Refused, Unreadable
 from vitally_api.values import identity_of
@@ -29,7 +29,7 @@ class Repeats:
         self._in_first: set[int] = set()
         self._warned = False
 
-    def left_out(self, page: RecordBatch) -> RecordBatch:
+    def left_out(self, page: Page) -> Page:
         """Return a page without the records that the first list has brought.
 
         Of each of these, 8 bytes are remembered, which take some 70 in a set.
@@ -37,7 +37,7 @@ class Repeats:
         if not self._matter or not page.records:
             return page
         keys = [hash(tuple(map(record.get, self._keys))) for record in page.records]
-        first, label = self._client.labels[0], page.context.label
+        first, label = self._client.labels[0], page.request.label
         if label == first:
             self._in_first.update(keys)
             return page
@@ -57,7 +57,7 @@ class Repeats:
         seen: set[Any] = set()
         try:
             for context in self._client.contexts() if self._matter else ():
-                rows = next(self._client.scan(context, sort_by)).rows
+                rows = next(self._client.scan(context, sort_by)).records
                 ids = {identity_of(row.get("id")) for row in rows}
                 if seen & ids:
                     return True

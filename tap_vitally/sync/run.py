@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 from typing import Any
 
 from tap_vitally.sync import lookups
-from tap_vitally.sync.batches import RecordBatch
+from tap_vitally.sync.batches import Page
 from tap_vitally.sync.prefetch import Prefetcher, run_sequentially
 from tap_vitally.sync.settings import Settings
 from tap_vitally.sync.stream_reader import StreamReader
@@ -24,6 +24,9 @@ logger = logging.getLogger("tap-vitally")
 class Run:
     """Reads the selected streams of one workspace.
 
+    ``readers`` finds those of all streams by name, ``entries`` those that are selected, in their
+    order, each with its entry in STATE. ``begun`` is called once, when it is decided how each is
+    read. ``waiting`` is called now and then while nothing comes, and may raise to end the run.
     ``current`` is the name of the stream that is being written.
     """
 
@@ -38,73 +41,61 @@ class Run:
         waiting: Callable[[], None] = lambda: None,
         begun: Callable[[], None] = lambda: None,
     ) -> None:
-        """Prepare a run; nothing is sent yet.
-
-        ``readers`` finds those of all streams by name, ``entries`` those that are selected, in
-        their order, each with its entry in STATE. ``begun`` is called once, when it is decided how
-        each is read. ``waiting`` is called now and then while nothing comes, and may raise to end
-        the run.
-        """
         self.settings = settings
         self.budget = Budget(ceiling)
         self.api = Vitally(endpoint, self.budget, policy, settings.concurrency)
         self.workspace = Workspace(settings, self.api)
         self.current = ""
-        self._readers = readers
-        self._entries = entries
-        self._waiting = waiting
-        self._on_begun = begun
+        self._readers, self._entries = readers, entries
+        self._waiting, self._on_begun = waiting, begun
         self._begun = False
-        self._ahead: Prefetcher[RecordBatch] | None = None
+        self._ahead: Prefetcher[Page] | None = None
 
-    def pages(
-        self, reader: StreamReader, *, ahead: bool = True
-    ) -> Generator[RecordBatch, None, None]:
+    def pages(self, reader: StreamReader, *, ahead: bool = True) -> Generator[Page, None, None]:
         """Read a stream's pages in order; the selected streams are asked for in their order.
 
         Not ``ahead`` reads only what is asked for, one request after the other.
         """
-        self._begin(ahead=ahead)
+        if not self._begun:
+            self._begun = True
+            self._begin(ahead=ahead and self.settings.concurrency > 1)
         self.current = reader.stream.name
         return self._ahead.items(self.current) if self._ahead else run_sequentially(reader.phases())
 
     def _begin(self, *, ahead: bool) -> None:
-        if self._begun:
-            return
-        self._begun = True
         workspace = self.workspace
         workspace.readers = {name: each.stream for name, each in self._readers().items()}
         workspace.begin()
-        if workspace.signpost is None:
-            logger.warning(
-                "The server does not tell its clock (no Date header), so bookmarks stay where "
-                "they are. Check the proxy between here and %s.",
-                self.api.endpoint.base_url,
-            )
         selected = []
         for reader, entry in self._entries():
             reader.prepare(entry, workspace.signpost)
             selected.append(reader)
         workspace.selected.extend(reader.stream for reader in selected)
-        if not self.settings.lookups:
-            logger.info(
-                "%s",
-                start_message(self.api.endpoint.base_url, [reader.stream for reader in selected]),
+        self._tell_beginning([reader.stream for reader in selected])
+        self._on_begun()
+        if ahead:
+            plan = {reader.stream.name: reader.phases() for reader in selected}
+            waits = {reader.stream.name: reader.contexts.waits_for for reader in selected}
+            self._ahead = Prefetcher(plan, self.settings.concurrency, self._waiting, waits=waits)
+
+    def _tell_beginning(self, streams: list[StreamRun]) -> None:
+        address, start = self.api.endpoint.base_url, self.settings.start_date
+        if self.workspace.signpost is None:
+            logger.warning(
+                "The server does not tell its clock (no Date header), so bookmarks stay where "
+                "they are. Check the proxy between here and %s.",
+                address,
             )
-        start = self.settings.start_date
-        if start and start > workspace.started_at:
+        if not self.settings.lookups:
+            logger.info("%s", start_message(address, streams))
+        if start and start > self.workspace.started_at:
             logger.warning(
                 "start_date is %s, which has not come yet: nothing is read that has a moment of "
                 "change.",
                 format_moment(start),
             )
-        for name in lookups.streams_of(self.settings.lookups) - {r.stream.name for r in selected}:
+        for name in lookups.streams_of(self.settings.lookups) - {each.name for each in streams}:
             logger.warning("lookups names records of '%s', which is not selected.", name)
-        self._on_begun()
-        if self.settings.concurrency > 1 and ahead:
-            plan = {reader.stream.name: reader.phases() for reader in selected}
-            waits = {reader.stream.name: reader.contexts.waits_for for reader in selected}
-            self._ahead = Prefetcher(plan, self.settings.concurrency, self._waiting, waits=waits)
 
     def metrics_by_stream(self) -> dict[str, StreamMetrics]:
         """Collect the counts by stream, of all that were selected or asked for."""
@@ -121,21 +112,23 @@ class Run:
 
 def start_message(address: str, streams: Iterable[StreamRun]) -> str:
     """Return what a run is about to read, in lines of at most 100 columns: where, what, since when."""
-    whole: list[StreamRun] = []
+    whole: list[str] = []
     later: list[StreamRun] = []
     for stream in streams:
-        (later if stream.plan.start else whole).append(stream)
-    lines = [f"Reading {address}:"]
-    if whole:
-        lines += _wrapped("in full: " + ", ".join(stream.name for stream in whole))
+        if stream.plan.start:
+            later.append(stream)
+        else:
+            whole.append(stream.name)
+    texts = ["in full: " + ", ".join(whole)] if whole else []
     if later:
-        earliest = format_moment(min(r.plan.start for r in later if r.plan.start))
-        names = ", ".join(stream.name for stream in later)
-        lines += _wrapped(f"changed since {earliest[:16].replace('T', ' ')} or later: {names}")
-    return "\n".join(lines)
-
-
-def _wrapped(text: str) -> list[str]:
-    return textwrap.wrap(
-        text, 100, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False
-    )
+        earliest = format_moment(min(each.plan.start for each in later if each.plan.start))
+        since = earliest[:16].replace("T", " ")
+        names = ", ".join(each.name for each in later)
+        texts.append(f"changed since {since} or later: {names}")
+    wrapped = [
+        textwrap.fill(
+            each, 100, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False
+        )
+        for each in texts
+    ]
+    return "\n".join([f"Reading {address}:", *wrapped])

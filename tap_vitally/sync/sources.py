@@ -12,82 +12,66 @@ from datetime import datetime
 from typing import Any
 
 from tap_vitally.state.passes import Window
-from tap_vitally.sync.batches import ListRequest, RawPage, RecordBatch
+from tap_vitally.sync.batches import ListRequest, Page
 from tap_vitally.sync.list_client import MOST_SECOND_LOOKS
 from tap_vitally.sync.resource import Record
 from tap_vitally.sync.stream_run import StreamRun
 from vitally_api import CursorRefused, Unavailable, Unreadable
 from vitally_api.values import parse_moment
 
-Source = Callable[[StreamRun, ListRequest, datetime | None], Iterator[RecordBatch]]
+Source = Callable[[StreamRun, ListRequest, datetime | None], Iterator[Page]]
 
 
-def read_list(
-    stream: StreamRun, request: ListRequest, start: datetime | None
-) -> Iterator[RecordBatch]:
+def read_list(stream: StreamRun, request: ListRequest, start: datetime | None) -> Iterator[Page]:
     """Read a list, from its start again if the cursor of an earlier run is not taken."""
     began = False
     try:
-        for page in _raw_pages(stream, request, start):
+        for page in _pages(stream, request, start):
             began = True
-            yield _batch(stream, request, page)
+            yield _as_records(stream, page)
     except (CursorRefused, Unavailable, Unreadable) as failure:
         if not isinstance(failure, CursorRefused) and (began or not request.cursor):
             raise
         stream.logger.warning(
             "%s is read again from its start: Vitally no longer takes the cursor.", request.path
         )
-        request = replace(request, cursor=None)
-        for page in _raw_pages(stream, request, start):
-            yield _batch(stream, request, page)
+        for page in _pages(stream, replace(request, cursor=None), start):
+            yield _as_records(stream, page)
 
 
-def _batch(
-    stream: StreamRun, request: ListRequest, page: RawPage, *, again: bool = False
-) -> RecordBatch:
-    """Make records of a page; ``again`` is a second look at the list, which does not end it."""
-    if not again:
-        _count(stream, request, page)
-    stream.note_rows(request, page.rows)
-    ends = page.ends and not again
-    place = {"cursor": page.cursor, "newest": page.newest, "ends": ends, "again": again}
-    return stream.batch(request, page.rows, page.size, **place)
+def _as_records(stream: StreamRun, page: Page) -> Page:
+    stream.note_rows(page.request, page.records)
+    return replace(page, records=stream.mapper.records(page.records, page.request))
 
 
-def _raw_pages(
-    stream: StreamRun, request: ListRequest, start: datetime | None
-) -> Iterator[RawPage]:
+def _pages(stream: StreamRun, request: ListRequest, start: datetime | None) -> Iterator[Page]:
     """Follow a list; streams below others may want to know, from further back, what has changed."""
-    scan = stream.list_client.scan
     sort_by = "updatedAt" if request.since else stream.plan.sort_by
     changes = None
     if not (request.parent or request.cursor):
         changes = stream.workspace.changes.get(stream.name)
-    if changes is None:
-        yield from scan(request, sort_by, start)
-        return
+    reach = changes.reach(start) if changes else start
     own = Window(start, stream.resource.replication_key or "updatedAt")
-    reach = changes.reach(start)
-    for page in scan(request, sort_by, reach):
-        changes.note(request.label, page)
-        yield page if reach == start else replace(page, rows=own.keep(page.rows))
+    for page in stream.list_client.scan(request, sort_by, reach):
+        if changes:
+            changes.note(page)
+        _count(stream, page)
+        yield page if reach == start else replace(page, records=own.keep(page.records))
 
 
-def _count(stream: StreamRun, request: ListRequest, page: RawPage) -> None:
+def _count(stream: StreamRun, page: Page) -> None:
     """Count how a list was read, and warn once if its order did not hold."""
     if not page.ordered and stream.plan.sort_by == "updatedAt":
         stream.metrics.warn_once(
-            f"order of {request.label}",
-            f"{request.path} is not in the order of updatedAt: it is read to its end, so that no "
-            "change is missed.",
+            f"order of {page.request.label}",
+            f"{page.request.path} is not in the order of updatedAt: it is read to its end, so that "
+            "no change is missed.",
         )
         stream.metrics.add(out_of_order=page.ends)
     stream.metrics.add(stopped_early=page.ends and page.cursor is not None)
 
 
-def look_again(
-    stream: StreamRun, request: ListRequest, start: datetime | None
-) -> Iterator[RecordBatch]:
+def look_again(stream: StreamRun, request: ListRequest, start: datetime | None) -> Iterator[Page]:
     """Read the front of a list until one page shows all that has changed since ``start``.
 
     A record that changes while its list is paged moves to the front, and one that is archived moves
@@ -97,7 +81,7 @@ def look_again(
         newest = []
         for page in stream.list_client.scan(request, "updatedAt", start):
             newest.append(page.newest)
-            yield _batch(stream, request, page, again=True)
+            yield replace(_as_records(stream, page), ends=False, again=True)
         if len(newest) == 1:
             break
         # What changes from now on comes before the first row of this look.
@@ -108,7 +92,7 @@ def read_detail(
     stream: StreamRun,
     request: ListRequest,
     start: datetime | None,  # noqa: ARG001 - all that the answer holds is kept
-) -> Iterator[RecordBatch]:
+) -> Iterator[Page]:
     """Read the records of one parent, which are one answer, and as new as their parent."""
     resource = stream.resource
 
@@ -120,13 +104,13 @@ def read_detail(
 
     answer = stream.list_client.ask(request, rows_in)
     newest = parse_moment(request.parent.updated_at) if request.parent else None
-    yield stream.batch(request, stream.dated(answer), answer.size, newest=newest)
+    yield stream.page(request, stream.dated(answer), answer.size, newest=newest)
 
 
 def read_parents(
     stream: StreamRun,
     request: ListRequest,
     start: datetime | None,  # noqa: ARG001 - definitions have no moment of change
-) -> Iterator[RecordBatch]:
+) -> Iterator[Page]:
     """Take the records from the list of parents, which is read once for all streams below them."""
-    yield stream.batch(request, [parent.record for parent in stream.workspace.parents(stream.name)])
+    yield stream.page(request, [parent.record for parent in stream.workspace.parents(stream.name)])

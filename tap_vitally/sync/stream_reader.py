@@ -17,7 +17,7 @@ from tap_vitally.state.parent_scan import Parent
 from tap_vitally.state.passes import FIRST_PASS, Pass, is_due, plan_pass
 from tap_vitally.state.stream_state import Resume, StreamState, accounts_in, reason_to_discard
 from tap_vitally.sync import lookups
-from tap_vitally.sync.batches import ListRequest, RecordBatch
+from tap_vitally.sync.batches import ListRequest, Page
 from tap_vitally.sync.contexts import Checkpoint, PerParent, TopLevel
 from tap_vitally.sync.prefetch import Phases
 from tap_vitally.sync.repeats import Repeats
@@ -172,7 +172,7 @@ class StreamReader:
         for request in lists:
             asked = replace(request, params={**request.params, **one})
             try:
-                found += len(next(client.scan(asked, None)).rows)
+                found += len(next(client.scan(asked, None)).records)
             except (Refused, Unreadable) as failure:
                 if isinstance(failure, Refused) and failure.key:
                     raise
@@ -183,7 +183,7 @@ class StreamReader:
 
     # Reading, on any thread
 
-    def phases(self) -> Phases[RecordBatch]:
+    def phases(self) -> Phases[Page]:
         """Return the lists that make up this stream, and what is read when all of them have been."""
         if self.stream.settings.lookups:
             requests = lookups.requests(self.stream)
@@ -192,7 +192,7 @@ class StreamReader:
             partial(self._read, each) for each in self.contexts.requests()
         ), self._second_looks()
 
-    def _second_looks(self) -> Iterator[Callable[[], Iterator[RecordBatch]]]:
+    def _second_looks(self) -> Iterator[Callable[[], Iterator[Page]]]:
         """Find what may have slipped through the pass because it changed meanwhile.
 
         Nothing has in a first pass of one list: it goes by ``createdAt``, which no change can move. A
@@ -210,7 +210,7 @@ class StreamReader:
         if state.signpost and movable and (stream.resource.ordered or not stream.resource.declared):
             yield partial(self._second_look, state.signpost)
 
-    def _second_look(self, signpost: datetime) -> Iterator[RecordBatch]:
+    def _second_look(self, signpost: datetime) -> Iterator[Page]:
         """Read the front of every list that took several pages once more, when all have been read."""
         for request in self.contexts.lists_to_look_at(self._long):
             try:
@@ -220,7 +220,7 @@ class StreamReader:
                 if isinstance(refusal, CursorRefused) or refusal.status not in NOT_OFFERED:
                     raise
 
-    def _read(self, request: ListRequest) -> Iterator[RecordBatch]:
+    def _read(self, request: ListRequest) -> Iterator[Page]:
         """Read one list; a failure becomes a batch, to be judged in the place of its records."""
         began, patient = False, self.contexts.by_parent
         while True:
@@ -237,7 +237,7 @@ class StreamReader:
                 if isinstance(failure, Unavailable) and patient:
                     patient = False
                     continue
-                yield RecordBatch(request, failure=failure)
+                yield Page(request, failure=failure)
             return
 
     def _start_for(self, request: ListRequest) -> datetime | None:
@@ -266,7 +266,7 @@ class StreamReader:
 
     # Writing, on the main thread
 
-    def taken(self, batch: RecordBatch) -> Checkpoint | None:
+    def taken(self, batch: Page) -> Checkpoint | None:
         """Account for a batch whose records have been written; return where the stream is."""
         if batch.failure:
             return self.contexts.leave_out(batch, batch.failure)
@@ -277,7 +277,7 @@ class StreamReader:
         stream.stream_state.take(batch.newest)
         workspace.newest = latest((workspace.newest, batch.newest))
         if batch.ends:
-            stream.stream_state.finished.update([batch.context.label, *self.contexts.parent_filter])
+            stream.stream_state.finished.update([batch.request.label, *self.contexts.parent_filter])
         if batch.again or stream.settings.lookups:
             return None
         self._pages_read += 1

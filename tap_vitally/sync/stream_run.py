@@ -8,7 +8,7 @@ from typing import Any
 
 from tap_vitally.state.passes import FIRST_PASS
 from tap_vitally.state.stream_state import StreamState
-from tap_vitally.sync.batches import MEMORY_FACTOR, ListRequest, RecordBatch
+from tap_vitally.sync.batches import MEMORY_FACTOR, ListRequest, Page
 from tap_vitally.sync.list_client import ListClient
 from tap_vitally.sync.record_mapper import RecordMapper
 from tap_vitally.sync.resource import Record, Resource
@@ -59,12 +59,10 @@ class StreamRun:
         """The replication key, if the stream keeps a bookmark."""
         return self.resource.replication_key if self.incremental else None
 
-    def batch(
-        self, request: ListRequest, rows: Iterable[Any], size: int = 0, **place: Any
-    ) -> RecordBatch:
-        """Make records of rows as the API sent them, in ``size`` bytes of JSON; see `RecordBatch`."""
+    def page(self, request: ListRequest, rows: Iterable[Any], size: int = 0, **place: Any) -> Page:
+        """Make a page of rows that are no page of a list, in ``size`` bytes of JSON."""
         records = self.mapper.records(rows, request)
-        return RecordBatch(request, records, MEMORY_FACTOR * size, **place)
+        return Page(request, records, MEMORY_FACTOR * size, **place)
 
     def dated(self, answer: Answer[list[Record]]) -> list[Record]:
         """Return the rows of an answer, those of a snapshot with the moment at which it was taken."""

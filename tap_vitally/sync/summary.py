@@ -81,9 +81,9 @@ class StreamMetrics:
         message = f"Property '{safe_name(column)}' {what}."
         self.warn_once(message, message)
 
-    def remark(self, line: str) -> None:
-        """Log what a reader should know, and keep it for the summary."""
-        self.logger.warning("'%s': %s.", self.name, line)
+    def remark(self, line: str, follows: str = "") -> None:
+        """Log what a reader should know, with what follows from it, and keep it for the summary."""
+        self.logger.warning("'%s': %s%s.", self.name, line, follows)
         self.remarks.append(line)
 
     def make_null(self, name: str, *, trait: bool = False) -> None:

@@ -15,7 +15,7 @@ from typing_extensions import override
 
 from tap_vitally.state.parent_scan import Parent
 from tap_vitally.sync.answers import completed, transcript_in
-from tap_vitally.sync.batches import ListRequest, RecordBatch
+from tap_vitally.sync.batches import ListRequest, Page
 from tap_vitally.sync.contexts import PerParent
 from tap_vitally.sync.estimates import RequestEstimate, estimate_lists
 from tap_vitally.sync.stream_run import StreamRun
@@ -97,12 +97,12 @@ def read_transcript(
     stream: StreamRun,
     request: ListRequest,
     start: datetime | None,  # noqa: ARG001 - all that the answer holds is kept
-) -> Iterator[RecordBatch]:
+) -> Iterator[Page]:
     """Read one transcript, unless the list held all of it; a meeting may have none."""
     parent = request.parent or Parent("")
     newest = parse_moment(parent.updated_at)
     if parent.record.get("transcript") is not None:
-        yield stream.batch(request, [parent.record], newest=newest)
+        yield stream.page(request, [parent.record], newest=newest)
         return
     # Of a meeting nothing is known but its id.
     by_meeting = bool(request.inject) and not parent.record
@@ -111,10 +111,10 @@ def read_transcript(
     except Refused as refusal:
         if not by_meeting or refusal.status not in NOT_FOUND:
             raise
-        yield stream.batch(request, [], newest=newest)
+        yield stream.page(request, [], newest=newest)
         return
     known = dict(request.inject) if by_meeting else parent.record
     rows = [completed(known, row) for row in answer.data]
     if not rows and parent.record:
         rows = [parent.record]
-    yield stream.batch(request, rows, answer.size, newest=newest)
+    yield stream.page(request, rows, answer.size, newest=newest)

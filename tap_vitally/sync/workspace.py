@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from tap_vitally.state.parent_scan import Parent
 from tap_vitally.state.stream_state import StreamState
-from tap_vitally.sync.batches import RawPage
+from tap_vitally.sync.batches import Page
 from tap_vitally.sync.linked_ids import LinkedIds, linked_ids_of
 from tap_vitally.sync.list_client import ListClient
 from tap_vitally.sync.resource import Record
@@ -246,14 +246,14 @@ class Changes:
         """Return from when on the resource's own stream reads, which would from ``start`` on."""
         return min(start, self._start or start) if start else None
 
-    def note(self, label: str, raw_page: RawPage) -> None:
+    def note(self, page: Page) -> None:
         """Hand a page of a list on."""
         with self._taking:
             for take in self._takers:
-                for row in raw_page.rows:
-                    take(row, label)
-        if raw_page.ends:
-            self._read.add(label)
+                for row in page.records:
+                    take(row, page.request.label)
+        if page.ends:
+            self._read.add(page.request.label)
 
     def read(self, most: int) -> bool:
         """Read the lists not read yet; return False if that takes more than so many requests."""
@@ -261,10 +261,10 @@ class Changes:
             for context in self._client.contexts(every=self._every):
                 if context.label in self._read:
                     continue
-                for raw_page in self._client.scan(context, "updatedAt", self._start):
-                    self.note(context.label, raw_page)
+                for page in self._client.scan(context, "updatedAt", self._start):
+                    self.note(page)
                     most -= 1
-                    if most < 0 and not raw_page.ends:
+                    if most < 0 and not page.ends:
                         return False
         with self._taking:
             # All is known; what its own stream may still read would come while it is used.

@@ -18,7 +18,7 @@ from tap_vitally.sync.batches import (
     SMALLEST_COMPRESSED,
     CompressedRecords,
     ListRequest,
-    RecordBatch,
+    Page,
 )
 from tap_vitally.sync.prefetch import DEPTH, PageTask, Prefetcher, run_sequentially
 from tests.sync.instrumented import (
@@ -378,7 +378,7 @@ values = st.recursive(
 @given(st.lists(st.dictionaries(st.text(), values, max_size=4), max_size=4))
 def test_records_that_waited_are_what_they_were(written: list[dict[str, Any]]) -> None:
     records = [decoded(encoded(record), "a test") for record in written]
-    page = RecordBatch(ListRequest("/users"), records, SMALLEST_COMPRESSED).compressed()
+    page = Page(ListRequest("/users"), records, SMALLEST_COMPRESSED).compressed()
     assert isinstance(page.records, CompressedRecords)
     assert repr(list(page.records)) == repr(records)
     assert page.records.lines == list(map(encoded, records))
@@ -388,5 +388,5 @@ def test_records_that_waited_are_what_they_were(written: list[dict[str, Any]]) -
 
 
 def test_what_is_small_is_left_as_it_is() -> None:
-    page = RecordBatch(ListRequest("/users"), [{"id": "1"}], 100)
+    page = Page(ListRequest("/users"), [{"id": "1"}], 100)
     assert page.compressed() is page

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
 
 from tap_vitally.sdk_stream import VitallyStream
+from tap_vitally.sync.batches import ListRequest
+from tap_vitally.sync.contexts import PerParent
 from tap_vitally.sync.estimates import RequestEstimate
 from tap_vitally.sync.run import Run
-from vitally_api import Refused
+from tap_vitally.sync.stream_reader import StreamReader
+from tap_vitally.sync.stream_run import StreamRun
+from vitally_api import Refused, Unreadable
 from vitally_api.values import format_moment
+
+MOST_TRIED = 10
+"""Parents tried: the first custom object of a workspace may well be the empty one."""
+EMPTY = "ok, but empty"
+"""What is said where lists are given and hold nothing."""
 
 
 def test_report(run: Run, streams: Sequence[VitallyStream]) -> Iterator[str]:
@@ -32,7 +43,52 @@ def _found(stream: VitallyStream) -> str:
     reader = stream.reader
     if reader.contexts.by_parent and not stream.selected_by_default:
         return f"not tried: read for each of the {stream.resource.parents}"
-    return reader.check()
+    try:
+        return _tried(reader)
+    except (Refused, Unreadable) as failure:
+        if isinstance(failure, Refused) and failure.key:
+            raise
+        return f"NOT GIVEN, as its {stream.resource.parents} are not: {failure}"
+
+
+def _tried(reader: StreamReader) -> str:
+    """Ask for a record of each list, or of those of one parent after the other until one holds something."""
+    contexts = reader.contexts
+    samples: Iterable[Iterable[ListRequest]]
+    if isinstance(contexts, PerParent):
+        samples = map(contexts.lists_of, contexts.parents())
+    else:
+        samples = filter(None, [contexts.lists()])
+    found: list[str] = []
+    for lists in islice(samples, MOST_TRIED):
+        found.append(_asked(reader.stream, lists))
+        if found[-1].startswith("ok") and found[-1] != EMPTY:
+            return found[-1]
+    if refused := next((each for each in found if each != EMPTY), ""):
+        return refused
+    if not isinstance(contexts, PerParent):
+        return EMPTY if found else "ok: made by the tap"
+    if not found:
+        return f"not tried: {contexts.without_parents}"
+    return f"{EMPTY} in {len(found):,} of the {contexts.called}"
+
+
+def _asked(stream: StreamRun, lists: Iterable[ListRequest]) -> str:
+    """Ask for a record of each of some lists; one that is not paged is asked for as it is."""
+    resource = stream.resource
+    one = {"limit": "1"} if resource.paginated else {}
+    found = 0
+    for request in lists:
+        asked = replace(request, params={**request.params, **one})
+        try:
+            found += len(next(stream.list_client.scan(asked, None)).records)
+        except (Refused, Unreadable) as failure:
+            if isinstance(failure, Refused) and failure.key:
+                raise
+            where = f" ({request.label})" if request.label else ""
+            return f"NOT GIVEN{where}: {failure}"
+    good = f"ok, {found:,} records in one request" if resource.declared else "ok"
+    return good if found else EMPTY
 
 
 def _estimates(run: Run, streams: Sequence[VitallyStream]) -> Iterator[str]:

@@ -23,7 +23,6 @@ from tap_vitally.streams import STREAMS
 from tap_vitally.streams import fields as f
 from tap_vitally.sync.batches import ListRequest
 from tap_vitally.sync.contexts import PerParent
-from tap_vitally.sync.declared_lists import DeclaredLists
 from tap_vitally.sync.list_client import ListClient
 from tap_vitally.sync.resource import Address, Declared, Moments
 from tap_vitally.sync.stream_run import StreamRun
@@ -94,9 +93,10 @@ def stream_class(
     if parent or stream.values:
         in_order = parent is not None and parent.resource.sortable and not stream.values
         said["contexts"] = partial(
-            PerParent if in_order else DeclaredLists,
+            PerParent,
             find=None if parent else partial(_combinations, stream),
             lists=_lists_of,
+            one_by_one=not in_order,
         )
     return type(f"{stream.name}_stream", (VitallyStream,), said)
 

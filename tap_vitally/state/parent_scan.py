@@ -82,7 +82,7 @@ class ParentScan:
     def can_go_on(self, resume: Resume) -> bool:
         """Return True if an interrupted scan read what this one would, in the same order."""
         same = resume.sort_by == self.order and resume.context == self.fingerprint
-        return same and self.order is not None and resume.parents_after is not None
+        return same and bool(resume.parents_after if self.order else resume.done)
 
     def is_done(self, parent: Parent, stream_state: StreamState) -> bool:
         """Return True if an interrupted run had read all that a parent has now."""
@@ -129,10 +129,15 @@ class ParentScan:
             return self.start_date
         return start
 
-    def resume_after(self, parent: Parent | None, stream_state: StreamState) -> Resume | None:
-        """Return where a run goes on that has everything up to this parent; None if nowhere."""
+    def resume_after(
+        self, parent: Parent | None, stream_state: StreamState, done: tuple[str, ...] = ()
+    ) -> Resume | None:
+        """Return where a run goes on that has everything up to this parent; None if nowhere.
+
+        ``done`` are the lists that were read, where they come in no order.
+        """
         moment = parent.moment(self.order) if parent and self.order else None
-        if moment is None or stream_state.signpost is None:
+        if stream_state.signpost is None or not (moment or done):
             return None
         return Resume(
             stream_state.signpost,
@@ -141,6 +146,7 @@ class ParentScan:
             sort_by=self.order,
             parents_after=moment,
             start=self.start,
+            done=done,
         )
 
 

@@ -2,16 +2,19 @@
 
 Both classes answer the same questions of `StreamReader`. ``by_parent`` says that there are lists for
 each parent, ``parent_filter`` by which labels the settings choose parents, ``resumable`` that an
-interrupted pass may be gone on with, ``waits_for`` which streams have to be read before it is known
-what to read.
+interrupted pass may be gone on with, ``waits_for`` which streams have to be read, if they are, before
+it is known what to read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+import json
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
+from hashlib import sha256
 from typing import Any
 
 from tap_vitally.state.parent_scan import (
@@ -41,6 +44,10 @@ from vitally_api.statuses import INVALID, NOT_FOUND
 
 REFUSED_IN_A_ROW = 10
 """Parents refused, with none that was not, before the whole resource is taken to be missing."""
+MOST_REMEMBERED = 5_000
+"""Lists that an interrupted pass remembers, in 60 kB of STATE; it reads those beyond them again."""
+DIGEST_BYTES = 8
+"""Of five thousand lists, two have the same digest once in a million million passes."""
 
 Checkpoint = Callable[[], dict[str, Any]]
 """Returns where a run goes on that has everything up to a page: what changes in the stream's entry."""
@@ -52,7 +59,7 @@ class TopLevel:
     by_parent = False
     resumable = True
     parent_filter: tuple[str, ...] = ()
-    waits_for: Collection[str] = ()
+    waits_for: tuple[str, ...] = ()
 
     def __init__(self, stream: StreamRun) -> None:
         self.stream = stream
@@ -71,7 +78,7 @@ class TopLevel:
     def requests(self) -> Iterator[ListRequest]:
         """Find each list, from where an interrupted pass was."""
         resume = self.stream.stream_state.resume
-        for request in self._lists()[self.labels.index(resume.context) if resume else 0 :]:
+        for request in self.lists()[self.labels.index(resume.context) if resume else 0 :]:
             here = resume and resume.context == request.label
             yield replace(request, cursor=resume.cursor) if resume and here else request
 
@@ -92,7 +99,7 @@ class TopLevel:
     def lists_to_look_at(self, long: list[ListRequest]) -> Iterator[ListRequest]:
         """Look at all, if one took long enough to change or the pass was interrupted."""
         if self.stream.resource.ordered and (long or self.stream.stream_state.resume):
-            yield from (each for each in self._lists() if each.label not in self._unusable)
+            yield from (each for each in self.lists() if each.label not in self._unusable)
 
     def place(self, batch: Page) -> Checkpoint | None:
         """Return the place after this page; None if the pass is at its end."""
@@ -134,12 +141,8 @@ class TopLevel:
         """Add nothing."""
         return {}
 
-    def samples(self) -> Iterator[Iterable[ListRequest]]:
-        """Yield all lists, for `--test`; nothing for a stream that the tap makes itself."""
-        if lists := self._lists():
-            yield lists
-
-    def _lists(self) -> list[ListRequest]:
+    def lists(self) -> list[ListRequest]:
+        """Return all lists; none for a stream that the tap makes itself."""
         return list(self.stream.list_client.contexts()) if self.stream.resource.path else []
 
     def estimate(self) -> RequestEstimate:
@@ -155,11 +158,13 @@ class PerParent:
     """The lists of each parent, newest parent first.
 
     ``find`` finds the parents and ``lists`` those of one, where that is not as the resource declares;
-    without ``setting`` there are none. ``called`` is what messages call the parents.
+    without ``setting`` there are none. Where no moment of a parent puts its lists in an order, STATE
+    remembers each list ``one_by_one``. ``called`` is what messages call the parents.
     """
 
     by_parent = True
     resumable = True
+    waits_for: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -167,25 +172,19 @@ class PerParent:
         find: Find | None = None,
         lists: ListsOf | None = None,
         setting: str = "",
+        *,
+        one_by_one: bool = False,
     ) -> None:
         self.stream = stream
         self.labels = stream.list_client.labels
         self.called = stream.resource.parents
-        self._find, self._setting = find, setting
+        self._find, self._setting, self._one_by_one = find, setting, one_by_one
+        self._done: list[str] = []
         self._lists = lists or (lambda stream, parent: stream.list_client.contexts(parent))
         self._written = OrderCheck()
         self._refused = 0
         self.scan = ParentScan(None, ())
-
-    @property
-    def parent_filter(self) -> tuple[str, ...]:
-        """Which parents there are, where the settings choose."""
-        return self.scan.parent_filter
-
-    @property
-    def waits_for(self) -> Collection[str]:
-        """The streams that have to be read first: none."""
-        return ()
+        self.parent_filter: tuple[str, ...] = ()
 
     def plan(self, plan: Pass) -> Pass:
         """Decide how the parents are scanned."""
@@ -194,12 +193,14 @@ class PerParent:
         order: SortKey | None = None
         if resource.only_changed:
             order = plan.sort_by
-        elif parent and parent.sortable:
+        elif parent and parent.sortable and not self._one_by_one:
             order = "createdAt"
+        if parent:
+            self.parent_filter = tuple(v.label for v in parent.lists(settings) if v.label)
         self.scan = ParentScan(
             order,
             tuple(self.labels),
-            tuple(v.label for v in parent.lists(settings) if v.label) if parent else (),
+            self.parent_filter,
             resource.only_changed,
             plan.start,
             settings.start_date,
@@ -214,10 +215,6 @@ class PerParent:
             same = resume.signpost.date() == self.stream.workspace.started_at.date()
         return same and self.resumable and self.scan.can_go_on(resume)
 
-    def samples(self) -> Iterator[Iterable[ListRequest]]:
-        """Find the lists of one parent after the other, to see if they are given."""
-        return map(self.lists_of, self.parents())
-
     def estimate(self) -> RequestEstimate:
         """Count the lists of all parents, or the parents that changed."""
         stream, parent = self.stream, self.stream.resource.parent
@@ -225,10 +222,9 @@ class PerParent:
             client = stream.workspace.list_client(parent.name)
             what = f"{self.called}, one for each"
             return estimate_lists(client, stream.plan, what, more=(1, 1))
-        parents = sum(1 for _ in self.parents())
-        asked = parents * len(self.labels)
-        what = f"the lists of all {parents:,} {self.called}" if parents else self.without_parents
-        return RequestEstimate(asked, asked, what)
+        lists = [len(list(self._lists(stream, each))) for each in self.parents()]
+        what = f"the lists of all {len(lists):,} {self.called}" if lists else self.without_parents
+        return RequestEstimate(sum(lists), sum(lists), what)
 
     @property
     def without_parents(self) -> str:
@@ -261,16 +257,22 @@ class PerParent:
     def requests(self) -> Iterator[ListRequest]:
         """Find each variant of each parent's list.
 
-        Last come those of parents that an interrupted run had done, where something may have
-        changed.
+        Last come those that an interrupted run had done, where something may have changed.
         """
         done: list[Parent] = []
+        again: list[ListRequest] = []
         state = self.stream.stream_state
+        self._done = list(state.resume.done) if state.resume else []
+        known = set(self._done)
         for parent in self.scan.remaining(self.parents(), state, done):
-            yield from self.lists_of(parent)
-        for parent in self.changed_meanwhile(done) if done else ():
             for request in self.lists_of(parent):
-                yield replace(request, since=state.signpost)
+                if known and _digest(request) in known and parent.id not in state.to_retry:
+                    again.append(request)
+                else:
+                    yield request
+        for parent in self.changed_meanwhile(done) if done else ():
+            again += self.lists_of(parent)
+        yield from (replace(request, since=state.signpost) for request in again)
 
     def lists_of(self, parent: Parent) -> Iterator[ListRequest]:
         """Find the lists of one parent, if its id can be part of an address."""
@@ -304,14 +306,18 @@ class PerParent:
     # Writing, on the main thread
 
     def place(self, batch: Page) -> Checkpoint | None:
-        """Return the place after this parent, as long as their order holds."""
+        """Return the place after this parent, as long as their order holds, or after this list."""
         request, state = batch.request, self.stream.stream_state
-        resume = None if request.since else self.scan.resume_after(request.parent, state)
-        if resume is None or not self.resumable:
+        if request.since or not self.resumable:
+            return None
+        if self._one_by_one and batch.ends and len(self._done) < MOST_REMEMBERED:
+            self._done.append(_digest(request))
+        resume = self.scan.resume_after(request.parent, state, tuple(self._done))
+        if resume is None:
             return None
         if self._written.check(resume.parents_after):
             return lambda: {"resume": None}
-        whole = batch.ends and request.label == self.labels[-1]
+        whole = batch.ends and (self._one_by_one or request.label == self.labels[-1])
         return partial(state.unfinished, resume) if whole and self._written.in_order else None
 
     def leave_out(self, batch: Page, failure: VitallyError) -> Checkpoint | None:
@@ -359,3 +365,10 @@ class PerParent:
     def finish(self) -> dict[str, Any]:
         """Add nothing."""
         return {}
+
+
+def _digest(request: ListRequest) -> str:
+    """Return what STATE knows a list by: nothing of a value can be read in it."""
+    of = json.dumps([request.parent and request.parent.id, sorted(request.inject.items())])
+    digest = sha256(of.encode()).digest()[:DIGEST_BYTES]
+    return urlsafe_b64encode(digest).rstrip(b"=").decode()

@@ -76,47 +76,53 @@ def organizations_of(account: Mapping[str, Any]) -> tuple[str, ...] | None:
     return found if reported else None
 
 
-class Link:
-    """How records link to one kind of others: in an array of ids, in a single id, in copies of them.
+LINKS: Mapping[str, tuple[Sequence[str], Mapping[str, str]]] = {
+    "accountIds": (
+        ("accounts", "customers", "customerIds"),
+        {"accountId": "account", "customerId": "customer"},
+    ),
+    "organizationIds": (("organizations",), {"organizationId": "organization"}),
+    "userIds": (("users",), {"userId": "user"}),
+    "adminIds": (("admins",), {"adminId": "admin"}),
+}
+"""By its array of ids each kind of link: where several copies stand, and single ids with their copies."""
+PLACES = frozenset(
+    place
+    for array, (copies, one) in LINKS.items()
+    for place in (array, *copies, *one, *one.values())
+)
+COPIES = frozenset(place for place in PLACES if not place.endswith(("Id", "Ids")))
+"""Where records are embedded in others that have tables of their own."""
 
-    ``copies`` are where several stand, ``one`` maps each single id to where its copy stands. Bound
-    to the columns of a stream, it fills those of ids that the API did not send.
+
+def links_in(columns: Container[str]) -> list[Link]:
+    """Return all links as they stand in the columns of a stream."""
+    return [Link(array, copies, one, columns) for array, (copies, one) in LINKS.items()]
+
+
+class Link:
+    """Fills the columns of a stream that link to one kind of records: an array of ids, or a single id.
+
+    ``is_bound`` is True if the stream has a column for it.
     """
 
     def __init__(
-        self,
-        array: str,
-        copies: Sequence[str],
-        one: Mapping[str, str],
-        columns: Container[str] = (),
+        self, array: str, copies: Sequence[str], one: Mapping[str, str], columns: Container[str]
     ) -> None:
-        """Find out what may be filled, from where, the likeliest place first."""
         self.array, self._copies, self._one = array, copies, one
+        self.has_array = array in columns
         self._reported = [name for name in one if name in columns]
+        self.is_bound = self.has_array or bool(self._reported)
         # A list of one names no primary account, beside which the API says null: it has its array.
-        listed = () if array in columns else (*copies, array)
+        listed = () if self.has_array else (*copies, array)
         several = (*one, *one.values(), *listed)
+        # Where each single id may be found, the likeliest place first.
         self._singles = {
             name: tuple(dict.fromkeys((name, one[name], *several))) for name in self._reported
         }
         # One id that has a column of its own stands there alone, where that is how a record is linked.
         twice = self._reported and not any(name in columns for name in copies)
         self._alone = () if twice else (*one.values(), *one)
-        self.has_array = array in columns
-
-    @property
-    def places(self) -> tuple[str, ...]:
-        """Where ids may stand."""
-        return (self.array, *self._copies, *self._one, *self._one.values())
-
-    def bound(self, columns: Container[str]) -> Link:
-        """Bind it to the columns of a stream."""
-        return Link(self.array, self._copies, self._one, columns)
-
-    @property
-    def is_bound(self) -> bool:
-        """True if the stream has a column for it."""
-        return self.has_array or bool(self._reported)
 
     def fill(self, records: Iterable[dict[str, Any]], held: Container[str]) -> None:
         """Fill the columns of ids that the API did not send from the copies or ids that it did.
@@ -172,26 +178,3 @@ class Link:
         ids = dict.fromkeys(i for value in sent if value is not None for i in _ids_in(value))
         reported = {record.get(name) for name in self._reported}
         return [] if reported.issuperset(ids) else list(ids)
-
-
-LINKS = (
-    Link(
-        "accountIds",
-        ("accounts", "customers", "customerIds"),
-        {"accountId": "account", "customerId": "customer"},
-    ),
-    Link("organizationIds", ("organizations",), {"organizationId": "organization"}),
-    Link("userIds", ("users",), {"userId": "user"}),
-    Link("adminIds", ("admins",), {"adminId": "admin"}),
-)
-PLACES = frozenset(place for link in LINKS for place in link.places)
-COPIES = frozenset(
-    {"account", "accounts", "customer", "customers", "organization", "organizations"}
-    | {"user", "users", "admin", "admins"}
-)
-"""Where records are embedded in others that have tables of their own."""
-
-
-def links_in(columns: Container[str]) -> list[Link]:
-    """Bind all links to the columns of a stream."""
-    return [link.bound(columns) for link in LINKS]

@@ -7,7 +7,7 @@ the whole workspace says in a request or two what has changed, and below which p
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -60,6 +60,10 @@ class NestedLists(PerParent):
         self._parents = ChangeFilter(state.scanned.parents, settings.lookback)
         stream.metrics.full_walk_at = format_moment(full) if full else None
         self.resumable = self._scans_all()
+        if not self.resumable:
+            # They say which parents to read; messages look their conversations up.
+            more = ["messages"] if self._whole == "conversations" else []
+            self.waits_for = (self._whole, *more)
         since = changed.since
         if self.resumable:
             plan = self._from_last_scan(plan)
@@ -96,14 +100,6 @@ class NestedLists(PerParent):
             return plan
         earliest = max(before(began, settings.lookback), settings.start_date or EARLIEST)
         return replace(plan, start=min(plan.start, earliest))
-
-    @property
-    @override
-    def waits_for(self) -> Collection[str]:
-        """Wait, between two scans of all, for the streams that say which parents to read."""
-        named = {self._whole, *(["messages"] if self._whole == "conversations" else [])}
-        selected = [each.name for each in self.stream.workspace.selected]
-        return [] if self.resumable else [name for name in selected if name in named]
 
     @override
     def estimate(self) -> RequestEstimate:

@@ -116,15 +116,16 @@ class Prefetcher(Generic[Item]):
     ) -> None:
         """Start a first thread; more follow as they are needed, and up to ``workers`` fetch at once.
 
-        The ``plan`` has the streams in the order in which they will be asked for, ``waits`` those
-        before a stream that it waits for. ``alive`` is called about once a second while the main
+        The ``plan`` has the streams in the order in which they will be asked for, ``waits`` names those
+        that one waits for, if they come before it. ``alive`` is called about once a second while the main
         thread waits, and may raise to end it.
         """
         self._max_bytes, self._workers, self._alive = max_bytes, workers, alive
         self._changed = threading.Condition()
         self._streams: dict[str, list[_Stream[Item]]] = {}
         for name, phases in plan.items():
-            after = [each for other in (waits or {}).get(name, ()) for each in self._streams[other]]
+            before = (self._streams.get(other, ()) for other in (waits or {}).get(name, ()))
+            after = [each for own in before for each in own]
             own = self._streams[name] = []
             for tasks in phases:
                 own.append(_Stream(tasks, [*after, *own]))

@@ -6,11 +6,9 @@ before anything is read, `taken` and what follows when the records of a batch ha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import partial
-from itertools import islice
 from typing import Any, Protocol
 
 from tap_vitally.state.parent_scan import Parent
@@ -42,10 +40,6 @@ ACCOUNTS = "accounts"
 FEWEST_PAGES_REPORTED = 4
 """Pages after which STATE is written for the first time; later it is whenever a pass has grown by an
 eighth, so that a long one writes it some thirty times."""
-MOST_TRIED = 10
-"""Parents tried by `--test`: the first custom object of a workspace may well be the empty one."""
-EMPTY = "ok, but empty"
-"""What `--test` says where lists are given and hold nothing."""
 
 
 class StreamReader:
@@ -139,47 +133,6 @@ class StreamReader:
         label = "" if self.contexts.by_parent else self.contexts.labels[0]
         sort_by, start = stream.plan.sort_by, stream.plan.start
         return state.unfinished(Resume(state.signpost, None, label, sort_by=sort_by, start=start))
-
-    def check(self) -> str:
-        """Return in a few words for a person if the workspace gives this stream.
-
-        Of a stream with lists for each parent, one after the other is tried until one holds something.
-        """
-        contexts = self.contexts
-        found: list[str] = []
-        try:
-            for lists in islice(contexts.samples(), MOST_TRIED):
-                found.append(self._try(lists))
-                if found[-1].startswith("ok") and found[-1] != EMPTY:
-                    return found[-1]
-        except (Refused, Unreadable) as failure:
-            if isinstance(failure, Refused) and failure.key:
-                raise
-            return f"NOT GIVEN, as its {self.stream.resource.parents} are not: {failure}"
-        if refused := next((each for each in found if each != EMPTY), ""):
-            return refused
-        if not isinstance(contexts, PerParent):
-            return EMPTY if found else "ok: made by the tap"
-        if not found:
-            return f"not tried: {contexts.without_parents}"
-        return f"{EMPTY} in {len(found):,} of the {contexts.called}"
-
-    def _try(self, lists: Iterable[ListRequest]) -> str:
-        """Ask for a record of each of some lists; one that is not paged is asked for as it is."""
-        client, resource = self.stream.list_client, self.stream.resource
-        one = {"limit": "1"} if resource.paginated else {}
-        found = 0
-        for request in lists:
-            asked = replace(request, params={**request.params, **one})
-            try:
-                found += len(next(client.scan(asked, None)).records)
-            except (Refused, Unreadable) as failure:
-                if isinstance(failure, Refused) and failure.key:
-                    raise
-                where = f" ({request.label})" if request.label else ""
-                return f"NOT GIVEN{where}: {failure}"
-        good = f"ok, {found:,} records in one request" if resource.declared else "ok"
-        return good if found else EMPTY
 
     # Reading, on any thread
 

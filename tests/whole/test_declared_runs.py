@@ -22,7 +22,7 @@ from harness.run_attempts import Attempt, PlannedFault
 from harness.support import ROOT, Row, Warehouse, catalog_of, config_for, run_in_process
 from sandbox import Entry, Sandbox, World, serve
 from tap_vitally.state.stream_state import Resume
-from tap_vitally.sync import declared_lists
+from tap_vitally.sync import contexts
 
 LISTS = ("events_of_kinds", "events_in_no_order", "plans_named", "event_tasks")
 """Streams whose lists no moment of a parent tells apart."""
@@ -116,7 +116,7 @@ def test_other_values_begin_again() -> None:
 def test_what_is_beyond_the_lists_that_are_remembered_is_read_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(declared_lists, "MOST_REMEMBERED", 3)
+    monkeypatch.setattr(contexts, "MOST_REMEMBERED", 3)
     with fuzzer("plans_named") as opened:
         opened.run(killed(15))
         assert len(entry(opened, "plans_named")["resume"]["done"].split()) == 3

@@ -12,7 +12,6 @@ import json
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from datetime import datetime
 from functools import partial
 from hashlib import sha256
 from typing import Any
@@ -34,7 +33,6 @@ from tap_vitally.sync.stream_run import StreamRun
 from vitally_api import (
     CursorRefused,
     Refused,
-    Unavailable,
     UnexpectedShape,
     Unreadable,
     VitallyError,
@@ -64,7 +62,7 @@ class TopLevel:
     def __init__(self, stream: StreamRun) -> None:
         self.stream = stream
         self.labels = stream.list_client.labels
-        self._unusable: set[str] = set()
+        self._began = ""
 
     def plan(self, plan: Pass) -> Pass:
         """Read as planned."""
@@ -82,54 +80,36 @@ class TopLevel:
             here = resume and resume.context == request.label
             yield replace(request, cursor=resume.cursor) if resume and here else request
 
-    def start_for(self, _request: ListRequest, start: datetime | None) -> datetime | None:
-        """Return the start of the pass."""
-        return start
-
-    def allows(self, failure: VitallyError, request: ListRequest, *, began: bool) -> bool:
-        """Allow a list to be refused, and one of several to be odd, unless it broke off."""
-        if isinstance(failure, Refused):
-            return True
-        odd = isinstance(failure, UnexpectedShape) and len(self.labels) > 1 and not began
-        allowed = isinstance(failure, Unreadable) and (odd or self.stream.resource.optional)
-        if allowed:
-            self._unusable.add(request.label)
-        return allowed
-
-    def lists_to_look_at(self, long: list[ListRequest]) -> Iterator[ListRequest]:
+    def lists_to_look_at(self, long: list[ListRequest]) -> Iterable[ListRequest]:
         """Look at all, if one took long enough to change or the pass was interrupted."""
-        if self.stream.resource.ordered and (long or self.stream.stream_state.resume):
-            yield from (each for each in self.lists() if each.label not in self._unusable)
+        changed = long or self.stream.stream_state.resume
+        return self.lists() if self.stream.resource.ordered and changed else ()
 
-    def place(self, batch: Page) -> Checkpoint | None:
+    def place(self, page: Page) -> Checkpoint | None:
         """Return the place after this page; None if the pass is at its end."""
-        stream, label, cursor = self.stream, batch.request.label, batch.cursor
-        state = stream.stream_state
-        if batch.ends:
+        stream, label, cursor = self.stream, page.request.label, page.cursor
+        self._began = label
+        if page.ends:
             following = self.labels[self.labels.index(label) + 1 :]
             if not following:
                 return None
             label, cursor = following[0], None
-        if state.signpost is None:
-            return None
-        sort_by, start = stream.plan.sort_by, stream.plan.start
-        resume = Resume(state.signpost, state.newest, label, cursor, sort_by, start=start)
-        return partial(state.unfinished, resume)
+        return stream.stream_state.place(label, stream.plan, cursor)
 
-    def leave_out(self, batch: Page, failure: VitallyError) -> Checkpoint | None:
-        """Do without a list that is not there, or one of several that is unknown or odd."""
+    def leave_out(self, page: Page, failure: VitallyError) -> Checkpoint | None:
+        """Do without a list that is not there, or one of several that is unknown, or odd from its start."""
         stream, several = self.stream, len(self.labels) > 1
-        refusal = failure if isinstance(failure, Refused) else None
+        key = isinstance(failure, Refused) and failure.key
         if stream.resource.optional:
-            several = False
-            allowed = not (refusal and refusal.key)
-        elif refusal and not isinstance(refusal, CursorRefused):
-            allowed = refusal.missing or (several and refusal.status in INVALID)
+            several, allowed = False, isinstance(failure, Refused | Unreadable) and not key
+        elif isinstance(failure, Refused) and not isinstance(failure, CursorRefused):
+            allowed = failure.missing or (several and failure.status in INVALID)
         else:
-            allowed = several and isinstance(failure, Unreadable)
+            began = self._began == page.request.label
+            allowed = several and isinstance(failure, UnexpectedShape) and not began
         if not allowed:
             raise failure
-        stream.metrics.skip(str(failure), batch.request.label)
+        stream.metrics.skip(str(failure), page.request.label)
         stream.complete = stream.complete and several
         return None
 
@@ -286,18 +266,6 @@ class PerParent:
         """Find the parents, of those done, whose lists may hold changes since the interrupted run began."""
         return done if self.stream.incremental and not self.stream.resource.only_changed else ()
 
-    def start_for(self, request: ListRequest, start: datetime | None) -> datetime | None:
-        """Return an earlier start where the parent may have records older than the bookmark."""
-        if request.parent is None:
-            return start
-        return self.scan.start_for(request.parent, self.stream.stream_state, start)
-
-    def allows(self, failure: VitallyError, request: ListRequest, *, began: bool) -> bool:  # noqa: ARG002
-        """Allow one parent to fail; if that took long, see first that not everything does."""
-        if isinstance(failure, Unavailable):
-            self.stream.workspace.first_answer()
-        return isinstance(failure, Refused | Unreadable | Unavailable)
-
     def lists_to_look_at(self, long: list[ListRequest]) -> Iterator[ListRequest]:
         """Look at the lists of several pages: to look at every parent again would be another pass."""
         for parent in {each.parent.id: each.parent for each in long if each.parent}.values():
@@ -305,30 +273,30 @@ class PerParent:
 
     # Writing, on the main thread
 
-    def place(self, batch: Page) -> Checkpoint | None:
+    def place(self, page: Page) -> Checkpoint | None:
         """Return the place after this parent, as long as their order holds, or after this list."""
-        request, state = batch.request, self.stream.stream_state
+        request, state = page.request, self.stream.stream_state
         if request.since or not self.resumable:
             return None
-        if self._one_by_one and batch.ends and len(self._done) < MOST_REMEMBERED:
+        if self._one_by_one and page.ends and len(self._done) < MOST_REMEMBERED:
             self._done.append(_digest(request))
         resume = self.scan.resume_after(request.parent, state, tuple(self._done))
         if resume is None:
             return None
         if self._written.check(resume.parents_after):
             return lambda: {"resume": None}
-        whole = batch.ends and (self._one_by_one or request.label == self.labels[-1])
+        whole = page.ends and (self._one_by_one or request.label == self.labels[-1])
         return partial(state.unfinished, resume) if whole and self._written.in_order else None
 
-    def leave_out(self, batch: Page, failure: VitallyError) -> Checkpoint | None:
+    def leave_out(self, page: Page, failure: VitallyError) -> Checkpoint | None:
         """Do without one parent; what may come back is tried again by the next run."""
-        stream, parent = self.stream, batch.request.parent
+        stream, parent = self.stream, page.request.parent
         refusal = failure if isinstance(failure, Refused) else None
         gone = refusal is not None and refusal.status in NOT_FOUND
         if gone and stream.resource.snapshot:
             # This run has seen the parent, so it is there and has none.
             stream.metrics.add(have_none=1)
-            return self.place(batch)
+            return self.place(page)
         if parent is None or (refusal and refusal.key):
             raise failure
         self._refused += bool(isinstance(failure, Unreadable) or (refusal and refusal.missing))
@@ -339,7 +307,7 @@ class PerParent:
             )
             raise Refused(msg, 403)
         reason = f"{self.called} {safe_name(parent.id)}: {failure}"
-        stream.metrics.skip(reason, batch.request.label)
+        stream.metrics.skip(reason, page.request.label)
         if stream.incremental:
             state = stream.stream_state
             retried = parent.id in state.to_retry
@@ -351,7 +319,7 @@ class PerParent:
                 )
                 raise VitallyError(msg)
             state.skipped = skipped
-        return self.place(batch) if stream.metrics.pages else None
+        return self.place(page) if stream.metrics.pages else None
 
     def records_at_the_end(self) -> Iterable[Record]:
         """Add nothing, but say so if no parent has a record: the plan may not include them."""

@@ -1,7 +1,7 @@
 """Reads one stream: decides how, hands out its lists, and says what STATE may remember of it.
 
 ``phases`` and what they call run on any thread; all else runs on the main thread: `prepare`
-before anything is read, `taken` and what follows when the records of a batch have been written.
+before anything is read, `taken` and what follows when the records of a page have been written.
 """
 
 from __future__ import annotations
@@ -55,6 +55,7 @@ class StreamReader:
         self._source = source
         self._remembered: list[str] | None = None
         self._long: list[ListRequest] = []
+        self._failed: set[tuple[str, str]] = set()
         self._pages_read = self._pages_reported = 0
         stream.list_client.moments = self._moments
 
@@ -128,11 +129,9 @@ class StreamReader:
         """Return what changes in the entry when a pass begins that has no bookmark yet."""
         stream, state = self.stream, self.stream.stream_state
         known = not stream.incremental or state.bookmark or state.resume
-        if known or state.signpost is None or not self.contexts.resumable:
-            return {}
         label = "" if self.contexts.by_parent else self.contexts.labels[0]
-        sort_by, start = stream.plan.sort_by, stream.plan.start
-        return state.unfinished(Resume(state.signpost, None, label, sort_by=sort_by, start=start))
+        place = None if known else state.place(label, stream.plan)
+        return place() if place and self.contexts.resumable else {}
 
     # Reading, on any thread
 
@@ -166,6 +165,8 @@ class StreamReader:
     def _second_look(self, signpost: datetime) -> Iterator[Page]:
         """Read the front of every list that took several pages once more, when all have been read."""
         for request in self.contexts.lists_to_look_at(self._long):
+            if _named(request) in self._failed:
+                continue
             try:
                 yield from look_again(self.stream, request, signpost)
             except Refused as refusal:
@@ -174,22 +175,23 @@ class StreamReader:
                     raise
 
     def _read(self, request: ListRequest) -> Iterator[Page]:
-        """Read one list; a failure becomes a batch, to be judged in the place of its records."""
-        began, patient = False, self.contexts.by_parent
+        """Read one list; a failure becomes a page, to be judged in the place of its records."""
+        patient = self.contexts.by_parent
         while True:
             pages = 0
             try:
-                for batch in self._source(self.stream, request, self._start_for(request)):
-                    began, pages = True, pages + 1
-                    if batch.ends and pages > 1:
+                for page in self._source(self.stream, request, self._start_for(request)):
+                    pages += 1
+                    if page.ends and pages > 1:
                         self._long.append(request)
-                    yield batch
+                    yield page
             except (Refused, Unreadable, Unavailable) as failure:
-                if not self.contexts.allows(failure, request, began=began):
-                    raise
-                if isinstance(failure, Unavailable) and patient:
-                    patient = False
-                    continue
+                if isinstance(failure, Unavailable) and self.contexts.by_parent:
+                    self.stream.workspace.first_answer()  # that took long: perhaps everything fails
+                    if patient:
+                        patient = False
+                        continue
+                self._failed.add(_named(request))
                 yield Page(request, failure=failure)
             return
 
@@ -204,7 +206,9 @@ class StreamReader:
         known = not request.label or state.contexts is None or request.label in state.contexts
         if start and state.bookmark and not known:
             start = self.stream.settings.start_date
-        return self.contexts.start_for(request, start)
+        if request.parent and isinstance(self.contexts, PerParent):
+            return self.contexts.scan.start_for(request.parent, state, start)
+        return start
 
     def _moments(self, parent: Parent | None) -> Moments:
         """Return what the lists of a parent are asked for by, in a declared stream.
@@ -219,22 +223,22 @@ class StreamReader:
 
     # Writing, on the main thread
 
-    def taken(self, batch: Page) -> Checkpoint | None:
-        """Account for a batch whose records have been written; return where the stream is."""
-        if batch.failure:
-            return self.contexts.leave_out(batch, batch.failure)
+    def taken(self, page: Page) -> Checkpoint | None:
+        """Account for a page whose records have been written; return where the stream is."""
+        if page.failure:
+            return self.contexts.leave_out(page, page.failure)
         stream, workspace = self.stream, self.stream.workspace
-        stream.metrics.add(pages=1, records=len(batch.records))
-        if stream.name == ACCOUNTS and batch.records:
-            workspace.identity.note(str(batch.records[-1]["id"]))
-        stream.stream_state.take(batch.newest)
-        workspace.newest = latest((workspace.newest, batch.newest))
-        if batch.ends:
-            stream.stream_state.finished.update([batch.request.label, *self.contexts.parent_filter])
-        if batch.again or stream.settings.lookups:
+        stream.metrics.add(pages=1, records=len(page.records))
+        if stream.name == ACCOUNTS and page.records:
+            workspace.identity.note(str(page.records[-1]["id"]))
+        stream.stream_state.take(page.newest)
+        workspace.newest = latest((workspace.newest, page.newest))
+        if page.ends:
+            stream.stream_state.finished.update([page.request.label, *self.contexts.parent_filter])
+        if page.again or stream.settings.lookups:
             return None
         self._pages_read += 1
-        return self.contexts.place(batch)
+        return self.contexts.place(page)
 
     def is_due(self) -> bool:
         """Return True if the place has moved far enough since STATE was written for it."""
@@ -266,3 +270,7 @@ class StreamReader:
             raise refusal
         self.stream.metrics.skip(str(refusal))
         self.stream.complete = False
+
+
+def _named(request: ListRequest) -> tuple[str, str]:
+    return request.parent.id if request.parent else "", request.label

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from tap_vitally.state.passes import SortKey
+from tap_vitally.state.passes import Pass, SortKey
 from tap_vitally.state.stream_state import Resume, StreamState
 from tap_vitally.state.watermarks import ChangeFilter
 from vitally_api.values import LATEST, parse_moment
@@ -56,16 +56,15 @@ class ParentScan:
 
     ``order`` is the order in which they come, None if none is certain; ``labels`` are the lists of
     each parent, ``parent_filter`` is how the settings choose parents: ``("status=active",)``;
-    ``only_changed`` says that records change only when their parent does; ``start`` is where the pass
-    starts, ``start_date`` the operator's limit. ``moves`` says that the address of a list holds what may
-    change of its parent, so that it may be another list now.
+    ``only_changed`` says that records change only when their parent does; ``start_date`` is the
+    operator's limit. ``moves`` says that the address of a list holds what may change of its parent, so
+    that it may be another list now.
     """
 
     order: SortKey | None
     labels: tuple[str, ...]
     parent_filter: tuple[str, ...] = ()
     only_changed: bool = False
-    start: datetime | None = None
     start_date: datetime | None = None
     moves: bool = False
 
@@ -130,24 +129,21 @@ class ParentScan:
         return start
 
     def resume_after(
-        self, parent: Parent | None, stream_state: StreamState, done: tuple[str, ...] = ()
+        self,
+        parent: Parent | None,
+        stream_state: StreamState,
+        start: datetime | None = None,
+        done: tuple[str, ...] = (),
     ) -> Resume | None:
         """Return where a run goes on that has everything up to this parent; None if nowhere.
 
-        ``done`` are the lists that were read, where they come in no order.
+        ``start`` is the pass's; ``done`` are the lists that were read, where they come in no order.
         """
         moment = parent.moment(self.order) if parent and self.order else None
-        if stream_state.signpost is None or not (moment or done):
+        if not (moment or done):
             return None
-        return Resume(
-            stream_state.signpost,
-            stream_state.newest,
-            self.fingerprint,
-            sort_by=self.order,
-            parents_after=moment,
-            start=self.start,
-            done=done,
-        )
+        plan = Pass(self.order, start)
+        return stream_state.at(self.fingerprint, plan, parents_after=moment, done=done)
 
 
 Reason = Literal["new", "named", "organization named", "changed", "retry", "returned", "full scan"]

@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 from tap_vitally.state.passes import FIRST_PASS, SORT_KEYS, Pass, SortKey, next_bookmark
@@ -206,15 +205,12 @@ class StreamState:
         """Take in the latest change of a page."""
         self.newest = latest((self.newest, newest))
 
-    def place(
-        self, context: str, plan: Pass, cursor: str | None = None
-    ) -> Callable[[], dict[str, Any]] | None:
-        """Return what says where a pass is; None without a signpost."""
+    def at(self, context: str, plan: Pass, **where: Any) -> Resume | None:
+        """Return where a pass is, in a list or after a parent; None without a signpost."""
         if self.signpost is None:
             return None
         sort_by, start = plan.sort_by, plan.start
-        resume = Resume(self.signpost, self.newest, context, cursor, sort_by, start=start)
-        return partial(self.unfinished, resume)
+        return Resume(self.signpost, self.newest, context, sort_by=sort_by, start=start, **where)
 
     def unfinished(self, resume: Resume) -> dict[str, Any]:
         """Return where the pass is: the parts of the entry that change."""

@@ -6,11 +6,10 @@ from typing import Any
 
 from tap_vitally.sdk_stream import VitallyStream
 from tap_vitally.streams import fields as f
-from tap_vitally.sync.answers import conversation_in
 from tap_vitally.sync.linked_ids import ids_of_kind
 from tap_vitally.sync.resource import Record
 from tap_vitally.sync.sources import read_detail
-from vitally_api import Unreadable, rows_at
+from vitally_api import Unreadable, rows_at, single
 from vitally_api.values import identity_of
 
 EXTERNAL_URL = f.text(
@@ -38,6 +37,14 @@ class ConversationsStream(VitallyStream):
         f.objects("messages", "Its messages, which only a look-up brings; see messages."),
         f.TRAITS,
     )
+
+
+def conversation_in(body: Any) -> Any:
+    """Return the conversation in an answer, which may be in an envelope; else the answer as it is."""
+    if not isinstance(body, dict) or body.keys() & {"id", "messages"}:
+        return body
+    found = single(body)
+    return found[0] if len(found) == 1 else body
 
 
 def _messages_in(body: Any) -> list[Record]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tap_vitally.sdk_stream import VitallyStream
 from tap_vitally.streams import fields as f
-from tap_vitally.sync.answers import breakdown_in
+from tap_vitally.sync.lookups import breakdown_in
 from tap_vitally.sync.sources import read_detail
 from vitally_api import single
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from tap_vitally.sdk_stream import VitallyStream
 from tap_vitally.streams import fields as f
-from tap_vitally.sync.answers import with_turns
 from tap_vitally.sync.resource import Record
-from tap_vitally.sync.transcripts import Transcripts, read_transcript
+from tap_vitally.sync.transcripts import Transcripts, read_transcript, with_turns
 from vitally_api.values import identity_of
 
 

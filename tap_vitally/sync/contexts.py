@@ -94,7 +94,8 @@ class TopLevel:
             if not following:
                 return None
             label, cursor = following[0], None
-        return stream.stream_state.place(label, stream.plan, cursor)
+        resume = stream.stream_state.at(label, stream.plan, cursor=cursor)
+        return partial(stream.stream_state.unfinished, resume) if resume else None
 
     def leave_out(self, page: Page, failure: VitallyError) -> Checkpoint | None:
         """Do without a list that is not there, or one of several that is unknown, or odd from its start."""
@@ -182,7 +183,6 @@ class PerParent:
             tuple(self.labels),
             self.parent_filter,
             resource.only_changed,
-            plan.start,
             settings.start_date,
             moves=resource.declared is not None and resource.declared.moves,
         )
@@ -280,7 +280,8 @@ class PerParent:
             return None
         if self._one_by_one and page.ends and len(self._done) < MOST_REMEMBERED:
             self._done.append(_digest(request))
-        resume = self.scan.resume_after(request.parent, state, tuple(self._done))
+        start, done = self.stream.plan.start, tuple(self._done)
+        resume = self.scan.resume_after(request.parent, state, start, done)
         if resume is None:
             return None
         if self._written.check(resume.parents_after):

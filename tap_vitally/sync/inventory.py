@@ -70,11 +70,7 @@ def _is_short(count: int, before: int | None) -> bool:
     return count == 0 if before is None else 2 * count < before
 
 
-def read_ids(
-    stream: StreamRun,
-    request: ListRequest,
-    start: datetime | None,  # noqa: ARG001 - all ids are listed
-) -> Iterator[Page]:
+def read_ids(stream: StreamRun, request: ListRequest, _start: datetime | None) -> Iterator[Page]:
     """List a resource once, and once more if the list is short: an answer may have been cut."""
     resource = request.label
     runs = stream.workspace.readers.get(RUNS)

@@ -12,11 +12,11 @@ from typing import Any
 from urllib.parse import quote
 
 from tap_vitally.state.parent_scan import Parent
-from tap_vitally.sync.answers import breakdown_in, transcript_in
 from tap_vitally.sync.batches import ListRequest, Page
-from tap_vitally.sync.resource import Parse
+from tap_vitally.sync.resource import Parse, Record
 from tap_vitally.sync.stream_run import StreamRun
-from vitally_api import Refused, single
+from tap_vitally.sync.transcripts import transcript_in
+from vitally_api import Refused, Unreadable, single
 from vitally_api.resources import LISTS
 from vitally_api.statuses import UNKNOWN_ID
 
@@ -47,6 +47,20 @@ class Lookup:
     inject: str = ""
     takes: str = "Ids"
     parse: Parse = single
+
+
+def breakdown_in(body: Any) -> list[Record]:
+    """Keep a health breakdown as it came, since no source shows its shape; none without scores.
+
+    A list becomes an object of ``results``, because a column holds objects.
+    """
+    if isinstance(body, dict) and body.get("error"):
+        msg = "an error in place of data"
+        raise Unreadable(msg)
+    nothing: tuple[Any, ...] = (None, [], {})
+    if body in nothing or (isinstance(body, dict) and all(v in nothing for v in body.values())):
+        return []
+    return [{"breakdown": {"results": body} if isinstance(body, list) else body}]
 
 
 LOOKUPS: Mapping[str, Lookup] = {

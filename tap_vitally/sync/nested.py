@@ -77,7 +77,6 @@ class NestedLists(PerParent):
             # One list of each parent holds the archived, too, whether they are wanted or not.
             every = self.labels == [ALL_LISTS]
             stream.workspace.changed(self._whole).ask_for(since, self._changed.take, every=every)
-        self.scan = replace(self.scan, start=plan.start)
         return plan
 
     def _scans_all(self) -> bool:
@@ -122,8 +121,7 @@ class NestedLists(PerParent):
         parents = list(super().parents())
         self.resumable = not self._finds_changed_parents(len(parents))
         if self.resumable:
-            plan = self.stream.plan = self._from_last_scan(self.stream.plan)
-            self.scan = replace(self.scan, start=plan.start)
+            self.stream.plan = self._from_last_scan(self.stream.plan)
             yield from super().requests()
             return
         self.stream.metrics.parents_known = len(parents)

@@ -88,11 +88,7 @@ def look_again(stream: StreamRun, request: ListRequest, start: datetime | None) 
         start = newest[0] or start
 
 
-def read_detail(
-    stream: StreamRun,
-    request: ListRequest,
-    start: datetime | None,  # noqa: ARG001 - all that the answer holds is kept
-) -> Iterator[Page]:
+def read_detail(stream: StreamRun, request: ListRequest, _start: datetime | None) -> Iterator[Page]:
     """Read the records of one parent, which are one answer, and as new as their parent."""
     resource = stream.resource
 
@@ -108,9 +104,7 @@ def read_detail(
 
 
 def read_parents(
-    stream: StreamRun,
-    request: ListRequest,
-    start: datetime | None,  # noqa: ARG001 - definitions have no moment of change
+    stream: StreamRun, request: ListRequest, _start: datetime | None
 ) -> Iterator[Page]:
     """Take the records from the list of parents, which is read once for all streams below them."""
     yield stream.page(request, [parent.record for parent in stream.workspace.parents(stream.name)])

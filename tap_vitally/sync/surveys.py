@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
+from typing import Any
 from urllib.parse import quote
 
 from tap_vitally.state.parent_scan import Parent
-from tap_vitally.sync.answers import questions_in
 from tap_vitally.sync.batches import ListRequest
 from tap_vitally.sync.contexts import PerParent
 from tap_vitally.sync.stream_run import StreamRun
+from vitally_api.values import identity_of
 
 
 def _surveys(stream: StreamRun) -> Iterator[Parent]:
@@ -37,6 +38,20 @@ def _questions(stream: StreamRun) -> Iterator[Parent]:
 def _question(stream: StreamRun, parent: Parent) -> Iterator[ListRequest]:
     path = stream.resource.path.format(questionId=quote(parent.id, safe=""))
     yield ListRequest(path, inject=parent.record, parent=parent)
+
+
+def questions_in(answers: Any) -> list[str | None]:
+    """Return the ids of the questions that answers are to; None for an answer without one."""
+    if isinstance(answers, dict):
+        answers = [answers] if "questionId" in answers else list(answers.values())
+    found = answers if isinstance(answers, list) else []
+    return [_question_of(answer) for answer in found if isinstance(answer, dict)]
+
+
+def _question_of(answer: Mapping[str, Any]) -> str | None:
+    named = (answer.get("questionId"), answer.get("question"))
+    ids = (identity_of(each.get("id") if isinstance(each, dict) else each) for each in named)
+    return next(filter(None, ids), None)
 
 
 SURVEYS = partial(PerParent, find=_surveys, setting="survey_ids")

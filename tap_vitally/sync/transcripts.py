@@ -14,15 +14,19 @@ from urllib.parse import quote
 from typing_extensions import override
 
 from tap_vitally.state.parent_scan import Parent
-from tap_vitally.sync.answers import completed, transcript_in
 from tap_vitally.sync.batches import ListRequest, Page
 from tap_vitally.sync.contexts import PerParent
 from tap_vitally.sync.estimates import RequestEstimate, estimate_lists
+from tap_vitally.sync.resource import Record
 from tap_vitally.sync.stream_run import StreamRun
-from vitally_api import Refused
+from vitally_api import ENVELOPES, Refused, single
 from vitally_api.statuses import NOT_FOUND
 from vitally_api.values import identity_of, parse_moment
 
+TURN = {"speaker", "sentences"}
+"""What a turn of a transcript has; it may lack any."""
+TURNS_AT = ("transcript", *ENVELOPES)
+"""Where the turns of a transcript may stand."""
 BY_MEETING = "meetings"
 """What STATE calls a pass that found the transcripts by their meetings, and messages call these."""
 
@@ -94,9 +98,7 @@ class Transcripts(PerParent):
 
 
 def read_transcript(
-    stream: StreamRun,
-    request: ListRequest,
-    start: datetime | None,  # noqa: ARG001 - all that the answer holds is kept
+    stream: StreamRun, request: ListRequest, _start: datetime | None
 ) -> Iterator[Page]:
     """Read one transcript, unless the list held all of it; a meeting may have none."""
     parent = request.parent or Parent("")
@@ -118,3 +120,40 @@ def read_transcript(
     if not rows and parent.record:
         rows = [parent.record]
     yield stream.page(request, rows, answer.size, newest=newest)
+
+
+def transcript_in(body: Any) -> list[Record]:
+    """Return the transcript in an answer, which may hold none.
+
+    The answer is a transcript, its turns alone, either of them in an envelope, or nothing. A
+    transcript without a text, or with one under a name that is not known, is one all the same.
+    """
+    found = single(body)
+    names = {name for row in found if isinstance(row, dict) for name in row}
+    if "transcript" not in names and names & TURN:
+        return [{"transcript": found}]
+    return found
+
+
+def with_turns(transcript: Record) -> Record:
+    """Return a transcript with its turns as ``transcript``, where they stand in an envelope."""
+    place = next((name for name in TURNS_AT if isinstance(transcript.get(name), list | dict)), "")
+    turns = held = transcript.get(place)
+    while isinstance(turns, dict):
+        found = (inner for name in TURNS_AT if isinstance(inner := turns.get(name), list | dict))
+        turns = next(found, None)
+    if not isinstance(turns, list) or (place == "transcript" and turns is held):
+        return transcript
+    beside = held if isinstance(held, dict) and place != "transcript" else {}
+    more = {n: v for n, v in beside.items() if n not in TURNS_AT and transcript.get(n) is None}
+    return {**transcript, **more, place: None, "transcript": turns}
+
+
+def completed(known: Record, row: Any) -> Any:
+    """Put a detail over what is known, but no null over something, and no empty id."""
+    if not isinstance(row, dict):
+        return row
+    found = {name: value for name, value in row.items() if value is not None}
+    if identity_of(known.get("id")) and not identity_of(found.get("id")):
+        found.pop("id", None)
+    return {**known, **found}

@@ -8,7 +8,8 @@ import pytest
 
 from tap_vitally.streams.conversations import MessagesStream
 from tap_vitally.streams.meetings import MeetingTranscriptsStream
-from tap_vitally.sync.answers import questions_in, transcript_in
+from tap_vitally.sync.surveys import questions_in
+from tap_vitally.sync.transcripts import transcript_in
 from vitally_api import Unreadable, single
 
 RECORD = {"id": "t1", "meetingId": "m1", "createdAt": "2026-03-04T05:06:07.000Z"}

@@ -125,7 +125,6 @@ class ChangedParents:
         return {account for account, own in links.accounts if own is None}
 
     def _organizations(self, estimate: int) -> Organizations:
-        """Find the organizations that rows do not say, in the list of all accounts first."""
         unsaid = {
             each for links in list(self._links) for each in self._without_organizations(links)
         }

@@ -91,7 +91,6 @@ class Coercer:
                     record[name] = self._fit(name, kinds, value)
 
     def _all_fit(self, name: str, kinds: Sequence[str], values: Iterable[Any]) -> bool:
-        """Return True if all moments, whole numbers or lists of a column are as they should be."""
         held = WHOLE.get(kinds[0]) if len(kinds) == 1 else None
         found = [value for value in values if value is not None]
         if held is None or not {held}.issuperset(map(type, found)):
@@ -104,7 +103,6 @@ class Coercer:
         return len(items) != 1 or _fitting(items).issuperset(map(type, chain.from_iterable(found)))
 
     def _gather(self, record: dict[str, Any]) -> None:
-        """Move what the schema does not declare into its column, unless somebody keeps it back."""
         own = record.get(COLUMN)
         names = [name for name in record if name not in self.blank]
         found = {name: record.pop(name) for name in names}

@@ -95,7 +95,6 @@ def read_ids(stream: StreamRun, request: ListRequest, _start: datetime | None) -
 
 
 def _ids(stream: StreamRun, request: ListRequest) -> Generator[Page, None, int]:
-    """List the ids of a resource; return how many there are."""
     workspace, resource = stream.workspace, request.label
     seen = format_moment(workspace.started_at)
     sizes: Counter[str] = Counter()

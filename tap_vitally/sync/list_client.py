@@ -229,7 +229,6 @@ class ListClient:
 
 
 def _respelled(variants: Variants, query: Mapping[str, str]) -> dict[str, str]:
-    """Return a query with its filter spelled otherwise, or without it."""
     other = variants.spellings[query[variants.parameter]]
     rest = {name: each for name, each in query.items() if name != variants.parameter}
     return rest if other is None else {**rest, variants.parameter: other}

@@ -154,7 +154,6 @@ class NestedLists(PerParent):
         return [parent for parent in done if self._changed.changed_ids.lists_of(parent)]
 
     def _finds_changed_parents(self, parents: int) -> bool:
-        """Return True if the parents of all changed rows are found, for less than to read all."""
         estimate = parents * len(self.labels)
         try:
             return self._changed.settle(estimate)
@@ -171,7 +170,6 @@ class NestedLists(PerParent):
     # Reading, on any thread
 
     def _note_rows(self, request: ListRequest, rows: Sequence[Record]) -> None:
-        """Remember of a scan of all which rows it brought, for the run after it."""
         signpost, parent = self.stream.stream_state.signpost, request.parent
         if not (self.resumable and parent and signpost):
             return

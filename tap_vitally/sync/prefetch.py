@@ -159,7 +159,6 @@ class Prefetcher(Generic[Item]):
             self._drop(own)
 
     def _take(self, source: _Source[Value]) -> Value | None:
-        """Wait for the next value of a source; return None after the last."""
         with self._changed:
             while not source.values:
                 if source.error:
@@ -178,7 +177,6 @@ class Prefetcher(Generic[Item]):
             return value  # type: ignore[no-any-return]
 
     def _drop(self, own: Iterable[_Stream[Item]]) -> None:
-        """Forget what of a stream nobody wants any more, when its reader left before the end."""
         with self._changed:
             waiting = [queue for stream in own for queue in stream.values]
             for queue in (*waiting, *([self._head] if self._head else [])):
@@ -236,7 +234,6 @@ class Prefetcher(Generic[Item]):
                 stream.idle.appendleft(source)
 
     def _count(self, source: _Stream[Item] | _Queue[Item], one: int) -> None:
-        """Count a worker that begins or ends to be busy with a source."""
         source.busy = one > 0
         if isinstance(source, _Stream):
             self._finding += one
@@ -244,7 +241,6 @@ class Prefetcher(Generic[Item]):
             self._fetching += one
 
     def _next_source(self) -> _Stream[Item] | _Queue[Item] | None:
-        """Wait for something to do; return None when all is done."""
         with self._changed:
             while not (self._stopped or all(stream.over for stream in self._turns)):
                 if source := self._to_find() or self._to_fetch():

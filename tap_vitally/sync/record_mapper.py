@@ -77,7 +77,6 @@ class RecordMapper:
         return self._with_key(records, "a record whose key does not fit the catalog", context)
 
     def _with_key(self, records: list[Record], reason: str, context: ListRequest) -> list[Record]:
-        """Return the records that have their key, and skip the others."""
         keys = self._resource.primary_keys
         if not any(None in _column(key, records) for key in keys):
             return records
@@ -121,7 +120,6 @@ def _column(name: str, records: Iterable[Record]) -> list[Any]:
 
 
 def _reference(value: Any) -> Any:
-    """Cut an embedded record, or a list of them, down to what identifies it."""
     if isinstance(value, list):
         return [_reference(item) for item in value]
     if isinstance(value, dict):

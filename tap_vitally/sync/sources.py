@@ -60,7 +60,6 @@ def _pages(stream: StreamRun, request: ListRequest, start: datetime | None) -> I
 
 
 def _count(stream: StreamRun, page: Page) -> None:
-    """Count how a list was read, and warn once if its order did not hold."""
     if not page.ordered and stream.plan.sort_by == "updatedAt":
         stream.metrics.warn_once(
             f"order of {page.request.label}",

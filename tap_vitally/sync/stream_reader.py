@@ -99,7 +99,6 @@ class StreamReader:
             stream.metrics.whole_read_at = format_moment(state.whole_read_at)
 
     def _plan(self, state: StreamState) -> Pass:
-        """Decide in which order the lists are read, and from when on."""
         stream, resource, settings = self.stream, self.stream.resource, self.stream.settings
         if not stream.incremental:
             # Without a moment of change, nothing says which records start_date leaves out.

@@ -13,27 +13,15 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Generic, Protocol, Self, TypeVar
+from typing import Any, Generic, TypeVar
 
+from tap_vitally.sync.batches import Page
 from vitally_api import Cancelled
 
-
-class Compressible(Protocol):
-    """What a list is made of."""
-
-    @property
-    def size_bytes(self) -> int:
-        """Bytes of memory it takes."""
-
-    def compressed(self) -> Self:
-        """Return the same in less memory."""
-
-
 Value = TypeVar("Value")
-Item = TypeVar("Item", bound=Compressible)
-PageTask = Callable[[], Iterator[Item]]
+PageTask = Callable[[], Iterator[Page]]
 """Starts to fetch one list; what it returns is run on one thread at a time."""
-Phases = Sequence[Iterable[PageTask[Item]]]
+Phases = Sequence[Iterable[PageTask]]
 """The lists of one stream; those of the second phase are found when all of the first were fetched."""
 
 MAX_BYTES = 4 << 20
@@ -68,25 +56,25 @@ class _Source(Generic[Value]):
             return None
 
 
-class _Queue(_Source[Item]):
+class _Queue(_Source[Page]):
     """The pages of one list."""
 
-    def __init__(self, task: PageTask[Item], stream: _Stream[Item]) -> None:
+    def __init__(self, task: PageTask, stream: _Stream) -> None:
         super().__init__(task)
         self.stream = stream
 
 
-class _Stream(_Source[_Queue[Item]]):
+class _Stream(_Source[_Queue]):
     """The lists of one phase of a stream that nobody has asked for yet.
 
     ``idle`` are those that a worker may fetch from, ``unfinished`` counts those not fetched to their
     end. It is looked at when those it comes ``after`` are over.
     """
 
-    def __init__(self, tasks: Iterable[PageTask[Item]], after: Sequence[_Stream[Item]]) -> None:
+    def __init__(self, tasks: Iterable[PageTask], after: Sequence[_Stream]) -> None:
         super().__init__(lambda: (_Queue(task, self) for task in tasks))
         self.after = after
-        self.idle: deque[_Queue[Item]] = deque()
+        self.idle: deque[_Queue] = deque()
         self.unfinished = 0
         self.dropped = False
 
@@ -102,12 +90,12 @@ class _Stream(_Source[_Queue[Item]]):
         return room and all(stream.over for stream in self.after)
 
 
-class Prefetcher(Generic[Item]):
+class Prefetcher:
     """Fetches the pages of a plan on worker threads and hands them out in order."""
 
     def __init__(
         self,
-        plan: Mapping[str, Phases[Item]],
+        plan: Mapping[str, Phases],
         workers: int,
         alive: Callable[[], None] = lambda: None,
         *,
@@ -122,7 +110,7 @@ class Prefetcher(Generic[Item]):
         """
         self._max_bytes, self._workers, self._alive = max_bytes, workers, alive
         self._changed = threading.Condition()
-        self._streams: dict[str, list[_Stream[Item]]] = {}
+        self._streams: dict[str, list[_Stream]] = {}
         for name, phases in plan.items():
             before = (self._streams.get(other, ()) for other in (waits or {}).get(name, ()))
             after = [each for own in before for each in own]
@@ -130,7 +118,7 @@ class Prefetcher(Generic[Item]):
             for tasks in phases:
                 own.append(_Stream(tasks, [*after, *own]))
         self._turns = deque(each for own in self._streams.values() for each in own)
-        self._head: _Queue[Item] | None = None
+        self._head: _Queue | None = None
         self._held = self._fetching = self._finding = 0
         self._stopped = False
         self._threads: list[threading.Thread] = []
@@ -143,7 +131,7 @@ class Prefetcher(Generic[Item]):
 
     # On the main thread
 
-    def items(self, name: str) -> Generator[Item, None, None]:
+    def items(self, name: str) -> Generator[Page, None, None]:
         """Hand out one stream's pages, list by list; streams are asked for in the order of the plan.
 
         An error of a list is raised where its next page would have come, `Cancelled` if the
@@ -176,7 +164,7 @@ class Prefetcher(Generic[Item]):
             self._changed.notify_all()
             return value  # type: ignore[no-any-return]
 
-    def _drop(self, own: Iterable[_Stream[Item]]) -> None:
+    def _drop(self, own: Iterable[_Stream]) -> None:
         with self._changed:
             waiting = [queue for stream in own for queue in stream.values]
             for queue in (*waiting, *([self._head] if self._head else [])):
@@ -218,7 +206,7 @@ class Prefetcher(Generic[Item]):
                 self._keep(source, value)
                 self._changed.notify_all()
 
-    def _keep(self, source: _Stream[Item] | _Queue[Item], value: Any) -> None:
+    def _keep(self, source: _Stream | _Queue, value: Any) -> None:
         """Keep a list or a page until it is taken; None is the end."""
         stream = source if isinstance(source, _Stream) else source.stream
         if value is None or stream.dropped:
@@ -233,14 +221,14 @@ class Prefetcher(Generic[Item]):
             if source is not self._head:
                 stream.idle.appendleft(source)
 
-    def _count(self, source: _Stream[Item] | _Queue[Item], one: int) -> None:
+    def _count(self, source: _Stream | _Queue, one: int) -> None:
         source.busy = one > 0
         if isinstance(source, _Stream):
             self._finding += one
         else:
             self._fetching += one
 
-    def _next_source(self) -> _Stream[Item] | _Queue[Item] | None:
+    def _next_source(self) -> _Stream | _Queue | None:
         with self._changed:
             while not (self._stopped or all(stream.over for stream in self._turns)):
                 if source := self._to_find() or self._to_fetch():
@@ -252,14 +240,14 @@ class Prefetcher(Generic[Item]):
                 self._changed.wait()
             return None
 
-    def _to_find(self) -> _Stream[Item] | None:
+    def _to_find(self) -> _Stream | None:
         """Choose the stream of which the fewest lists are known."""
         if self._finding == FINDERS:
             return None
         wanted = [each for own in self._streams.values() for each in own if each.may_go_on]
         return min(wanted, key=lambda stream: len(stream.values), default=None)
 
-    def _to_fetch(self) -> _Queue[Item] | None:
+    def _to_fetch(self) -> _Queue | None:
         """Choose a list: the one being written, or one of the stream whose turn it is."""
         if self._fetching == self._workers:
             return None
@@ -274,7 +262,7 @@ class Prefetcher(Generic[Item]):
         return None
 
 
-def run_sequentially(phases: Phases[Item]) -> Generator[Item, None, None]:
+def run_sequentially(phases: Phases) -> Generator[Page, None, None]:
     """Do on the calling thread what `Prefetcher` does on many."""
     for tasks in phases:
         for task in tasks:

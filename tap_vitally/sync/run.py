@@ -49,7 +49,7 @@ class Run:
         self._readers, self._entries = readers, entries
         self._waiting, self._on_begun = waiting, begun
         self._begun = False
-        self._ahead: Prefetcher[Page] | None = None
+        self._ahead: Prefetcher | None = None
 
     def pages(self, reader: StreamReader, *, ahead: bool = True) -> Generator[Page, None, None]:
         """Read a stream's pages in order; the selected streams are asked for in their order.

@@ -6,7 +6,7 @@ before anything is read, `taken` and what follows when the records of a page hav
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -20,7 +20,7 @@ from tap_vitally.sync import lookups
 from tap_vitally.sync.batches import ListRequest, Page
 from tap_vitally.sync.contexts import Checkpoint, PerParent, TopLevel
 from tap_vitally.sync.list_client import ListClient
-from tap_vitally.sync.prefetch import Phases
+from tap_vitally.sync.prefetch import PageTask, Phases
 from tap_vitally.sync.resource import Moments
 from tap_vitally.sync.sources import Source, look_again
 from tap_vitally.sync.stream_run import StreamRun
@@ -136,7 +136,7 @@ class StreamReader:
 
     # Reading, on any thread
 
-    def phases(self) -> Phases[Page]:
+    def phases(self) -> Phases:
         """Return the lists that make up this stream, and what is read when all of them have been."""
         if self.stream.settings.lookups:
             requests = lookups.requests(self.stream)
@@ -145,7 +145,7 @@ class StreamReader:
             partial(self._read, each) for each in self.contexts.requests()
         ), self._second_looks()
 
-    def _second_looks(self) -> Iterator[Callable[[], Iterator[Page]]]:
+    def _second_looks(self) -> Iterator[PageTask]:
         """Find what may have slipped through the pass because it changed meanwhile.
 
         Nothing has in a first pass of one list: it goes by ``createdAt``, which no change can move. A

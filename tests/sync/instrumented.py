@@ -38,7 +38,7 @@ class WorkerFailed(Exception):
     """What a chain raises here."""
 
 
-class Watched(Prefetcher[Item]):
+class Watched(Prefetcher):
     """Remembers the most it ever held, and tells when its reader has to wait."""
 
     def __init__(
@@ -109,7 +109,7 @@ def shapes(weights: st.SearchStrategy[int]) -> st.SearchStrategy[Shape]:
 
 
 def plan_of(shape: Shape, before_each: Callable[[], object] = lambda: None) -> Plan:
-    def chain(name: str, weights: Sequence[int], *, breaks: bool) -> Iterator[Item]:
+    def chain(name: str, weights: Sequence[int], *, breaks: bool) -> Iterator[Any]:
         for number, size_bytes in enumerate(weights):
             before_each()
             yield Item(f"{name}, item {number}", size_bytes)
@@ -128,7 +128,7 @@ def plan_of(shape: Shape, before_each: Callable[[], object] = lambda: None) -> P
     ]
 
 
-def outcome(items: Iterator[Item]) -> tuple[list[Item], str | None]:
+def outcome(items: Iterator[Any]) -> tuple[list[Any], str | None]:
     """The items, and the error that came in place of the next, if one did."""
     found = []
     try:

@@ -93,7 +93,7 @@ def test_streams_and_chains_may_be_empty() -> None:
 def test_a_plan_that_breaks_while_a_stream_is_planned_breaks_only_that_stream() -> None:
     (broken, sound) = plan_of([[((1, 1), False)], [((1,), False)]])
 
-    def page_tasks() -> Iterator[PageTask[Item]]:
+    def page_tasks() -> Iterator[PageTask]:
         yield from broken[1]
         raise WorkerFailed(PLAN)
 
@@ -148,7 +148,7 @@ def test_the_list_being_written_is_fetched_only_a_few_pages_ahead() -> None:
 def test_all_workers_fetch_at_once_where_there_are_lists_enough() -> None:
     all_busy = threading.Barrier(4)
 
-    def chain() -> Iterator[Item]:
+    def chain() -> Iterator[Any]:
         all_busy.wait(PATIENCE)
         yield Item("page", 1)
 
@@ -159,7 +159,7 @@ def test_all_workers_fetch_at_once_where_there_are_lists_enough() -> None:
 def test_a_single_list_is_read_by_a_few_workers() -> None:
     fetched_by: set[int] = set()
 
-    def chain() -> Iterator[Item]:
+    def chain() -> Iterator[Any]:
         for number in range(200):
             fetched_by.add(threading.get_ident())
             yield Item(str(number), 1)
@@ -174,7 +174,7 @@ def test_no_long_list_is_left_for_the_end() -> None:
     fetched: list[str] = []
     wanted = threading.Semaphore(0)
 
-    def chain(name: str) -> Iterator[Item]:
+    def chain(name: str) -> Iterator[Any]:
         for number in range(10):
             wanted.acquire()
             fetched.append(name)
@@ -204,18 +204,16 @@ def test_no_long_list_is_left_for_the_end() -> None:
 def test_a_second_phase_starts_when_all_lists_of_the_first_have_ended(
     shape: Shape, workers: int, max_bytes: int, taken: list[int]
 ) -> None:
-    def with_a_last_one(
-        name: str, page_tasks: Iterable[PageTask[Item]]
-    ) -> tuple[list[PageTask[Item]], ...]:
+    def with_a_last_one(name: str, page_tasks: Iterable[PageTask]) -> tuple[list[PageTask], ...]:
         ended = threading.Semaphore(0)
 
-        def counted(chain: PageTask[Item]) -> Iterator[Item]:
+        def counted(chain: PageTask) -> Iterator[Any]:
             try:
                 yield from chain()
             finally:
                 ended.release()
 
-        def last() -> Iterator[Item]:
+        def last() -> Iterator[Any]:
             if not all(ended.acquire(blocking=False) for _ in page_tasks):
                 raise WorkerFailed(name)
             yield Item(f"{name}, last", 5)
@@ -236,7 +234,7 @@ def test_the_plan_is_walked_only_a_little_ahead(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(prefetch, "MAX_QUEUES", 20)
     scanned = 0
 
-    def page_tasks() -> Iterator[PageTask[Item]]:
+    def page_tasks() -> Iterator[PageTask]:
         nonlocal scanned
         ((_, planned),) = plan_of([[((), False)] * 100])
         for chain in planned:
@@ -254,7 +252,7 @@ def test_the_plan_is_walked_only_a_little_ahead(monkeypatch: pytest.MonkeyPatch)
 def test_lists_that_are_slow_to_find_keep_no_other_stream_waiting() -> None:
     gate = threading.Event()
 
-    def slow() -> Iterator[PageTask[Item]]:
+    def slow() -> Iterator[PageTask]:
         assert gate.wait(PATIENCE)
         yield from plan_of([[((1,), False)]])[0][1]
 
@@ -278,11 +276,11 @@ class Gated:
         self.count = 0
         self.open = threading.Event()
 
-    def __call__(self) -> Iterator[Item]:
+    def __call__(self) -> Iterator[Any]:
         self.count += 1
         return self._items()
 
-    def _items(self) -> Iterator[Item]:
+    def _items(self) -> Iterator[Any]:
         self.started.release()
         assert self.open.wait(PATIENCE)
         yield Item("late", 1)
@@ -299,7 +297,7 @@ def test_after_a_stop_nothing_is_started_and_nothing_planned(
     gated = Gated()
     planned = []
 
-    def page_tasks(stream: int) -> Iterator[PageTask[Item]]:
+    def page_tasks(stream: int) -> Iterator[PageTask]:
         for number in range(50):
             planned.append((stream, number))
             yield gated

@@ -107,7 +107,6 @@ class TapVitally(Tap):
             self.settings,
             self.endpoint,
             replace(self.policy, request_timeout=self.settings.request_timeout),
-            self.settings.max_requests_per_minute,
             lambda: {stream.name: stream.reader for stream in self.all_streams},
             lambda: [
                 (stream.reader, stream.entry) for stream in self.all_streams if stream.selected

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from hashlib import sha256
+from itertools import chain
 from typing import Any
 
 from tap_vitally.state.parent_scan import (
@@ -250,9 +251,9 @@ class PerParent:
                     again.append(request)
                 else:
                     yield request
-        for parent in self.changed_meanwhile(done) if done else ():
-            again += self.lists_of(parent)
-        yield from (replace(request, since=state.signpost) for request in again)
+        changed = self.changed_meanwhile(done) if done else ()
+        for request in chain(again, chain.from_iterable(map(self.lists_of, changed))):
+            yield replace(request, since=state.signpost)
 
     def lists_of(self, parent: Parent) -> Iterator[ListRequest]:
         """Find the lists of one parent, if its id can be part of an address."""

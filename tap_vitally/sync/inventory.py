@@ -54,15 +54,15 @@ class Inventory(TopLevel):
         )
 
     @override
-    def place(self, batch: Page) -> None:
+    def place(self, page: Page) -> None:
         """Note a list that came to its end, for inventory_runs; half a list proves nothing."""
         workspace = self.stream.workspace
-        if batch.ends and workspace.signpost:
+        if page.ends and workspace.signpost:
             moments = {
                 "startedAt": format_moment(workspace.signpost),
                 "finishedAt": format_moment(workspace.clock()),
             }
-            workspace.inventoried.append({**batch.request.inject, **moments})
+            workspace.inventoried.append({**page.request.inject, **moments})
 
 
 def _is_short(count: int, before: int | None) -> bool:

@@ -186,14 +186,14 @@ class NestedLists(PerParent):
     # Writing, on the main thread
 
     @override
-    def place(self, batch: Page) -> Checkpoint | None:
+    def place(self, page: Page) -> Checkpoint | None:
         """Count the parent when its last list is read, and say how far a scan of all has come."""
-        request, parent = batch.request, batch.request.parent
-        if parent and batch.ends and not (batch.failure or request.since):
+        request, parent = page.request, page.request.parent
+        if parent and page.ends and not (page.failure or request.since):
             every: tuple[Reason, str] = "full scan", self.labels[-1]
             reason, last = self._reasons.get(parent.id, every)
             self.stream.metrics.scanned[reason] += request.label == last
-        return super().place(batch) if self.resumable else None
+        return super().place(page) if self.resumable else None
 
     @override
     def finish(self) -> dict[str, Any]:

@@ -35,14 +35,13 @@ class Run:
         settings: Settings,
         endpoint: Endpoint,
         policy: Policy,
-        ceiling: int | None,
         readers: Callable[[], Mapping[str, StreamReader]],
         entries: Callable[[], Iterable[tuple[StreamReader, Mapping[str, Any]]]],
-        waiting: Callable[[], None] = lambda: None,
-        begun: Callable[[], None] = lambda: None,
+        waiting: Callable[[], None],
+        begun: Callable[[], None],
     ) -> None:
         self.settings = settings
-        self.budget = Budget(ceiling)
+        self.budget = Budget(settings.max_requests_per_minute)
         self.api = Vitally(endpoint, self.budget, policy, settings.concurrency)
         self.workspace = Workspace(settings, self.api)
         self.current = ""

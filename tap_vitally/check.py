@@ -10,7 +10,7 @@ from itertools import islice
 from tap_vitally.sdk_stream import VitallyStream
 from tap_vitally.sync.batches import ListRequest
 from tap_vitally.sync.contexts import PerParent
-from tap_vitally.sync.estimates import RequestEstimate
+from tap_vitally.sync.list_client import RequestEstimate
 from tap_vitally.sync.run import Run
 from tap_vitally.sync.stream_reader import StreamReader
 from tap_vitally.sync.stream_run import StreamRun

@@ -27,8 +27,7 @@ from tap_vitally.state.parent_scan import (
 from tap_vitally.state.passes import Pass, SortKey
 from tap_vitally.state.stream_state import Resume
 from tap_vitally.sync.batches import ListRequest, Page
-from tap_vitally.sync.estimates import RequestEstimate, estimate_lists
-from tap_vitally.sync.list_client import ListClient
+from tap_vitally.sync.list_client import ListClient, RequestEstimate
 from tap_vitally.sync.resource import Record
 from tap_vitally.sync.stream_run import StreamRun
 from vitally_api import (
@@ -129,7 +128,7 @@ class TopLevel:
 
     def estimate(self) -> RequestEstimate:
         """Count the pages, or the first of them."""
-        return estimate_lists(self.stream.list_client, self.stream.plan)
+        return self.stream.list_client.estimate(self.stream.plan)
 
 
 Find = Callable[[StreamRun], Iterable[Parent]]
@@ -202,7 +201,7 @@ class PerParent:
         if stream.resource.only_changed and parent:
             client = stream.workspace.list_client(parent.name)
             what = f"{self.called}, one for each"
-            return estimate_lists(client, stream.plan, what, more=(1, 1))
+            return client.estimate(stream.plan, what, more=(1, 1))
         lists = [len(list(self._lists(stream, each))) for each in self.parents()]
         what = f"the lists of all {len(lists):,} {self.called}" if lists else self.without_parents
         return RequestEstimate(sum(lists), sum(lists), what)

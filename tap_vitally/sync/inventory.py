@@ -14,7 +14,7 @@ from typing_extensions import override
 from tap_vitally.state.passes import Pass
 from tap_vitally.sync.batches import ListRequest, Page
 from tap_vitally.sync.contexts import TopLevel
-from tap_vitally.sync.estimates import RequestEstimate, estimate_lists
+from tap_vitally.sync.list_client import RequestEstimate
 from tap_vitally.sync.resource import Record
 from tap_vitally.sync.stream_run import StreamRun
 from tap_vitally.sync.workspace import Workspace
@@ -41,8 +41,8 @@ class Inventory(TopLevel):
     @override
     def estimate(self) -> RequestEstimate:
         found = [
-            estimate_lists(
-                self.stream.workspace.list_client(name), Pass(None), f"ids of {name}", every=True
+            self.stream.workspace.list_client(name).estimate(
+                Pass(None), f"ids of {name}", every=True
             )
             for name in self.stream.settings.inventory_resources
         ]

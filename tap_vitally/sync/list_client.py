@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from tap_vitally.state.parent_scan import Parent, newest_first
@@ -26,13 +26,24 @@ from vitally_api import (
 )
 from vitally_api.resources import Variants
 from vitally_api.statuses import CURSOR_REFUSED, PARAMETER_REFUSED
-from vitally_api.values import as_moment, identity_of, parse_moment
+from vitally_api.values import as_moment, format_moment, identity_of, parse_moment
 
 PARENT_PATIENCE = 75.0
 """Seconds of failure for one parent before it is asked whether only this one fails; it is given
 as much again after that, so that an outage of two minutes costs no parent."""
 MOST_SECOND_LOOKS = 5
 """How often the front of a list is read again while it takes more than a page."""
+
+MOST_COUNTED = 10
+"""Pages of a list that are read to say what it will cost: a thousand records, which is most lists."""
+
+
+class RequestEstimate(NamedTuple):
+    """``least`` requests, ``most`` if that is known, and ``what`` they bring, for a person."""
+
+    least: int
+    most: int | None
+    what: str
 
 
 class ListClient:
@@ -170,6 +181,32 @@ class ListClient:
             headers=declared.headers if declared else None,
             policy=self._parent_policy if context.parent else None,
         )
+
+    def estimate(
+        self,
+        plan: Pass,
+        called: str = "records",
+        *,
+        more: tuple[int, int] = (0, 0),
+        every: bool = False,
+    ) -> RequestEstimate:
+        """Estimate a pass, with at least and at most so many ``more`` requests for each record.
+
+        At most `MOST_COUNTED` pages of each list are read; ``every`` counts lists left out, too.
+        """
+        pages = records = 0
+        whole = True
+        for request in self.contexts(every=every):
+            for number, page in enumerate(self.scan(request, plan.sort_by, plan.start), 1):
+                pages += 1
+                records += len(page.records)
+                if number == MOST_COUNTED and not page.ends:
+                    whole = False
+                    break
+        since = f" changed since {format_moment(plan.start)}" if plan.start else ""
+        what = f"{'' if whole else 'more than '}{records:,} {called}{since}"
+        least, most = pages + more[0] * records, pages + more[1] * records
+        return RequestEstimate(least, most if whole else None, what)
 
     # For others than the resource's own stream
 

@@ -25,8 +25,8 @@ from tap_vitally.state.watermarks import MOST_SEEN, ChangeFilter, ScanHistory, W
 from tap_vitally.sync.batches import ListRequest, Page
 from tap_vitally.sync.changed_parents import ChangedParents, CostLimitExceeded
 from tap_vitally.sync.contexts import Checkpoint, PerParent
-from tap_vitally.sync.estimates import RequestEstimate
 from tap_vitally.sync.linked_ids import digest
+from tap_vitally.sync.list_client import RequestEstimate
 from tap_vitally.sync.resource import Record
 from tap_vitally.sync.stream_run import StreamRun
 from vitally_api import Refused, Unavailable, Unreadable

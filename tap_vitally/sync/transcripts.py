@@ -16,7 +16,7 @@ from typing_extensions import override
 from tap_vitally.state.parent_scan import Parent
 from tap_vitally.sync.batches import ListRequest, Page
 from tap_vitally.sync.contexts import PerParent
-from tap_vitally.sync.estimates import RequestEstimate, estimate_lists
+from tap_vitally.sync.list_client import RequestEstimate
 from tap_vitally.sync.resource import Record
 from tap_vitally.sync.stream_run import StreamRun
 from vitally_api import ENVELOPES, Refused, single
@@ -45,10 +45,9 @@ class Transcripts(PerParent):
     @override
     def estimate(self) -> RequestEstimate:
         """Count the transcripts that changed: only those without their text take a request each."""
-        client, plan = self.stream.list_client, self.stream.plan
         what = "transcripts, one for each without its text"
         try:
-            return estimate_lists(client, plan, what, more=(0, 1))
+            return self.stream.list_client.estimate(self.stream.plan, what, more=(0, 1))
         except Refused:
             return super().estimate()
 

@@ -15,6 +15,8 @@ from collections import deque
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
+from typing_extensions import override
+
 from tap_vitally.sync.batches import Page
 from vitally_api import Cancelled
 
@@ -55,6 +57,10 @@ class _Source(Generic[Value]):
             self.error = error
             return None
 
+    def end(self) -> None:
+        """Take in that there was no next value."""
+        self.ended = True
+
 
 class _Queue(_Source[Page]):
     """The pages of one list."""
@@ -65,18 +71,27 @@ class _Queue(_Source[Page]):
 
 
 class _Stream(_Source[_Queue]):
-    """The lists of one phase of a stream that nobody has asked for yet.
+    """The lists of one stream that nobody has asked for yet, phase by phase.
 
     ``idle`` are those that a worker may fetch from, ``unfinished`` counts those not fetched to their
-    end. It is looked at when those it comes ``after`` are over.
+    end. It is looked at when those it comes ``after`` are over, and a further phase when nothing of
+    the one before it is unfinished.
     """
 
-    def __init__(self, tasks: Iterable[PageTask], after: Sequence[_Stream]) -> None:
-        super().__init__(lambda: (_Queue(task, self) for task in tasks))
+    def __init__(self, phases: Phases, after: Collection[_Stream]) -> None:
+        super().__init__(lambda: (_Queue(task, self) for task in self._phases.popleft()))
+        self._phases = deque(phases)
         self.after = after
         self.idle: deque[_Queue] = deque()
         self.unfinished = 0
         self.dropped = False
+
+    @override
+    def end(self) -> None:
+        if self._phases and not self.error:
+            self._iterator = None  # of the next phase
+        else:
+            self.ended = True
 
     @property
     def over(self) -> bool:
@@ -86,8 +101,10 @@ class _Stream(_Source[_Queue]):
     @property
     def may_go_on(self) -> bool:
         """Return True if one more of its lists is wanted, and can be known."""
-        room = not (self.busy or self.ended) and len(self.values) < MAX_QUEUES
-        return room and all(stream.over for stream in self.after)
+        if self.busy or self.ended or len(self.values) >= MAX_QUEUES:
+            return False
+        between_phases = self._iterator is None and self.unfinished
+        return not between_phases and all(each.over for each in self.after)
 
 
 class Prefetcher:
@@ -110,14 +127,11 @@ class Prefetcher:
         """
         self._max_bytes, self._workers, self._alive = max_bytes, workers, alive
         self._changed = threading.Condition()
-        self._streams: dict[str, list[_Stream]] = {}
+        self._streams: dict[str, _Stream] = {}
         for name, phases in plan.items():
-            before = (self._streams.get(other, ()) for other in (waits or {}).get(name, ()))
-            after = [each for own in before for each in own]
-            own = self._streams[name] = []
-            for tasks in phases:
-                own.append(_Stream(tasks, [*after, *own]))
-        self._turns = deque(each for own in self._streams.values() for each in own)
+            before = self._streams.keys() & set((waits or {}).get(name, ()))
+            self._streams[name] = _Stream(phases, [self._streams[other] for other in before])
+        self._turns = deque(self._streams.values())
         self._head: _Queue | None = None
         self._held = self._fetching = self._finding = 0
         self._stopped = False
@@ -137,14 +151,13 @@ class Prefetcher:
         An error of a list is raised where its next page would have come, `Cancelled` if the
         workers were stopped.
         """
-        own = self._streams[name]
+        stream = self._streams[name]
         try:
-            for stream in own:
-                while (queue := self._take(stream)) is not None:
-                    while (item := self._take(queue)) is not None:
-                        yield item
+            while (queue := self._take(stream)) is not None:
+                while (page := self._take(queue)) is not None:
+                    yield page
         finally:
-            self._drop(own)
+            self._drop(stream)
 
     def _take(self, source: _Source[Value]) -> Value | None:
         with self._changed:
@@ -164,16 +177,14 @@ class Prefetcher:
             self._changed.notify_all()
             return value  # type: ignore[no-any-return]
 
-    def _drop(self, own: Iterable[_Stream]) -> None:
+    def _drop(self, stream: _Stream) -> None:
         with self._changed:
-            waiting = [queue for stream in own for queue in stream.values]
-            for queue in (*waiting, *([self._head] if self._head else [])):
-                self._held -= sum(item.size_bytes for item in queue.values)
+            stream.dropped = stream.ended = True
+            for queue in (*stream.values, *([self._head] if self._head else [])):
+                self._held -= sum(page.size_bytes for page in queue.values)
                 queue.values.clear()
-            for stream in own:
-                stream.dropped = stream.ended = True
-                stream.values.clear()
-                stream.idle.clear()
+            stream.values.clear()
+            stream.idle.clear()
             self._head = None
             self._changed.notify_all()
 
@@ -201,25 +212,24 @@ class Prefetcher:
                 value = value.compressed()  # it has to wait for its turn
             with self._changed:
                 self._count(source, -1)
-                if value is None:
-                    source.ended = True
                 self._keep(source, value)
                 self._changed.notify_all()
 
     def _keep(self, source: _Stream | _Queue, value: Any) -> None:
         """Keep a list or a page until it is taken; None is the end."""
         stream = source if isinstance(source, _Stream) else source.stream
-        if value is None or stream.dropped:
+        if value is None:
+            source.end()
             stream.unfinished -= isinstance(source, _Queue)
-        elif isinstance(source, _Stream):
+        elif not stream.dropped:
             source.values.append(value)
-            source.unfinished += 1
-            source.idle.append(value)
-        else:
-            source.values.append(value)
-            self._held += value.size_bytes
-            if source is not self._head:
-                stream.idle.appendleft(source)
+            if isinstance(source, _Stream):
+                stream.unfinished += 1
+                stream.idle.append(value)
+            else:
+                self._held += value.size_bytes
+                if source is not self._head:
+                    stream.idle.appendleft(source)
 
     def _count(self, source: _Stream | _Queue, one: int) -> None:
         source.busy = one > 0
@@ -244,7 +254,7 @@ class Prefetcher:
         """Choose the stream of which the fewest lists are known."""
         if self._finding == FINDERS:
             return None
-        wanted = [each for own in self._streams.values() for each in own if each.may_go_on]
+        wanted = [stream for stream in self._streams.values() if stream.may_go_on]
         return min(wanted, key=lambda stream: len(stream.values), default=None)
 
     def _to_fetch(self) -> _Queue | None:

@@ -85,8 +85,7 @@ class ChangedParents:
                 row = {"id": parent.id, "updatedAt": parent.updated_at, **named}
                 self.take(row, ALL_LISTS, parent.content)
         elif not workspace.changed(self._whole).read(estimate):
-            msg = f"more than {estimate:,} pages have changed"
-            raise CostLimitExceeded(msg)
+            raise CostLimitExceeded(f"more than {estimate:,} pages have changed")
         if NOBODY in self._links:
             return False
         for path, links in self._look_up(self._to_look_up, estimate).items():
@@ -144,8 +143,7 @@ class ChangedParents:
         with workspace.looking_up:
             unknown = workspace.unknown(paths)
             if unknown and len(unknown) >= estimate:
-                msg = f"{len(unknown):,} records would have to be looked up"
-                raise CostLimitExceeded(msg)
+                raise CostLimitExceeded(f"{len(unknown):,} records would have to be looked up")
             pool = ThreadPoolExecutor(workspace.settings.concurrency)
             try:
                 list(pool.map(self._ask, unknown))

@@ -302,11 +302,8 @@ class PerParent:
             raise failure
         self._refused += bool(isinstance(failure, Unreadable) or (refusal and refusal.missing))
         if self._refused == REFUSED_IN_A_ROW and not stream.metrics.pages:
-            msg = (
-                f"The first {REFUSED_IN_A_ROW} {self.called} were all refused, the last so: "
-                f"{failure}"
-            )
-            raise Refused(msg, 403)
+            first = f"The first {REFUSED_IN_A_ROW} {self.called} were all refused"
+            raise Refused(f"{first}, the last so: {failure}", 403)
         reason = f"{self.called} {safe_name(parent.id)}: {failure}"
         stream.metrics.skip(reason, page.request.label)
         if stream.incremental:
@@ -314,11 +311,10 @@ class PerParent:
             retried = parent.id in state.to_retry
             skipped = to_remember(state.skipped, parent.id, gone=gone, retried=retried)
             if skipped is None:
-                msg = (
+                raise VitallyError(
                     f"More than {MOST_SKIPPED} {self.called} could not be read for "
                     f"'{stream.name}', which is no accident: {failure}"
                 )
-                raise VitallyError(msg)
             state.skipped = skipped
         return self.place(page) if stream.metrics.pages else None
 

@@ -134,11 +134,10 @@ class ListClient:
             for _ in range(len(rows) - len(records)):
                 self.metrics.skip("a row that is no record", context.label)
             if cursors.endless:
-                msg = (
+                raise Unreadable(
                     f"Vitally sent {MOST_EMPTY_PAGES:,} empty pages in a row, each pointing to "
                     f"another, at /resources{context.path}. If it goes on, tell Vitally's support."
                 )
-                raise Unreadable(msg)
             kept = window.keep(records)
             ends = cursors.finished or window.finished
             size = MEMORY_FACTOR * answer.size

@@ -55,8 +55,7 @@ def breakdown_in(body: Any) -> list[Record]:
     A list becomes an object of ``results``, because a column holds objects.
     """
     if isinstance(body, dict) and body.get("error"):
-        msg = "an error in place of data"
-        raise Unreadable(msg)
+        raise Unreadable("an error in place of data")
     nothing: tuple[Any, ...] = (None, [], {})
     if body in nothing or (isinstance(body, dict) and all(v in nothing for v in body.values())):
         return []

@@ -164,8 +164,7 @@ def _ids_in_page(body: Any) -> list[str | None]:
     try:
         rows = rows_at(body, "$.results[*]")
     except Unreadable:
-        msg = "it is no list of accounts"
-        raise Unreadable(msg) from None
+        raise Unreadable("it is no list of accounts") from None
     return [identity_of(row.get("id")) for row in rows if isinstance(row, dict)]
 
 

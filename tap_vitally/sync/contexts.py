@@ -17,27 +17,14 @@ from hashlib import sha256
 from itertools import chain
 from typing import Any
 
-from tap_vitally.state.parent_scan import (
-    MOST_SKIPPED,
-    OrderCheck,
-    Parent,
-    ParentScan,
-    to_remember,
-)
+from tap_vitally.state.parent_scan import MOST_SKIPPED, OrderCheck, Parent, ParentScan, to_remember
 from tap_vitally.state.passes import Pass, SortKey
 from tap_vitally.state.stream_state import Resume
 from tap_vitally.sync.batches import ListRequest, Page
 from tap_vitally.sync.list_client import ListClient, RequestEstimate
 from tap_vitally.sync.resource import Record
 from tap_vitally.sync.stream_run import StreamRun
-from vitally_api import (
-    CursorRefused,
-    Refused,
-    UnexpectedShape,
-    Unreadable,
-    VitallyError,
-    safe_name,
-)
+from vitally_api import CursorRefused, Refused, UnexpectedShape, Unreadable, VitallyError, safe_name
 from vitally_api.statuses import INVALID, NOT_FOUND
 
 REFUSED_IN_A_ROW = 10

@@ -20,14 +20,7 @@ from vitally_api import Refused, Unreadable, single
 from vitally_api.resources import LISTS
 from vitally_api.statuses import UNKNOWN_ID
 
-CRITERIA = (
-    "id",
-    "externalId",
-    "customerId",
-    "organizationId",
-    "customFieldId",
-    "customFieldValue",
-)
+CRITERIA = ("id", "externalId", "customerId", "organizationId", "customFieldId", "customFieldValue")
 
 
 @dataclass(frozen=True)

@@ -33,9 +33,7 @@ class Settings(ConnectionSettings):
         read=_start_date,
     )
     account_status: Literal["active", "churned", "activeOrChurned"] = setting(
-        "Account status",
-        "Which accounts are read.",
-        default="activeOrChurned",
+        "Account status", "Which accounts are read.", default="activeOrChurned"
     )
     include_archived: bool = setting(
         "Include archived",
@@ -104,9 +102,7 @@ class Settings(ConnectionSettings):
         default={},
     )
     inventory_resources: tuple[str, ...] = setting(
-        "Inventory resources",
-        "Streams whose existing ids the stream inventory lists.",
-        default=(),
+        "Inventory resources", "Streams whose existing ids the stream inventory lists.", default=()
     )
 
     custom_streams: tuple[Any, ...] = setting(

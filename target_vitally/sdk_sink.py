@@ -58,10 +58,11 @@ class VitallySink(Sink):
         """Take in what the stream's SCHEMA says; a stream that cannot be written ends the run."""
         super().__init__(target, stream_name, schema, key_properties)
         assert isinstance(target, SeamTarget)  # noqa: S101 - the SDK's type is wider
-        self._target = target
+        self._streams = target.streams
+        self._origin = Origin(stream_name, self.original_schema, tuple(key_properties or ()))
         properties = self.original_schema.get("properties", {})
         self._decimals = [name for name in properties if DECIMAL in str(properties[name])]
-        target.streams.declare(stream_name, properties, tuple(key_properties or ()))
+        self._streams.declare(stream_name, properties, self._origin.key_properties)
 
     @override
     def get_validator(self) -> None:
@@ -78,11 +79,11 @@ class VitallySink(Sink):
 
     @override
     def process_record(self, record: Record, context: Any) -> None:
-        self._target.take_from_file(self.stream_name, self.with_numbers(record))
+        self._streams.take(self.stream_name, self.with_numbers(record), None, self._origin)
 
     @override
     def process_batch(self, context: Any) -> None:
-        """Take rows that came in a file."""
+        """Take rows that came in a file, to which the SDK has applied stream maps."""
         for record in context.get("records", ()):
             self.process_record(record, context)
 
@@ -113,11 +114,6 @@ class SeamTarget(Target):
     @abstractmethod
     def streams(self) -> Streams:
         """What takes the rows of streams."""
-
-    def take_from_file(self, stream: str, record: Record) -> None:
-        """Take a row that came in a file, to which the SDK has applied stream maps."""
-        origin = self._origins.get(stream) or Origin(stream, {"properties": {}}, ())
-        self.streams.take(stream, record, None, origin)
 
     @override
     def _process_record_message(self, message_dict: dict[str, Any]) -> None:

@@ -17,6 +17,7 @@ from harness.target import Row, messages, schema, write
 from harness.workspace import Workspace
 from sandbox import Sandbox
 from tap_vitally.tap import TapVitally
+from target_vitally.pipeline import waiting_rows
 from target_vitally.resources import RESOURCES
 from target_vitally.sdk_sink import SeamTarget
 from target_vitally.target import TargetVitally
@@ -60,13 +61,17 @@ def test_rows_may_come_in_files(here: Workspace, tmp_path: Path) -> None:
     with gzip.open(file, "wt") as lines:
         lines.write('{"externalId": "1", "name": "A"}\n{"externalId": "2", "name": "poison"}\n')
     said = messages(accounts=[{"externalId": "3", "name": "C"}])
+    said[0]["key_properties"] = ["externalId"]
     batch = {
         "type": "BATCH",
         "stream": "accounts",
         "encoding": {"format": "jsonl", "compression": "gzip"},
         "manifest": [file.as_uri()],
     }
-    assert write(here, [*said[:2], batch, said[2]]).words == ["created", "created", "rejected"]
+    found = write(here, [*said[:2], batch, said[2]])
+    assert found.words == ["created", "created", "rejected"]
+    assert {line["key_columns"]["externalId"] for line in found.results} == {"1", "2", "3"}
+    assert found.rejects[0] == said[0]
 
 
 def test_text_that_cannot_be_sent_is_mended(here: Workspace) -> None:
@@ -130,7 +135,8 @@ def test_a_list_is_read_by_the_page_where_that_costs_less(here: Workspace) -> No
     assert len(here.log) == 5
 
 
-def test_rows_that_wait_go_to_a_file(here: Workspace) -> None:
+def test_rows_that_wait_go_to_a_file(here: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting_rows, "IN_MEMORY", 100)
     users = [
         {"externalId": f"u{n}", "accountExternalId": "a", "joinDate": "2026-01-01"}
         for n in range(9)

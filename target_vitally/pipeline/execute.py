@@ -183,7 +183,7 @@ class Executor(Stage):
 
         Return None if an update in place of a create has to wait, or has ended.
         """
-        order = self.undo_file.before(write_, made)
+        undos = self.undo_file.before(write_, made)
         try:
             send = writer.create if made.outcome == "created" else writer.update
             now = send(write_, made)
@@ -193,7 +193,7 @@ class Executor(Stage):
             writer.find_again([write_])
             if not writer.present(write_):
                 raise
-            self.undo_file.found(write_, made)
+            self.undo_file.found(write_, undos)
             made = self.plan(write_)
             if made.outcome == "created":
                 raise
@@ -204,7 +204,7 @@ class Executor(Stage):
             self.undo_file.before(write_, made)
             now = writer.update(write_, made)
         else:
-            self.undo_file.after(write_, made, order, now)
+            self.undo_file.after(write_, undos, now)
         if write_.undo and now.get("archivedAt"):
             raise WriteRejected(STILL_ARCHIVED, 400)
         stream = write_.mapping.stream

@@ -8,7 +8,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby, islice
 from pathlib import Path
 from typing import IO, Any
@@ -33,6 +33,8 @@ logger = logging.getLogger("target-vitally")
 NO_ROOM = "undo_file cannot be written ({}): the run ends here, and what it changed is in the file."
 KEPT = "undo_file: the way back of an earlier run is now %s."
 STAYS = "%s: not everything can be taken back: %s."
+PROTECTED = "%s: the trait %s of deleted records is left out (protected_traits)."
+THE_OTHER = "the next row of this create tells its id"
 SENT = "an event that was sent stays"
 PRIVATE = 0o600
 
@@ -60,11 +62,11 @@ class UndoFile:
         elif self._path:
             open(self._path, "ab", opener=_private).close()
 
-    def before(self, write_: PendingWrite, made: Plan) -> int:
-        """Write what takes a create or an update back; return the order of what was written last."""
-        if self._path is None:
-            return 0
-        return self._write(write_.mapping.stream, undos_of_write(write_, made, self._messages))
+    def before(self, write_: PendingWrite, made: Plan) -> Sequence[Undo]:
+        """Write what takes a create or an update back, and return it."""
+        undos = undos_of_write(write_, made, self._messages) if self._path else ()
+        self._write(write_.mapping.stream, undos)
+        return undos
 
     def before_delete(self, writer: ResourceWriter, write_: PendingWrite, record: Record) -> None:
         """Write what takes a delete back: the whole record, which is read for that.
@@ -75,14 +77,12 @@ class UndoFile:
             whole = record if self._dry_run else writer.whole(write_, record)
             self._write(write_.mapping.stream, [undo_of_delete(write_, whole)])
 
-    def after(self, write_: PendingWrite, made: Plan, order: int, now: Record) -> None:
+    def after(self, write_: PendingWrite, undos: Sequence[Undo], now: Record) -> None:
         """Write which record was made by a create that has no key."""
-        if not order or made.outcome != "created" or not now.get("id"):
-            return
-        for undo in undos_of_write(write_, made, self._messages):
-            if undo.change == "created" and undo.key is None:
-                undo.id, undo.completes = str(now["id"]), order
-                self._write(write_.mapping.stream, [undo])
+        for undo in undos:
+            if undo.change == "created" and undo.key is None and now.get("id"):
+                made = replace(undo, id=str(now["id"]), completes=undo.order)
+                self._write(write_.mapping.stream, [made])
 
     def events(self, stream: str) -> None:
         """Write, once, that the events of a stream stay."""
@@ -90,16 +90,11 @@ class UndoFile:
             self._event_streams.add(stream)
             self._write(stream, [Undo("updated", EVENTS, cannot=(SENT,))])
 
-    def found(self, write_: PendingWrite, made: Plan) -> None:
+    def found(self, write_: PendingWrite, undos: Sequence[Undo]) -> None:
         """Write that a create was refused because the record was there: no undo may delete it."""
-        if self._path is None:
-            return
-        undos = undos_of_write(write_, made, self._messages)
-        for undo in undos:
-            undo.change = "found"
-        self._write(write_.mapping.stream, undos)
+        self._write(write_.mapping.stream, [replace(undo, change="found") for undo in undos])
 
-    def _write(self, stream: str, undos: Iterable[Undo]) -> int:
+    def _write(self, stream: str, undos: Iterable[Undo]) -> None:
         with self._lock:
             for undo in undos:
                 for reason in undo.cannot:
@@ -108,7 +103,6 @@ class UndoFile:
                     self._order = max(self._order + 1, time.time_ns() // 1000)
                     undo.order = self._order
                     self._put(undo)
-            return self._order
 
     def _put(self, undo: Undo) -> None:
         stream = f"{STREAM}{undo.resource}"
@@ -147,10 +141,6 @@ class UndoFile:
 
 def _private(path: Any, flags: int) -> int:
     return os.open(path, flags, PRIVATE)
-
-
-PROTECTED = "%s: the trait %s of deleted records is left out (protected_traits)."
-THE_OTHER = "the next row of this create tells its id"
 
 
 @dataclass

@@ -62,8 +62,11 @@ class StreamOutcomes:
     def count(self, outcome: Outcome, reason: str = "", name: str = "") -> None:
         """Count an outcome and its reason, and name the first rows that a reason is about."""
         self.outcomes[outcome] += 1
-        reason = f"{outcome}: {reason}" if reason else ""
-        if reason and (reason in self.reasons or len(self.reasons) < MOST_REASONS):
+        if not reason:
+            return
+        self.unmatched += outcome == "ignored" and reason.startswith(NO_RECORD)
+        reason = f"{outcome}: {reason}"
+        if reason in self.reasons or len(self.reasons) < MOST_REASONS:
             self.reasons[reason] += 1
             named = self.examples.setdefault(reason, [])
             if len(named) < MOST_EXAMPLES:
@@ -207,7 +210,6 @@ class Outcomes:
                     known = key_of(row.mapping, row.record)
                 counts = self._of(row.mapping.stream)
                 counts.count(outcome, reason, _name(row, known, id_) if reason else "")
-                counts.unmatched += outcome == "ignored" and reason.startswith(NO_RECORD)
                 counts.requests += requests
                 self.total[outcome] += 1
                 counts.differing.update(list(changes or ()))

@@ -152,6 +152,9 @@ def invented(random: Random) -> History | Copied:
     if random.random() < 0.5:
         settings["channel"] = random.choice(("bulk", "auto", "auto"))
         settings["bulk_from"] = random.choice((0, 1, 2))
+    if random.random() < 0.3:
+        # What is created and updated waits for the end of the input, and is counted; no cap is reached.
+        settings |= {"max_creates": 1_000_000, "max_updates": 1_000_000}
     switches = _switches(random)
     limit = random.choice((20, 40)) if random.random() < 0.02 else None
     if limit:

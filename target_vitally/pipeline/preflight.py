@@ -105,8 +105,7 @@ class Preflight:
         """Yield what would be taken of each stream: of the input, of ``streams``, or of all resources."""
         for setting, path in self.settings.files.items():
             if not os.access(path if Path(path).exists() else Path(path).parent, os.W_OK):
-                self.problems += 1
-                yield f"{setting}: it cannot be written"
+                yield self._problem(f"{setting}: it cannot be written")
         entries = self.settings.streams
         for stream in self._come or entries or self.resources:
             reported = list(self._about(stream, entries.get(stream) or {}))
@@ -115,16 +114,18 @@ class Preflight:
         if self._come:
             yield from not_come(entries, self._come)
 
+    def _problem(self, text: str) -> str:
+        self.problems += 1
+        return text
+
     def _about(self, stream: str, entry: Mapping[str, Any]) -> Iterator[str]:
         for problem in self._refused.get(stream, ()):
-            self.problems += 1
-            yield problem.removeprefix(f"{stream}: ")
+            yield self._problem(problem.removeprefix(f"{stream}: "))
         name = entry.get("resource") or resource_named(stream, self.resources, self.ignored)
         resource = self.resources.get(name)
         if resource is None:
             if stream not in self._refused and stream not in self._come:
-                self.problems += 1
-                yield "is named like no resource: set resource"
+                yield self._problem("is named like no resource: set resource")
         else:
             mapping = self._mappings.get(stream)
             if mapping is None and stream not in self._come:
@@ -132,8 +133,7 @@ class Preflight:
             elif mapping:
                 yield from mapping.warnings
                 if keyless := no_key(mapping):
-                    self.problems += 1
-                    yield keyless
+                    yield self._problem(keyless)
             yield from self._in_workspace(stream, entry, resource)
         counts = self._come.get(stream, StreamOutcomes())
         self.problems += counts.outcomes["rejected"]
@@ -146,8 +146,7 @@ class Preflight:
         try:
             map_stream(stream, (), entry, resource, self.settings.mode)
         except MappingError as error:
-            self.problems += len(error.problems)
-            yield from error.problems
+            yield from map(self._problem, error.problems)
 
     def _in_workspace(
         self, stream: str, entry: Mapping[str, Any], resource: Resource
@@ -161,16 +160,14 @@ class Preflight:
                 next(self.client.pages(path, f"/resources{path}", {"limit": "1"}), None)
             object_ = str(entry.get("custom_object") or "")
             if object_ and not self._object_id(object_):
-                self.problems += 1
-                yield f"there is no custom object {safe_name(object_)}"
+                yield self._problem(f"there is no custom object {safe_name(object_)}")
             paths = [*trait_columns(entry.get("traits")), *sorted(self._paths.get(stream, ()))]
             if paths and resource.model:
                 yield from self._traits(resource, object_, list(dict.fromkeys(paths)))
         except Refused as refused:
             if refused.key:
                 raise
-            self.problems += 1
-            yield f"is not given by this workspace ({refused.status})"
+            yield self._problem(f"is not given by this workspace ({refused.status})")
 
     def _object_id(self, name: str) -> str:
         index = self.references.index(OBJECTS)
@@ -190,9 +187,8 @@ class Preflight:
         fields = self.fields.read(resource, self._object_id(object_) if object_ else "")
         if fields is None:
             return
-        absent = missing_fields(fields, paths)
-        self.problems += len(absent)
-        yield from (no_field(path, fields) for path in absent)
+        for path in missing_fields(fields, paths):
+            yield self._problem(no_field(path, fields))
         for path in paths:
             if path in fields and fields[path].choices:
                 choices = ", ".join(map(str, dict.fromkeys(fields[path].choices.values())))

@@ -104,15 +104,13 @@ def _model(stream: type[Any]) -> str:
 
 
 def _described(stream: type[Any]) -> str:
-    keys = ", ".join(f'"{_column(stream, key)}"' for key in stream.primary_keys)
+    unique = json.dumps(["source_relation", *(_column(stream, key) for key in stream.primary_keys)])
     lines = [
         "",
         f"  - name: stg_vitally__{stream.name}",
         f"    description: {_quoted(_summary(stream))}",
         "    data_tests:",
-        "      - vitally.unique_combination:",
-        "          arguments:",
-        f'            columns: ["source_relation", {keys}]',
+        f"      - vitally.unique_combination: {{ arguments: {{ columns: {unique} }} }}",
         "    columns:",
     ]
     for name, declared in _properties(stream):
@@ -125,14 +123,9 @@ def _described(stream: type[Any]) -> str:
         if name == "id":
             lines += ["        data_tests:", "          - not_null"]
         elif link and _type(declared) == "text" and link[1] in {one.name for one in BY_DEFAULT}:
-            lines += [
-                "        data_tests:",
-                "          - relationships:",
-                "              arguments:",
-                f"                to: ref('stg_vitally__{link[1]}')",
-                f"                field: {_singular(link[1])}_id",
-                "              config: { severity: warn }",
-            ]
+            named = f"to: ref('stg_vitally__{link[1]}'), field: {_singular(link[1])}_id"
+            links = f"{{ arguments: {{ {named} }}, config: {{ severity: warn }} }}"
+            lines += ["        data_tests:", f"          - relationships: {links}"]
     lines += [
         "      - name: source_relation",
         f"        description: {_quoted(WORKSPACE)}",

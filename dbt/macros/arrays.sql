@@ -61,29 +61,41 @@
 {%- endmacro %}
 
 
+{#- The parts of the values of a type, where a warehouse has one function for arrays and objects. -#}
+{% macro exploded(relation, keep, value, type, columns, function) -%}
+    select
+        {{ keep | join(", ") }},
+        {{ columns }}
+    from {{ relation }},
+        lateral {{ function }}case when {{ vitally.json_type(value) }} = '{{ type }}' then {{ value }} end) as part
+{%- endmacro %}
+
+
 {#-
     What the rows of a relation are linked to: the ids in an array of ids, or, where that is missing or
     empty, those of the objects in another array.
 -#}
 {% macro links_of(relation, key, ids, objects, link) -%}
     {%- set array = "case when " ~ vitally.json_length(ids) ~ " > 0 then " ~ ids ~ " else " ~ objects ~ " end" -%}
-    select distinct
-        {{ key }},
-        case
-            when {{ vitally.json_type("item") }} = 'text' then {{ vitally.json_text("item") }}
-            else {{ vitally.json_text(vitally.json_member("item", "id")) }}
-        end as {{ link }},
-        source_relation
+    select distinct *
     from (
-        {{ vitally.elements_of(
-            "(select source_relation, " ~ key ~ ", " ~ array ~ " as links from " ~ relation ~ ") as linked",
-            ["source_relation", key], "links"
-        ) }}
-    ) as elements
-    where case
-        when {{ vitally.json_type("item") }} = 'text' then {{ vitally.json_text("item") }}
-        else {{ vitally.json_text(vitally.json_member("item", "id")) }}
-    end is not null
+        select
+            {{ key }},
+            case
+                when {{ vitally.json_type("item") }} = 'text' then {{ vitally.json_text("item") }}
+                else {{ vitally.json_text(vitally.json_member("item", "id")) }}
+            end as {{ link }},
+            source_relation
+        from (
+            {{ vitally.elements_of(
+                "(select source_relation, " ~ key ~ ", " ~ array ~ " as links from " ~ relation ~ ") as linked",
+                ["source_relation", key], "links"
+            ) }}
+        ) as elements
+    ) as links
+    where
+        {{ key }} is not null
+        and {{ link }} is not null
 {%- endmacro %}
 
 

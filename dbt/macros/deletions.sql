@@ -15,21 +15,6 @@
 {% endmacro %}
 
 
-{#- The rows of a staging model whose records are not deleted in Vitally. -#}
-{% macro not_deleted(table) -%}
-(
-    select records.*
-    from {{ ref("stg_vitally__" ~ table) }} as records
-    left join {{ ref("vitally__deleted_records") }} as deleted
-        on
-            records.source_relation = deleted.source_relation
-            and records.{{ vitally.inventoried()[table] }} = deleted.record_id
-            and deleted.stream_name = '{{ table }}'
-    where deleted.record_id is null
-)
-{%- endmacro %}
-
-
 {#- The least that a list of ids may hold beside one of so many, if it is to prove anything. -#}
 {% macro least_of(count) -%}
     {{ count }} * (1 - {{ var("vitally__largest_loss") }})

@@ -19,11 +19,7 @@
             {%- set sql -%}
                 select {{ "records." ~ keys[stream] if ids else "count(*)" }} as held
                 from {{ model }} as records
-                left join {{ ref("vitally__deleted_records") }} as deleted
-                    on
-                        records.source_relation = deleted.source_relation
-                        and records.{{ keys[stream] }} = deleted.record_id
-                        and deleted.stream_name = '{{ stream }}'
+                {{ vitally.join_deleted(stream, "records." ~ keys[stream]) }}
                 where
                     deleted.record_id is null
                     and records.source_relation = {{ vitally.text_literal(workspace or vitally.workspaces()[0]["name"]) }}

@@ -11,35 +11,11 @@ with segments as (
 ),
 
 users as (
-    select
-        links.source_relation,
-        links.account_id,
-        sum(case when {{ vitally.is_past("users.deactivated_at") }} then 0 else 1 end) as active_users_count
-    from {{ ref("stg_vitally__user_accounts") }} as links
-    inner join {{ vitally.not_deleted("users") }} as users
-        on
-            links.source_relation = users.source_relation
-            and links.user_id = users.user_id
-    group by
-        links.source_relation,
-        links.account_id
+    {{ vitally.active_users_of("account") }}
 ),
 
 conversations as (
-    select
-        links.source_relation,
-        links.account_id,
-        count(*) as conversations_count
-    from {{ ref("stg_vitally__conversation_accounts") }} as links
-    left join {{ ref("vitally__deleted_records") }} as deleted
-        on
-            links.source_relation = deleted.source_relation
-            and links.conversation_id = deleted.record_id
-            and deleted.stream_name = 'conversations'
-    where deleted.record_id is null
-    group by
-        links.source_relation,
-        links.account_id
+    {{ vitally.conversations_of("account", "stg_vitally__conversation_accounts") }}
 ),
 
 projects as (
@@ -54,11 +30,6 @@ projects as (
     group by
         source_relation,
         account_id
-),
-
-deleted as (
-    select * from {{ ref("vitally__deleted_records") }}
-    where stream_name = 'accounts'
 )
 
 select
@@ -124,55 +95,16 @@ select
     accounts.source_relation
 {{ vitally.added_columns_of("accounts") }}
 from {{ ref("stg_vitally__accounts") }} as accounts
-left join {{ ref("stg_vitally__organizations") }} as organizations
-    on
-        accounts.source_relation = organizations.source_relation
-        and accounts.organization_id = organizations.organization_id
-left join {{ ref("stg_vitally__admins") }} as owners
-    on
-        accounts.source_relation = owners.source_relation
-        and accounts.account_owner_id = owners.admin_id
-left join {{ ref("stg_vitally__admins") }} as csms
-    on
-        accounts.source_relation = csms.source_relation
-        and accounts.csm_id = csms.admin_id
-left join {{ ref("stg_vitally__admins") }} as executives
-    on
-        accounts.source_relation = executives.source_relation
-        and accounts.account_executive_id = executives.admin_id
-left join {{ ref("int_vitally__account_health") }} as health
-    on
-        accounts.source_relation = health.source_relation
-        and accounts.account_id = health.account_id
-left join segments
-    on
-        accounts.source_relation = segments.source_relation
-        and accounts.account_id = segments.account_id
-left join users
-    on
-        accounts.source_relation = users.source_relation
-        and accounts.account_id = users.account_id
-left join conversations
-    on
-        accounts.source_relation = conversations.source_relation
-        and accounts.account_id = conversations.account_id
-left join projects
-    on
-        accounts.source_relation = projects.source_relation
-        and accounts.account_id = projects.account_id
-left join {{ ref("int_vitally__account_tasks") }} as tasks
-    on
-        accounts.source_relation = tasks.source_relation
-        and accounts.account_id = tasks.account_id
-left join {{ ref("vitally__account_nps") }} as nps
-    on
-        accounts.source_relation = nps.source_relation
-        and accounts.account_id = nps.account_id
-left join {{ ref("int_vitally__account_last_touch") }} as touches
-    on
-        accounts.source_relation = touches.source_relation
-        and accounts.account_id = touches.account_id
-left join deleted
-    on
-        accounts.source_relation = deleted.source_relation
-        and accounts.account_id = deleted.record_id
+{{ vitally.left_join("accounts.organization_id", "organizations.organization_id", ref("stg_vitally__organizations")) }}
+{{ vitally.left_join("accounts.account_owner_id", "owners.admin_id", ref("stg_vitally__admins")) }}
+{{ vitally.left_join("accounts.csm_id", "csms.admin_id", ref("stg_vitally__admins")) }}
+{{ vitally.left_join("accounts.account_executive_id", "executives.admin_id", ref("stg_vitally__admins")) }}
+{{ vitally.left_join("accounts.account_id", "health.account_id", ref("int_vitally__account_health")) }}
+{{ vitally.left_join("accounts.account_id", "segments.account_id") }}
+{{ vitally.left_join("accounts.account_id", "users.account_id") }}
+{{ vitally.left_join("accounts.account_id", "conversations.account_id") }}
+{{ vitally.left_join("accounts.account_id", "projects.account_id") }}
+{{ vitally.left_join("accounts.account_id", "tasks.account_id", ref("int_vitally__account_tasks")) }}
+{{ vitally.left_join("accounts.account_id", "nps.account_id", ref("vitally__account_nps")) }}
+{{ vitally.left_join("accounts.account_id", "touches.account_id", ref("int_vitally__account_last_touch")) }}
+{{ vitally.join_deleted("accounts", "accounts.account_id") }}

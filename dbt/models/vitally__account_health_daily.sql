@@ -79,10 +79,7 @@ today as (
         accounts.segments,
         coalesce(reads.read_at, stored.stored_at) as accounts_read_at
     from {{ vitally.not_deleted("accounts") }} as accounts
-    inner join {{ ref("int_vitally__account_health") }} as health
-        on
-            accounts.source_relation = health.source_relation
-            and accounts.account_id = health.account_id
+    {{ vitally.inner_join("accounts.account_id", "health.account_id", ref("int_vitally__account_health")) }}
     inner join stored on accounts.source_relation = stored.source_relation
     left join reads on accounts.source_relation = reads.source_relation
 ),

@@ -1,1 +1,1 @@
-{{ vitally.nps_of("account", "int_vitally__account_nps_responses", "accounts_of_response") }}
+{{ vitally.nps_of("account") }}

@@ -87,8 +87,5 @@ select
     {%- endfor %}
     accounts.source_relation
 from {{ ref("vitally__account_enhanced") }} as accounts
-left join ago
-    on
-        accounts.source_relation = ago.source_relation
-        and accounts.account_id = ago.account_id
+{{ vitally.left_join("accounts.account_id", "ago.account_id") }}
 where not accounts.is_deleted

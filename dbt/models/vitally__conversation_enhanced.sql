@@ -1,29 +1,5 @@
 with accounts as (
-    select
-        links.source_relation,
-        links.conversation_id,
-        count(*) as accounts_count,
-        min(links.account_id) as an_account_id,
-        {{ vitally.list_of("accounts.name") }} as account_names
-    from {{ ref("stg_vitally__conversation_accounts") }} as links
-    left join {{ ref("stg_vitally__accounts") }} as accounts
-        on
-            links.source_relation = accounts.source_relation
-            and links.account_id = accounts.account_id
-    left join {{ ref("vitally__deleted_records") }} as deleted
-        on
-            links.source_relation = deleted.source_relation
-            and links.account_id = deleted.record_id
-            and deleted.stream_name = 'accounts'
-    where deleted.record_id is null
-    group by
-        links.source_relation,
-        links.conversation_id
-),
-
-deleted as (
-    select * from {{ ref("vitally__deleted_records") }}
-    where stream_name = 'conversations'
+    {{ vitally.linked("conversation_accounts", "conversation_id", "accounts", "account") }}
 )
 
 select
@@ -41,7 +17,7 @@ select
         "accounts.accounts_count", [vitally.links_of_conversations()], "conversations",
         otherwise="accounts.accounts_count"
     ) }} as accounts_count,
-    case when accounts.accounts_count = 1 then accounts.an_account_id end as only_account_id,
+    case when accounts.accounts_count = 1 then accounts.account_id end as only_account_id,
     accounts.account_names,
     {{ vitally.counted("messages.messages_count", ["messages"], "conversations") }} as messages_count,
     {{ vitally.counted("messages.inbound_messages_count", ["messages.type"], "conversations") }}
@@ -58,15 +34,6 @@ select
     conversations.source_relation
 {{ vitally.added_columns_of("conversations") }}
 from {{ ref("stg_vitally__conversations") }} as conversations
-left join accounts
-    on
-        conversations.source_relation = accounts.source_relation
-        and conversations.conversation_id = accounts.conversation_id
-left join {{ ref("int_vitally__conversation_messages") }} as messages
-    on
-        conversations.source_relation = messages.source_relation
-        and conversations.conversation_id = messages.conversation_id
-left join deleted
-    on
-        conversations.source_relation = deleted.source_relation
-        and conversations.conversation_id = deleted.record_id
+{{ vitally.left_join("conversations.conversation_id", "accounts.conversation_id") }}
+{{ vitally.left_join("conversations.conversation_id", "messages.conversation_id", ref("int_vitally__conversation_messages")) }}
+{{ vitally.join_deleted("conversations", "conversations.conversation_id") }}

@@ -30,8 +30,5 @@ select
     end as status,
     runs.source_relation
 from {{ ref("int_vitally__inventory_runs") }} as runs
-inner join ids
-    on
-        runs.source_relation = ids.source_relation
-        and runs.stream_name = ids.stream_name
+{{ vitally.inner_join("runs.stream_name", "ids.stream_name") }}
 where runs.run_number = 1

@@ -1,24 +1,5 @@
 with accounts as (
-    select
-        links.source_relation,
-        links.meeting_id,
-        count(*) as accounts_count,
-        min(links.account_id) as an_account_id,
-        {{ vitally.list_of("accounts.name") }} as account_names
-    from {{ ref("stg_vitally__meeting_accounts") }} as links
-    left join {{ ref("stg_vitally__accounts") }} as accounts
-        on
-            links.source_relation = accounts.source_relation
-            and links.account_id = accounts.account_id
-    left join {{ ref("vitally__deleted_records") }} as deleted
-        on
-            links.source_relation = deleted.source_relation
-            and links.account_id = deleted.record_id
-            and deleted.stream_name = 'accounts'
-    where deleted.record_id is null
-    group by
-        links.source_relation,
-        links.meeting_id
+    {{ vitally.linked("meeting_accounts", "meeting_id", "accounts", "account") }}
 ),
 
 participants as (
@@ -32,11 +13,6 @@ participants as (
     group by
         source_relation,
         meeting_id
-),
-
-deleted as (
-    select * from {{ ref("vitally__deleted_records") }}
-    where stream_name = 'meetings'
 )
 
 select
@@ -67,7 +43,7 @@ select
     meetings.risk_assessment,
     {{ vitally.counted("accounts.accounts_count", ["meetings.accountIds|meetings.accounts"], "meetings") }}
         as accounts_count,
-    case when accounts.accounts_count = 1 then accounts.an_account_id end as only_account_id,
+    case when accounts.accounts_count = 1 then accounts.account_id end as only_account_id,
     accounts.account_names,
     {{ vitally.counted("participants.participants_count", ["meetings.participants"], "meetings") }}
         as participants_count,
@@ -82,15 +58,6 @@ select
     meetings.source_relation
 {{ vitally.added_columns_of("meetings") }}
 from {{ ref("stg_vitally__meetings") }} as meetings
-left join accounts
-    on
-        meetings.source_relation = accounts.source_relation
-        and meetings.meeting_id = accounts.meeting_id
-left join participants
-    on
-        meetings.source_relation = participants.source_relation
-        and meetings.meeting_id = participants.meeting_id
-left join deleted
-    on
-        meetings.source_relation = deleted.source_relation
-        and meetings.meeting_id = deleted.record_id
+{{ vitally.left_join("meetings.meeting_id", "accounts.meeting_id") }}
+{{ vitally.left_join("meetings.meeting_id", "participants.meeting_id") }}
+{{ vitally.join_deleted("meetings", "meetings.meeting_id") }}

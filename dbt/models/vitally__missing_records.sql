@@ -37,14 +37,8 @@ both_sides as (
         inventory.listed_at,
         0 as is_there
     from {{ ref("stg_vitally__inventory") }} as inventory
-    inner join last_seen
-        on
-            inventory.source_relation = last_seen.source_relation
-            and inventory.stream_name = last_seen.stream_name
-    left join ends
-        on
-            inventory.source_relation = ends.source_relation
-            and inventory.stream_name = ends.stream_name
+    {{ vitally.inner_join("inventory.stream_name", "last_seen.stream_name") }}
+    {{ vitally.left_join("inventory.stream_name", "ends.stream_name") }}
     where
         inventory.listed_at >= coalesce(ends.started_at, last_seen.listed_at)
         and inventory.stream_name in ({{ told | join(", ") or "''" }})

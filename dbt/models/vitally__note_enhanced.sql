@@ -1,8 +1,3 @@
-with deleted as (
-    select * from {{ ref("vitally__deleted_records") }}
-    where stream_name = 'notes'
-)
-
 select
     notes.note_id,
     notes.external_id,
@@ -27,23 +22,11 @@ select
     notes.source_relation
 {{ vitally.added_columns_of("notes") }}
 from {{ ref("stg_vitally__notes") }} as notes
-left join {{ ref("stg_vitally__accounts") }} as accounts
-    on
-        notes.source_relation = accounts.source_relation
-        and notes.account_id = accounts.account_id
+{{ vitally.left_join("notes.account_id", "accounts.account_id", ref("stg_vitally__accounts")) }}
 left join {{ ref("stg_vitally__organizations") }} as organizations
     on
         notes.source_relation = organizations.source_relation
         and coalesce(notes.organization_id, accounts.organization_id) = organizations.organization_id
-left join {{ ref("stg_vitally__admins") }} as authors
-    on
-        notes.source_relation = authors.source_relation
-        and notes.author_id = authors.admin_id
-left join {{ ref("stg_vitally__note_categories") }} as categories
-    on
-        notes.source_relation = categories.source_relation
-        and notes.note_category_id = categories.note_category_id
-left join deleted
-    on
-        notes.source_relation = deleted.source_relation
-        and notes.note_id = deleted.record_id
+{{ vitally.left_join("notes.author_id", "authors.admin_id", ref("stg_vitally__admins")) }}
+{{ vitally.left_join("notes.note_category_id", "categories.note_category_id", ref("stg_vitally__note_categories")) }}
+{{ vitally.join_deleted("notes", "notes.note_id") }}

@@ -17,40 +17,11 @@ with accounts as (
 ),
 
 users as (
-    select
-        links.source_relation,
-        links.organization_id,
-        sum(case when {{ vitally.is_past("users.deactivated_at") }} then 0 else 1 end) as active_users_count
-    from {{ ref("stg_vitally__user_organizations") }} as links
-    inner join {{ vitally.not_deleted("users") }} as users
-        on
-            links.source_relation = users.source_relation
-            and links.user_id = users.user_id
-    group by
-        links.source_relation,
-        links.organization_id
+    {{ vitally.active_users_of("organization") }}
 ),
 
 conversations as (
-    select
-        links.source_relation,
-        links.organization_id,
-        count(*) as conversations_count
-    from {{ ref("stg_vitally__organization_conversations") }} as links
-    left join {{ ref("vitally__deleted_records") }} as deleted
-        on
-            links.source_relation = deleted.source_relation
-            and links.conversation_id = deleted.record_id
-            and deleted.stream_name = 'conversations'
-    where deleted.record_id is null
-    group by
-        links.source_relation,
-        links.organization_id
-),
-
-deleted as (
-    select * from {{ ref("vitally__deleted_records") }}
-    where stream_name = 'organizations'
+    {{ vitally.conversations_of("organization", "stg_vitally__organization_conversations") }}
 )
 
 select
@@ -106,35 +77,11 @@ select
     organizations.source_relation
 {{ vitally.added_columns_of("organizations") }}
 from {{ ref("stg_vitally__organizations") }} as organizations
-left join {{ ref("stg_vitally__admins") }} as owners
-    on
-        organizations.source_relation = owners.source_relation
-        and organizations.organization_owner_id = owners.admin_id
-left join {{ ref("stg_vitally__admins") }} as csms
-    on
-        organizations.source_relation = csms.source_relation
-        and organizations.csm_id = csms.admin_id
-left join {{ ref("stg_vitally__admins") }} as executives
-    on
-        organizations.source_relation = executives.source_relation
-        and organizations.account_executive_id = executives.admin_id
-left join {{ ref("vitally__organization_nps") }} as nps
-    on
-        organizations.source_relation = nps.source_relation
-        and organizations.organization_id = nps.organization_id
-left join accounts
-    on
-        organizations.source_relation = accounts.source_relation
-        and organizations.organization_id = accounts.organization_id
-left join users
-    on
-        organizations.source_relation = users.source_relation
-        and organizations.organization_id = users.organization_id
-left join conversations
-    on
-        organizations.source_relation = conversations.source_relation
-        and organizations.organization_id = conversations.organization_id
-left join deleted
-    on
-        organizations.source_relation = deleted.source_relation
-        and organizations.organization_id = deleted.record_id
+{{ vitally.left_join("organizations.organization_owner_id", "owners.admin_id", ref("stg_vitally__admins")) }}
+{{ vitally.left_join("organizations.csm_id", "csms.admin_id", ref("stg_vitally__admins")) }}
+{{ vitally.left_join("organizations.account_executive_id", "executives.admin_id", ref("stg_vitally__admins")) }}
+{{ vitally.left_join("organizations.organization_id", "nps.organization_id", ref("vitally__organization_nps")) }}
+{{ vitally.left_join("organizations.organization_id", "accounts.organization_id") }}
+{{ vitally.left_join("organizations.organization_id", "users.organization_id") }}
+{{ vitally.left_join("organizations.organization_id", "conversations.organization_id") }}
+{{ vitally.join_deleted("organizations", "organizations.organization_id") }}

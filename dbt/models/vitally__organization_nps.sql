@@ -1,1 +1,1 @@
-{{ vitally.nps_of("organization", "int_vitally__organization_nps_responses", "organizations_of_response") }}
+{{ vitally.nps_of("organization") }}

@@ -6,21 +6,13 @@ with tasks as (
         sum(case when tasks.is_open then 1 else 0 end) as open_tasks_count,
         sum(case when tasks.is_overdue then 1 else 0 end) as overdue_tasks_count
     from {{ ref("stg_vitally__task_projects") }} as links
-    inner join {{ ref("vitally__task_enhanced") }} as tasks
-        on
-            links.source_relation = tasks.source_relation
-            and links.task_id = tasks.task_id
+    {{ vitally.inner_join("links.task_id", "tasks.task_id", ref("vitally__task_enhanced")) }}
     where
         not tasks.is_archived
         and not tasks.is_deleted
     group by
         links.source_relation,
         links.project_id
-),
-
-deleted as (
-    select * from {{ ref("vitally__deleted_records") }}
-    where stream_name = 'projects'
 )
 
 select
@@ -60,31 +52,10 @@ select
     projects.source_relation
 {{ vitally.added_columns_of("projects") }}
 from {{ ref("stg_vitally__projects") }} as projects
-left join {{ ref("stg_vitally__accounts") }} as accounts
-    on
-        projects.source_relation = accounts.source_relation
-        and projects.account_id = accounts.account_id
-left join {{ ref("stg_vitally__organizations") }} as organizations
-    on
-        projects.source_relation = organizations.source_relation
-        and projects.organization_id = organizations.organization_id
-left join {{ ref("stg_vitally__admins") }} as owners
-    on
-        projects.source_relation = owners.source_relation
-        and projects.owned_by_id = owners.admin_id
-left join {{ ref("stg_vitally__project_categories") }} as categories
-    on
-        projects.source_relation = categories.source_relation
-        and projects.project_category_id = categories.project_category_id
-left join {{ ref("stg_vitally__project_templates") }} as templates
-    on
-        projects.source_relation = templates.source_relation
-        and projects.project_template_id = templates.project_template_id
-left join tasks
-    on
-        projects.source_relation = tasks.source_relation
-        and projects.project_id = tasks.project_id
-left join deleted
-    on
-        projects.source_relation = deleted.source_relation
-        and projects.project_id = deleted.record_id
+{{ vitally.left_join("projects.account_id", "accounts.account_id", ref("stg_vitally__accounts")) }}
+{{ vitally.left_join("projects.organization_id", "organizations.organization_id", ref("stg_vitally__organizations")) }}
+{{ vitally.left_join("projects.owned_by_id", "owners.admin_id", ref("stg_vitally__admins")) }}
+{{ vitally.left_join("projects.project_category_id", "categories.project_category_id", ref("stg_vitally__project_categories")) }}
+{{ vitally.left_join("projects.project_template_id", "templates.project_template_id", ref("stg_vitally__project_templates")) }}
+{{ vitally.left_join("projects.project_id", "tasks.project_id") }}
+{{ vitally.join_deleted("projects", "projects.project_id") }}

@@ -37,10 +37,7 @@ month_ends as (
         daily.segments,
         case when daily.is_churned then 0 else daily.mrr end as mrr
     from {{ ref("vitally__account_health_daily") }} as daily
-    inner join months
-        on
-            daily.source_relation = months.source_relation
-            and daily.observed_on = months.last_day
+    {{ vitally.inner_join("daily.observed_on", "months.last_day") }}
     where daily.is_churned is not null
 ),
 
@@ -70,10 +67,7 @@ cohorts as (
         {#- An account that is gone pays nothing; one whose MRR is empty may. #}
         case when ends.account_id is null then 0 else ends.mrr end as ending_mrr
     from spans
-    inner join month_ends as starts
-        on
-            spans.source_relation = starts.source_relation
-            and spans.start_month = starts.revenue_month
+    {{ vitally.inner_join("spans.start_month", "starts.revenue_month", "month_ends") }}
     left join month_ends as ends
         on
             starts.source_relation = ends.source_relation

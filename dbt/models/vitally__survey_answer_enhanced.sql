@@ -20,22 +20,10 @@ select
     organizations.name as organization_name,
     answers.source_relation
 from {{ ref("stg_vitally__survey_answers") }} as answers
-inner join {{ ref("stg_vitally__survey_responses") }} as responses
-    on
-        answers.source_relation = responses.source_relation
-        and answers.survey_response_id = responses.survey_response_id
-left join {{ ref("stg_vitally__survey_questions") }} as questions
-    on
-        answers.source_relation = questions.source_relation
-        and answers.survey_question_id = questions.survey_question_id
-left join {{ ref("stg_vitally__users") }} as users
-    on
-        responses.source_relation = users.source_relation
-        and responses.user_id = users.user_id
-left join {{ ref("stg_vitally__accounts") }} as accounts
-    on
-        responses.source_relation = accounts.source_relation
-        and responses.account_id = accounts.account_id
+{{ vitally.inner_join("answers.survey_response_id", "responses.survey_response_id", ref("stg_vitally__survey_responses")) }}
+{{ vitally.left_join("answers.survey_question_id", "questions.survey_question_id", ref("stg_vitally__survey_questions")) }}
+{{ vitally.left_join("responses.user_id", "users.user_id", ref("stg_vitally__users")) }}
+{{ vitally.left_join("responses.account_id", "accounts.account_id", ref("stg_vitally__accounts")) }}
 left join {{ ref("stg_vitally__organizations") }} as organizations
     on
         responses.source_relation = organizations.source_relation

@@ -4,18 +4,10 @@ with projects as (
         links.task_id,
         {{ vitally.list_of("projects.name") }} as project_names
     from {{ ref("stg_vitally__task_projects") }} as links
-    inner join {{ vitally.not_deleted("projects") }} as projects
-        on
-            links.source_relation = projects.source_relation
-            and links.project_id = projects.project_id
+    {{ vitally.inner_join("links.project_id", "projects.project_id", vitally.not_deleted("projects")) }}
     group by
         links.source_relation,
         links.task_id
-),
-
-deleted as (
-    select * from {{ ref("vitally__deleted_records") }}
-    where stream_name = 'tasks'
 )
 
 select
@@ -58,31 +50,10 @@ select
     tasks.source_relation
 {{ vitally.added_columns_of("tasks") }}
 from {{ ref("stg_vitally__tasks") }} as tasks
-left join {{ ref("stg_vitally__accounts") }} as accounts
-    on
-        tasks.source_relation = accounts.source_relation
-        and tasks.account_id = accounts.account_id
-left join {{ ref("stg_vitally__organizations") }} as organizations
-    on
-        tasks.source_relation = organizations.source_relation
-        and tasks.organization_id = organizations.organization_id
-left join {{ ref("stg_vitally__task_categories") }} as categories
-    on
-        tasks.source_relation = categories.source_relation
-        and tasks.task_category_id = categories.task_category_id
-left join {{ ref("stg_vitally__admins") }} as assignees
-    on
-        tasks.source_relation = assignees.source_relation
-        and tasks.assigned_to_id = assignees.admin_id
-left join {{ ref("stg_vitally__admins") }} as finishers
-    on
-        tasks.source_relation = finishers.source_relation
-        and tasks.completed_by_id = finishers.admin_id
-left join projects
-    on
-        tasks.source_relation = projects.source_relation
-        and tasks.task_id = projects.task_id
-left join deleted
-    on
-        tasks.source_relation = deleted.source_relation
-        and tasks.task_id = deleted.record_id
+{{ vitally.left_join("tasks.account_id", "accounts.account_id", ref("stg_vitally__accounts")) }}
+{{ vitally.left_join("tasks.organization_id", "organizations.organization_id", ref("stg_vitally__organizations")) }}
+{{ vitally.left_join("tasks.task_category_id", "categories.task_category_id", ref("stg_vitally__task_categories")) }}
+{{ vitally.left_join("tasks.assigned_to_id", "assignees.admin_id", ref("stg_vitally__admins")) }}
+{{ vitally.left_join("tasks.completed_by_id", "finishers.admin_id", ref("stg_vitally__admins")) }}
+{{ vitally.left_join("tasks.task_id", "projects.task_id") }}
+{{ vitally.join_deleted("tasks", "tasks.task_id") }}

@@ -105,23 +105,8 @@ select
     {{ vitally.counted("notes.notes_count", ["notes.authorId"], "admins") }} as notes_count,
     admins.source_relation
 from {{ ref("stg_vitally__admins") }} as admins
-left join accounts
-    on
-        admins.source_relation = accounts.source_relation
-        and admins.admin_id = accounts.admin_id
-left join assigned_tasks
-    on
-        admins.source_relation = assigned_tasks.source_relation
-        and admins.admin_id = assigned_tasks.admin_id
-left join completed_tasks
-    on
-        admins.source_relation = completed_tasks.source_relation
-        and admins.admin_id = completed_tasks.admin_id
-left join projects
-    on
-        admins.source_relation = projects.source_relation
-        and admins.admin_id = projects.admin_id
-left join notes
-    on
-        admins.source_relation = notes.source_relation
-        and admins.admin_id = notes.admin_id
+{{ vitally.left_join("admins.admin_id", "accounts.admin_id") }}
+{{ vitally.left_join("admins.admin_id", "assigned_tasks.admin_id") }}
+{{ vitally.left_join("admins.admin_id", "completed_tasks.admin_id") }}
+{{ vitally.left_join("admins.admin_id", "projects.admin_id") }}
+{{ vitally.left_join("admins.admin_id", "notes.admin_id") }}

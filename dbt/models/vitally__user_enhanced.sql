@@ -1,46 +1,9 @@
 with accounts as (
-    select
-        links.source_relation,
-        links.user_id,
-        count(*) as accounts_count,
-        min(links.account_id) as an_account_id,
-        {{ vitally.list_of("accounts.name") }} as account_names
-    from {{ ref("stg_vitally__user_accounts") }} as links
-    left join {{ ref("stg_vitally__accounts") }} as accounts
-        on
-            links.source_relation = accounts.source_relation
-            and links.account_id = accounts.account_id
-    left join {{ ref("vitally__deleted_records") }} as deleted
-        on
-            links.source_relation = deleted.source_relation
-            and links.account_id = deleted.record_id
-            and deleted.stream_name = 'accounts'
-    where deleted.record_id is null
-    group by
-        links.source_relation,
-        links.user_id
+    {{ vitally.linked("user_accounts", "user_id", "accounts", "account") }}
 ),
 
 organizations as (
-    select
-        links.source_relation,
-        links.user_id,
-        count(*) as organizations_count,
-        {{ vitally.list_of("organizations.name") }} as organization_names
-    from {{ ref("stg_vitally__user_organizations") }} as links
-    left join {{ ref("stg_vitally__organizations") }} as organizations
-        on
-            links.source_relation = organizations.source_relation
-            and links.organization_id = organizations.organization_id
-    left join {{ ref("vitally__deleted_records") }} as deleted
-        on
-            links.source_relation = deleted.source_relation
-            and links.organization_id = deleted.record_id
-            and deleted.stream_name = 'organizations'
-    where deleted.record_id is null
-    group by
-        links.source_relation,
-        links.user_id
+    {{ vitally.linked("user_organizations", "user_id", "organizations", "organization") }}
 ),
 
 segments as (
@@ -73,10 +36,7 @@ meetings as (
         count(distinct meetings.meeting_id) as meetings_count,
         max(meetings.start_at) as last_meeting_at
     from {{ ref("stg_vitally__meeting_participants") }} as participants
-    inner join {{ vitally.not_deleted("meetings") }} as meetings
-        on
-            participants.source_relation = meetings.source_relation
-            and participants.meeting_id = meetings.meeting_id
+    {{ vitally.inner_join("participants.meeting_id", "meetings.meeting_id", vitally.not_deleted("meetings")) }}
     where
         meetings.archived_at is null
         and coalesce(meetings.start_at, cast(meetings.start_date as {{ vitally.type_of("timestamp") }}))
@@ -84,11 +44,6 @@ meetings as (
     group by
         participants.source_relation,
         participants.user_id
-),
-
-deleted as (
-    select * from {{ ref("vitally__deleted_records") }}
-    where stream_name = 'users'
 )
 
 select
@@ -109,7 +64,7 @@ select
     users.is_unsubscribed_from_conversations,
     users.is_permanently_bounced,
     {{ vitally.counted("accounts.accounts_count", [vitally.links_of_users()], "users") }} as accounts_count,
-    case when accounts.accounts_count = 1 then accounts.an_account_id end as only_account_id,
+    case when accounts.accounts_count = 1 then accounts.account_id end as only_account_id,
     accounts.account_names,
     {{ vitally.counted(
         "organizations.organizations_count", ["users.organizationIds|users.organizations"], "users"
@@ -128,27 +83,9 @@ select
     users.source_relation
 {{ vitally.added_columns_of("users") }}
 from {{ ref("stg_vitally__users") }} as users
-left join accounts
-    on
-        users.source_relation = accounts.source_relation
-        and users.user_id = accounts.user_id
-left join organizations
-    on
-        users.source_relation = organizations.source_relation
-        and users.user_id = organizations.user_id
-left join segments
-    on
-        users.source_relation = segments.source_relation
-        and users.user_id = segments.user_id
-left join responses
-    on
-        users.source_relation = responses.source_relation
-        and users.user_id = responses.user_id
-left join meetings
-    on
-        users.source_relation = meetings.source_relation
-        and users.user_id = meetings.user_id
-left join deleted
-    on
-        users.source_relation = deleted.source_relation
-        and users.user_id = deleted.record_id
+{{ vitally.left_join("users.user_id", "accounts.user_id") }}
+{{ vitally.left_join("users.user_id", "organizations.user_id") }}
+{{ vitally.left_join("users.user_id", "segments.user_id") }}
+{{ vitally.left_join("users.user_id", "responses.user_id") }}
+{{ vitally.left_join("users.user_id", "meetings.user_id") }}
+{{ vitally.join_deleted("users", "users.user_id") }}

@@ -46,21 +46,11 @@
 {%- endmacro %}
 
 {% macro databricks__elements_of(relation, keep, array) -%}
-    select
-        {{ keep | join(", ") }},
-        element.value as item,
-        element.pos + 1 as position
-    from {{ relation }},
-        lateral variant_explode(case when {{ vitally.json_type(array) }} = 'array' then {{ array }} end) as element
+    {{ vitally.exploded(relation, keep, array, "array", "part.value as item, part.pos + 1 as position", "variant_explode(") }}
 {%- endmacro %}
 
 {% macro databricks__members_of(relation, keep, object) -%}
-    select
-        {{ keep | join(", ") }},
-        member.key as name,
-        member.value as item
-    from {{ relation }},
-        lateral variant_explode(case when {{ vitally.json_type(object) }} = 'object' then {{ object }} end) as member
+    {{ vitally.exploded(relation, keep, object, "object", "part.key as name, part.value as item", "variant_explode(") }}
 {%- endmacro %}
 
 {% macro databricks__order_text(value) %}{{ return("to_json(" ~ value ~ ")") }}{% endmacro %}

@@ -35,21 +35,11 @@
 {%- endmacro %}
 
 {% macro snowflake__elements_of(relation, keep, array) -%}
-    select
-        {{ keep | join(", ") }},
-        element.value as item,
-        element.index + 1 as position
-    from {{ relation }},
-        lateral flatten(input => case when is_array({{ array }}) then {{ array }} end) as element
+    {{ vitally.exploded(relation, keep, array, "array", "part.value as item, part.index + 1 as position", "flatten(input => ") }}
 {%- endmacro %}
 
 {% macro snowflake__members_of(relation, keep, object) -%}
-    select
-        {{ keep | join(", ") }},
-        member.key as name,
-        member.value as item
-    from {{ relation }},
-        lateral flatten(input => case when is_object({{ object }}) then {{ object }} end) as member
+    {{ vitally.exploded(relation, keep, object, "object", "part.key as name, part.value as item", "flatten(input => ") }}
 {%- endmacro %}
 
 {% macro snowflake__moment_in_utc(value) -%}

@@ -20,15 +20,8 @@ with messages as (
         case when messages.direction = 'outbound' then 'message sent' else 'message received' end as touch_type,
         messages.sent_at as touched_at
     from {{ ref("stg_vitally__messages") }} as messages
-    inner join {{ ref("stg_vitally__conversation_accounts") }} as links
-        on
-            messages.source_relation = links.source_relation
-            and messages.conversation_id = links.conversation_id
-    left join {{ ref("vitally__deleted_records") }} as deleted
-        on
-            messages.source_relation = deleted.source_relation
-            and messages.conversation_id = deleted.record_id
-            and deleted.stream_name = 'conversations'
+    {{ vitally.inner_join("messages.conversation_id", "links.conversation_id", ref("stg_vitally__conversation_accounts")) }}
+    {{ vitally.join_deleted("conversations", "messages.conversation_id") }}
     where deleted.record_id is null
 ),
 
@@ -49,10 +42,7 @@ meetings as (
         'meeting' as touch_type,
         coalesce(meetings.start_at, cast(meetings.start_date as {{ vitally.type_of("timestamp") }})) as touched_at
     from {{ vitally.not_deleted("meetings") }} as meetings
-    inner join {{ ref("stg_vitally__meeting_accounts") }} as links
-        on
-            meetings.source_relation = links.source_relation
-            and meetings.meeting_id = links.meeting_id
+    {{ vitally.inner_join("meetings.meeting_id", "links.meeting_id", ref("stg_vitally__meeting_accounts")) }}
     where
         meetings.archived_at is null
         and coalesce(meetings.external_status, '') <> 'cancelled'

@@ -31,10 +31,7 @@ runs as (
             records.record_count
         ) as count_before
     from {{ ref("stg_vitally__inventory_runs") }} as runs
-    left join records
-        on
-            runs.source_relation = records.source_relation
-            and runs.stream_name = records.stream_name
+    {{ vitally.left_join("runs.stream_name", "records.stream_name") }}
 ),
 
 compared as (

@@ -28,8 +28,5 @@ select
     end as value_at,
     traits.source_relation
 from traits
-left join fields
-    on
-        traits.source_relation = fields.source_relation
-        and traits.name = fields.path
+{{ vitally.left_join("traits.name", "fields.path") }}
 where {{ type }} <> 'null'

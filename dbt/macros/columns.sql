@@ -56,11 +56,11 @@
     {%- for how in vitally.columns_chosen_of(stream) -%}
         {%- set values = {"": "cast(null as " ~ vitally.type_of(how["type"]) ~ ")"} -%}
         {%- for workspace, table in tables.items() -%}
-            {%- set column = vitally.columns_of(table).get(vitally.spelled_alike(how["column"] or "")) -%}
+            {%- set property = vitally.property_of(vitally.columns_of(table), how["column"] or "_") -%}
             {%- if how["expression"] -%}
                 {%- do values.update({workspace: "cast((" ~ how["expression"] ~ ") as " ~ vitally.type_of(how["type"]) ~ ")"}) -%}
-            {%- elif column -%}
-                {%- do values.update({workspace: vitally.typed(adapter.quote(column.name), how["type"], column.data_type)}) -%}
+            {%- elif property -%}
+                {%- do values.update({workspace: vitally.typed(property.value, how["type"], property.type)}) -%}
             {%- else -%}
                 {%- do values.update({workspace: values[""]}) -%}
                 {%- do exceptions.warn("vitally__columns of " ~ stream ~ ": " ~ table ~ " has no column " ~ how["column"] ~ ", which is null there") -%}

@@ -31,7 +31,7 @@
             {%- set stream, _, column = way.partition(".") -%}
             {%- set table = vitally.tables_of(stream).get(workspace) -%}
             {%- if table is not none and (
-                not column or vitally.spelled_alike(column) in vitally.columns_of(table)
+                not column or vitally.property_of(vitally.columns_of(table), column)
             ) -%}
                 {%- do found.append(way) -%}
             {%- endif -%}

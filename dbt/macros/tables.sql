@@ -75,6 +75,33 @@
 
 
 {#-
+    The value of a property in a table, and the type of that; none where the table lacks it. Some loaders keep whole
+    records in one column of JSON, which may hold any property.
+-#}
+{% macro property_of(found, name) %}
+    {%- set column = found.get(vitally.spelled_alike(name)) -%}
+    {%- if column -%} {{ return({"value": adapter.quote(column.name), "type": column.data_type}) }} {%- endif -%}
+    {%- set records = vitally.column_of_records(found) -%}
+    {%- if not records or name.startswith("_") -%} {{ return(none) }} {%- endif -%}
+    {%- set record = vitally.as_json(adapter.quote(records.name), records.data_type) -%}
+    {{ return({"value": vitally.json_member(record, name), "type": vitally.type_json()}) }}
+{% endmacro %}
+
+
+{#- The column of a table that holds whole records: the only one beside those of the loader, if so. -#}
+{% macro column_of_records(found) %}
+    {%- set beside = [] -%}
+    {%- for column in found.values() if not column.name.startswith("_") or column.name | lower == "_airbyte_data" -%}
+        {%- do beside.append(column) -%}
+    {%- endfor -%}
+    {%- if beside | length == 1 and beside[0].name | lower in ("data", "record", "_airbyte_data") -%}
+        {{ return(beside[0]) }}
+    {%- endif -%}
+    {{ return(none) }}
+{% endmacro %}
+
+
+{#-
     The rows of a stream, one for each workspace and key, in their latest version.
 
     `columns` lists the property, its type and its name in the model. What a table lacks is null, and
@@ -90,12 +117,9 @@
         {%- set found = vitally.columns_of(table) -%}
         {%- set chosen = [] -%}
         {%- for name, type, alias in columns -%}
-            {%- set column = found.get(vitally.spelled_alike(name)) -%}
-            {%- set value = "cast(null as " ~ vitally.type_of(type) ~ ")" -%}
-            {%- if column -%}
-                {%- set value = vitally.typed(adapter.quote(column.name), type, column.data_type) -%}
-            {%- endif -%}
-            {%- do chosen.append(value ~ " as " ~ alias) -%}
+            {%- set property = vitally.property_of(found, name) -%}
+            {%- set absent = "cast(null as " ~ vitally.type_of(type) ~ ")" -%}
+            {%- do chosen.append((vitally.typed(property.value, type, property.type) if property else absent) ~ " as " ~ alias) -%}
         {%- endfor -%}
         {%- set name = vitally.text_literal(workspace) -%}
         {%- do chosen.append("cast(" ~ name ~ " as " ~ vitally.type_of("text") ~ ") as source_relation") -%}
@@ -127,27 +151,21 @@ where
 {% endmacro %}
 
 
-{#- The names that the loader gave to the key of a table, which it must have. -#}
+{#- The key of a table, which it must have, as values to partition by. -#}
 {% macro key_columns(table, found, key) %}
-    {%- set quoted = [] -%}
+    {%- set values = [] -%}
     {%- for name in key -%}
-        {%- set column = found.get(vitally.spelled_alike(name)) -%}
-        {%- if column -%}
-            {%- do quoted.append(adapter.quote(column.name)) -%}
-        {%- else -%}
-            {%- set hint = "check what the loader made of it" -%}
-            {%- if "airbytedata" in found -%}
-                {%- set hint = "it holds whole records as JSON: turn off raw tables in the Airbyte destination and name the schema of its final tables" -%}
-            {%- elif found.values() | selectattr("name", "in", ["data", "DATA", "record", "RECORD"]) | list -%}
-                {%- set hint = "it holds whole records as JSON: set denormalized: true in target-bigquery, or what your loader calls a column for each property, and load again" -%}
-            {%- endif -%}
+        {%- set property = vitally.property_of(found, name) -%}
+        {%- if not property -%}
             {{ exceptions.raise_compiler_error(
                 "The table " ~ table ~ " has no column for " ~ name ~ ", part of its key, only "
-                ~ found.values() | map(attribute="name") | join(", ") ~ "; " ~ hint
+                ~ found.values() | map(attribute="name") | join(", ") ~ "; check what the loader made of it"
             ) }}
         {%- endif -%}
+        {%- set is_json = vitally.kind_of(property.type) == "json" -%}
+        {%- do values.append(vitally.typed(property.value, "text", property.type) if is_json else property.value) -%}
     {%- endfor -%}
-    {{ return(quoted) }}
+    {{ return(values) }}
 {% endmacro %}
 
 
@@ -175,9 +193,9 @@ where
 {% macro newest_first(found, columns) %}
     {%- set moments = [] -%}
     {%- for name in ["_sdc_deleted_at", "_ab_cdc_deleted_at", "updatedAt", "conversationUpdatedAt", "seenAt", "observedAt", "finishedAt"]
-        if vitally.spelled_alike(name) in found -%}
-        {%- set column = found[vitally.spelled_alike(name)] -%}
-        {%- do moments.append(vitally.typed(adapter.quote(column.name), "timestamp", column.data_type)) -%}
+        if vitally.property_of(found, name) -%}
+        {%- set property = vitally.property_of(found, name) -%}
+        {%- do moments.append(vitally.typed(property.value, "timestamp", property.type)) -%}
     {%- endfor -%}
     {%- set order = [] -%}
     {%- if moments -%} {%- do order.append("coalesce(" ~ moments | join(", ") ~ ", null) desc nulls last") -%} {%- endif -%}
@@ -199,10 +217,10 @@ where
         {%- do numbered.append(adapter.quote(found[vitally.spelled_alike(name)].name) ~ " desc nulls last") -%}
     {%- endfor -%}
     {%- do order.extend(numbered) -%}
-    {%- for name, type, alias in columns if vitally.spelled_alike(name) in found -%}
-        {%- set column = found[vitally.spelled_alike(name)] -%}
-        {%- if not numbered or vitally.kind_of(column.data_type) not in ("text", "json", "other") -%}
-            {%- do order.append(vitally.order_text(adapter.quote(column.name), column.data_type) ~ " desc nulls last") -%}
+    {%- for name, type, alias in columns if vitally.property_of(found, name) -%}
+        {%- set property = vitally.property_of(found, name) -%}
+        {%- if not numbered or vitally.kind_of(property.type) not in ("text", "json", "other") -%}
+            {%- do order.append(vitally.order_text(property.value, property.type) ~ " desc nulls last") -%}
         {%- endif -%}
     {%- endfor -%}
     {{ return(order | unique(case_sensitive=true) | list) }}
@@ -212,7 +230,7 @@ where
 {#- A value of any type as something that can be ordered. -#}
 {% macro order_text(value, from_type) %}
     {%- if vitally.kind_of(from_type) not in ("json", "other") -%}
-        {{ return("cast(" ~ value ~ " as " ~ dbt.type_string() ~ ")") }}
+        {{ return(value) }}
     {%- endif -%}
     {{ return(adapter.dispatch("order_text", "vitally")(value)) }}
 {% endmacro %}

@@ -99,6 +99,15 @@ VERSIONS: dict[str, tuple[str, list[tuple[Any, ...]], list[str]]] = {
         [],
     ),
 }
+SELECTED = [
+    *(
+        "+vitally__account_enhanced",
+        "+vitally__conversation_enhanced",
+        "+stg_vitally__account_traits",
+    ),
+    *(f"stg_vitally__{stream}" for stream in (*COLUMNS, *VERSIONS)),
+]
+"""The models that are made of them."""
 TITLES = {"notes": "subject", "survey_responses": "title"}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -246,15 +245,3 @@ def bare(built: Built) -> Models:
 def all_models(request: pytest.FixtureRequest, built: Built) -> Models:
     """All of these."""
     return Models(getattr(built, request.param), is_bare=request.param == "bare")
-
-
-@pytest.fixture(scope="session")
-def workspaces(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
-    """Two workspaces in one build that hold the same ids; of the other, tasks were not read."""
-    both = duckdb_warehouse(tmp_path_factory.mktemp("workspaces"))
-    both.load(built.bare_messages, "north")
-    lines = built.bare_messages.splitlines(keepends=True)
-    both.load("".join(line for line in lines if json.loads(line).get("stream") != "tasks"), "south")
-    sources = [{"schema": "north"}, {"schema": "south", "name": "the south"}]
-    both.dbt("run", schema=SCHEMA, variables={**as_of(NOW), "vitally_sources": sources})
-    return both

@@ -14,7 +14,7 @@ from tests.dbt.answers_more import MORE
 from tests.dbt.conftest import START, Built, Models, has_overall
 from tests.dbt.described import described, questions
 from tests.dbt.numbers import of_days, of_the_team, of_users
-from tests.dbt.warehouses import SCHEMA, Warehouse, by_sort, even
+from tests.dbt.warehouses import by_sort, even
 
 pytestmark = pytest.mark.timeout(900)  # the first test waits until all is built on both databases
 ALL = [*ANSWERS, *MORE]
@@ -371,29 +371,3 @@ def test_what_nobody_read_is_not_zero(bare: Models) -> None:
             )
             assert found[0][0]
             assert found[0][1] == (0 if count in nulls else found[0][2]), (model, count)
-
-
-# Several workspaces
-
-
-def test_a_workspace_among_several_is_what_it_is_alone(workspaces: Warehouse, bare: Models) -> None:
-    # When a row was stored differs, and a row of the history is named for its workspace.
-    moments = ("loaded_at", "accounts_read_at", "health_score_as_of")
-    unlike = ("source_relation", "account_health_id", *moments)
-    for model in described():
-        sql = f"SELECT COLUMNS(lambda name: name NOT IN {unlike}) FROM {model}"  # noqa: S608
-        alone = by_sort(bare.query(sql))
-        north, south = (
-            workspaces.query(f"{sql} WHERE source_relation = '{name}'", SCHEMA)
-            for name in ("north", "the south")
-        )
-        assert by_sort(north) == alone, model
-        assert len(south) == len(alone) or "task" in model or "records" in model, model
-
-
-def test_what_was_not_read_of_one_workspace_is_null_there_alone(workspaces: Warehouse) -> None:
-    columns = "source_relation, count(open_tasks_count), count(active_users_count)"
-    sql = f"SELECT {columns} FROM vitally__account_enhanced GROUP BY 1 ORDER BY 1"  # noqa: S608
-    north, south = workspaces.query(sql, SCHEMA)
-    assert (north[0], *south) == ("north", "the south", 0, north[1])
-    assert north[1] == north[2] != 0

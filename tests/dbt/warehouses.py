@@ -130,8 +130,9 @@ def postgres_warehouse(folder: Path, address: str) -> Warehouse:
     """A PostgreSQL server."""
 
     def fetch(sql: str, schemas: list[str]) -> list[tuple[Any, ...]]:
-        options = f"-c search_path={','.join(schemas)}"
-        with psycopg.connect(address, options=options) as connection:
+        path = ", ".join(f'"{schema}"' for schema in schemas)
+        with psycopg.connect(address) as connection:
+            connection.execute(f"SET search_path = {path}".encode())
             return connection.execute(sql.encode()).fetchall()
 
     def write(sql: str, rows: list[tuple[Any, ...]]) -> None:

@@ -1,0 +1,62 @@
+# ruff: noqa: S608 - the names in the queries are of ours
+"""A workspace of odd links, dates and names, as two other loaders leave it, against a plain recomputation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from harness.postgres import postgres_in
+from tests.dbt.recomputed import Recomputed
+from tests.dbt.recomputed_more import MODELS
+from tests.dbt.warehouses import (
+    Warehouse,
+    as_of,
+    by_sort,
+    duckdb_warehouse,
+    even,
+    postgres_warehouse,
+)
+from tests.dbt.workspace import DAYS, VARIABLES, Loader, Maker, Workspace
+
+pytestmark = pytest.mark.timeout(900)  # the first test waits until all is built on both databases
+SCHEMA = "Vitally EU"
+
+
+@pytest.fixture(scope="module")
+def workspace() -> Workspace:
+    return Maker(seed=20).workspace
+
+
+@pytest.fixture(scope="module")
+def both(
+    workspace: Workspace, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Warehouse]]:
+    """Load and build on two days: text in columns on DuckDB, and whole records as JSON on PostgreSQL."""
+    with postgres_in(tmp_path_factory.mktemp("postgres")) as address:
+        found = [
+            duckdb_warehouse(tmp_path_factory.mktemp("duckdb")),
+            postgres_warehouse(tmp_path_factory.mktemp("models"), address),
+        ]
+
+        def prepare(warehouse: Warehouse) -> None:
+            loader = Loader(is_records=warehouse.name == "postgres")
+            for day, now in enumerate(DAYS):
+                loader.load(warehouse, SCHEMA, workspace, day)
+                warehouse.dbt("run", schema=SCHEMA, variables={**VARIABLES, **as_of(now)})
+
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(prepare, found))
+        yield {warehouse.name: warehouse for warehouse in found}
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("name", ["duckdb", "postgres"])
+def test_a_model_is_what_the_records_say(
+    name: str, model: str, both: dict[str, Warehouse], workspace: Workspace
+) -> None:
+    wanted = list(MODELS[model](Recomputed(workspace, 1)))
+    found = both[name].query(f"SELECT {', '.join(wanted[0])} FROM vitally__{model}", SCHEMA)
+    assert by_sort(found) == by_sort([tuple(map(even, row.values())) for row in wanted])

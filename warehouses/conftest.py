@@ -1,4 +1,4 @@
-"""One load on DuckDB, and what the package makes of it there: what other warehouses are compared with."""
+"""Loads on DuckDB, and what the package makes of them there: what other warehouses are compared with."""
 
 from __future__ import annotations
 
@@ -10,9 +10,13 @@ from typing import Any
 import duckdb
 import pytest
 
-from tests.dbt.conftest import BEGUN, HISTORY, NOW, VARIABLES, three_days
+from tests.dbt.conftest import BEGUN, HISTORY, NOW, VARIABLES, ThreeDays, three_days
+from tests.dbt.odd_tables import SELECTED, OddTables, fill
 from tests.dbt.warehouses import Warehouse, as_of, duckdb_warehouse
 from warehouses.emulators import RAW, Column, Emulator, Tables, qualified
+
+SOURCES = [{"schema": "north"}, {"schema": "south", "name": "the south"}]
+"""Two workspaces."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,7 @@ class Loaded:
     def models(self) -> list[str]:
         """Return the names of all models."""
         found = self.warehouse.fetch(
-            f"SELECT table_name FROM information_schema.tables WHERE table_schema LIKE 'dbt_{RAW}_%'"
+            "SELECT table_name FROM information_schema.tables WHERE table_schema LIKE 'dbt_%'"
             " ORDER BY 1",
             [],
         )
@@ -43,10 +47,15 @@ class Loaded:
 
 
 @pytest.fixture(scope="session")
-def loaded(tmp_path_factory: pytest.TempPathFactory) -> Loaded:
-    """Load three days of a sandbox, and build."""
+def days(tmp_path_factory: pytest.TempPathFactory) -> ThreeDays:
+    """Read three days of a sandbox."""
+    return three_days(tmp_path_factory.mktemp("days"))
+
+
+@pytest.fixture(scope="session")
+def loaded(days: ThreeDays, tmp_path_factory: pytest.TempPathFactory) -> Loaded:
+    """Load the three days, and build on two."""
     folder = tmp_path_factory.mktemp("duckdb")
-    days = three_days(folder)
     warehouse = duckdb_warehouse(folder)
     messages = days.one + days.late + days.last
     warehouse.load(messages, RAW)
@@ -54,6 +63,31 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Loaded:
     warehouse.dbt("run", schema=RAW, variables={**VARIABLES, **as_of(NOW)})
     path = folder / "warehouse.duckdb"
     return Loaded(warehouse, path, tables_of(path, messages))
+
+
+@pytest.fixture(scope="session")
+def two_workspaces(days: ThreeDays, tmp_path_factory: pytest.TempPathFactory) -> Loaded:
+    """Load two workspaces that hold the same ids, without the tasks of one, and build both at once."""
+    folder = tmp_path_factory.mktemp("workspaces")
+    warehouse = duckdb_warehouse(folder)
+    lines = days.bare.splitlines(keepends=True)
+    without = "".join(line for line in lines if json.loads(line).get("stream") != "tasks")
+    for source, messages in zip(SOURCES, (days.bare, without), strict=True):
+        warehouse.load(messages, source["schema"])
+    warehouse.dbt("run", schema=RAW, variables={**as_of(NOW), "vitally_sources": SOURCES})
+    path = folder / "warehouse.duckdb"
+    return Loaded(warehouse, path, tables_of(path, days.bare))
+
+
+@pytest.fixture(scope="session")
+def odd(tmp_path_factory: pytest.TempPathFactory) -> Loaded:
+    """Make tables of odd values and of several versions of a row, and build what is made of them."""
+    folder = tmp_path_factory.mktemp("odd")
+    warehouse = duckdb_warehouse(folder)
+    fill(warehouse)
+    OddTables(warehouse).dbt("run", "--select", *SELECTED)
+    path = folder / "warehouse.duckdb"
+    return Loaded(warehouse, path, tables_of(path, ""))
 
 
 def tables_of(path: Path, messages: str) -> Tables:
@@ -68,21 +102,32 @@ def tables_of(path: Path, messages: str) -> Tables:
             }
     with duckdb.connect(path, read_only=True) as connection:
         columns = connection.execute(
-            "SELECT table_name, column_name, data_type FROM information_schema.columns"
-            " WHERE table_schema = ? ORDER BY table_name, ordinal_position",
-            [RAW],
+            "SELECT table_schema, table_name, column_name, data_type FROM information_schema.columns"
+            " WHERE table_schema NOT LIKE 'dbt_%' ORDER BY table_schema, table_name, ordinal_position"
         ).fetchall()
-    tables: dict[str, list[Column]] = {}
-    for table, column, type_ in columns:
-        name, is_array = known[table].get(column, (column, False))
-        tables.setdefault(table, []).append(Column(name, type_, is_array))
+    tables: dict[tuple[str, str], list[Column]] = {}
+    for schema, table, column, type_ in columns:
+        name, is_array = known.get(table, {}).get(column, (column, False))
+        tables.setdefault((schema, table), []).append(Column(name, type_, is_array))
     return tables
 
 
-def compared(loaded: Loaded, emulator: Emulator, sql: str) -> tuple[list[Any], list[Any]]:
+def differing(loaded: Loaded, emulator: Emulator, schema: str = RAW) -> list[str]:
+    """Return the models of which an emulator has other rows than DuckDB."""
+    found = []
+    for model in loaded.models():
+        wanted, rows = compared(loaded, emulator, f"SELECT * FROM {model}", schema)
+        if rows != wanted:
+            found.append(model)
+    return found
+
+
+def compared(
+    loaded: Loaded, emulator: Emulator, sql: str, schema: str = RAW
+) -> tuple[list[Any], list[Any]]:
     """Return the rows of a query on DuckDB and on an emulator, in a form and an order of their own."""
-    columns, wanted = loaded.rows(qualified(sql, RAW))
-    names, found = emulator.rows(qualified(sql, RAW))
+    columns, wanted = loaded.rows(qualified(sql, schema))
+    names, found = emulator.rows(qualified(sql, schema))
     assert sorted(names) == sorted(columns)
     return sorted_rows(columns, wanted), sorted_rows(names, found)
 
@@ -103,7 +148,7 @@ def common(value: Any) -> Any:
         return _rounded(value)
     text = str(value)
     try:
-        parsed = json.loads(text)
+        parsed = json.loads(text, parse_constant=str, parse_int=float)
     except ValueError:
         moment = text.removesuffix("Z").removesuffix("+00:00").removesuffix(" UTC")
         return moment.replace("T", " ", 1) if moment[:2].isdigit() else moment

@@ -6,7 +6,7 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,8 +33,66 @@ class Column:
     """What DuckDB calls its type."""
     is_array: bool
 
+    @property
+    def quoted(self) -> str:
+        """What DuckDB calls it."""
+        return f'"{self.name.lower()}"'
 
-Tables = Mapping[str, Sequence[Column]]
+
+Tables = Mapping[tuple[str, str], Sequence[Column]]
+"""By schema and name."""
+Values = Mapping[str, tuple[str, str]]
+"""The type of a column and the SQL of DuckDB that fills it, by the type in DuckDB or `array`."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a loader lays out tables in a kind of warehouse."""
+
+    values: Values
+    named: Callable[[str], str] = str
+    """What it calls a property."""
+    records: str = ""
+    """The type of the column `data`, if that holds whole records as JSON."""
+    quote: str = '"'
+    home: str = "{}.{}"
+    """Where DuckDB finds the table of a schema in the emulator."""
+
+    def tables(self, file: Path, tables: Tables) -> dict[str, Any]:
+        """Return what an emulator needs to have the tables of a file of DuckDB."""
+        create = [f"CREATE SCHEMA {schema}" for schema in dict.fromkeys(home for home, _ in tables)]
+        fill = []
+        for (schema, table), columns in tables.items():
+            cells = self._cells(columns)
+            made = ", ".join(f"{self.quote}{name}{self.quote} {type_}" for name, type_, _ in cells)
+            create.append(f"CREATE TABLE {schema}.{table} ({made})")
+            fill.append(
+                f"INSERT INTO {self.home.format(schema, table)}"
+                f" SELECT {', '.join(value for _, _, value in cells)} FROM load.{schema}.{table}"
+            )
+        return {"file": str(file), "create": create, "fill": fill}
+
+    def _cells(self, columns: Sequence[Column]) -> list[tuple[str, str, str]]:
+        """Return the names of columns, their types and the SQL that fills them."""
+        if self.records:
+            members = [
+                f"'{column.name}', {RECORDED.get(column.type, '{}').format(column.quoted)}"
+                for column in columns
+                if not column.name.startswith("_")
+            ]
+            columns = [column for column in columns if column.name.startswith("_")]
+            cells = [("data", self.records, f"json_object({', '.join(members)})")]
+        else:
+            cells = []
+        for column in columns:
+            kind = "array" if column.is_array and "array" in self.values else column.type
+            type_, value = self.values.get(kind, (column.type, "{}"))
+            cells.append((self.named(column.name), type_, value.format(column.quoted)))
+        return cells
+
+
+RECORDED = {"TIMESTAMP": "strftime({}, '%Y-%m-%dT%H:%M:%S.%fZ')"}
+"""Values as the tap writes them."""
 
 
 @dataclass(frozen=True)

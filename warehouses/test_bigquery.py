@@ -2,66 +2,59 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 
 from tests.dbt.conftest import BEGUN, HISTORY, NOW, VARIABLES
 from tests.dbt.described import questions
-from tests.dbt.warehouses import as_of
-from warehouses.conftest import Loaded, compared
-from warehouses.emulators import RAW, Emulator, emulator
+from tests.dbt.odd_tables import SELECTED, OddTables
+from tests.dbt.warehouses import SCHEMA, as_of
+from warehouses.conftest import SOURCES, Loaded, compared, differing
+from warehouses.emulators import RAW, Emulator, Layout, emulator
 
+HOME = '"vitally__{}".{}'
 PLAIN = {
     "VARCHAR": ("STRING", "{}"),
     "TIMESTAMP": ("TIMESTAMP", "{} AT TIME ZONE 'UTC'"),
     "DOUBLE": ("FLOAT64", "{}"),
     "HUGEINT": ("INT64", "{}"),
+    "BIGINT": ("INT64", "{}"),
     "BOOLEAN": ("BOOL", "{}"),
+    "DECIMAL(18,3)": ("NUMERIC", "{}"),
 }
-REPEATED = {
-    **PLAIN,
-    "JSON": ("JSON", "{}"),
-    "array": ("ARRAY<JSON>", "coalesce(CAST({} AS JSON[]), [])"),
-}
+REPEATED = Layout(
+    {
+        **PLAIN,
+        "JSON": ("JSON", "{}"),
+        "array": ("ARRAY<JSON>", "coalesce(CAST({} AS JSON[]), [])"),
+    },
+    quote="`",
+    home=HOME,
+)
 """As target-bigquery makes them with `denormalized`: createdAt, traits as JSON, arrays REPEATED."""
+TEXT = Layout({**PLAIN, "JSON": ("STRING", "CAST({} AS VARCHAR)")}, str.lower, quote="`", home=HOME)
+"""As loaders make them that know no JSON: createdat, objects and arrays as text."""
+RECORDS = Layout(PLAIN, records="JSON", quote="`", home=HOME)
+"""As target-bigquery makes them by default: whole records in one column of JSON."""
 
 
-def tables_for(loaded: Loaded, types: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
-    """Return what the emulator needs to have the tables of DuckDB with columns of these types."""
-    create, fill = [f"CREATE SCHEMA {RAW}"], []
-    for table, columns in loaded.tables.items():
-        made, read = [], []
-        for column in columns:
-            type_, value = types["array" if column.is_array else column.type]
-            name = column.name if types is REPEATED else column.name.lower()
-            made.append(f"`{name}` {type_}")
-            read.append(value.format(f'"{column.name.lower()}"'))
-        create.append(f"CREATE TABLE {RAW}.{table} ({', '.join(made)})")
-        fill.append(
-            f'INSERT INTO "vitally__{RAW}".{table} SELECT {", ".join(read)} FROM load.{RAW}.{table}'
-        )
-    return {"file": str(loaded.path), "create": create, "fill": fill}
-
-
-@pytest.fixture(scope="module")
-def bigquery(loaded: Loaded, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    tables = tables_for(loaded, REPEATED)
+@pytest.fixture(
+    scope="module", params=[REPEATED, TEXT, RECORDS], ids=["repeated", "text", "records"]
+)
+def bigquery(
+    request: pytest.FixtureRequest, loaded: Loaded, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Emulator]:
+    tables = request.param.tables(loaded.path, loaded.tables)
     with emulator("bigquery", tmp_path_factory.mktemp("bigquery"), tables) as running:
         running.warehouse.dbt(*HISTORY, schema=RAW, variables={**VARIABLES, **as_of(BEGUN)})
-        running.warehouse.dbt("run", schema=RAW, variables={**VARIABLES, **as_of(NOW)})
+        command = "build" if request.param is REPEATED else "run"
+        running.warehouse.dbt(command, schema=RAW, variables={**VARIABLES, **as_of(NOW)})
         yield running
 
 
 def test_every_model_is_that_of_duckdb(loaded: Loaded, bigquery: Emulator) -> None:
-    differing = [
-        model
-        for model in loaded.models()
-        if operator.ne(*compared(loaded, bigquery, f"SELECT * FROM {model}"))
-    ]
-    assert differing == []
+    assert differing(loaded, bigquery) == []
 
 
 def test_every_question_has_the_same_answer(loaded: Loaded, bigquery: Emulator) -> None:
@@ -70,3 +63,23 @@ def test_every_question_has_the_same_answer(loaded: Loaded, bigquery: Emulator) 
         # All was loaded at once, so that no score differs from that of the first day.
         assert wanted or "health_change" in question, question
         assert found == wanted, question
+
+
+def test_two_workspaces_are_those_of_duckdb(
+    two_workspaces: Loaded, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    tables = REPEATED.tables(two_workspaces.path, two_workspaces.tables)
+    with emulator("bigquery", tmp_path_factory.mktemp("workspaces"), tables) as running:
+        variables = {**as_of(NOW), "vitally_sources": SOURCES}
+        running.warehouse.dbt("run", schema=RAW, variables=variables)
+        assert differing(two_workspaces, running) == []
+
+
+@pytest.mark.parametrize("layout", [REPEATED, TEXT], ids=["json", "text"])
+def test_odd_values_are_those_of_duckdb(
+    layout: Layout, odd: Loaded, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    tables = layout.tables(odd.path, odd.tables)
+    with emulator("bigquery", tmp_path_factory.mktemp("odd"), tables) as running:
+        OddTables(running.warehouse).dbt("run", "--select", *SELECTED)
+        assert differing(odd, running, SCHEMA) == []

@@ -2,69 +2,50 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 
 from tests.dbt.conftest import BEGUN, HISTORY, NOW, VARIABLES
 from tests.dbt.described import questions
-from tests.dbt.warehouses import as_of
-from warehouses.conftest import Loaded, compared
-from warehouses.emulators import RAW, Emulator, emulator
+from tests.dbt.odd_tables import SELECTED, OddTables
+from tests.dbt.warehouses import SCHEMA, as_of
+from warehouses.conftest import SOURCES, Loaded, compared, differing
+from warehouses.emulators import RAW, Emulator, Layout, emulator
 
-UPPER = {
+HOME = "VITALLY.{}.{}"
+OF_A_COLUMN = {
     "JSON": ("VARIANT", "{}"),
     "TIMESTAMP": ("TIMESTAMP_NTZ", "{}"),
     "DOUBLE": ("FLOAT", "{}"),
     "HUGEINT": ("NUMBER(38,0)", "{}"),
 }
+UPPER = Layout(OF_A_COLUMN, str.upper, home=HOME)
 """As target-snowflake makes them: CREATEDAT, with what is an object or array as VARIANT."""
-QUOTED = {
-    **UPPER,
-    "JSON": ("VARCHAR", "CAST({} AS VARCHAR)"),
-    "TIMESTAMP": ("TIMESTAMP_TZ", "{} AT TIME ZONE 'UTC'"),
-}
+QUOTED = Layout(
+    {
+        **OF_A_COLUMN,
+        "JSON": ("VARCHAR", "CAST({} AS VARCHAR)"),
+        "TIMESTAMP": ("TIMESTAMP_TZ", "{} AT TIME ZONE 'UTC'"),
+    },
+    home=HOME,
+)
 """As other loaders and settings make them: "createdAt", with JSON as text and moments with a zone."""
 
 
-def tables_for(loaded: Loaded, types: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
-    """Return what the emulator needs to have the tables of DuckDB with columns of these types."""
-    create, fill = [f"CREATE SCHEMA {RAW}"], []
-    for table, columns in loaded.tables.items():
-        made, read = [], []
-        for column in columns:
-            type_, value = types.get(column.type, (column.type, "{}"))
-            name = column.name.upper() if types is UPPER else column.name
-            made.append(f'"{name}" {type_}')
-            read.append(value.format(f'"{column.name.lower()}"'))
-        create.append(f"CREATE TABLE {RAW}.{table} ({', '.join(made)})")
-        fill.append(
-            f"INSERT INTO VITALLY.{RAW.upper()}.{table.upper()}"
-            f" SELECT {', '.join(read)} FROM load.{RAW}.{table}"
-        )
-    return {"file": str(loaded.path), "create": create, "fill": fill}
-
-
-@pytest.fixture(scope="module", params=["upper", "quoted"])
+@pytest.fixture(scope="module", params=[UPPER, QUOTED], ids=["upper", "quoted"])
 def snowflake(
     request: pytest.FixtureRequest, loaded: Loaded, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Emulator]:
-    tables = tables_for(loaded, UPPER if request.param == "upper" else QUOTED)
-    with emulator("snowflake", tmp_path_factory.mktemp(request.param), tables) as running:
+    tables = request.param.tables(loaded.path, loaded.tables)
+    with emulator("snowflake", tmp_path_factory.mktemp("snowflake"), tables) as running:
         running.warehouse.dbt(*HISTORY, schema=RAW, variables={**VARIABLES, **as_of(BEGUN)})
         running.warehouse.dbt("build", schema=RAW, variables={**VARIABLES, **as_of(NOW)})
         yield running
 
 
 def test_every_model_is_that_of_duckdb(loaded: Loaded, snowflake: Emulator) -> None:
-    differing = [
-        model
-        for model in loaded.models()
-        if operator.ne(*compared(loaded, snowflake, f"SELECT * FROM {model}"))
-    ]
-    assert differing == []
+    assert differing(loaded, snowflake) == []
 
 
 def test_every_question_has_the_same_answer(loaded: Loaded, snowflake: Emulator) -> None:
@@ -73,3 +54,23 @@ def test_every_question_has_the_same_answer(loaded: Loaded, snowflake: Emulator)
         # All was loaded at once, so that no score differs from that of the first day.
         assert wanted or "health_change" in question, question
         assert found == wanted, question
+
+
+def test_two_workspaces_are_those_of_duckdb(
+    two_workspaces: Loaded, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    tables = UPPER.tables(two_workspaces.path, two_workspaces.tables)
+    with emulator("snowflake", tmp_path_factory.mktemp("workspaces"), tables) as running:
+        variables = {**as_of(NOW), "vitally_sources": SOURCES}
+        running.warehouse.dbt("run", schema=RAW, variables=variables)
+        assert differing(two_workspaces, running) == []
+
+
+@pytest.mark.parametrize("layout", [UPPER, QUOTED], ids=["upper", "quoted"])
+def test_odd_values_are_those_of_duckdb(
+    layout: Layout, odd: Loaded, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    tables = layout.tables(odd.path, odd.tables)
+    with emulator("snowflake", tmp_path_factory.mktemp("odd"), tables) as running:
+        OddTables(running.warehouse).dbt("run", "--select", *SELECTED)
+        assert differing(odd, running, SCHEMA) == []

@@ -11,11 +11,11 @@ from pathlib import Path
 from benchmarks.bench import Bench
 from benchmarks.bulk import BULK
 from benchmarks.cases import CASES as READING
-from benchmarks.models import build
+from benchmarks.models import against_before, build
 from benchmarks.report import README, keep, machine, measured_commit, table
 from benchmarks.writing import WRITING
 
-CASES = {**READING, **WRITING, **BULK, "models": build}
+CASES = {**READING, **WRITING, **BULK, "models": build, "models-before": against_before}
 QUICK = 0.1
 
 

@@ -6,6 +6,7 @@ import json
 import math
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs, urlsplit
 
@@ -13,7 +14,7 @@ import duckdb
 import psycopg
 
 from benchmarks.bench import Bench, Line, said
-from benchmarks.processes import ROOT, Usage, run
+from benchmarks.processes import ENDS_WITHIN, ROOT, TookTooLongError, Usage, run
 from benchmarks.tables import NOW, statements
 from harness.postgres import postgres_in
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from contextlib import AbstractContextManager
     from pathlib import Path
+
+    Warehouse = Callable[[Path, int], AbstractContextManager[dict[str, str]]]
 
 ACCOUNTS: Final = 20_000
 """With 15 users and 50 messages each."""
@@ -30,44 +33,99 @@ GROWTH: Final = 2.5
 """How many times the time of half its rows a model may take: twice, and what a measurement varies by."""
 SLOW: Final = 1.0
 """Seconds from which on the time of a model is more than its start."""
+USERS: Final = 15
+"""Of each account."""
+DAYS: Final = 18
+"""On which the health of each account was read."""
+NEXT: Final = "2026-03-07 05:06:07"
+"""The day after that of the tables."""
+PATIENCE: Final = 120.0
+"""Seconds that an earlier package has."""
+FASTER: Final = {"vitally__deleted_records": 60}
+"""How many times as long the earlier package should take."""
 
 
 def build(bench: Bench) -> Iterator[Line]:
     """Build and test the package at three sizes on both databases."""
-    made: Mapping[str, Callable[[Path, int], AbstractContextManager[dict[str, str]]]] = {
-        "DuckDB": _duckdb,
-        "PostgreSQL": _postgres,
-    }
+    made: Mapping[str, Warehouse] = {"DuckDB": _duckdb, "PostgreSQL": _postgres}
     for name, warehouse in made.items():
         taken: list[dict[str, float]] = []
         for part in (4, 2, 1):
             accounts = bench.size(ACCOUNTS // part)
             folder = bench.folder / f"{name}-{accounts}"
-            folder.mkdir()
             with warehouse(folder, accounts) as environment:
-                usage = _dbt_build(bench, folder, environment)
+                usage = _dbt(bench, folder, environment, "build")
             taken.append(_seconds(folder))
             results = [said(usage.wall, "s", most=LONGEST[name], form=".0f")] if part == 1 else []
             if part == 1:
-                results.append(_growth(*taken[1:]))
+                results.append(_growth(taken))
             line = Line.of(f"models, {accounts:,} accounts", name, [usage], "; ".join(results))
             yield replace(line, requests=math.nan, records=50.0 * accounts)
 
 
-def _dbt_build(bench: Bench, folder: Path, environment: Mapping[str, str]) -> Usage:
-    command = [
-        *(ROOT / ".venvs" / "dbt" / "bin" / "dbt", "build"),
-        *("--project-dir", ROOT / "dbt", "--profiles-dir", ROOT / "dbt"),
-        *("--vars", json.dumps({"vitally__as_of": NOW})),
+def against_before(bench: Bench) -> Iterator[Line]:
+    """Run two models on PostgreSQL, and those of an earlier package; their wall time is that of the model."""
+    packages = {"package": ROOT, **({"package before": bench.before} if bench.before else {})}
+    cases = {
+        "vitally__deleted_records": (bench.size(30_000 // USERS), USERS, False),
+        "vitally__account_health_daily": (bench.size(ACCOUNTS), DAYS, True),
+    }
+    for model, (accounts, rows, is_second_day) in cases.items():
+        taken: dict[str, float] = {}
+        for name, package in packages.items():
+            folder = bench.folder / f"{model}-{len(taken)}"
+            with _postgres(folder, accounts) as environment:
+                usage = _dbt(
+                    bench, folder, environment, "run", "--select", f"+{model}", package=package
+                )
+                if is_second_day:
+                    select = ("run", "--select", model)
+                    usage = _dbt(bench, folder, environment, *select, package=package, day=NEXT)
+            taken[name] = _seconds(folder).get(f"model.vitally.{model}", PATIENCE)
+            result = "" if taken[name] < PATIENCE else f"stopped after {PATIENCE:.0f} s"
+            if len(taken) > 1:
+                times = said(
+                    taken[name] / taken["package"], "times as long", least=FASTER.get(model)
+                )
+                result = f"{result and f'{result}, at least '}{times}"
+            line = Line.of(f"{model}, {accounts * rows:,} rows", name, [usage], result)
+            yield replace(line, wall=taken[name], requests=math.nan, records=1.0 * accounts * rows)
+
+
+def _dbt(
+    bench: Bench,
+    folder: Path,
+    environment: Mapping[str, str],
+    *command: str,
+    package: Path = ROOT,
+    day: str = NOW,
+) -> Usage:
+    """Run dbt with an empty folder for its results; a run of an earlier package is given up in the end."""
+    variables = {"vitally__as_of": day}
+    if package != ROOT:
+        # Then each of these had to be asked for.
+        used = ("messages", "account_health_scores", "inventory")
+        variables |= {f"vitally__using_{stream}": True for stream in used}
+    whole = [
+        *(ROOT / ".venvs" / "dbt" / "bin" / "dbt", *command),
+        *("--project-dir", package / "dbt", "--profiles-dir", package / "dbt"),
+        *("--vars", json.dumps(variables)),
     ]
+    results = folder / "target" / "run_results.json"
+    results.unlink(missing_ok=True)
     folders = {"DBT_TARGET_PATH": str(folder / "target"), "DBT_LOG_PATH": str(folder / "logs")}
-    no_statistics = {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false"}
-    return run(list(map(str, command)), bench.output, {**environment, **folders, **no_statistics})
+    process = {**environment, **folders, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"}
+    within = ENDS_WITHIN if package == ROOT else PATIENCE
+    try:
+        return run(list(map(str, whole)), bench.output, process, within=within)
+    except TookTooLongError:
+        return Usage(within, math.nan, math.nan)
 
 
 def _seconds(folder: Path) -> dict[str, float]:
-    """Return how long each model took."""
-    results: dict[str, Any] = json.loads((folder / "target" / "run_results.json").read_text())
+    """Return how long each model took; nothing of a run that was stopped."""
+    path = folder / "target" / "run_results.json"
+    results: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {"results": []}
     return {
         result["unique_id"]: result["execution_time"]
         for result in results["results"]
@@ -75,9 +133,14 @@ def _seconds(folder: Path) -> dict[str, float]:
     }
 
 
-def _growth(half: Mapping[str, float], whole: Mapping[str, float]) -> str:
-    """Say which model grew most from half the rows to all."""
-    grown = {key: whole[key] / half[key] for key in whole if half[key] >= SLOW}
+def _growth(taken: list[dict[str, float]]) -> str:
+    """Say which model grew most when its rows were doubled, of those that take long enough to tell."""
+    grown = {
+        model: whole[model] / half[model]
+        for half, whole in pairwise(taken)
+        for model in whole
+        if half[model] >= SLOW
+    }
     if not grown:
         return "no model takes a second of half the rows"
     worst = max(grown, key=grown.__getitem__)
@@ -87,6 +150,7 @@ def _growth(half: Mapping[str, float], whole: Mapping[str, float]) -> str:
 
 @contextmanager
 def _duckdb(folder: Path, accounts: int) -> Iterator[dict[str, str]]:
+    folder.mkdir()
     path = folder / "warehouse.duckdb"
     # What dbt's DuckDB reads.
     with duckdb.connect(path, config={"storage_compatibility_version": "v1.0.0"}) as connection:
@@ -97,6 +161,7 @@ def _duckdb(folder: Path, accounts: int) -> Iterator[dict[str, str]]:
 
 @contextmanager
 def _postgres(folder: Path, accounts: int) -> Iterator[dict[str, str]]:
+    folder.mkdir()
     with postgres_in(folder / "server") as address:
         with psycopg.connect(address, autocommit=True) as connection:
             for statement in statements(accounts, "jsonb"):

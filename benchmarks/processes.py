@@ -38,6 +38,10 @@ class BenchmarkError(Exception):
     """Something that makes a measurement worthless."""
 
 
+class TookTooLongError(BenchmarkError):
+    """A process was stopped after the time that it had."""
+
+
 @dataclass
 class Output:
     """What a process wrote, in brief."""
@@ -116,10 +120,12 @@ def run(
     output: Path,
     env: Mapping[str, str] | None = None,
     folder: Path | None = None,
+    within: float = ENDS_WITHIN,
 ) -> Usage:
     """Run a process to its end and measure it; its standard error goes beside its output.
 
-    ``folder`` is a checkout of an earlier build, whose modules are run in place of these.
+    ``folder`` is a checkout of an earlier build, whose modules are run in place of these. Raises
+    TookTooLongError after ``within`` seconds.
     """
     errors = output.with_suffix(".err")
     status = None
@@ -129,7 +135,7 @@ def run(
             command, stdout=out, stderr=err, cwd=folder or ROOT, env={**os.environ, **(env or {})}
         )
         try:
-            while time.perf_counter() - began < ENDS_WITHIN:
+            while time.perf_counter() - began < within:
                 pid, status_now, usage = os.wait4(process.pid, os.WNOHANG)
                 if pid:
                     wall, status = time.perf_counter() - began, status_now
@@ -140,6 +146,9 @@ def run(
             if status is None:
                 os.kill(process.pid, signal.SIGKILL)
                 process.wait()
+    if status is None:
+        message = f"{' '.join(command)} was stopped after {within:.0f} s"
+        raise TookTooLongError(message)
     if process.returncode:
         tail = errors.read_text(encoding="utf-8", errors="replace")[-2000:]
         message = f"{' '.join(command)} ended with {process.returncode}:\n{tail}"

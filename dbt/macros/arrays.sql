@@ -73,11 +73,14 @@
 
 {#-
     What the rows of a relation are linked to: the ids in an array of ids, or, where that is missing or
-    empty, those of the objects in another array.
+    empty, those of the objects in another array, if there is one. A link may be there twice.
 -#}
-{% macro links_of(relation, key, ids, objects, link) -%}
-    {%- set array = "case when " ~ vitally.json_length(ids) ~ " > 0 then " ~ ids ~ " else " ~ objects ~ " end" -%}
-    select distinct *
+{% macro links_of(relation, key, link, ids, objects=none) -%}
+    {%- set either = "case when " ~ vitally.json_length(ids) ~ " > 0 then " ~ ids ~ " else " ~ objects ~ " end" -%}
+    select
+        {{ key }},
+        {{ link }},
+        source_relation
     from (
         select
             {{ key }},
@@ -88,7 +91,7 @@
             source_relation
         from (
             {{ vitally.elements_of(
-                "(select source_relation, " ~ key ~ ", " ~ array ~ " as links from " ~ relation ~ ") as linked",
+                "(select source_relation, " ~ key ~ ", " ~ (either if objects else ids) ~ " as links from " ~ relation ~ ") as linked",
                 ["source_relation", key], "links"
             ) }}
         ) as elements

@@ -4,16 +4,7 @@
     databases make of the stream alone.
 -#}
 with listed as (
-    select
-        source_relation,
-        stream_name,
-        record_id,
-        max(listed_at) as listed_at
-    from {{ ref("stg_vitally__inventory") }}
-    group by
-        source_relation,
-        stream_name,
-        record_id
+    select * from {{ ref("stg_vitally__inventory") }}
 ),
 
 {# A few rows for each list, so that no run is joined with all of its ids. #}

@@ -1,4 +1,18 @@
-with touches as (
+{#- The last touch of each type first: to number all touches is to sort as many as there are messages. -#}
+with latest as (
+    select
+        source_relation,
+        account_id,
+        touch_type,
+        max(touched_at) as touched_at
+    from {{ ref("int_vitally__account_touches") }}
+    group by
+        source_relation,
+        account_id,
+        touch_type
+),
+
+numbered as (
     select
         source_relation,
         account_id,
@@ -8,7 +22,7 @@ with touches as (
             partition by source_relation, account_id
             order by touched_at desc, touch_type asc
         ) as touch_number
-    from {{ ref("int_vitally__account_touches") }}
+    from latest
 )
 
 select
@@ -16,5 +30,5 @@ select
     touch_type as last_touch_type,
     touched_at as last_touch_at,
     source_relation
-from touches
+from numbered
 where touch_number = 1

@@ -1,28 +1,30 @@
 {#- The first answer is the first message of the team after the first one of the customer. -#}
-with messages as (
+with firsts as (
     select
         source_relation,
         conversation_id,
-        message_id,
-        direction,
-        sent_at,
-        min(case when direction = 'inbound' then sent_at end)
-            over (partition by source_relation, conversation_id)
-            as first_inbound_at
+        min(sent_at) as inbound_at
     from {{ ref("stg_vitally__messages") }}
+    where direction = 'inbound'
+    group by
+        source_relation,
+        conversation_id
 )
 
 select
-    conversation_id,
+    messages.conversation_id,
     count(*) as messages_count,
-    sum(case when direction = 'inbound' then 1 else 0 end) as inbound_messages_count,
-    sum(case when direction = 'outbound' then 1 else 0 end) as outbound_messages_count,
-    min(sent_at) as first_message_at,
-    max(sent_at) as last_message_at,
-    min(first_inbound_at) as first_inbound_message_at,
-    min(case when direction = 'outbound' and sent_at > first_inbound_at then sent_at end) as first_answer_at,
-    source_relation
-from messages
+    sum(case when messages.direction = 'inbound' then 1 else 0 end) as inbound_messages_count,
+    sum(case when messages.direction = 'outbound' then 1 else 0 end) as outbound_messages_count,
+    min(messages.sent_at) as first_message_at,
+    max(messages.sent_at) as last_message_at,
+    min(firsts.inbound_at) as first_inbound_message_at,
+    min(case
+        when messages.direction = 'outbound' and messages.sent_at > firsts.inbound_at then messages.sent_at
+    end) as first_answer_at,
+    messages.source_relation
+from {{ ref("stg_vitally__messages") }} as messages
+{{ vitally.left_join("messages.conversation_id", "firsts.conversation_id") }}
 group by
-    source_relation,
-    conversation_id
+    messages.source_relation,
+    messages.conversation_id

@@ -1,13 +1,9 @@
 with from_messages as (
-    {{ vitally.links_of(
-        ref("stg_vitally__messages"), "conversation_id", "conversation_account_ids", "conversation_account_ids", "account_id"
-    ) }}
+    {{ vitally.links_of(ref("stg_vitally__messages"), "conversation_id", "account_id", "conversation_account_ids") }}
 ),
 
 from_conversations as (
-    {{ vitally.links_of(
-        ref("stg_vitally__conversations"), "conversation_id", "account_ids", "account_ids", "account_id"
-    ) }}
+    {{ vitally.links_of(ref("stg_vitally__conversations"), "conversation_id", "account_id", "account_ids") }}
 ),
 
 links as (

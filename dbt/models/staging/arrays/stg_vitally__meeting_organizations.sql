@@ -1,3 +1,4 @@
-{{ vitally.links_of(
-    ref("stg_vitally__meetings"), "meeting_id", "organization_ids", "organizations", "organization_id"
-) }}
+select distinct *
+from (
+    {{ vitally.links_of(ref("stg_vitally__meetings"), "meeting_id", "organization_id", "organization_ids", "organizations") }}
+) as links

@@ -1,1 +1,4 @@
-{{ vitally.links_of(ref("stg_vitally__tasks"), "task_id", "project_ids", "projects", "project_id") }}
+select distinct *
+from (
+    {{ vitally.links_of(ref("stg_vitally__tasks"), "task_id", "project_id", "project_ids", "projects") }}
+) as links

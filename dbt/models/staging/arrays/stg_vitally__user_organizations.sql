@@ -1,1 +1,4 @@
-{{ vitally.links_of(ref("stg_vitally__users"), "user_id", "organization_ids", "organizations", "organization_id") }}
+select distinct *
+from (
+    {{ vitally.links_of(ref("stg_vitally__users"), "user_id", "organization_id", "organization_ids", "organizations") }}
+) as links

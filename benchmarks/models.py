@@ -105,7 +105,7 @@ def _dbt(
     day: str = NOW,
 ) -> Usage:
     """Run dbt with an empty folder for its results; a run of an earlier package is given up in the end."""
-    variables = {"vitally__as_of": day}
+    variables: dict[str, Any] = {"vitally__as_of": day}
     if package != ROOT:
         # Then each of these had to be asked for.
         used = ("messages", "account_health_scores", "inventory")

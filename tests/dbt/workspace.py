@@ -148,30 +148,30 @@ class Maker:
         minutes = self._random.randrange(least * 1440, days * 1440)
         return DAYS[0] - timedelta(minutes=minutes)
 
-    def _around(self) -> str | None:
-        """A moment before or after the second day, to the millisecond, or null."""
+    def _around(self) -> Any:
+        """A moment before or after the second day, or null."""
         minutes = self._random.randrange(-90 * 1440, 60 * 1440)
         return self._some(moment(DAYS[1] + timedelta(minutes=minutes)))
 
-    def _key(self, stream: str, *others: str) -> str | None:
+    def _key(self, stream: str, *others: str) -> Any:
         """A record of a stream, one that is not there, or null."""
         return self._some(
             *(f"{stream}{self._random.randrange(SIZES[stream])}" for _ in "1234"), *others
         )
 
-    def _keys(self, stream: str) -> list[str] | None:
+    def _keys(self, stream: str) -> Any:
         """Several of these, some of them twice."""
         keys = [self._key(stream) for _ in range(self._random.randrange(4))]
         return self._some([key for key in keys if key])
 
-    def _objects(self, stream: str) -> list[Row] | None:
+    def _objects(self, stream: str) -> Any:
         keys = self._keys(stream)
         return keys and [{"id": key, "name": "as it was"} for key in keys]
 
-    def _name(self) -> str | None:
+    def _name(self) -> Any:
         return self._some(f"name{self._random.randrange(30):02}", "same", "same")
 
-    def _segments(self) -> list[Row] | None:
+    def _segments(self) -> Any:
         chosen = self._random.sample(range(4), self._random.randrange(3))
         return self._some([{"id": f"s{i}", "name": f"segment{i}"} for i in chosen])
 
@@ -375,7 +375,7 @@ class Loader:
         day: int,
     ) -> None:
         if self.is_records:
-            values = [(day, json.dumps(row)) for row in rows]
+            values: list[tuple[Any, ...]] = [(day, json.dumps(row)) for row in rows]
         else:
             values = [(DAYS[day], *(text(row.get(each)) for each in columns)) for row in rows]
         warehouse.write(f"INSERT INTO {table} VALUES ({', '.join('?' for _ in values[0])})", values)

@@ -118,55 +118,55 @@ def minutes_between(first: datetime | None, then: datetime | None) -> int | None
     return int((end - start).total_seconds() // 60)
 
 
-def users(truth: Recomputed) -> Rows:
-    answers = [row for row in truth.live("nps_responses").values() if row["userId"]]
+def users(data: Recomputed) -> Rows:
+    answers = [row for row in data.live("nps_responses").values() if row["userId"]]
     asked = Counter(row["userId"] for row in answers)
     answered = Counter(row["userId"] for row in answers if row["score"] is not None)
     meetings: dict[str, set[str]] = defaultdict(set)
-    for key, meeting in truth.live("meetings").items():
-        start = truth.start_of(meeting)
-        if not meeting["archivedAt"] and start and start <= truth.now:
+    for key, meeting in data.live("meetings").items():
+        start = data.start_of(meeting)
+        if not meeting["archivedAt"] and start and start <= data.now:
             for person in meeting["participants"] or ():
                 meetings[person["userId"] or ""].add(key)
-    for key, user in truth.all("users").items():
-        accounts, owners = truth.live_links(user, "account"), truth.live_links(user, "organization")
+    for key, user in data.all("users").items():
+        accounts, owners = data.live_links(user, "account"), data.live_links(user, "organization")
         segments = sorted(each["name"] for each in user["segments"] or ())
-        starts = [moment(truth.all("meetings")[each]["startDateTime"]) for each in meetings[key]]
+        starts = [moment(data.all("meetings")[each]["startDateTime"]) for each in meetings[key]]
         yield {
             "user_id": key,
             "accounts_count": len(accounts),
             "only_account_id": sole(accounts),
-            "account_names": truth.names("accounts", accounts),
+            "account_names": data.names("accounts", accounts),
             "organizations_count": len(owners),
-            "organization_names": truth.names("organizations", owners),
+            "organization_names": data.names("organizations", owners),
             "segment_names": ", ".join(segments) or None,
             "nps_responses_count": asked[key],
             "nps_answers_count": answered[key],
             "meetings_count": len(meetings[key]),
             "last_meeting_at": max(filter(None, starts), default=None),
-            "is_active": not truth.is_past(user["deactivatedAt"])
-            and not truth.is_deleted("users", key),
-            "deleted_before": truth.gone.get(("users", key)),
+            "is_active": not data.is_past(user["deactivatedAt"])
+            and not data.is_deleted("users", key),
+            "deleted_before": data.gone.get(("users", key)),
         }
 
 
-def accounts(truth: Recomputed) -> Rows:
+def accounts(data: Recomputed) -> Rows:
     of_users = Counter(
         account
-        for user in truth.live("users").values()
-        if not truth.is_past(user["deactivatedAt"])
-        for account in truth.links(user, "account")
+        for user in data.live("users").values()
+        if not data.is_past(user["deactivatedAt"])
+        for account in data.links(user, "account")
     )
     of_conversations = Counter(
         account
-        for key, keys in truth.conversation_accounts().items()
-        if not truth.is_deleted("conversations", key)
+        for key, keys in data.conversation_accounts().items()
+        if not data.is_deleted("conversations", key)
         for account in keys
     )
-    tasks = [row for row in truth.live("tasks").values() if not row["archivedAt"]]
-    projects = [row for row in truth.live("projects").values() if not row["archivedAt"]]
-    touches = last_touches(truth)
-    for key, account in truth.all("accounts").items():
+    tasks = [row for row in data.live("tasks").values() if not row["archivedAt"]]
+    projects = [row for row in data.live("projects").values() if not row["archivedAt"]]
+    touches = last_touches(data)
+    for key, account in data.all("accounts").items():
         own = [task for task in tasks if task["accountId"] == key]
         segments = sorted(each["name"] for each in account["segments"] or ())
         touched, kind = touches.get(key, (None, None))
@@ -174,13 +174,13 @@ def accounts(truth: Recomputed) -> Rows:
         yield {
             "account_id": key,
             "name": or_none(account["name"]),
-            "organization_name": truth.name("organizations", account["organizationId"]),
-            "csm_name": truth.name("admins", account["csmId"]),
+            "organization_name": data.name("organizations", account["organizationId"]),
+            "csm_name": data.name("admins", account["csmId"]),
             "segments_count": len(segments),
             "segment_names": ", ".join(segments) or None,
             "arr": None if account["mrr"] is None else float(12 * Decimal(str(account["mrr"]))),
-            "days_until_renewal": None if renewal is None else (renewal - truth.today).days,
-            "is_churned": truth.is_past(account["churnedAt"]),
+            "days_until_renewal": None if renewal is None else (renewal - data.today).days,
+            "is_churned": data.is_past(account["churnedAt"]),
             "health_score": score,
             "health_band": "unknown"
             if score is None
@@ -189,17 +189,17 @@ def accounts(truth: Recomputed) -> Rows:
             else "average"
             if score < 7
             else "good",
-            "is_at_risk": truth.at_risk(account),
+            "is_at_risk": data.at_risk(account),
             "active_users_count": of_users[key],
             "conversations_count": of_conversations[key],
             "open_tasks_count": sum(not task["completedAt"] for task in own),
-            "overdue_tasks_count": sum(map(truth.is_overdue, own)),
+            "overdue_tasks_count": sum(map(data.is_overdue, own)),
             "open_projects_count": sum(
                 row["accountId"] == key and not row["actualCompletionDate"] for row in projects
             ),
             "last_touch_at": touched,
             "last_touch_type": kind,
-            "deleted_before": truth.gone.get(("accounts", key)),
+            "deleted_before": data.gone.get(("accounts", key)),
             **traits(account["traits"]),
         }
 
@@ -208,88 +208,88 @@ def traits(given: Row) -> Row:
     """A trait as text and one as a number."""
     plan, seats = given["plan"], given["seats"]
     is_single = isinstance(plan, str | int | float)
-    shown = str(plan).lower() if isinstance(plan, bool) else str(plan)
+    written = str(plan).lower() if isinstance(plan, bool) else str(plan)
     return {
-        "trait_plan": (shown or None) if is_single else None,
+        "trait_plan": (written or None) if is_single else None,
         "trait_seats": seats if isinstance(seats, int | float) else None,
     }
 
 
-def last_touches(truth: Recomputed) -> dict[str, tuple[datetime, str]]:
+def last_touches(data: Recomputed) -> dict[str, tuple[datetime, str]]:
     """The last contact with each account; of two at a time, the first in the alphabet."""
     found: dict[str, list[tuple[datetime, str]]] = defaultdict(list)
-    for account, kind, at in (*messages_of(truth), *visits_of(truth)):
-        if account and at and at <= truth.now:
+    for account, kind, at in (*messages_of(data), *visits_of(data)):
+        if account and at and at <= data.now:
             found[account].append((at, kind))
     return {
         key: min(each, key=lambda one: (-one[0].timestamp(), one[1])) for key, each in found.items()
     }
 
 
-def messages_of(truth: Recomputed) -> Iterator[Touch]:
-    for key, account in truth.all("accounts").items():
+def messages_of(data: Recomputed) -> Iterator[Touch]:
+    for key, account in data.all("accounts").items():
         yield key, "message received", moment(account["lastInboundMessageTimestamp"])
-    links = truth.conversation_accounts()
-    for message in truth.all("messages").values():
+    links = data.conversation_accounts()
+    for message in data.all("messages").values():
         conversation = message["conversationId"]
-        if conversation and not truth.is_deleted("conversations", conversation):
+        if conversation and not data.is_deleted("conversations", conversation):
             kind = "message sent" if message["type"] == "outbound" else "message received"
             for key in links[conversation]:
                 yield key, kind, moment(message["timestamp"])
 
 
-def visits_of(truth: Recomputed) -> Iterator[Touch]:
-    for note in truth.live("notes").values():
+def visits_of(data: Recomputed) -> Iterator[Touch]:
+    for note in data.live("notes").values():
         if not note["archivedAt"]:
             yield note["accountId"], "note", moment(note["noteDate"] or note["createdAt"])
-    for meeting in truth.live("meetings").values():
+    for meeting in data.live("meetings").values():
         if not meeting["archivedAt"] and meeting["externalStatus"] != "cancelled":
-            for key in truth.links(meeting, "account"):
-                yield key, "meeting", truth.start_of(meeting)
+            for key in data.links(meeting, "account"):
+                yield key, "meeting", data.start_of(meeting)
 
 
-def conversations(truth: Recomputed) -> Rows:
-    links = truth.conversation_accounts()
-    for key, conversation in truth.all("conversations").items():
-        messages = [row for row in truth.all("messages").values() if row["conversationId"] == key]
+def conversations(data: Recomputed) -> Rows:
+    links = data.conversation_accounts()
+    for key, conversation in data.all("conversations").items():
+        messages = [row for row in data.all("messages").values() if row["conversationId"] == key]
         sent = [(moment(row["timestamp"]), row["type"]) for row in messages]
         asked = min((at for at, kind in sent if at and kind == "inbound"), default=None)
         answers = [at for at, kind in sent if asked and at and kind == "outbound" and at > asked]
-        linked = {each for each in links[key] if not truth.is_deleted("accounts", each)}
+        linked = {each for each in links[key] if not data.is_deleted("accounts", each)}
         yield {
             "conversation_id": key,
             "subject": or_none(conversation["subject"]),
             "is_open": conversation["status"] == "Open",
             "accounts_count": len(linked),
             "only_account_id": sole(linked),
-            "account_names": truth.names("accounts", linked),
+            "account_names": data.names("accounts", linked),
             "messages_count": len(messages),
             "inbound_messages_count": sum(kind == "inbound" for _, kind in sent),
             "last_message_at": max((at for at, _ in sent if at), default=None),
             "first_answer_at": min(answers, default=None),
             "minutes_to_first_answer": minutes_between(asked, min(answers, default=None)),
-            "is_deleted": truth.is_deleted("conversations", key),
+            "is_deleted": data.is_deleted("conversations", key),
         }
 
 
-def meetings(truth: Recomputed) -> Rows:
-    for key, meeting in truth.all("meetings").items():
-        linked = truth.live_links(meeting, "account")
+def meetings(data: Recomputed) -> Rows:
+    for key, meeting in data.all("meetings").items():
+        linked = data.live_links(meeting, "account")
         people = meeting["participants"] or []
-        start = truth.start_of(meeting)
-        is_there = not meeting["archivedAt"] and not truth.is_deleted("meetings", key)
+        start = data.start_of(meeting)
+        is_there = not meeting["archivedAt"] and not data.is_deleted("meetings", key)
         yield {
             "meeting_id": key,
             "starts_at": start,
             "duration_in_minutes": minutes_between(
                 moment(meeting["startDateTime"]), moment(meeting["endDateTime"])
             ),
-            "has_taken_place": bool(start and start <= truth.now)
+            "has_taken_place": bool(start and start <= data.now)
             and meeting["externalStatus"] != "cancelled"
             and is_there,
             "accounts_count": len(linked),
             "only_account_id": sole(linked),
-            "account_names": truth.names("accounts", linked),
+            "account_names": data.names("accounts", linked),
             "participants_count": len(people),
             "team_participants_count": sum(
                 person["vitallyUserId"] is not None for person in people

@@ -24,51 +24,51 @@ from tests.dbt.recomputed import (
 )
 
 
-def organizations(truth: Recomputed) -> Rows:
-    for key, organization in truth.all("organizations").items():
-        own = [row for row in truth.live("accounts").values() if row["organizationId"] == key]
-        active = [row for row in own if not truth.is_past(row["churnedAt"])]
+def organizations(data: Recomputed) -> Rows:
+    for key, organization in data.all("organizations").items():
+        own = [row for row in data.live("accounts").values() if row["organizationId"] == key]
+        active = [row for row in own if not data.is_past(row["churnedAt"])]
         revenue = [Decimal(str(row["mrr"])) for row in active if row["mrr"] is not None]
         users = [
             user
-            for user in truth.live("users").values()
-            if not truth.is_past(user["deactivatedAt"]) and key in truth.links(user, "organization")
+            for user in data.live("users").values()
+            if not data.is_past(user["deactivatedAt"]) and key in data.links(user, "organization")
         ]
         yield {
             "organization_id": key,
             "name": or_none(organization["name"]),
-            "csm_name": truth.name("admins", organization["csmId"]),
+            "csm_name": data.name("admins", organization["csmId"]),
             "accounts_count": len(own),
             "active_accounts_count": len(active),
-            "accounts_at_risk_count": sum(map(truth.at_risk, own)),
+            "accounts_at_risk_count": sum(map(data.at_risk, own)),
             "arr_of_accounts": float(12 * sum(revenue)),
             "active_users_count": len(users),
-            "is_deleted": truth.is_deleted("organizations", key),
+            "is_deleted": data.is_deleted("organizations", key),
         }
 
 
-def tasks(truth: Recomputed) -> Rows:
-    for key, task in truth.all("tasks").items():
-        projects = truth.live_links(task, "project") & truth.live("projects").keys()
+def tasks(data: Recomputed) -> Rows:
+    for key, task in data.all("tasks").items():
+        projects = data.live_links(task, "project") & data.live("projects").keys()
         due = day_of(task["dueDate"])
-        is_overdue = truth.is_overdue(task)
+        is_overdue = data.is_overdue(task)
         yield {
             "task_id": key,
-            "account_name": truth.name("accounts", task["accountId"]),
-            "project_names": truth.names("projects", projects),
-            "assigned_to_name": truth.name("admins", task["assignedToId"]),
-            "is_open": truth.is_open(task),
+            "account_name": data.name("accounts", task["accountId"]),
+            "project_names": data.names("projects", projects),
+            "assigned_to_name": data.name("admins", task["assignedToId"]),
+            "is_open": data.is_open(task),
             "is_overdue": is_overdue,
-            "days_overdue": (truth.today - due).days if is_overdue and due else None,
+            "days_overdue": (data.today - due).days if is_overdue and due else None,
         }
 
 
-def projects(truth: Recomputed) -> Rows:
-    for key, project in truth.all("projects").items():
+def projects(data: Recomputed) -> Rows:
+    for key, project in data.all("projects").items():
         own = [
             task
-            for task in truth.live("tasks").values()
-            if not task["archivedAt"] and key in truth.links(task, "project")
+            for task in data.live("tasks").values()
+            if not task["archivedAt"] and key in data.links(task, "project")
         ]
         target = day_of(project["targetCompletionDate"])
         yield {
@@ -76,50 +76,50 @@ def projects(truth: Recomputed) -> Rows:
             "status": "completed"
             if project["actualCompletionDate"]
             else "late"
-            if target and target < truth.today
+            if target and target < data.today
             else "in progress"
             if project["actualStartDate"]
             else "not started",
             "tasks_count": len(own),
-            "open_tasks_count": sum(map(truth.is_open, own)),
-            "overdue_tasks_count": sum(map(truth.is_overdue, own)),
-            "owned_by_name": truth.name("admins", project["ownedByVitallyUserId"]),
+            "open_tasks_count": sum(map(data.is_open, own)),
+            "overdue_tasks_count": sum(map(data.is_overdue, own)),
+            "owned_by_name": data.name("admins", project["ownedByVitallyUserId"]),
         }
 
 
-def notes(truth: Recomputed) -> Rows:
-    for key, note in truth.all("notes").items():
-        account = truth.all("accounts").get(note["accountId"] or "", {})
+def notes(data: Recomputed) -> Rows:
+    for key, note in data.all("notes").items():
+        account = data.all("accounts").get(note["accountId"] or "", {})
         organization = note["organizationId"] or account.get("organizationId")
         yield {
             "note_id": key,
             "noted_at": moment(note["noteDate"] or note["createdAt"]),
-            "account_name": truth.name("accounts", note["accountId"]),
+            "account_name": data.name("accounts", note["accountId"]),
             "organization_id": organization,
-            "organization_name": truth.name("organizations", organization),
-            "author_name": truth.name("admins", note["authorId"]),
+            "organization_name": data.name("organizations", organization),
+            "author_name": data.name("admins", note["authorId"]),
             "body_length": len(note["note"]) if note["note"] else None,
         }
 
 
-def custom_objects(truth: Recomputed) -> Rows:
-    for key, row in truth.all("custom_object_instances").items():
+def custom_objects(data: Recomputed) -> Rows:
+    for key, row in data.all("custom_object_instances").items():
         keys = set(row["accountIds"] or [each["id"] for each in row["customers"] or ()])
         keys |= {row["customerId"]} - {None}
-        linked = {each for each in keys if not truth.is_deleted("accounts", each)}
-        owner = truth.name("admins", row["ownedByVitallyUserId"])
+        linked = {each for each in keys if not data.is_deleted("accounts", each)}
+        owner = data.name("admins", row["ownedByVitallyUserId"])
         yield {
             "custom_object_instance_id": key,
             "accounts_count": len(linked),
             "only_account_id": sole(linked),
-            "account_names": truth.names("accounts", linked),
+            "account_names": data.names("accounts", linked),
             "owned_by_name": owner,
         }
 
 
-def survey_answers(truth: Recomputed) -> Rows:
-    for key, response in truth.all("survey_responses").items():
-        account = truth.all("accounts").get(response["accountId"] or "", {})
+def survey_answers(data: Recomputed) -> Rows:
+    for key, response in data.all("survey_responses").items():
+        account = data.all("accounts").get(response["accountId"] or "", {})
         for number, answer in enumerate(response["questionResponses"] or (), 1):
             value, kind = answer["data"]["value"], answer["data"]["type"]
             is_number = isinstance(value, int | float) and not isinstance(value, bool)
@@ -131,13 +131,13 @@ def survey_answers(truth: Recomputed) -> Rows:
                 "answer_type": kind,
                 "value_number": value if is_number else None,
                 "value_at": moment("2026-01-31T00:00:00Z") if is_day else None,
-                "user_name": truth.name("users", response["userId"]),
+                "user_name": data.name("users", response["userId"]),
                 "organization_id": account.get("organizationId"),
             }
 
 
-def deleted(truth: Recomputed) -> Rows:
-    for (stream, key), missing_at in truth.gone.items():
+def deleted(data: Recomputed) -> Rows:
+    for (stream, key), missing_at in data.gone.items():
         yield {
             "stream_name": stream,
             "record_id": key,
@@ -145,17 +145,17 @@ def deleted(truth: Recomputed) -> Rows:
         }
 
 
-def missing(truth: Recomputed) -> Rows:
-    for stream, key in truth.workspace.missing:
+def missing(data: Recomputed) -> Rows:
+    for stream, key in data.workspace.missing:
         yield {"stream_name": stream, "record_id": key}
 
 
-def nps(truth: Recomputed) -> Rows:
+def nps(data: Recomputed) -> Rows:
     groups: dict[str, list[Row]] = defaultdict(list)
     shared: Counter[str] = Counter()
-    for response in truth.live("nps_responses").values():
-        user = truth.all("users").get(response["userId"] or "")
-        linked = truth.live_links(user, "account") if user else set()
+    for response in data.live("nps_responses").values():
+        user = data.all("users").get(response["userId"] or "")
+        linked = data.live_links(user, "account") if user else set()
         for key in linked if response["target"] != "organization" else ():
             groups[key].append(response)
             shared[key] += len(linked) > 1
@@ -166,7 +166,7 @@ def nps(truth: Recomputed) -> Rows:
         answered = [moment(row["respondedAt"]) for row in responses if row["score"] is not None]
         yield {
             "account_id": key,
-            "account_name": truth.name("accounts", key),
+            "account_name": data.name("accounts", key),
             "responses_count": len(responses),
             "answers_count": len(scores),
             "promoters_count": sum(vote > 0 for vote in votes),
@@ -177,11 +177,11 @@ def nps(truth: Recomputed) -> Rows:
         }
 
 
-def team(truth: Recomputed) -> Rows:
-    own = [row for row in truth.live("accounts").values() if not truth.is_past(row["churnedAt"])]
-    for key in truth.all("admins"):
+def team(data: Recomputed) -> Rows:
+    own = [row for row in data.live("accounts").values() if not data.is_past(row["churnedAt"])]
+    for key in data.all("admins"):
         accounts = [row for row in own if row["csmId"] == key]
-        live = [row for row in truth.live("tasks").values() if not row["archivedAt"]]
+        live = [row for row in data.live("tasks").values() if not row["archivedAt"]]
         assigned = [row for row in live if row["assignedToId"] == key]
         completed = [row for row in live if row["completedById"] == key and row["completedAt"]]
         due = [(day_of(row["completedAt"]), day_of(row["dueDate"])) for row in completed]
@@ -190,22 +190,22 @@ def team(truth: Recomputed) -> Rows:
             "admin_id": key,
             "accounts_count": len(accounts),
             "arr": float(12 * sum(revenue)),
-            "accounts_at_risk_count": sum(map(truth.at_risk, accounts)),
-            "open_tasks_count": sum(map(truth.is_open, assigned)),
-            "overdue_tasks_count": sum(map(truth.is_overdue, assigned)),
+            "accounts_at_risk_count": sum(map(data.at_risk, accounts)),
+            "open_tasks_count": sum(map(data.is_open, assigned)),
+            "overdue_tasks_count": sum(map(data.is_overdue, assigned)),
             "completed_tasks_count": len(completed),
             "tasks_completed_in_time_count": sum(
                 bool(done and by and done <= by) for done, by in due
             ),
             "notes_count": sum(
                 row["authorId"] == key and not row["archivedAt"]
-                for row in truth.live("notes").values()
+                for row in data.live("notes").values()
             ),
         }
 
 
-def history(truth: Recomputed) -> Rows:
-    for each in (Recomputed(truth.workspace, 0), truth):
+def history(data: Recomputed) -> Rows:
+    for each in (Recomputed(data.workspace, 0), data):
         for key, account in each.live("accounts").items():
             yield {
                 "account_id": key,
@@ -217,21 +217,21 @@ def history(truth: Recomputed) -> Rows:
             }
 
 
-def retention(truth: Recomputed) -> Rows:
+def retention(data: Recomputed) -> Rows:
     """What became in March of those that paid in February: all of them, and by segment."""
-    before = Recomputed(truth.workspace, 0)
+    before = Recomputed(data.workspace, 0)
     groups: dict[str | None, list[tuple[Decimal, Decimal | None]]] = defaultdict(list)
     for key, account in before.live("accounts").items():
         if before.is_past(account["churnedAt"]) or not account["mrr"] or account["mrr"] < 0:
             continue
-        then = truth.live("accounts").get(key)
-        ending = None
-        if then is None or truth.is_past(then["churnedAt"]):
-            ending = Decimal(0)
+        then = data.live("accounts").get(key)
+        final = None
+        if then is None or data.is_past(then["churnedAt"]):
+            final = Decimal(0)
         elif then["mrr"] is not None:
-            ending = Decimal(str(then["mrr"]))
+            final = Decimal(str(then["mrr"]))
         for segment in (None, *(each["id"] for each in account["segments"] or ())):
-            groups[segment].append((Decimal(str(account["mrr"])), ending))
+            groups[segment].append((Decimal(str(account["mrr"])), final))
     for segment, pairs in groups.items():
         known = [(start, end) for start, end in pairs if end is not None]
         started = sum(start for start, _ in known)

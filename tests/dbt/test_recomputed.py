@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from harness.postgres import postgres_in
+from tests.dbt.loader import VARIABLES, Loader
 from tests.dbt.recomputed import Recomputed
 from tests.dbt.recomputed_more import MODELS
 from tests.dbt.warehouses import (
@@ -19,7 +20,7 @@ from tests.dbt.warehouses import (
     even,
     postgres_warehouse,
 )
-from tests.dbt.workspace import DAYS, VARIABLES, Loader, Maker, Workspace
+from tests.dbt.workspace import DAYS, Workspace, make_workspace
 
 pytestmark = pytest.mark.timeout(900)  # the first test waits until all is built on both databases
 SCHEMA = "Vitally EU"
@@ -27,7 +28,7 @@ SCHEMA = "Vitally EU"
 
 @pytest.fixture(scope="module")
 def workspace() -> Workspace:
-    return Maker(seed=20).workspace
+    return make_workspace(seed=20)
 
 
 @pytest.fixture(scope="module")

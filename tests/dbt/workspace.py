@@ -1,18 +1,15 @@
-# ruff: noqa: S608 - the names in the statements are of ours
-"""A workspace that no sandbox makes, as two loaders leave it on two days, and what is true on them."""
+"""A workspace that no sandbox makes, on two days."""
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
 from harness.support import Row
-from tests.dbt.warehouses import Warehouse
 
 DAYS = tuple(map(datetime.fromisoformat, ("2026-02-27T12:00:00", "2026-03-06T12:00:00")))
 """Of which one is the last of February on which dbt runs."""
@@ -58,110 +55,123 @@ class Workspace:
     """What is listed in the end, and in no table."""
 
 
-class Maker:
-    """Makes the rows of a workspace by chance."""
+def make_workspace(seed: int) -> Workspace:
+    """Make a workspace of records that differ by chance, with links that real ones have."""
+    factory = RecordFactory(seed)
+    workspace = Workspace()
+    for stream, size in SIZES.items():
+        workspace.first[stream] = {f"{stream}{i}": factory.record(stream, i) for i in range(size)}
+    users = workspace.first["users"]
+    users["users0"]["accountIds"] = ["accounts0", "accounts1", "accounts2"]
+    users["users1"]["accountIds"] = ["accounts3", "accounts3", "elsewhere"]
+    workspace.rows = _second_day(factory, workspace.first)
+    _list_ids(workspace)
+    return workspace
+
+
+def _second_day(
+    factory: RecordFactory, first: Mapping[str, Mapping[str, Row]]
+) -> dict[str, dict[str, Row]]:
+    rows: dict[str, dict[str, Row]] = json.loads(json.dumps(first))
+    changed_at = moment(DAYS[1] - timedelta(days=1))
+    for stream, every in rows.items():
+        for key in factory.random.sample(sorted(every), len(every) // 4):
+            created = every[key]["createdAt"]
+            every[key] |= {
+                **factory.record(stream, key.removeprefix(stream)),
+                "createdAt": created,
+                "updatedAt": changed_at,
+            }
+    for key in ("accounts0", "accounts1", "accounts5"):
+        # What was text is an object, and a number a text.
+        changed = {"traits": {"plan": {"name": "gold"}, "seats": "12"}, "updatedAt": changed_at}
+        rows["accounts"][key] |= changed
+    now = moment(DAYS[1])
+    rows["users"]["young"] = {
+        **rows["users"]["users2"],
+        "id": "young",
+        "createdAt": now,
+        "updatedAt": now,
+    }
+    return rows
+
+
+def _list_ids(workspace: Workspace) -> None:
+    """List ids: some records are gone, one comes back, and one is missing in the last list alone."""
+    lists: list[dict[str, set[str]]] = []
+    for number in range(len(RUNS)):
+        gone = {4: number > 0, 3: number > 1, 5: number in (1, 2), 0: number == len(RUNS) - 1}
+        missing = [i for i, is_gone in gone.items() if is_gone]
+        lists.append(
+            {name: {*workspace.first[name]} - {f"{name}{i}" for i in missing} for name in LISTED}
+        )
+    lists[-1]["notes"].add("ghost")
+    workspace.missing = {("notes", "ghost")}
+    for name in LISTED:
+        workspace.gone[0] |= {(name, f"{name}{i}"): RUNS[1] for i in (4, 5)}
+        workspace.gone[1] |= {(name, f"{name}4"): RUNS[1], (name, f"{name}3"): RUNS[2]}
+    for count in (3, 4):
+        seen = {
+            (name, key): RUNS[number]
+            for number in range(count)
+            for name, keys in lists[number].items()
+            for key in keys
+        }
+        workspace.inventory.append(
+            {
+                "inventory": [
+                    {"resource": name, "id": key, "seenAt": moment(at)}
+                    for (name, key), at in seen.items()
+                ],
+                "inventory_runs": [
+                    {"resource": name, "startedAt": moment(RUNS[number]), "count": len(keys)}
+                    for number in range(count)
+                    for name, keys in lists[number].items()
+                ],
+            }
+        )
+
+
+class RecordFactory:
+    """Makes records by chance."""
 
     def __init__(self, seed: int) -> None:
-        self._random = Random(seed)
-        self.workspace = Workspace()
-        for stream, size in SIZES.items():
-            make = getattr(self, f"_{stream}")
-            rows = {f"{stream}{i}": make(i) for i in range(size)}
-            for key, row in rows.items():
-                made = moment(self._before(days=300, least=20))
-                row.update(id=key, createdAt=made, updatedAt=made, externalId=self._some("x1"))
-            self.workspace.first[stream] = rows
-        # Two accounts of which one user has more, and one account that nobody knows.
-        self.workspace.first["users"]["users0"]["accountIds"] = [
-            "accounts0",
-            "accounts1",
-            "accounts2",
-        ]
-        self.workspace.first["users"]["users1"]["accountIds"] = [
-            "accounts3",
-            "accounts3",
-            "elsewhere",
-        ]
-        self._second_day()
-        self._lists()
+        self.random = Random(seed)
 
-    def _second_day(self) -> None:
-        rows = json.loads(json.dumps(self.workspace.first))
-        for stream, every in rows.items():
-            for key in self._random.sample(sorted(every), len(every) // 4):
-                changed = getattr(self, f"_{stream}")(int(re.sub(r"\D", "", key)))
-                every[key].update(changed, updatedAt=moment(DAYS[1] - timedelta(days=1)))
-        for key in ("accounts0", "accounts1", "accounts5"):
-            # What was text is an object, and a number a text.
-            rows["accounts"][key]["traits"] = {"plan": {"name": "gold"}, "seats": "12"}
-            rows["accounts"][key]["updatedAt"] = moment(DAYS[1] - timedelta(days=1))
-        young = {**rows["users"]["users2"], "id": "young", "createdAt": moment(DAYS[1])}
-        rows["users"]["young"] = {**young, "updatedAt": moment(DAYS[1])}
-        self.workspace.rows = rows
-
-    def _lists(self) -> None:
-        """List ids: some records are gone, one comes back, and one is missing in the last list alone."""
-        lists: list[dict[str, set[str]]] = []
-        for number in range(len(RUNS)):
-            ids = {name: set(self.workspace.first[name]) for name in LISTED}
-            for name in LISTED:
-                if number > 0:
-                    ids[name].discard(f"{name}4")
-                if number > 1:
-                    ids[name].discard(f"{name}3")
-                if number in (1, 2):
-                    ids[name].discard(f"{name}5")
-                if number == len(RUNS) - 1:
-                    ids[name].discard(f"{name}0")
-            lists.append(ids)
-        lists[-1]["notes"].add("ghost")
-        self.workspace.missing = {("notes", "ghost")}
-        for name in LISTED:
-            self.workspace.gone[0] |= {(name, f"{name}{i}"): RUNS[1] for i in (4, 5)}
-            self.workspace.gone[1] |= {(name, f"{name}4"): RUNS[1], (name, f"{name}3"): RUNS[2]}
-        for count in (3, 4):
-            seen = {
-                (name, key): RUNS[number]
-                for number in range(count)
-                for name, keys in lists[number].items()
-                for key in keys
-            }
-            self.workspace.inventory.append(
-                {
-                    "inventory": [
-                        {"resource": name, "id": key, "seenAt": moment(at)}
-                        for (name, key), at in seen.items()
-                    ],
-                    "inventory_runs": [
-                        {"resource": name, "startedAt": moment(RUNS[number]), "count": len(keys)}
-                        for number in range(count)
-                        for name, keys in lists[number].items()
-                    ],
-                }
-            )
+    def record(self, stream: str, number: int | str) -> Row:
+        """A record of a stream."""
+        created = moment(self._before(days=300, least=20))
+        made: Row = getattr(self, f"_{stream}")()
+        return {
+            **made,
+            "id": f"{stream}{number}",
+            "createdAt": created,
+            "updatedAt": created,
+            "externalId": self._some("x1"),
+        }
 
     def _some(self, *values: Any) -> Any:
         """One of these values, or null."""
-        return self._random.choice((*values, None))
+        return self.random.choice((*values, None))
 
     def _before(self, days: int, least: int = 0) -> datetime:
-        minutes = self._random.randrange(least * 1440, days * 1440)
+        minutes = self.random.randrange(least * 1440, days * 1440)
         return DAYS[0] - timedelta(minutes=minutes)
 
     def _around(self) -> Any:
         """A moment before or after the second day, or null."""
-        minutes = self._random.randrange(-90 * 1440, 60 * 1440)
+        minutes = self.random.randrange(-90 * 1440, 60 * 1440)
         return self._some(moment(DAYS[1] + timedelta(minutes=minutes)))
 
     def _key(self, stream: str, *others: str) -> Any:
         """A record of a stream, one that is not there, or null."""
         return self._some(
-            *(f"{stream}{self._random.randrange(SIZES[stream])}" for _ in "1234"), *others
+            *(f"{stream}{self.random.randrange(SIZES[stream])}" for _ in "1234"), *others
         )
 
     def _keys(self, stream: str) -> Any:
         """Several of these, some of them twice."""
-        keys = [self._key(stream) for _ in range(self._random.randrange(4))]
+        keys = [self._key(stream) for _ in range(self.random.randrange(4))]
         return self._some([key for key in keys if key])
 
     def _objects(self, stream: str) -> Any:
@@ -169,20 +179,20 @@ class Maker:
         return keys and [{"id": key, "name": "as it was"} for key in keys]
 
     def _name(self) -> Any:
-        return self._some(f"name{self._random.randrange(30):02}", "same", "same")
+        return self._some(f"name{self.random.randrange(30):02}", "same", "same")
 
     def _segments(self) -> Any:
-        chosen = self._random.sample(range(4), self._random.randrange(3))
+        chosen = self.random.sample(range(4), self.random.randrange(3))
         return self._some([{"id": f"s{i}", "name": f"segment{i}"} for i in chosen])
 
-    def _organizations(self, _: int) -> Row:
+    def _organizations(self) -> Row:
         return {
             "name": self._name(),
             "mrr": self._some(0, 12.5),
             "csmId": self._key("admins", "left"),
         }
 
-    def _accounts(self, _: int) -> Row:
+    def _accounts(self) -> Row:
         return {
             "name": self._name(),
             "organizationId": self._key("organizations", "elsewhere"),
@@ -196,7 +206,7 @@ class Maker:
             "traits": {"plan": self._some(*NASTY, *OTHERS), "seats": self._some(3, 4.5, "many")},
         }
 
-    def _users(self, _: int) -> Row:
+    def _users(self) -> Row:
         return {
             "name": self._name(),
             "accountIds": self._keys("accounts"),
@@ -207,13 +217,13 @@ class Maker:
             "deactivatedAt": self._some(self._around(), None),
         }
 
-    def _admins(self, _: int) -> Row:
+    def _admins(self) -> Row:
         return {"name": self._name(), "email": "somebody@example.com"}
 
-    def _conversations(self, _: int) -> Row:
+    def _conversations(self) -> Row:
         return {"subject": self._some(*NASTY), "status": self._some("Open", "Closed", "open")}
 
-    def _messages(self, _: int) -> Row:
+    def _messages(self) -> Row:
         return {
             "conversationId": self._key("conversations"),
             "conversationAccountIds": self._keys("accounts"),
@@ -222,7 +232,7 @@ class Maker:
             "message": self._some(*NASTY),
         }
 
-    def _notes(self, _: int) -> Row:
+    def _notes(self) -> Row:
         return {
             "accountId": self._key("accounts", "elsewhere"),
             "organizationId": self._key("organizations"),
@@ -234,7 +244,7 @@ class Maker:
             "archivedAt": self._some(self._around(), None, None),
         }
 
-    def _tasks(self, _: int) -> Row:
+    def _tasks(self) -> Row:
         return {
             "name": self._name(),
             "accountId": self._key("accounts"),
@@ -247,7 +257,7 @@ class Maker:
             "projects": self._objects("projects"),
         }
 
-    def _projects(self, _: int) -> Row:
+    def _projects(self) -> Row:
         days = {
             name: day and day[:10]
             for name in ("actualStartDate", "actualCompletionDate", "targetCompletionDate")
@@ -264,11 +274,11 @@ class Maker:
             **days,
         }
 
-    def _meetings(self, _: int) -> Row:
+    def _meetings(self) -> Row:
         start, whole = self._around(), self._around()
         people = [
             {"id": f"p{i}", "userId": self._key("users"), "vitallyUserId": self._key("admins")}
-            for i in range(self._random.randrange(4))
+            for i in range(self.random.randrange(4))
         ]
         return {
             "title": self._some(*NASTY),
@@ -283,7 +293,7 @@ class Maker:
             "notes": self._some([], [{"id": "n"}]),
         }
 
-    def _nps_responses(self, _: int) -> Row:
+    def _nps_responses(self) -> Row:
         return {
             "userId": self._key("users"),
             "target": self._some("accounts", "organization"),
@@ -291,7 +301,7 @@ class Maker:
             "respondedAt": self._around(),
         }
 
-    def _custom_object_instances(self, _: int) -> Row:
+    def _custom_object_instances(self) -> Row:
         return {
             "name": self._name(),
             "customerId": self._key("accounts"),
@@ -302,7 +312,7 @@ class Maker:
             "archivedAt": self._some(self._around(), None),
         }
 
-    def _survey_responses(self, _: int) -> Row:
+    def _survey_responses(self) -> Row:
         values = ("text", 7, 0.5, "2026-01-31", ["a", "b"], True, None, "")
         answers = [
             {
@@ -310,7 +320,7 @@ class Maker:
                 "questionId": f"question{i}",
                 "data": {"type": self._some("date", "text"), "value": self._some(*values)},
             }
-            for i in range(self._random.randrange(4))
+            for i in range(self.random.randrange(4))
         ]
         return {
             "surveyId": "survey",
@@ -323,76 +333,3 @@ class Maker:
 def moment(at: datetime) -> str:
     """A moment as the API writes it."""
     return at.strftime("%Y-%m-%dT%H:%M:%S.000Z")
-
-
-@dataclass(frozen=True)
-class Loader:
-    """Appends the versions of rows on each day."""
-
-    is_records: bool
-    """Whole records in one column of JSON, or a column of text for each property in snake_case."""
-
-    def load(self, warehouse: Warehouse, schema: str, workspace: Workspace, day: int) -> None:
-        """Make the tables on the first day, and append what is new or changed on the second."""
-        is_first = day == 0
-        if is_first:
-            warehouse.write(f'CREATE SCHEMA "{schema}"', [()])
-        whole = (workspace.first, workspace.rows)[day]
-        tables: dict[str, Sequence[Row]] = {
-            name: list(rows.values()) for name, rows in whole.items()
-        }
-        tables |= workspace.inventory[day]
-        for name, rows in tables.items():
-            columns = list({column: None for row in rows for column in row})
-            if is_first:
-                self._create(warehouse, schema, name, columns)
-            changed = [row for row in rows if is_first or self._is_news(name, row, workspace)]
-            if changed:
-                self._append(warehouse, f'"{schema}".{name}', columns, changed, day)
-        for name, names in EMPTY.items() if is_first else ():
-            self._create(warehouse, schema, name, names)
-
-    @staticmethod
-    def _is_news(name: str, row: Row, workspace: Workspace) -> bool:
-        before = workspace.first.get(name, {}).get(row["id"]) if "id" in row else None
-        return before != row
-
-    def _create(self, warehouse: Warehouse, schema: str, name: str, columns: Sequence[str]) -> None:
-        json_type = "jsonb" if warehouse.name == "postgres" else "json"
-        made = ", ".join(
-            ["_sdc_sequence bigint", f"data {json_type}"]
-            if self.is_records
-            else ["_airbyte_extracted_at timestamp", *(f'"{snake(each)}" text' for each in columns)]
-        )
-        warehouse.write(f'CREATE TABLE "{schema}".{name} ({made})', [()])
-
-    def _append(
-        self,
-        warehouse: Warehouse,
-        table: str,
-        columns: Sequence[str],
-        rows: Sequence[Row],
-        day: int,
-    ) -> None:
-        if self.is_records:
-            values: list[tuple[Any, ...]] = [(day, json.dumps(row)) for row in rows]
-        else:
-            values = [(DAYS[day], *(text(row.get(each)) for each in columns)) for row in rows]
-        warehouse.write(f"INSERT INTO {table} VALUES ({', '.join('?' for _ in values[0])})", values)
-
-
-def snake(name: str) -> str:
-    """A property as Airbyte's and other loaders spell it."""
-    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
-
-
-def text(value: Any) -> str | None:
-    """A value as a loader without types stores it."""
-    if value is None or isinstance(value, str):
-        return value
-    return json.dumps(value)
-
-
-VARIABLES: Mapping[str, Any] = {
-    "vitally__traits": {"accounts": ["plan", {"path": "seats", "type": "number"}]}
-}

@@ -84,8 +84,8 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Loaded:
     """Make tables of odd values and of several versions of a row, and build what is made of them."""
     folder = tmp_path_factory.mktemp("odd")
     warehouse = duckdb_warehouse(folder)
-    fill(warehouse)
-    OddTables(warehouse).dbt("run", "--select", *SELECTED)
+    fill(warehouse, RAW)
+    OddTables(warehouse, RAW).dbt("run", "--select", *SELECTED)
     path = folder / "warehouse.duckdb"
     return Loaded(warehouse, path, tables_of(path, ""))
 
@@ -112,22 +112,20 @@ def tables_of(path: Path, messages: str) -> Tables:
     return tables
 
 
-def differing(loaded: Loaded, emulator: Emulator, schema: str = RAW) -> list[str]:
+def differing(loaded: Loaded, emulator: Emulator) -> list[str]:
     """Return the models of which an emulator has other rows than DuckDB."""
     found = []
     for model in loaded.models():
-        wanted, rows = compared(loaded, emulator, f"SELECT * FROM {model}", schema)
+        wanted, rows = compared(loaded, emulator, f"SELECT * FROM {model}")
         if rows != wanted:
             found.append(model)
     return found
 
 
-def compared(
-    loaded: Loaded, emulator: Emulator, sql: str, schema: str = RAW
-) -> tuple[list[Any], list[Any]]:
+def compared(loaded: Loaded, emulator: Emulator, sql: str) -> tuple[list[Any], list[Any]]:
     """Return the rows of a query on DuckDB and on an emulator, in a form and an order of their own."""
-    columns, wanted = loaded.rows(qualified(sql, schema))
-    names, found = emulator.rows(qualified(sql, schema))
+    columns, wanted = loaded.rows(qualified(sql, RAW))
+    names, found = emulator.rows(qualified(sql, RAW))
     assert sorted(names) == sorted(columns)
     return sorted_rows(columns, wanted), sorted_rows(names, found)
 

@@ -1,15 +1,15 @@
 {#-
-    How the tables of a workspace come together. What is joined is a model, a query in parentheses, or, where
-    none is given, the part of the query that has the name; a key is given with the name it belongs to.
+    Joins within a workspace. A key is given with the alias of its table. What is joined is a model or a query in
+    parentheses, or, where none is given, the part of the query whose name the second key has.
 -#}
 
-{#- Set beside rows those of the same workspace that a key names, or null. -#}
+{#- Keep rows whose key finds nothing, with null. -#}
 {% macro left_join(key, other_key, relation=none) -%}
     left join {{ vitally.joined(key, other_key, relation) }}
 {%- endmacro %}
 
 
-{#- Keep of rows those whose key names rows of the same workspace. -#}
+{#- Leave out rows whose key finds nothing. -#}
 {% macro inner_join(key, other_key, relation=none) -%}
     inner join {{ vitally.joined(key, other_key, relation) }}
 {%- endmacro %}
@@ -24,7 +24,7 @@
 {%- endmacro %}
 
 
-{#- Set beside rows, as `deleted`, what is known of the records of a stream that are gone from Vitally. -#}
+{#- Join, as `deleted`, the records of a stream that are gone from Vitally. -#}
 {% macro join_deleted(stream, key) -%}
     {{ vitally.left_join(key, "deleted.record_id", ref("vitally__deleted_records")) }}
         and deleted.stream_name = '{{ stream }}'
@@ -43,8 +43,8 @@
 
 
 {#-
-    What records are linked to by a table of links: how many records of a stream that are not deleted, the
-    least of their ids, and their names. `noun` is what the columns call one of these.
+    What the rows of a table of links lead to, by one of its keys: how many records of a stream that are not
+    deleted, the least of their ids, and their names. `noun` is what columns call one of these records.
 -#}
 {% macro linked(links, key, stream, noun) -%}
     select
@@ -63,7 +63,7 @@
 {%- endmacro %}
 
 
-{#- How many users that are neither deleted nor deactivated accounts have, or organizations. -#}
+{#- The number of users, neither deleted nor deactivated, of each account or organization. -#}
 {% macro active_users_of(owner) -%}
     select
         links.source_relation,
@@ -77,7 +77,7 @@
 {%- endmacro %}
 
 
-{#- How many conversations that are not deleted accounts have, or organizations. -#}
+{#- The number of conversations, without deleted ones, of each account or organization. -#}
 {% macro conversations_of(owner, links) -%}
     select
         links.source_relation,

@@ -111,10 +111,10 @@ SELECTED = [
 TITLES = {"notes": "subject", "survey_responses": "title"}
 
 
-def fill(warehouse: Warehouse) -> None:
+def fill(warehouse: Warehouse, schema: str = SCHEMA) -> None:
     """Make the tables of a loader."""
     kind = "jsonb" if warehouse.name == "postgres" else "json"
-    warehouse.write(f"CREATE SCHEMA {SCHEMA}", [()])
+    warehouse.write(f"CREATE SCHEMA {schema}", [()])
     tables = {
         **COLUMNS,
         **{
@@ -123,11 +123,11 @@ def fill(warehouse: Warehouse) -> None:
         },
     }
     for table, columns in tables.items():
-        warehouse.write(f"CREATE TABLE {SCHEMA}.{table} ({columns.format(json=kind)})", [()])
+        warehouse.write(f"CREATE TABLE {schema}.{table} ({columns.format(json=kind)})", [()])
 
     def insert(table: str, rows: list[tuple[Any, ...]]) -> None:
         marks = ", ".join("?" for _ in rows[0])
-        warehouse.write(f"INSERT INTO {SCHEMA}.{table} VALUES ({marks})", rows)
+        warehouse.write(f"INSERT INTO {schema}.{table} VALUES ({marks})", rows)
 
     more = json.dumps({**STEPS, QUOTES: "found", "顧客": "one"}, ensure_ascii=False)[1:]
     insert(
@@ -173,13 +173,14 @@ class OddTables:
     """The models of these tables in one database."""
 
     warehouse: Warehouse
+    schema: str = SCHEMA
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """Put a query to them."""
-        return self.warehouse.query(sql, SCHEMA)
+        return self.warehouse.query(sql, self.schema)
 
     def dbt(self, *arguments: str, **variables: Any) -> str:
         """Run dbt on them."""
         known: dict[str, Any] = {**as_of(START), "vitally_loaded_at": "loaded"}
         known |= {"vitally__traits": TRAITS, "vitally__columns": PASSED_ON}
-        return self.warehouse.dbt(*arguments, schema=SCHEMA, variables={**known, **variables})
+        return self.warehouse.dbt(*arguments, schema=self.schema, variables={**known, **variables})

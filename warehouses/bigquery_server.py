@@ -24,10 +24,12 @@ ANSWER = os.fdopen(os.dup(1), "w")
 os.dup2(2, 1)  # where the emulator logs, in place of standard output
 
 from bqemulator import server
+from bqemulator.catalog import ddl_sync
 from bqemulator.config import LogLevel, Settings
 from bqemulator.sql.rules.datetime_semantics import JsonTypeLowerRule
 from bqemulator.sql.rules.json_helpers import JSONKeysRule
 from bqemulator.storage.engine import DuckDBEngine
+from bqemulator.storage.sql_identifiers import quoted_table_ref
 from fastapi import FastAPI, Request
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
@@ -44,6 +46,20 @@ CREATE OR REPLACE MACRO _mend_json_keys(x) AS list_transform(json_keys(x), lambd
     CASE WHEN regexp_full_match(k, '[A-Za-z0-9_]+') THEN k ELSE CAST(to_json(k) AS VARCHAR) END);
 """
 
+INTROSPECT = ddl_sync._introspect_schema
+
+
+def json_columns(*table: Any) -> Any:
+    """Return the schema of a new table, in which the type of a column of JSON is JSON and not STRING."""
+    schema, engine = INTROSPECT(*table), table[-1].engine
+    described = engine.execute(f"PRAGMA table_info({quoted_table_ref(*table[:3])})").fetchall()
+    names = {row[1] for row in described if row[2] in ("JSON", "JSON[]")}
+    fields = [
+        field.model_copy(update={"type": "JSON"}) if field.name in names else field
+        for field in schema.fields
+    ]
+    return schema.model_copy(update={"fields": tuple(fields)})
+
 
 def mend() -> None:
     """Put the mends in place, and do without extensions of DuckDB, which would have to be fetched."""
@@ -53,6 +69,7 @@ def mend() -> None:
         register(engine)
         engine.execute(MACROS)
 
+    ddl_sync._introspect_schema = json_columns
     DuckDBEngine._load_spatial = lambda _: None
     DuckDBEngine._load_format_extensions = lambda _: None
     DuckDBEngine._register_builtin_udfs = start

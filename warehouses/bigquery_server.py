@@ -28,6 +28,7 @@ from bqemulator.catalog import ddl_sync
 from bqemulator.config import LogLevel, Settings
 from bqemulator.sql.rules.datetime_semantics import JsonTypeLowerRule
 from bqemulator.sql.rules.json_helpers import JSONKeysRule
+from bqemulator.sql.translator import SQLTranslator
 from bqemulator.storage.engine import DuckDBEngine
 from bqemulator.storage.sql_identifiers import quoted_table_ref
 from fastapi import FastAPI, Request
@@ -47,6 +48,15 @@ CREATE OR REPLACE MACRO _mend_json_keys(x) AS list_transform(json_keys(x), lambd
 """
 
 INTROSPECT = ddl_sync._introspect_schema
+REWRITE = SQLTranslator._apply_first_matching_rule
+
+
+def rewritten(translator: SQLTranslator, node: Any, tree: Any) -> bool:
+    """Rewrite a node: NUMERIC has 38 digits, 9 of them after the point; that of DuckDB has 18 and 3."""
+    if isinstance(node, exp.DataType) and node.sql() == "DECIMAL(18, 3)":
+        node.replace(exp.DataType.build("decimal(38, 9)"))
+        return True
+    return bool(REWRITE(translator, node, tree))
 
 
 def json_columns(*table: Any) -> Any:
@@ -70,6 +80,7 @@ def mend() -> None:
         engine.execute(MACROS)
 
     ddl_sync._introspect_schema = json_columns
+    SQLTranslator._apply_first_matching_rule = rewritten
     DuckDBEngine._load_spatial = lambda _: None
     DuckDBEngine._load_format_extensions = lambda _: None
     DuckDBEngine._register_builtin_udfs = start

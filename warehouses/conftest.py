@@ -158,7 +158,7 @@ def _rounded(value: Any) -> Any:
         case bool() | None | str():
             return value
         case int() | float():
-            return round(float(value), 4)
+            return float(f"{round(float(value), 4):.12g}")
         case list():
             return [_rounded(each) for each in value] or None
         case _:

@@ -63,16 +63,14 @@ def test_a_workspace_among_several_is_what_it_is_alone(workspaces: Warehouse, ba
 
 
 def alike(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    """Return rows in a common order, with JSON as one of the databases gives it parsed."""
+    """Return rows in a common order, with the JSON of either database parsed: 0.10 is 0.1."""
     return by_sort([tuple(map(parsed, row)) for row in rows])
 
 
 def parsed(value: Any) -> Any:
-    """Return an array or object that is written as text as what it is."""
-    if not isinstance(value, str) or value[:1] not in ("[", "{"):
-        return value
+    """Return what a text of JSON says, or another value as it is."""
     try:
-        return json.loads(value)
+        return json.loads(value) if isinstance(value, str) else value
     except ValueError:
         return value
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 from tap_vitally.custom.setting import DOTS, Mistake, mistakes_in, text_of, values_of
@@ -48,7 +49,7 @@ class CustomStream:
         """The path and the parameters, by their keys in the setting."""
         return {"path": self.path, **{f"params.{name}": t for name, t in self.params.items()}}
 
-    @property
+    @cached_property
     def placeholders(self) -> list[Placeholder]:
         """What stands in braces anywhere, each once, in its order."""
         found = (each for t in self.templates.values() for each in t.placeholders)
@@ -64,7 +65,7 @@ class CustomStream:
         """What has to be known of each parent."""
         return frozenset(each.name for each in self.placeholders if each.stream)
 
-    @property
+    @cached_property
     def injected(self) -> dict[Placeholder, str]:
         """The columns that receive the values of parents and lists, which belong to the key."""
         return {

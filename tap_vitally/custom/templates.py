@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from vitally_api.values import format_moment
 
@@ -62,7 +63,7 @@ class Template:
 
     text: str
 
-    @property
+    @cached_property
     def placeholders(self) -> list[Placeholder]:
         """The placeholders, in their order."""
         found = []

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Container, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
@@ -16,7 +17,7 @@ from tap_vitally.streams.custom import (
     CustomObjectFieldsStream,
     CustomObjectInstancesStream,
     CustomObjectsStream,
-    custom_object_streams,
+    CustomObjectStream,
 )
 from tap_vitally.streams.traits import columns_of
 from tap_vitally.sync.batches import ListRequest
@@ -26,6 +27,7 @@ from vitally_api.statuses import NOT_OFFERED
 from vitally_api.values import identity_of
 
 Columns = Mapping[str, Mapping[str, Any]]
+RESERVED = {CustomObjectFieldsStream.name, CustomObjectInstancesStream.name}
 WITHOUT_TRAITS = "team"
 """The model whose records are in no stream with traits."""
 
@@ -33,18 +35,27 @@ WITHOUT_TRAITS = "team"
 def streams_of_workspace(tap: Tap, *, objects: bool, traits: bool) -> list[VitallyStream]:
     """Build the streams, with what the workspace defines; raise `VitallyError` if it cannot be asked."""
     cast("TapServices", tap).run.workspace.first_answer()
-    definitions: dict[str, dict[str, Any]] = {}
-    if objects:
-        rows = _listing(tap, CustomObjectsStream).rows()
-        definitions = {i: {**row, "id": i} for row in rows if (i := identity_of(row.get("id")))}
-    columns = _columns(tap, definitions) if traits else {}
+    rows = _listing(tap, CustomObjectsStream).rows() if objects else []
+    names = {i: str(row.get("name") or "") for row in rows if (i := identity_of(row.get("id")))}
+    columns = _columns(tap, names) if traits else {}
     generic = CustomObjectInstancesStream if objects else None
     standard = [
         stream(tap, columns=columns.get((stream.of or stream).name))
         for stream in STREAMS
         if stream is not generic
     ]
-    return [*standard, *custom_object_streams(tap, definitions.values(), columns)]
+    named: dict[str, VitallyStream] = {}
+    for identity, machine_name in sorted(names.items()):
+        name = _name_of(identity, machine_name, {*named, *RESERVED})
+        named[name] = CustomObjectStream(tap, name, columns.get(identity), customObjectId=identity)
+    return [*standard, *named.values()]
+
+
+def _name_of(identity: str, machine_name: str, taken: Container[str]) -> str:
+    """Return ``custom_object_<machine name>`` in snake_case, with part of the id if that is no name yet."""
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", machine_name)
+    name = "custom_object_" + re.sub(r"\W+", "_", words, flags=re.ASCII).strip("_").lower()
+    return f"{name.rstrip('_')}_{identity[:8]}" if name.endswith("_") or name in taken else name
 
 
 def _columns(tap: Tap, objects: Iterable[str]) -> Columns:
@@ -70,8 +81,7 @@ def _fields(tap: Tap, list_client: ListClient, context: ListRequest) -> list[Any
     try:
         return list_client.ask(context).data
     except (Refused, Unreadable) as failure:
-        refusal = failure if isinstance(failure, Refused) else None
-        if refusal and refusal.status not in NOT_OFFERED:
+        if isinstance(failure, Refused) and failure.status not in NOT_OFFERED:
             raise
         what = ", ".join(context.inject.values())
         tap.logger.warning("No trait columns for %s: %s", what, failure)

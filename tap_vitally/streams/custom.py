@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Any
-
-from singer_sdk import Tap
 
 from tap_vitally.sdk_stream import VitallyStream
 from tap_vitally.streams import fields as f
@@ -121,25 +116,3 @@ class CustomObjectStream(VitallyStream):
     path = CustomObjectInstancesStream.resource.path
     variants = CustomObjectInstancesStream.resource.variants
     schema = CustomObjectInstancesStream.schema
-
-
-RESERVED = {CustomObjectFieldsStream.name, CustomObjectInstancesStream.name}
-
-
-def custom_object_streams(
-    tap: Tap, definitions: Iterable[dict[str, Any]], columns: Mapping[str, Mapping[str, Any]]
-) -> list[VitallyStream]:
-    """Build a stream for each custom object, named ``custom_object_<machine name>`` in snake_case.
-
-    Part of the id is added where that name is missing or would be there twice. ``columns`` are
-    those that each adds, by its id.
-    """
-    named: dict[str, VitallyStream] = {}
-    for definition in sorted(definitions, key=lambda found: str(found["id"])):
-        words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", str(definition.get("name") or ""))
-        name = "custom_object_" + re.sub(r"\W+", "_", words, flags=re.ASCII).strip("_").lower()
-        if name.endswith("_") or name in named or name in RESERVED:
-            name = f"{name.rstrip('_')}_{definition['id'][:8]}"
-        identity = definition["id"]
-        named[name] = CustomObjectStream(tap, name, columns.get(identity), customObjectId=identity)
-    return list(named.values())

@@ -113,6 +113,8 @@ def read_custom_streams(
 
 def _follows(wrong: set[str], key: str, message: str) -> bool:
     """Return True if a mistake is about a key that is wrong by itself, or may follow from that."""
+    # `{region} is neither in values ...` says nothing while `values` is wrong itself, and so do all
+    # messages that name a key which was left out.
     tops = {each.partition(".")[0] for each in wrong}
     about = {key, key.partition(".")[0]} & wrong
     return bool(about or tops & set(re.findall(r"\w+", message)))
@@ -120,6 +122,7 @@ def _follows(wrong: set[str], key: str, message: str) -> bool:
 
 def _read(entry: Any, mistakes: Iterable[Mistake]) -> CustomStream:
     """Read what is right in an entry; name and path are there in any case."""
+    # Of an object only the wrong member goes: `params.since` does not take `params.limit` with it.
     wrong = {path[:2] if path and path[0] in OBJECTS else path[:1] for path, _ in mistakes}
     given: dict[str, Any] = {}
     for key, value in entry.items() if isinstance(entry, dict) else ():

@@ -53,6 +53,7 @@ def declared_streams(tap: Tap) -> list[VitallyStream]:
     for stream in parents_first:
         parent = classes.get(stream.parent)
         cls = stream_class(stream, parent, (stream.schema or {}).get("properties", {}))
+        # Made twice: what is asked for is in the class, and what comes decides on its columns.
         if stream.schema is None and stream.name not in (tap.input_catalog or ()):
             cls = stream_class(stream, parent, _inferred(tap, stream, cls, parent))
         classes[stream.name] = cls

@@ -5,10 +5,9 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from target_vitally.mapping.resource import Record
@@ -29,6 +28,7 @@ from vitally_api import (
 )
 from vitally_api.statuses import CURSOR_REFUSED, GONE
 
+Data = TypeVar("Data")
 PAGE_SIZE = 100
 """Records of a page, the most that Vitally gives."""
 
@@ -44,8 +44,8 @@ class WriteRejected(VitallyError):
 class RunMetrics:
     """Counts what all threads of a run send.
 
-    ``reads`` and, by method and label, ``writes`` are how many were answered with data so far: what
-    others get tells a bad row from a dead server.
+    ``reads`` and ``writes``, by method and label, were answered with data: that tells a bad row from a
+    dead server.
     """
 
     def __init__(self) -> None:
@@ -89,11 +89,8 @@ def segment(text: str) -> str:
 
 
 def record_or_none(body: Any) -> list[Record]:
-    """Return the record of a body; an error in place of a record is none, as some clients have it.
-
-    Raise `Unreadable` for no body at all: a record that is there must not seem absent.
-    """
-    if body is None:
+    """Return the record of a body; an error in place of a record is none, as some clients have it."""
+    if body is None:  # a record that is there must not seem absent
         msg = "there is nothing in it"
         raise Unreadable(msg)
     return [] if _is_error(body) else single(body)
@@ -114,7 +111,7 @@ class RecordClient:
         self.date: datetime | None = None
         """... and at the last."""
 
-    def counted_for(self, write_: PendingWrite | None) -> Any:
+    def counted_for(self, write_: PendingWrite | None) -> RunMetrics | _WriteMetrics:
         """Return what counts the requests for a write, or for none."""
         return self.metrics if write_ is None else _WriteMetrics(self.metrics, write_)
 
@@ -128,14 +125,18 @@ class RecordClient:
         parse: Callable[[Any], list[Record]] = record_or_none,
     ) -> list[Record]:
         """Return what is at an address: one record, or those that a search finds, or none."""
-        counts = self.counted_for(write_)
         try:
-            answer = self._vitally.get(path, query or {}, parse, counts, label=label)
+            answer = self._vitally.get(
+                path, query or {}, parse, self.counted_for(write_), label=label
+            )
         except Refused as refused:
-            if refused.status in GONE:
-                self.metrics.reads += 1
-                return []
-            raise
+            if refused.status not in GONE:
+                raise
+            self.metrics.reads += 1
+            return []
+        return self._read(answer)
+
+    def _read(self, answer: Answer[Data]) -> Data:
         self.metrics.reads += 1
         self._note(answer.date)
         return answer.data
@@ -145,13 +146,14 @@ class RecordClient:
 
     def answers(self) -> bool:
         """Ask once, without patience, and return whether the server answers anything at all."""
-        policy = replace(self._vitally.policy, patience=0.0, first_patience=0.0)
-        query = {"limit": "1"}
-        with suppress(Refused, Unreadable):
-            try:
-                self._vitally.get("/accounts", query, record_or_none, self.metrics, policy=policy)
-            except Unavailable:
-                return False
+        once = replace(self._vitally.policy, patience=0.0, first_patience=0.0)
+        one = {"limit": "1"}
+        try:
+            self._vitally.get("/accounts", one, record_or_none, self.metrics, policy=once)
+        except (Refused, Unreadable):
+            return True
+        except Unavailable:
+            return False
         return True
 
     def pages(
@@ -186,9 +188,7 @@ class RecordClient:
                     raise CursorRefused(str(refused), refused.status) from None
                 cursors, again = Cursors(), True
                 continue
-            self.metrics.reads += 1
-            self._note(answer.date)
-            rows, following = answer.data
+            rows, following = self._read(answer)
             cursors.advance(following, len(rows))
             yield rows
 
@@ -225,12 +225,11 @@ class RecordClient:
         self._note(answer.date)
         data: Any = answer.data
         if _is_error(data):
-            text = (
-                error_text(data, self._vitally.endpoint.secrets) or "an error, without a word why"
-            )
-            msg = f"Vitally did not take it: {text}"
+            text = error_text(data, self._vitally.endpoint.secrets)
+            msg = f"Vitally did not take it: {text or 'an error, without a word why'}"
             raise WriteRejected(msg, 400)
         self.metrics.writes[f"{method} {label}"] += 1
-        if isinstance(data, dict) and isinstance(data.get("data"), dict) and "id" not in data:
-            data = data["data"]
-        return data if isinstance(data, dict) else {}
+        if not isinstance(data, dict):
+            return {}
+        inner = data.get("data")
+        return inner if isinstance(inner, dict) and "id" not in data else data

@@ -20,6 +20,9 @@ from vitally_api.resources import CUSTOM_FIELD_MODELS
 CUSTOM = "vitally.custom."
 """What the paths of traits begin with that take a field which somebody has made in the app."""
 OBJECTS = "customObjects"
+NOT_SHOWN = (
+    "%s: the workspace does not tell its custom fields, so that traits are compared as they are: %s"
+)
 
 
 class CustomFields:
@@ -42,37 +45,32 @@ class CustomFields:
 
     def type_traits(self, write_: PendingWrite, nulls: Nulls) -> None:
         """Give a write the fields of its record; raise `InvalidValue` for what one does not take."""
-        parsed, stream = write_.parsed, write_.mapping.stream
+        parsed, object_id = write_.parsed, write_.inside.get("customObjectId", "")
         if not parsed.traits or write_.missing_parent:
             return
-        object_ = write_.inside.get("customObjectId", "")
-        write_.typed = self.typed(stream, write_.mapping.resource, object_)
-        if write_.typed is None:
-            return
-        fields = write_.typed.fields
-        if object_:
+        write_.typed = self.typed_for(write_.mapping, parsed.traits, object_id)
+        if object_id:
             keep = nulls == "clear" and not parsed.copy
-            traits = typed_traits(fields, parsed.traits, keep_nulls=keep)
+            traits = typed_traits(write_.typed.fields, parsed.traits, keep_nulls=keep)
             write_.parsed = replace(parsed, traits=traits)
-        self._warn_of_missing(stream, fields, parsed.traits)
 
-    def typed_for(self, mapping: StreamMapping, traits: Collection[str]) -> Resource:
-        """Return the resource of a stream, with its custom fields if there are traits to compare."""
-        typed = self.typed(mapping.stream, mapping.resource) if traits else None
+    def typed_for(
+        self, mapping: StreamMapping, traits: Collection[str], object_id: str = ""
+    ) -> Resource:
+        """Return the resource of a stream, with its custom fields if there are traits to compare.
+
+        Warn of custom fields that are not there: the workspace may drop their values silently.
+        """
+        stream = mapping.stream
+        typed = self.typed(stream, mapping.resource, object_id) if traits else None
         if typed is None:
             return mapping.resource
-        self._warn_of_missing(mapping.stream, typed.fields, traits)
+        for path in traits:
+            if path not in typed.fields and (stream, path) not in self._checked:
+                self._checked.add((stream, path))
+                for what in missing_fields(typed.fields, [path]):
+                    self._warn_once(stream, f"no field {path}", "%s: %s.", stream, what)
         return typed
-
-    def _warn_of_missing(self, stream: str, fields: Fields, paths: Iterable[str]) -> None:
-        """Warn of custom fields that are not there: the workspace may drop their values silently."""
-        for path in paths:
-            if path in fields or (stream, path) in self._checked:
-                continue
-            self._checked.add((stream, path))
-            for missing in missing_fields(fields, [path]):
-                what = no_field(missing, fields)
-                self._warn_once(stream, f"no field {missing}", "%s: %s.", stream, what)
 
     def typed(self, stream: str, resource: Resource, object_id: str = "") -> Resource | None:
         """Return a resource with its custom fields; None where the workspace does not show them.
@@ -82,25 +80,18 @@ class CustomFields:
         place = resource.name, object_id
         with self._lock:
             if place not in self._known:
-                self._known[place] = self._typed(stream, resource, object_id)
+                fields = self._read_or_warn(stream, resource, object_id)
+                self._known[place] = None if fields is None else replace(resource, fields=fields)
             return self._known[place]
 
-    def _typed(self, stream: str, resource: Resource, object_id: str) -> Resource | None:
+    def _read_or_warn(self, stream: str, resource: Resource, object_id: str) -> Fields | None:
         try:
-            fields = self.read(resource, object_id)
+            return self.read(resource, object_id)
         except (Refused, Unavailable, Unreadable) as failure:
             if isinstance(failure, Refused) and failure.key:
                 raise
-            self._warn_once(
-                stream,
-                "custom fields",
-                "%s: the workspace does not tell its custom fields, so that traits are compared as "
-                "they are: %s",
-                stream,
-                failure,
-            )
+            self._warn_once(stream, "custom fields", NOT_SHOWN, stream, failure)
             return None
-        return None if fields is None else replace(resource, fields=fields)
 
     def read(self, resource: Resource, object_id: str = "") -> Fields | None:
         """Read the fields; return None for resources whose fields the API does not list."""
@@ -112,15 +103,11 @@ class CustomFields:
         return fields_of(self._client.rows("/customFields", "/resources/customFields", query))
 
 
-def no_field(path: str, fields: Fields) -> str:
-    """Say that the workspace lacks a custom field."""
-    name = safe_name(path)
-    return (
+def missing_fields(fields: Fields, paths: Iterable[str]) -> list[str]:
+    """Say which paths are custom fields that are not there; API traits come to be by being written."""
+    return [
         f"the trait {name} does not exist: the workspace has no custom field {name}"
         f"{near(path, fields)}; make it in the app, or leave the trait out"
-    )
-
-
-def missing_fields(fields: Fields, paths: Iterable[str]) -> list[str]:
-    """Return paths of custom fields that are not there; API traits come to be by being written."""
-    return [path for path in paths if path not in fields and path.startswith(CUSTOM)]
+        for path in paths
+        if path not in fields and path.startswith(CUSTOM) and (name := safe_name(path))
+    ]

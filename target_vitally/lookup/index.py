@@ -122,7 +122,7 @@ class Index:
         self._client = client
         self._resource = resource
         self._lookups = resource.api.lookups
-        self._source = Source(client, resource, path)
+        self.source = Source(client, resource, path)
         self._map_concurrently = map_concurrently
         self._lock = threading.RLock()
         self._kept = KeptRecords(resource, store)
@@ -133,7 +133,7 @@ class Index:
         self._begin()
 
     def _begin(self) -> None:
-        self._pages = self._source.pages()
+        self._pages = self.source.pages()
         self.listed = 0
         self._complete = self._archived_read = False
 
@@ -218,9 +218,9 @@ class Index:
         """Look records up once more, to see whether writes were carried out."""
         wanted = {key_text(by, value): value for value in values}
         if by in UNIQUE and by in self._lookups and len(wanted) <= FEW:
-            found = [r for value in wanted.values() for r in self._source.ask(by, value, write_)]
+            found = [r for value in wanted.values() for r in self.source.ask(by, value, write_)]
         else:
-            newest = self._source.newest(write_)
+            newest = self.source.newest(write_)
             found = [r for page in newest for r in page if key_of_record(by, r) in wanted]
         for record in found:
             self.put(record)
@@ -320,7 +320,7 @@ class Index:
                     raise
                 self._unlisted = self._search_ignores_case = True
                 return True
-            self._search_ignores_case = self._source.search_ignores_case(page)
+            self._search_ignores_case = self.source.search_ignores_case(page)
         return bool(self._search_ignores_case)
 
     def _read_page(self) -> list[Record]:
@@ -331,7 +331,7 @@ class Index:
             return []
         except BaseException:
             # A generator that failed looks as if it were at its end: a list read in part is none.
-            self._pages, self.listed = self._source.pages(), 0
+            self._pages, self.listed = self.source.pages(), 0
             raise
         self._put_new(page)
         self.listed += sum(not record.get("archivedAt") for record in page)
@@ -345,12 +345,12 @@ class Index:
     def _read_archived(self, texts: set[str]) -> None:
         """Read what is archived, where records were not found one by one: a look-up may hide it."""
         if texts and self._resource.archives and not self._archived_read:
-            for page in self._source.archived():
+            for page in self.source.archived():
                 self._put_new(page)
             self._archived_read = True
 
     def _read_one(self, by: str, text: str, value: str) -> None:
-        found = self._source.ask(by, value, both=self._unlisted)
+        found = self.source.ask(by, value, both=self._unlisted)
         with self._lock:
             for record in found:
                 self.put(record)

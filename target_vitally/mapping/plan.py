@@ -150,9 +150,14 @@ def _creation(  # noqa: PLR0911 - a table of cases
     ]
     if lacking:
         return Plan("rejected", f"to create it takes {', '.join(lacking)}")
+    return Plan("created", body=create_body(wanted, body))
+
+
+def create_body(wanted: ParsedRow, body: Mapping[str, Any]) -> Record:
+    """Return what a create sends: all that is no null."""
     sent = {name: value for name, value in body.items() if value is not None}
     traits = {path: value for path, value in wanted.traits.items() if value is not None}
-    return Plan("created", body=sent | ({"traits": traits} if traits else {}))
+    return sent | ({"traits": traits} if traits else {})
 
 
 def update_body(  # noqa: PLR0913 - what there is, what is wanted, and the difference

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 from target_vitally.mapping.items import unite
 from target_vitally.mapping.parse_row import Key, ParsedRow, RecordRef, record_keys
 from target_vitally.mapping.plan import Plan
 from target_vitally.mapping.resource import Record, Resource
 from target_vitally.mapping.stream_mapping import StreamMapping
-from target_vitally.mapping.undo import Undo
 
 
 @dataclass(frozen=True)
@@ -48,6 +47,73 @@ class Unresolved(Exception):
         super().__init__(why or f"{found} the {what} that it names")
         self.ref = ref
         self.count = -1 if why else count
+
+
+Change = Literal["created", "updated", "deleted", "found"]
+"""What was done; ``found`` if a create was refused because the record was there."""
+
+
+@dataclass
+class UndoRun:
+    """What is known of a run that takes changes back.
+
+    ``moved`` has the new ids of records that were created again, by their old ones; ``settled`` the
+    ids of records that are as they were before; ``simulated`` what a dry run would have made of records.
+    """
+
+    moved: dict[str, str] = field(default_factory=dict)
+    settled: set[str] = field(default_factory=set)
+    simulated: dict[str, list[Record]] = field(default_factory=dict)
+
+    def settle(self, undo: Undo, id_: str, *, dry_run: bool) -> None:
+        """Remember that a record was deleted, or would be."""
+        self.settled.add(id_)
+        if dry_run:
+            self.simulated[undo.identity] = []
+
+    def renamed(self, value: Any) -> Any:
+        """Replace the ids of records that were created again."""
+        if isinstance(value, dict):
+            return {name: self.renamed(item) for name, item in value.items()}
+        if isinstance(value, list):
+            return [self.renamed(item) for item in value]
+        return self.moved.get(value, value) if isinstance(value, str) else value
+
+
+@dataclass
+class Undo:
+    """One change of a run.
+
+    ``old`` is what the record said of what an update changed, or the whole record of a delete;
+    ``written`` is what was sent. Traits are in ``traits`` of both. ``inside`` has the ids that the
+    record's address takes. ``cannot`` says what will stay; ``order`` grows from one change to the next.
+    ``completes`` is the order of the create whose id this one tells. ``run`` is the run that takes it
+    back.
+    """
+
+    change: Change
+    resource: str
+    id: str = ""
+    key: Key | None = None
+    inside: Mapping[str, str] = field(default_factory=dict)
+    old: Record = field(default_factory=dict)
+    written: Record = field(default_factory=dict)
+    cannot: tuple[str, ...] = ()
+    order: int = 0
+    completes: int = 0
+    run: UndoRun = field(default_factory=UndoRun)
+
+    @property
+    def identity(self) -> str:
+        """Name the record, by its key where it has one: changes of one record follow each other."""
+        place = "/".join((self.resource, *self.inside.values()))
+        return f"{place}/{f'{self.key.by}:{self.key.value}' if self.key else self.id}"
+
+    @property
+    def by(self) -> Key | None:
+        """What the record is found by."""
+        by_id = Key("id", self.id) if self.id else None
+        return by_id or self.key if self.change == "updated" else self.key or by_id
 
 
 @dataclass

@@ -1,23 +1,40 @@
-"""A change that is taken back: what is known of it, and what is done about it now."""
+"""Changes that are taken back: what is written of them in time, and what is done about them later."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
-from typing import Any, Literal
+from typing import Any, get_args
 
 from target_vitally.mapping.links import displayed
-from target_vitally.mapping.parse_row import Key, ParsedRow
-from target_vitally.mapping.plan import ARCHIVED, Plan, changes, update_body
+from target_vitally.mapping.parse_row import Key, ParsedRow, Rejection
+from target_vitally.mapping.plan import ARCHIVED, Plan, changes, create_body, update_body
 from target_vitally.mapping.resource import Property, Record, Resource
-from target_vitally.mapping.values import MESSAGE
+from target_vitally.mapping.rows import Change, PendingWrite, Undo
+from target_vitally.mapping.values import MESSAGE, coerce, same
+from vitally_api.values import key_text
 
-Change = Literal["created", "updated", "deleted", "found"]
-"""What was done; ``found`` if a create was refused because the record was there."""
+UNDO = "_undo"
+"""The column by which a stream is known to take a run back."""
+OWN_ROWS = frozenset({"messages", "customFields"})
+"""Properties whose items are taken back one by one, or not at all."""
+LISTS = frozenset({"tags", "ids", "list", "people", "participants", "messages", "fields"})
+"""Kinds of properties that are compared item by item."""
 NEVER_ABSENT = frozenset({"messages", "people", "participants"})
 """Kinds of lists that a create takes even where they are empty."""
-PERSON = ("userId", "vitallyUserId", "email")
+PERSON = ("userId", "vitallyUserId", "email", "id")
+"""What a person of a meeting is named by, of which Vitally takes one."""
+
+TRANSCRIPT = "a transcript cannot be deleted by the API, only replaced"
+FIELDS = "fields stay that were added to a custom object"
+OBJECT = "a custom object that was created may only be deleted in the app"
+ANOTHER_ID = (
+    "a record that was deleted comes back with another id, and without what Vitally keeps of it"
+)
+HUNG = "what hung on a deleted record does not come back with it, such as its notes, tasks and projects"
+UNARCHIVE = "nobody knows whether Vitally brings back what it has archived"
+LATER = "a user whom Vitally has yet to delete is only taken back once it is gone"
+UNKEYED = "messages without an external id do not come back with their conversation"
 
 GONE = "its record is not there any more"
 SINCE = "changed by somebody else since, and left as it is: {}"
@@ -35,96 +52,178 @@ TWICE = "it has no external id, so that a second undo would create it again: cre
 STILL_ARCHIVED = "Vitally keeps it archived: restore it in the app"
 
 
-@dataclass
-class UndoRun:
-    """What is known of a run that takes changes back.
+def undos_of_write(write_: PendingWrite, made: Plan, messages: Resource) -> list[Undo]:
+    """Return what takes a create or an update back, in the order of what is written.
 
-    ``moved`` has the new ids of records that were created again, by their old ones; ``settled`` the
-    ids of records that are as they were before; ``simulated`` what a dry run would have made of records.
+    ``messages`` is the resource of what a conversation holds.
     """
-
-    moved: dict[str, str] = field(default_factory=dict)
-    settled: set[str] = field(default_factory=set)
-    simulated: dict[str, list[Record]] = field(default_factory=dict)
-
-    def settle(self, undo: Undo, id_: str, *, dry_run: bool) -> None:
-        """Remember that a record was deleted, or would be."""
-        self.settled.add(id_)
-        if dry_run:
-            self.simulated[undo.identity] = []
-
-    def renamed(self, value: Any) -> Any:
-        """Replace the ids of records that were created again."""
-        if isinstance(value, dict):
-            return {name: self.renamed(item) for name, item in value.items()}
-        if isinstance(value, list):
-            return [self.renamed(item) for item in value]
-        return self.moved.get(value, value) if isinstance(value, str) else value
+    resource, record = write_.resource, made.record or {}
+    if made.outcome == "created":
+        if resource.name == "meeting_transcripts":
+            undo = Undo("updated", resource.name, cannot=(TRANSCRIPT,))
+        else:
+            cannot = (OBJECT,) if resource.name == "custom_objects" else ()
+            undo = Undo("created", resource.name, written=made.body, cannot=cannot)
+        undo.key, undo.inside = _key_in(resource, made.body, write_.key), write_.inside
+        return [undo]
+    undo = undo_of_update(resource, made.body, record)
+    undo.key, undo.inside = _key_in(resource, record, write_.key), write_.inside
+    if made.body.get("customFields"):
+        undo.cannot += (FIELDS,)
+    found = [undo] if undo.old or undo.cannot else []
+    return [*found, *_undos_of_messages(made, record, messages)]
 
 
-@dataclass
-class Undo:
-    """One change of a run.
-
-    ``old`` is what the record said of what an update changed, or the whole record of a delete;
-    ``written`` is what was sent. Traits are in ``traits`` of both. ``inside`` has the ids that the
-    record's address takes. ``cannot`` says what will stay; ``order`` grows from one change to the next.
-    ``completes`` is the order of the create whose id this one tells. ``run`` is the run that takes it
-    back.
-    """
-
-    change: Change
-    resource: str
-    id: str = ""
-    key: Key | None = None
-    inside: Mapping[str, str] = field(default_factory=dict)
-    old: Record = field(default_factory=dict)
-    written: Record = field(default_factory=dict)
-    cannot: tuple[str, ...] = ()
-    order: int = 0
-    completes: int = 0
-    run: UndoRun = field(default_factory=UndoRun)
-
-    @property
-    def identity(self) -> str:
-        """Name the record, by its key where it has one: changes of one record follow each other."""
-        place = "/".join((self.resource, *self.inside.values()))
-        return f"{place}/{f'{self.key.by}:{self.key.value}' if self.key else self.id}"
-
-    @property
-    def by(self) -> Key | None:
-        """What the record is found by."""
-        by_id = Key("id", self.id) if self.id else None
-        return by_id or self.key if self.change == "updated" else self.key or by_id
+def _undos_of_messages(made: Plan, record: Record, messages: Resource) -> Iterator[Undo]:
+    """Yield what takes back the messages that the update of a conversation writes."""
+    held = {str(m.get("externalId")): m for m in record.get("messages") or ()}
+    for message in made.body.get("messages") or ():
+        key = Key("externalId", str(message["externalId"]))
+        if key.value in held:
+            undo = undo_of_update(messages, message, held[key.value])
+        else:
+            undo = Undo("created", messages.name, written=dict(message))
+        undo.key, undo.inside = key, {"conversationId": str(record["id"])}
+        yield undo
 
 
-def before(prop: Property, record: Record) -> Any:
+def undo_of_update(resource: Resource, sent: Record, record: Record) -> Undo:
+    """Return what takes an update back, with what ``record`` says of what is ``sent``."""
+    old: Record = {}
+    cannot: list[str] = []
+    for name, value in sent.items():
+        prop = resource.by_name.get(name)
+        if prop is None or name in OWN_ROWS:
+            continue
+        was = _as_taken(prop, record)
+        if same(prop.kind, _sender(value), was):
+            continue
+        if was is None and (prop.needed or not prop.clears):
+            cannot.append(f"{name} cannot be emptied again")
+        else:
+            old[name] = was
+    held = record.get("traits")
+    if sent.get("traits"):
+        held = held if isinstance(held, dict) else {}
+        old["traits"] = {path: held.get(path) for path in sent["traits"]}
+    written = {name: sent[name] for name in old}
+    id_ = str(record.get("id") or "")
+    return Undo("updated", resource.name, id_, old=old, written=written, cannot=tuple(cannot))
+
+
+def undo_of_delete(write_: PendingWrite, record: Record) -> Undo:
+    """Return what takes a delete back; ``record`` is what is deleted, as Vitally shows it."""
+    resource = write_.resource
+    key = _key_in(resource, record, write_.key if resource.only_message else None)
+    cannot: list[str] = []
+    if resource.archives:
+        cannot.append(UNARCHIVE if key else ONLY_ARCHIVED)
+    elif not resource.only_message:  # what a message links, another unlinks
+        cannot.append(ANOTHER_ID)
+    if resource.name in {"accounts", "organizations"}:
+        cannot.append(HUNG)
+    if resource.name == "users":
+        cannot.append(LATER)
+    if any(not message.get("externalId") for message in record.get("messages") or ()):
+        cannot.append(UNKEYED)
+    id_ = str(record["id"])
+    return Undo("deleted", resource.name, id_, key, write_.inside, record, cannot=tuple(cannot))
+
+
+def _key_in(resource: Resource, record: Mapping[str, Any], key: Key | None) -> Key | None:
+    """Return what a record is known by: its external id or name, or else what a row knew it by."""
+    text = key_text(resource.key, record.get(resource.key)) if resource.key else ""
+    if resource.key and text:
+        return Key(resource.key, text)
+    return key if key and key.by != "id" else None
+
+
+def _as_taken(prop: Property, record: Record) -> Any:
     """Return what a record says of a property, as Vitally takes it."""
     value = displayed(prop, record)
     if value is None and prop.kind in {"tags", "ids"}:
         return []
     if prop.kind == "messages":
-        return [_some(m, MESSAGE) for m in value or () if m.get("externalId")]
+        return [_some(message, MESSAGE) for message in value or () if message.get("externalId")]
     if prop.kind == "participants":
         return [_participant(person) for person in value or ()]
-    return senders(value) if prop.kind == "people" else value
+    return _sender(value) if prop.kind == "people" else value
 
 
 def _participant(person: Record) -> Record:
-    """Return somebody as a meeting takes them, who is named in one way."""
-    named = next((name for name in PERSON if person.get(name)), "id")
+    named = next(name for name in PERSON if person.get(name) or name == "id")
     return _some(person, (named, "type", "responseStatus", "isOrganizer"))
 
 
-def senders(value: Any) -> Any:
+def _sender(value: Any) -> Any:
     """Return people as messages take them, and anything else as it is."""
     if isinstance(value, list):
-        return [senders(person) for person in value]
+        return [_sender(person) for person in value]
     return _some(value, ("type", "id")) if isinstance(value, dict) else value
 
 
 def _some(item: Record, names: Iterable[str]) -> Record:
-    return {name: senders(item[name]) for name in names if item.get(name) is not None}
+    return {name: _sender(item[name]) for name in names if item.get(name) is not None}
+
+
+def as_row(undo: Undo) -> Record:
+    """Write a change as a row of a Singer stream."""
+    known = {"id": undo.id} if undo.id else {}
+    if undo.key and not undo.key.by.startswith("trait:"):
+        known[undo.key.by] = undo.key.value
+    how: Record = {
+        "change": undo.change,
+        "order": undo.order,
+        "id": undo.id or None,
+        "key": {"by": undo.key.by, "value": undo.key.value} if undo.key else None,
+        "inside": dict(undo.inside),
+        "written": undo.written,
+        "cannot": list(undo.cannot),
+    }
+    if undo.completes:
+        how["completes"] = undo.completes
+    gone = {"_deleted": True} if undo.change == "created" else {}
+    return {**known, **undo.old, **gone, UNDO: how}
+
+
+def read_undo(resource: Resource, row: Mapping[str, Any]) -> Undo:
+    """Read a row of an undo file; raise `Rejection` for one that it cannot have had."""
+    how = row.get(UNDO)
+    if not isinstance(how, dict) or how.get("change") not in get_args(Change):
+        msg = f"{UNDO}: it does not say what was changed, as rows of an undo file do"
+        raise Rejection(msg)
+    key = how.get("key")
+    try:
+        undo = Undo(
+            how["change"],
+            resource.name,
+            id=str(how.get("id") or ""),
+            key=Key(str(key["by"]), str(key["value"])) if key else None,
+            inside={str(name): str(value) for name, value in (how.get("inside") or {}).items()},
+            old={name: value for name, value in row.items() if not name.startswith("_")},
+            written=dict(how.get("written") or {}),
+            cannot=tuple(map(str, how.get("cannot") or ())),
+            order=int(how.get("order") or 0),
+            completes=int(how.get("completes") or 0),
+        )
+        _check(resource, undo)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        msg = f"{UNDO}: it is not as a run wrote it"
+        raise Rejection(msg) from None
+    return undo
+
+
+def _check(resource: Resource, undo: Undo) -> None:
+    """Raise an error for a row that somebody has mended by hand into what no run writes."""
+    maps = undo.old.get("traits") or {}, undo.written.get("traits", {})
+    inside = [undo.inside[name] for name in resource.in_path]
+    if not all(isinstance(each, dict) for each in maps) or not all(inside):
+        raise TypeError
+    for prop in resource.by_name.values():
+        for said in (undo.old, undo.written):
+            value = _as_taken(prop, said)
+            if value is not None and (prop.kind in LISTS or prop.name == resource.key):
+                coerce(prop.kind, value)
 
 
 def parsed_undo(
@@ -138,12 +237,13 @@ def parsed_undo(
         patterns = tuple(protected)
         left_out = frozenset(p for p in traits if any(fnmatchcase(p, each) for each in patterns))
         traits = {path: value for path, value in traits.items() if path not in left_out}
-        old = {
-            prop.name: value
-            for prop in resource.by_name.values()
-            if (value := before(prop, old)) is not None
-            and (value != [] or prop.kind in NEVER_ABSENT)
+        taken = {prop.name: _as_taken(prop, old) for prop in resource.by_name.values()}
+        absent = {
+            name
+            for name, value in taken.items()
+            if value is None or (value == [] and resource.by_name[name].kind not in NEVER_ABSENT)
         }
+        old = {name: value for name, value in taken.items() if name not in absent}
     elif undo.change == "created":
         old, traits = {}, {}
     else:
@@ -172,8 +272,7 @@ def plan_undo(  # noqa: PLR0911 - a table of cases
         return Plan("unchanged", record=record)
     if record.get("archivedAt"):
         return Plan("rejected", ARCHIVED, record=record)
-    since = found.keys() & _differing(resource, undo, record)
-    if since:
+    if since := found.keys() & _differing(resource, undo, record):
         return Plan("rejected", SINCE.format(", ".join(sorted(since))), record=record)
     sent = update_body(resource, wanted, wanted.properties, record, found)
     return Plan("updated", body=sent, record=record, changes=found)
@@ -196,9 +295,7 @@ def _plan_deleted(resource: Resource, undo: Undo, wanted: ParsedRow, record: Rec
         return Plan("unchanged", PRESENT, record=record)
     if undo.key is None:
         return Plan("rejected", ONLY_ARCHIVED if resource.archives else TWICE, record=record)
-    body = {name: value for name, value in wanted.properties.items() if value is not None}
-    traits = {path: value for path, value in wanted.traits.items() if value is not None}
-    return Plan("created", body=body | ({"traits": traits} if traits else {}))
+    return Plan("created", body=create_body(wanted, wanted.properties))
 
 
 def _differing(resource: Resource, undo: Undo, record: Record) -> set[str]:

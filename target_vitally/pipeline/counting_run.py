@@ -39,7 +39,7 @@ def count_writes(batches: Batches, rows: Iterable[tuple[Resource, Sequence[Input
         counting.deletes.carry_out(executor, lambda _: 0)
     finally:
         for writer in writers.values():
-            for index in writer.touched_lists.values():
+            for index in writer.touched_lists:
                 index.drop_planned(COUNTED)
 
 
@@ -49,7 +49,7 @@ def _apart(writer: ResourceWriter) -> ResourceWriter:
     for name, value in vars(writer).items():
         if isinstance(value, dict | list | set):  # what it would have done, wherever it keeps that
             setattr(made, name, copy.copy(value))
-    made.touched_lists = {}
+    made.touched_lists = set()
     made.simulated = writer.simulated.apart()
     return made
 

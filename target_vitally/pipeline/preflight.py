@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from target_vitally.lookup.client import RecordClient
-from target_vitally.lookup.custom_fields import CustomFields, missing_fields, no_field
+from target_vitally.lookup.custom_fields import CustomFields, missing_fields
 from target_vitally.lookup.references import References
 from target_vitally.lookup.resolve import check_address
 from target_vitally.mapping.entries import EVENTS, not_come, resource_named, trait_columns
@@ -18,7 +18,7 @@ from target_vitally.mapping.parse_row import ParsedRow, Rejection, parse_row
 from target_vitally.mapping.resource import Fields, Record, Resource
 from target_vitally.mapping.rows import InputRow, Origin
 from target_vitally.mapping.stream_mapping import MappingError, StreamMapping, map_stream, no_key
-from target_vitally.mapping.undo_rows import UNDO
+from target_vitally.mapping.undo import UNDO
 from target_vitally.pipeline.events import message_of_event, problem_of_event
 from target_vitally.pipeline.outcomes import NO_STREAM, StreamOutcomes
 from target_vitally.pipeline.settings import Settings
@@ -187,8 +187,8 @@ class Preflight:
         fields = self.fields.read(resource, self._object_id(object_) if object_ else "")
         if fields is None:
             return
-        for path in missing_fields(fields, paths):
-            yield self._problem(no_field(path, fields))
+        for absent in missing_fields(fields, paths):
+            yield self._problem(absent)
         for path in paths:
             if path in fields and fields[path].choices:
                 choices = ", ".join(map(str, dict.fromkeys(fields[path].choices.values())))

@@ -17,7 +17,7 @@ from target_vitally.mapping.stream_mapping import (
     is_copy,
     map_stream,
 )
-from target_vitally.mapping.undo_rows import UNDO
+from target_vitally.mapping.undo import UNDO
 from target_vitally.pipeline.engine import Engine
 from target_vitally.pipeline.preflight import Preflight
 from target_vitally.pipeline.settings import Settings

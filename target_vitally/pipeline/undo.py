@@ -18,9 +18,16 @@ from target_vitally.mapping.entries import EVENTS, STREAM
 from target_vitally.mapping.parse_row import Rejection
 from target_vitally.mapping.plan import Plan
 from target_vitally.mapping.resource import Record, Resource
-from target_vitally.mapping.rows import InputRow, PendingWrite
-from target_vitally.mapping.undo import FOUND, Undo, UndoRun, parsed_undo
-from target_vitally.mapping.undo_rows import UNDO, as_row, read_undo, undo_of_delete, undos_of_write
+from target_vitally.mapping.rows import InputRow, PendingWrite, Undo, UndoRun
+from target_vitally.mapping.undo import (
+    FOUND,
+    UNDO,
+    as_row,
+    parsed_undo,
+    read_undo,
+    undo_of_delete,
+    undos_of_write,
+)
 from target_vitally.pipeline.outcomes import Outcomes
 from target_vitally.pipeline.settings import Settings
 from target_vitally.pipeline.stage import Stage

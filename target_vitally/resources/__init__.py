@@ -10,8 +10,7 @@ from target_vitally.writers.conversations import ConversationMessageWriter, Conv
 from target_vitally.writers.custom_objects import CustomObjectWriter
 from target_vitally.writers.meetings import MeetingWriter, TranscriptWriter
 from target_vitally.writers.projects import ProjectWriter
-from target_vitally.writers.user_accounts import UserAccountWriter
-from target_vitally.writers.users import UserWriter
+from target_vitally.writers.users import UserAccountWriter, UserWriter
 from vitally_api.resources import LISTS, NESTED, nested_name
 
 RESOURCES: dict[str, Resource] = {resource.name: resource for resource in DECLARED}

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from target_vitally.lookup.client import RecordClient, WriteRejected, segment
-from target_vitally.lookup.index import Index, Source
+from target_vitally.lookup.index import Index
 from target_vitally.lookup.kept_records import SimulatedRecords
 from target_vitally.lookup.references import References
 from target_vitally.mapping import plan as planning
 from target_vitally.mapping.links import PARTICIPANTS
 from target_vitally.mapping.plan import Plan, as_displayed, changes
 from target_vitally.mapping.resource import Record, Resource
-from target_vitally.mapping.rows import PendingWrite
-from target_vitally.mapping.undo import HANGING, Undo, plan_undo
+from target_vitally.mapping.rows import PendingWrite, Undo
+from target_vitally.mapping.undo import HANGING, plan_undo
 from vitally_api import Refused
 from vitally_api.resources import LISTS, NESTED
 from vitally_api.statuses import EXISTS, GONE, MAY_EXIST
@@ -41,7 +41,7 @@ class ResourceWriter:
         self.client = client
         self.label = f"/resources{resource.api.path}"
         """What messages call the address."""
-        self.touched_lists: dict[int, Index] = {}
+        self.touched_lists: set[Index] = set()
         """The indexes in which a dry run has created records."""
         self.simulated = SimulatedRecords(references.store)
         """By `queue`, what a dry run must not read anew: it has to remember what it would have done."""
@@ -52,8 +52,8 @@ class ResourceWriter:
 
     def find(self, writes: Sequence[PendingWrite], *, more: bool = False) -> None:
         """Read what Vitally holds of these; ``more`` if further rows are to come."""
-        for index, by, values, _ in self._by_index(writes):
-            index.find(by, values, more=more)
+        for (index, by), of_list in self._by_index(writes).items():
+            index.find(by, [value for value, _ in of_list], more=more)
 
     def present(self, write_: PendingWrite) -> list[Record]:
         """Return the records that have the key, as far as they were read."""
@@ -79,10 +79,9 @@ class ResourceWriter:
         simulated = undo.run.simulated.get(undo.identity)
         present = self.read(write_) if simulated is None else simulated
         made = plan_undo(write_.resource, undo, write_.parsed, present)
-        if made.outcome == "deleted" and made.record:
-            added = self.added_to(write_, undo, made.record)
-            if added:
-                return Plan("rejected", HANGING.format(added), record=made.record)
+        deleted = made.record if made.outcome == "deleted" else None
+        if deleted and (added := self.added_to(write_, undo, deleted)):
+            return Plan("rejected", HANGING.format(added), record=deleted)
         return made
 
     def read(self, write_: PendingWrite) -> list[Record]:
@@ -100,8 +99,7 @@ class ResourceWriter:
         if by not in self.resource.api.lookups:
             index.check(by, key_text(by, value))
             return [r for id_ in index.ids(by, value) for r in self.read_by(write_, "id", id_)]
-        source = Source(self.client, self.resource, self.path(write_))
-        found = index.answer(by, value, lambda: source.ask(by, value, write_))
+        found = index.answer(by, value, lambda: index.source.ask(by, value, write_))
         for record in found:
             index.put(record)
         return [record for record in found if not record.get("archivedAt")] or found[:1]
@@ -112,12 +110,10 @@ class ResourceWriter:
 
     def added_to(self, write_: PendingWrite, undo: Undo, record: Record) -> str:
         """Return what others have added to a record, which an undo would delete with it."""
-        lists = lists_below(self.resource.name)
-        for name, (path, query) in lists.items():
+        for name, (path, query) in lists_below(self.resource.name).items():
             address = f"{self.path_of(write_, record)}{path}"
-            label = f"{self.label}/...{path}"
             try:
-                pages = self.client.pages(address, label, query, write_)
+                pages = self.client.pages(address, f"{self.label}/...{path}", query, write_)
                 if any(str(r.get("id")) not in undo.run.settled for page in pages for r in page):
                     return name.replace("_", " ")
             except Refused as refused:
@@ -127,21 +123,20 @@ class ResourceWriter:
 
     def find_again(self, writes: Sequence[PendingWrite]) -> None:
         """Read anew what writes may have changed; `present` has it then."""
-        for index, by, values, mine in self._by_index(writes):
-            index.refresh(by, values, mine if len(values) == 1 else None)
+        for (index, by), of_list in self._by_index(writes).items():
+            values = [value for value, _ in of_list]
+            index.refresh(by, values, of_list[0][1] if len(values) == 1 else None)
 
     def _by_index(
         self, writes: Sequence[PendingWrite]
-    ) -> Iterator[tuple[Index, str, list[str], PendingWrite]]:
-        wanted: dict[tuple[int, str], tuple[Index, list[str], PendingWrite]] = {}
+    ) -> Mapping[tuple[Index, str], list[tuple[str, PendingWrite]]]:
+        wanted: dict[tuple[Index, str], list[tuple[str, PendingWrite]]] = {}
         for write_ in writes:
             # What would lie inside something that a dry run creates cannot be there yet.
             if write_.key and not any(v.startswith(NEW) for v in write_.inside.values()):
-                index, by = self.index(write_), write_.key.by
-                found = wanted.setdefault((id(index), by), (index, [], write_))
-                found[1].append(write_.key.value)
-        for (_, by), (index, values, mine) in wanted.items():
-            yield index, by, values, mine
+                place = self.index(write_), write_.key.by
+                wanted.setdefault(place, []).append((write_.key.value, write_))
+        return wanted
 
     def in_parts(self, write_: PendingWrite) -> bool:
         """Return whether a create takes several requests, so that a record may be there in part."""
@@ -228,7 +223,7 @@ class ResourceWriter:
             return now
         self.index(write_).simulate(now)
         if plan.record is None:
-            self.touched_lists[id(self.index(write_))] = self.index(write_)
+            self.touched_lists.add(self.index(write_))
         self.simulated.put(self.queue(write_), {})
         return now
 

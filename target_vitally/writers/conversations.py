@@ -12,8 +12,7 @@ from target_vitally.lookup.references import References
 from target_vitally.mapping.plan import Plan
 from target_vitally.mapping.planned_change import MOST_MESSAGES
 from target_vitally.mapping.resource import Record, Resource
-from target_vitally.mapping.rows import PendingWrite
-from target_vitally.mapping.undo import Undo
+from target_vitally.mapping.rows import PendingWrite, Undo
 from target_vitally.writers.base import NEW, ResourceWriter
 
 

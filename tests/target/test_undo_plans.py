@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from target_vitally.mapping.parse_row import Key
 from target_vitally.mapping.plan import Plan, changes
 from target_vitally.mapping.resource import Record
-from target_vitally.mapping.undo import Undo, parsed_undo, plan_undo
-from target_vitally.mapping.undo_rows import as_row, read_undo, undo_of_update
+from target_vitally.mapping.rows import Undo
+from target_vitally.mapping.undo import as_row, parsed_undo, plan_undo, read_undo, undo_of_update
 from target_vitally.resources import RESOURCES
 
 ACCOUNTS = RESOURCES["accounts"]

@@ -31,8 +31,7 @@ ARCHIVED = "archived in Vitally, where nobody can say what a write would do to i
 
 NO_RECORD = "no record has this"
 """What the reason begins with of a row that could only update."""
-
-
+NO_OWN_KEY = "a row without a key of its own cannot be copied"
 SCALARS = frozenset({str, int, bool, Decimal})
 Changes = dict[str, tuple[Any, Any]]
 """By property or ``traits.<path>``: what the record says, and what the row does."""
@@ -73,7 +72,7 @@ def plan(  # noqa: PLR0911, PLR0913 - a table of cases
         return Plan("rejected", f"{len(present)} records have this {_key_name(wanted)}")
     record = present[0] if present else None
     if wanted.delete:
-        return _deletion(record)
+        return deletion(record)
     if record is None:
         return _creation(resource, mode, wanted, body, missing)
     if mode == "create":
@@ -87,8 +86,8 @@ def plan(  # noqa: PLR0911, PLR0913 - a table of cases
     body = with_present(resource, body, record) | named
     found = changes(resource, body, wanted.traits, record)
     found |= {f"unlinked {name}": (gone[name], []) for name in gone.keys() & exact & found.keys()}
+    fixed = ", ".join(prop.name for prop in resource.fixed if found.pop(prop.name, None))
     sent = update_body(resource, wanted, body, record, found, only_changed=only_changed)
-    fixed = ", ".join(unchangeable(resource, body, record))
     reason = f"only a create takes {fixed}, and the record has another" if fixed else ""
     if sent:
         return Plan("updated", reason, body=sent, record=record, changes=found)
@@ -104,17 +103,15 @@ def is_unchanged(
     """
     if record.get("archivedAt") or not has_links(resource, ids, record):
         return False
-    return not (
-        changes(resource, wanted.properties, wanted.traits, record)
-        or unchangeable(resource, wanted.properties, record)
-    )
+    return not changes(resource, wanted.properties, wanted.traits, record)
 
 
 def _key_name(wanted: ParsedRow) -> str:
     return wanted.key.by if wanted.key else "key: the row has none"
 
 
-def _deletion(record: Record | None) -> Plan:
+def deletion(record: Record | None) -> Plan:
+    """Decide on a delete."""
     if record is None:
         return Plan("unchanged", "it is not there")
     if record.get("archivedAt"):
@@ -130,15 +127,15 @@ def _creation(  # noqa: PLR0911 - a table of cases
         return Plan("ignored", f"{NO_RECORD} {_key_name(wanted)}")
     if missing:
         return Plan("rejected", missing)
-    if wanted.key and wanted.key.by == "id":
-        if wanted.copy:
-            return Plan("ignored", "a row without a key of its own cannot be copied")
+    by = wanted.key.by if wanted.key else ""
+    needs_key = resource.key and (resource.key_needed or mode != "create")
+    if wanted.copy and (by == "id" or (needs_key and not by)):
+        return Plan("ignored", NO_OWN_KEY)
+    if by == "id":
         return Plan("rejected", f"{NO_RECORD} id")
-    if wanted.key and wanted.key.by == "email" and not body.get(resource.key or ""):
+    if by == "email" and not body.get(resource.key or ""):
         return Plan("rejected", f"{NO_RECORD} email, and to create one takes an externalId")
-    if wanted.key is None and resource.key and (resource.key_needed or mode != "create"):
-        if wanted.copy:
-            return Plan("ignored", "a row without a key of its own cannot be copied")
+    if needs_key and not by:
         return Plan("rejected", f"it has no {resource.key}, so that it could be created twice")
     lacking = [
         prop.name for prop in resource.properties if prop.needed and body.get(prop.name) is None
@@ -209,17 +206,18 @@ def changes(
     traits: Mapping[str, Any],
     record: Mapping[str, Any],
 ) -> Changes:
-    """Return the properties and traits in which a record differs from what a row says."""
+    """Return the properties and traits in which a record differs from what a row says, as far as it tells."""
     found: Changes = {}
     properties = resource.by_name
     for name, wanted in body.items():
         if _is_equal(wanted, record.get(name)):
             continue
         prop = properties.get(name)
-        if prop is None or prop.fixed:
+        if prop is None:
             continue
         present = displayed(prop, record)
-        if _is_equal(wanted, present) or same(prop.kind, wanted, present):
+        unknown = prop.fixed and (wanted is None or (present is None and name not in record))
+        if unknown or _is_equal(wanted, present) or same(prop.kind, wanted, present):
             continue
         if prop.kind == "messages":  # each is written by itself, and hundreds would fill a plan
             found[name] = (len(present or ()), changed_messages(wanted, present))
@@ -249,17 +247,3 @@ def _is_equal(wanted: Any, present: Any) -> bool:
     """Return whether two scalars are one value: nearly all of an unchanged row, 10 µs for the rest."""
     kind = wanted.__class__
     return kind is present.__class__ and kind in SCALARS and bool(wanted == present)
-
-
-def unchangeable(resource: Resource, body: Mapping[str, Any], record: Record) -> list[str]:
-    """Name what only a create takes and a row says otherwise, as far as the record shows it."""
-    found = []
-    for prop in resource.fixed:
-        wanted = body.get(prop.name)
-        if wanted is None:
-            continue
-        present = displayed(prop, record)
-        there = present is not None or prop.name in record
-        if there and not (_is_equal(wanted, present) or same(prop.kind, wanted, present)):
-            found.append(prop.name)
-    return found

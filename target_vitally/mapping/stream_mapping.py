@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from target_vitally.mapping.entries import EVENTS, IGNORE, Entry, Mode, camel, near
@@ -81,19 +81,13 @@ class StreamMapping(Entry):
         return [c for c in mine if marks_deletes(c) and c in self.unmapped([c])]
 
     @cached_property
-    def _columns_seen(self) -> dict[tuple[str, ...], tuple[list[str], list[str]]]:
-        return {}
+    def _checked(self) -> Callable[[tuple[str, ...]], tuple[list[str], list[str]]]:
+        # Most rows of a stream have the same columns.
+        return lru_cache(MOST_COLUMN_SETS)(lambda c: (self.unread_marks(c), self.unmapped(c)))
 
     def check_columns(self, row: Mapping[str, Any]) -> tuple[list[str], list[str]]:
-        """Return the `unread_marks` and the `unmapped` columns of a row; most have the same columns."""
-        columns = tuple(row)
-        found = self._columns_seen.get(columns)
-        if found is None:
-            if len(self._columns_seen) >= MOST_COLUMN_SETS:
-                self._columns_seen.clear()
-            found = self.unread_marks(columns), self.unmapped(columns)
-            self._columns_seen[columns] = found
-        return found
+        """Return the `unread_marks` and the `unmapped` columns of a row."""
+        return self._checked(tuple(row))
 
     @cached_property
     def property_columns(self) -> tuple[tuple[Property, str, bool], ...]:
@@ -213,7 +207,8 @@ def _problems(mapping: StreamMapping, columns: Sequence[str]) -> Iterator[str]:
     stream, resource = mapping.stream, mapping.resource
     if mapping.traits and not resource.model:
         yield f"streams.{stream}: {resource.name} have no traits"
-    if mapping.links == "exact" and not _has_links(resource):
+    links = (prop for prop in resource.properties if prop.many or prop.kind == "participants")
+    if mapping.links == "exact" and not any(links):
         yield f"streams.{stream}.links: {resource.name} have no links to others"
     if marks := mapping.unread_marks(columns):
         yield (
@@ -255,10 +250,8 @@ def _cut(
     whole = {key for key in keys if not _is_metadata(key)}
     mine = mapping.parts(column) if column else inside
     rest = whole - mine - inside
-    if not rest or mine.isdisjoint(whole):
-        return [], False
-    if rest <= links:
-        return [], True
+    if not rest or mine.isdisjoint(whole) or rest <= links:
+        return [], bool(rest and not mine.isdisjoint(whole))
     order = ", ".join(key for key in keys if key in whole)
     into = f"properties: {{{by}: [{order}]}}" if trait == by else f"traits: {{{trait}: [{order}]}}"
     reported = (
@@ -321,10 +314,6 @@ def columns_of_row(
         if name not in named and (_matching(name, resource, copy=copy) or camel(name) in STAMPS)
     )
     return (*named, *of_resource)
-
-
-def _has_links(resource: Resource) -> bool:
-    return any(prop.many or prop.kind == "participants" for prop in resource.properties)
 
 
 def _matching(column: str, resource: Resource, *, copy: bool) -> str:

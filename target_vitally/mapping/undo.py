@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 from target_vitally.mapping.links import displayed
 from target_vitally.mapping.parse_row import Key, ParsedRow, Rejection
-from target_vitally.mapping.plan import ARCHIVED, Plan, changes, create_body, update_body
+from target_vitally.mapping.plan import ARCHIVED, Plan, changes, create_body, deletion, update_body
 from target_vitally.mapping.resource import Property, Record, Resource
 from target_vitally.mapping.rows import Change, PendingWrite, Undo
 from target_vitally.mapping.values import MESSAGE, coerce, same
@@ -281,13 +281,10 @@ def plan_undo(  # noqa: PLR0911 - a table of cases
 def _plan_created(resource: Resource, undo: Undo, record: Record | None) -> Plan:
     if undo.key is None and not undo.id:
         return Plan("rejected", KEYLESS)
-    if record is None:
-        return Plan("unchanged", "it is not there")
-    if record.get("archivedAt"):
-        return Plan("unchanged", "it is archived already", record=record)
-    if since := _differing(resource, undo, record):
+    made = deletion(record)
+    if record and made.outcome == "deleted" and (since := _differing(resource, undo, record)):
         return Plan("rejected", SINCE.format(", ".join(sorted(since))), record=record)
-    return Plan("deleted", record=record)
+    return made
 
 
 def _plan_deleted(resource: Resource, undo: Undo, wanted: ParsedRow, record: Record | None) -> Plan:

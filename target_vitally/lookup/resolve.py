@@ -14,14 +14,16 @@ from target_vitally.mapping.values import MESSAGE
 
 ROLES = {"organizer", "attendee"}
 MESSAGE_PEOPLE = ("from", "to", "cc", "bcc")
+PEOPLE = (*MESSAGE_PEOPLE, PARTICIPANTS)
+"""Properties that hold people."""
 
 
 def refs_of(parsed: ParsedRow) -> Iterator[RecordRef]:
     """Yield all that has to be looked up for a row: its references, and the people in it."""
     for refs in parsed.references.values():
         yield from refs or ()
-    for name, people in parsed.people.items():
-        for person in people:
+    for name in PEOPLE:
+        for person in parsed.properties.get(name) or ():
             if name != PARTICIPANTS:
                 yield from _candidates(person, copy=parsed.copy)
             elif person.get("email"):
@@ -87,7 +89,8 @@ def _resolve_reference(
 
 def _resolve_people(write_: PendingWrite, references: References) -> None:
     copy = write_.parsed.copy
-    for name, people in write_.parsed.people.items():
+    for name in filter(write_.body.__contains__, PEOPLE):
+        people = write_.body[name]
         if name != "from":
             write_.body[name] = unite(_people(write_, name, people, references))
         elif len(people) == 1:

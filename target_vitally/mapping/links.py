@@ -75,7 +75,7 @@ class ExactLinks:
     def note(self, resource: Resource, parsed: ParsedRow) -> None:
         """Take in what a row names."""
         named = {ref.name: parsed.references.get(ref.name) for ref in resource.links if ref.many}
-        links = {**named, PARTICIPANTS: parsed.people.get(PARTICIPANTS)}
+        links = {**named, PARTICIPANTS: parsed.properties.get(PARTICIPANTS)}
         for key in record_keys(resource, parsed):
             self._add(resource.name, key, links)
 
@@ -111,7 +111,7 @@ class ExactLinks:
         return replace(
             parsed,
             references={**parsed.references, **references},
-            people={**parsed.people, **people},
+            properties={**parsed.properties, **people},
         )
 
 

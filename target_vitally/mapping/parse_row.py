@@ -64,7 +64,7 @@ class ParsedRow:
     """A row as its resource takes it.
 
     ``references`` has the records that a property refers to, or None where it is to be emptied;
-    ``people`` the properties that hold people; ``protected`` the traits that were left out.
+    ``protected`` the traits that were left out.
     """
 
     key: Key | None
@@ -72,7 +72,6 @@ class ParsedRow:
     properties: Record = field(default_factory=dict)
     traits: Record = field(default_factory=dict)
     references: dict[str, tuple[RecordRef, ...] | None] = field(default_factory=dict)
-    people: dict[str, list[Record]] = field(default_factory=dict)
     delete: bool = False
     archived: bool = False
     copy: bool = False
@@ -91,7 +90,7 @@ def is_delete(mapping: StreamMapping, record: Mapping[str, Any]) -> bool:
     return said
 
 
-def parse_row(  # noqa: C901 - one part of a row after the other
+def parse_row(
     mapping: StreamMapping,
     record: Record,
     nulls: Nulls,
@@ -131,9 +130,6 @@ def parse_row(  # noqa: C901 - one part of a row after the other
         named = explained(mapping.resource, sorted(unmapped))
         msg = f"{named}: not in the SCHEMA, and nothing that is taken"
         raise Rejection(msg)
-    for name in mapping.people:
-        if name in found.properties:
-            found.people[name] = found.properties.pop(name) or []
     traits, found.protected = _traits(mapping, record, protected, clear=clear)
     try:
         found.traits = typed_traits(fields, traits, keep_nulls=clear)
@@ -228,7 +224,9 @@ def _key(mapping: StreamMapping, record: Record, properties: Record, fields: Fie
     if match and match.startswith("trait:"):
         path = match.removeprefix("trait:")
         with _naming(match):
-            text = key_text(match, typed(fields.get(path), _trait(mapping, record, path)))
+            column = mapping.traits.get(path)
+            said = record.get(column) if column else _trait_map(mapping, record).get(path)
+            text = key_text(match, typed(fields.get(path), said))
         return Key(match, text) if text else None
     usual = (*((resource.key,) if resource.key else ()), "id")
     for by in (match,) if match else usual:
@@ -346,24 +344,20 @@ def has_traits(mapping: StreamMapping, record: Record) -> bool:
     return said or bool(mapping.unknown == "traits" and mapping.check_columns(record)[1])
 
 
-def _trait(mapping: StreamMapping, record: Record, path: str) -> Any:
-    """Return what a row says of one trait, None where it says nothing."""
-    if path in mapping.traits:
-        return record.get(mapping.traits[path])
+def _trait_map(mapping: StreamMapping, record: Record) -> Record:
+    value = record.get(mapping.trait_map) if mapping.trait_map else None
     try:
-        return object_of(record.get(mapping.trait_map or "")).get(path)
-    except InvalidValue:
-        return None
+        return {} if value is None else object_of(value)
+    except InvalidValue as invalid:
+        msg = f"{mapping.trait_map}: {invalid}"
+        raise Rejection(msg) from None
 
 
 def _traits(
     mapping: StreamMapping, record: Record, protected: Iterable[str], *, clear: bool
 ) -> tuple[Record, frozenset[str]]:
     """Return a row's traits, nulls to ``clear`` among them, and the paths that another system owns."""
-    said: Record = {}
-    if mapping.trait_map and record.get(mapping.trait_map) is not None:
-        with _naming(mapping.trait_map):
-            said |= object_of(record[mapping.trait_map])
+    said = dict(_trait_map(mapping, record))
     said |= {path: record[c] for path, c in mapping.traits.items() if c in record}
     if mapping.unknown == "traits" and mapping.resource.model:
         said |= {column: record[column] for column in mapping.check_columns(record)[1]}

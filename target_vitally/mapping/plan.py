@@ -15,16 +15,9 @@ from target_vitally.mapping.resource import Record, Resource
 from target_vitally.mapping.values import changed_messages, same, same_trait
 
 Outcome = Literal[
-    "created",
-    "updated",
-    "unchanged",
-    "deleted",
-    "ignored",
-    "rejected",
-    "uncertain",
-    "accepted",
-    "not reached",
-]
+    "created", "updated", "unchanged", "deleted", "ignored",
+    "rejected", "uncertain", "accepted", "not reached",
+]  # fmt: skip
 """What became of a row."""
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 ARCHIVED = "archived in Vitally, where nobody can say what a write would do to it"

@@ -14,23 +14,9 @@ Record = dict[str, Any]
 """A row that came in, or a record as Vitally shows it."""
 
 Kind = Literal[
-    "text",
-    "email",
-    "html",
-    "number",
-    "integer",
-    "boolean",
-    "instant",
-    "date",
-    "tags",
-    "ids",
-    "list",
-    "json",
-    "people",
-    "participants",
-    "messages",
-    "fields",
-]
+    "text", "email", "html", "number", "integer", "boolean", "instant", "date",
+    "tags", "ids", "list", "json", "people", "participants", "messages", "fields",
+]  # fmt: skip
 """What a property holds, which decides how values are fitted and compared."""
 
 

@@ -238,7 +238,6 @@ def merged(first: ParsedRow, then: ParsedRow) -> ParsedRow:
         properties=_together(first, then, "properties"),
         traits={**first.traits, **then.traits},
         references=_together(first, then, "references"),
-        people=_together(first, then, "people"),
         protected=first.protected | then.protected,
     )
 
@@ -260,6 +259,6 @@ def _without_repetition(parsed: ParsedRow) -> ParsedRow:
             name: type(value)(unite(value)) if value and name in parsed.united else value
             for name, value in getattr(parsed, part).items()
         }
-        for part in ("properties", "references", "people")
+        for part in ("properties", "references")
     }
     return replace(parsed, **parts)

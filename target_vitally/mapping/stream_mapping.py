@@ -99,12 +99,6 @@ class StreamMapping(Entry):
         )
 
     @cached_property
-    def people(self) -> tuple[str, ...]:
-        """Return the properties that hold people."""
-        kinds = {"people", "participants"}
-        return tuple(prop.name for prop, _, _ in self.property_columns if prop.kind in kinds)
-
-    @cached_property
     def fixed_references(self) -> Mapping[str, tuple[str, str, str]]:
         """Return what all rows refer to: resource, key and value by property."""
         return {

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from target_vitally.lookup.resolve import PEOPLE
 from target_vitally.mapping.literal import LiteralRows
 from target_vitally.mapping.parse_row import Key, ParsedRow, RecordRef, record_keys
 from target_vitally.mapping.plan import is_unchanged
@@ -103,7 +104,8 @@ class UnchangedRows(Stage):
         """Return whether a row only has to be compared, and nothing that waits may be of its record."""
         return (
             parsed.mode in {"upsert", "update"}
-            and not (parsed.delete or parsed.archived or parsed.people)
+            and not (parsed.delete or parsed.archived)
+            and parsed.properties.keys().isdisjoint(PEOPLE)
             and row.mapping.links == "add"
             and not self.deletes.concerns(resource.name, parsed.key)
             and not self.waiting.follows(resource.name, record_keys(resource, parsed))

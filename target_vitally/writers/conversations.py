@@ -7,11 +7,10 @@ from dataclasses import replace
 
 from typing_extensions import override
 
-from target_vitally.lookup.client import RecordClient, segment
-from target_vitally.lookup.references import References
+from target_vitally.lookup.client import segment
 from target_vitally.mapping.plan import Plan
 from target_vitally.mapping.planned_change import MOST_MESSAGES
-from target_vitally.mapping.resource import Record, Resource
+from target_vitally.mapping.resource import Record
 from target_vitally.mapping.rows import PendingWrite, Undo
 from target_vitally.writers.base import NEW, ResourceWriter
 
@@ -82,10 +81,6 @@ def _parts(plan: Plan) -> list[Plan]:
 class ConversationMessageWriter(ResourceWriter):
     """Messages: created inside their conversation, updated through it, deleted by themselves."""
 
-    def __init__(self, resource: Resource, references: References, client: RecordClient) -> None:
-        super().__init__(resource, references, client)
-        self._subjects: dict[str, str | None] = {}
-
     @override
     def find(self, writes: Sequence[PendingWrite], *, more: bool = False) -> None:
         first = {write_.inside["conversationId"]: write_ for write_ in reversed(writes)}
@@ -100,9 +95,10 @@ class ConversationMessageWriter(ResourceWriter):
         path = f"/conversations/{segment(conversation)}"
         found = self.client.records(path, "/resources/conversations/...", None, write_)
         messages = [m for record in found for m in record.get("messages") or ()]
+        for record in found:
+            self.references.index("conversations").put(record)
         for message in messages:
             self.index(write_).put(message)
-        self._subjects[conversation] = str(found[0].get("subject") or "") if found else None
         return messages
 
     @override
@@ -134,7 +130,9 @@ class ConversationMessageWriter(ResourceWriter):
     def update(self, write_: PendingWrite, plan: Plan) -> Record:
         conversation = write_.inside["conversationId"]
         message = {"externalId": (plan.record or {}).get("externalId"), **plan.body}
-        body = {"subject": self._subjects.get(conversation) or "", "messages": [message]}
+        found = self.references.index("conversations").get("id", conversation)
+        subject = str(found[0].get("subject") or "") if found else ""
+        body = {"subject": subject, "messages": [message]}
         self.send(write_, "PUT", f"/conversations/{segment(conversation)}", body)
         return self.keep(write_, {}, plan.body, plan.record)
 

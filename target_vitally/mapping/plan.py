@@ -203,14 +203,20 @@ def changes(
     found: Changes = {}
     properties = resource.by_name
     for name, wanted in body.items():
-        if _is_equal(wanted, record.get(name)):
+        present = record.get(name)
+        # Nearly all of an unchanged row is equal scalars; the rest takes 10 µs.
+        if (
+            wanted.__class__ in SCALARS
+            and wanted.__class__ is present.__class__
+            and wanted == present
+        ):
             continue
         prop = properties.get(name)
         if prop is None:
             continue
         present = displayed(prop, record)
         unknown = prop.fixed and (wanted is None or (present is None and name not in record))
-        if unknown or _is_equal(wanted, present) or same(prop.kind, wanted, present):
+        if unknown or same(prop.kind, wanted, present):
             continue
         if prop.kind == "messages":  # each is written by itself, and hundreds would fill a plan
             found[name] = (len(present or ()), changed_messages(wanted, present))
@@ -222,7 +228,13 @@ def changes(
     fields = resource.fields
     for path, wanted in traits.items():
         present = held.get(path)
-        if not (_is_equal(wanted, present) or same_trait(fields.get(path), wanted, present)):
+        if (
+            wanted.__class__ in SCALARS
+            and wanted.__class__ is present.__class__
+            and wanted == present
+        ):
+            continue
+        if not same_trait(fields.get(path), wanted, present):
             found[f"traits.{path}"] = (present, wanted)
     return found
 
@@ -231,12 +243,6 @@ def has_links(resource: Resource, ids: Mapping[str, Sequence[str]], record: Reco
     """Return whether a record is linked to all of these, by property."""
     for name, linked in ids.items():
         there = displayed(resource.by_name[name], record)
-        if there is None or not {*linked} <= ({*there} if isinstance(there, list) else {there}):
+        if not all(id_ in (there if isinstance(there, list) else [there]) for id_ in linked):
             return False
     return True
-
-
-def _is_equal(wanted: Any, present: Any) -> bool:
-    """Return whether two scalars are one value: nearly all of an unchanged row, 10 µs for the rest."""
-    kind = wanted.__class__
-    return kind is present.__class__ and kind in SCALARS and bool(wanted == present)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
@@ -32,6 +32,7 @@ from vitally_api.values import (
     whole_number_of,
 )
 
+IDS = frozenset({"id", "externalId"})
 NAMES = ("type", "id", "externalId", "email", "userId", "vitallyUserId", "responseStatus")
 """What names somebody, or says what they are."""
 MESSAGE: Final[Mapping[str, Kind]] = {
@@ -53,7 +54,7 @@ def coerce(kind: Kind, value: Any) -> Any:
 
 def check_id(name: str, value: Any) -> None:
     """Raise `InvalidValue` for an id that no address can hold: ``/accounts/..`` is ``/`` to HTTP."""
-    if name in {"id", "externalId"} and value in {".", ".."}:
+    if name in IDS and value in {".", ".."}:
         msg = "it cannot be asked for, since . and .. have a meaning of their own in addresses"
         raise InvalidValue(msg)
 
@@ -227,14 +228,18 @@ def typed(field: TraitField | None, value: Any) -> Any:
     return READERS[field.kind](field, value)
 
 
-def typed_traits(fields: Fields, traits: Record, *, keep_nulls: bool) -> Record:
+def typed_traits(
+    fields: Fields, traits: Record, without: Collection[str] = (), *, keep_nulls: bool
+) -> Record:
     """Return traits as their fields take them; the `InvalidValue` raised for one names its path."""
     made: Record = {}
-    for path, value in traits.items():
-        field, read = fields.get(path), value
-        if field is not None or isinstance(value, date):
+    for path, read in traits.items():
+        if path in without:
+            continue
+        field = fields.get(path)
+        if field is not None or isinstance(read, date):
             try:
-                read = typed(field, value)
+                read = typed(field, read)  # noqa: PLW2901
             except InvalidValue as invalid:
                 msg = f"{path}: {invalid}"
                 raise InvalidValue(msg) from None

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
 from target_vitally.lookup.client import RecordClient
 from target_vitally.mapping.entries import near
 from target_vitally.mapping.parse_row import Nulls, has_traits
-from target_vitally.mapping.resource import Fields, Resource
+from target_vitally.mapping.resource import Fields, Record, Resource
 from target_vitally.mapping.rows import InputRow, PendingWrite
 from target_vitally.mapping.stream_mapping import StreamMapping
 from target_vitally.mapping.values import fields_of, typed_traits
@@ -32,7 +33,7 @@ class CustomFields:
         self._client = client
         self._warn_once = warn_once
         self._known: dict[tuple[str, str], Resource | None] = {}
-        self._checked: set[tuple[str, str]] = set()
+        self._checked: defaultdict[str, set[str]] = defaultdict(set)
         self._lock = threading.Lock()
 
     def of_row(self, row: InputRow) -> Fields:
@@ -54,9 +55,7 @@ class CustomFields:
             traits = typed_traits(write_.typed.fields, parsed.traits, keep_nulls=keep)
             write_.parsed = replace(parsed, traits=traits)
 
-    def typed_for(
-        self, mapping: StreamMapping, traits: Collection[str], object_id: str = ""
-    ) -> Resource:
+    def typed_for(self, mapping: StreamMapping, traits: Record, object_id: str = "") -> Resource:
         """Return the resource of a stream, with its custom fields if there are traits to compare.
 
         Warn of custom fields that are not there: the workspace may drop their values silently.
@@ -65,11 +64,11 @@ class CustomFields:
         typed = self.typed(stream, mapping.resource, object_id) if traits else None
         if typed is None:
             return mapping.resource
-        for path in traits:
-            if path not in typed.fields and (stream, path) not in self._checked:
-                self._checked.add((stream, path))
-                for what in missing_fields(typed.fields, [path]):
-                    self._warn_once(stream, f"no field {path}", "%s: %s.", stream, what)
+        checked = self._checked[stream]
+        for path in traits.keys() - checked:
+            checked.add(path)
+            for what in missing_fields(typed.fields, [path]):
+                self._warn_once(stream, f"no field {path}", "%s: %s.", stream, what)
         return typed
 
     def typed(self, stream: str, resource: Resource, object_id: str = "") -> Resource | None:

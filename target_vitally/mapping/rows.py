@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from target_vitally.mapping.items import unite
-from target_vitally.mapping.parse_row import Key, ParsedRow, RecordRef, record_keys
+from target_vitally.mapping.parse_row import Key, ParsedRow, RecordRef
 from target_vitally.mapping.plan import Plan
 from target_vitally.mapping.resource import Record, Resource
 from target_vitally.mapping.stream_mapping import StreamMapping
@@ -168,11 +168,6 @@ class PendingWrite:
     def key(self) -> Key | None:
         """What the record is found by."""
         return self.parsed.key
-
-    @property
-    def keys(self) -> set[Key]:
-        """Every key by which other rows may speak of the record."""
-        return record_keys(self.resource, self.parsed)
 
     @property
     def mapping(self) -> StreamMapping:

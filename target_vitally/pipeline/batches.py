@@ -62,7 +62,6 @@ class Batches(Stage):
             return
         writer = self.writers[resource.name]
         more = not last and len(rows) >= self.settings.batch_size_rows
-        rows = self._unchanged.end_literal(resource, rows, more=more)
         parsed_rows = [(parsed, row) for row in rows if (parsed := self._parser.parse(row))]
         parsed_rows = self._unchanged.end(resource, parsed_rows, more=more)
         merged = self._merge(resource, parsed_rows, last=last)
@@ -97,7 +96,7 @@ class Batches(Stage):
         writes = []
         for write_ in merge_rows(rows):
             parsed = write_.parsed
-            if not last and self.waiting.follows(write_.resource.name, write_.keys):
+            if not last and self.waiting.follows(write_.resource, write_.parsed):
                 self._wait(write_)
             elif parsed.archived:
                 self._end(write_, "ignored", "an archived row of a copy")
@@ -142,7 +141,7 @@ class Batches(Stage):
 
     def _resolve(self, write_: PendingWrite, *, last: bool) -> bool:
         """Resolve what a write refers to; return False if it waits or ends here."""
-        if not last and self.waiting.follows(write_.resource.name, write_.keys):
+        if not last and self.waiting.follows(write_.resource, write_.parsed):
             return self._wait(write_)
         try:
             resolve(write_, self.references)

@@ -93,7 +93,7 @@ class WriteCaps:
         """Let a write wait that comes after one of its record that does."""
         if self.phase != "collecting":
             return False
-        follows = self._waiting.follows(write_.resource.name, write_.keys)
+        follows = self._waiting.follows(write_.resource, write_.parsed)
         if follows:
             self._waiting.put(write_)
         return follows

@@ -6,12 +6,13 @@ import json
 import os
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import IO
 
 from target_vitally.lookup.store import Store
-from target_vitally.mapping.parse_row import Key, record_keys
+from target_vitally.mapping.parse_row import ParsedRow, record_keys
+from target_vitally.mapping.resource import Resource
 from target_vitally.mapping.rows import InputRow, Origin, PendingWrite
 from target_vitally.mapping.stream_mapping import StreamMapping
 from vitally_api import encoded
@@ -82,11 +83,12 @@ class WaitingRows:
             for row in write_.rows:
                 self._files[resource.name].put(row)
 
-    def follows(self, resource: str, keys: Iterable[Key]) -> bool:
-        """Return whether an earlier row waits whose record has one of these keys."""
-        return resource in self._files and any(
-            self._may_wait[hash(key) % PLACES] and self._store.recall(("waits", resource, key))
-            for key in keys
+    def follows(self, resource: Resource, parsed: ParsedRow) -> bool:
+        """Return whether an earlier row waits whose record has one of the keys of this one."""
+        name = resource.name
+        return name in self._files and any(
+            self._may_wait[hash(key) % PLACES] and self._store.recall(("waits", name, key))
+            for key in record_keys(resource, parsed)
         )
 
     def of(self, resource: str) -> Iterator[InputRow]:

@@ -15,8 +15,7 @@ from harness.target import Row, messages, schema, write
 from harness.workspace import Workspace
 from target_vitally.lookup.kept_records import KeptRecords, deserialized, key_of_record, serialized
 from target_vitally.lookup.store import Store
-from target_vitally.mapping.literal import LiteralRows
-from target_vitally.mapping.parse_row import Key, Nulls, RecordRef, Rejection, parse_row
+from target_vitally.mapping.parse_row import Nulls, RecordRef, Rejection, parse_row
 from target_vitally.mapping.plan import is_unchanged, plan
 from target_vitally.mapping.resource import Fields, TraitField
 from target_vitally.mapping.stream_mapping import StreamMapping, map_stream
@@ -125,19 +124,11 @@ def test_what_ends_early_is_what_the_plan_finds_unchanged(
 ) -> None:
     mapping, row, record = drawn
     row = as_kept(row)
-    literal = LiteralRows(mapping, nulls)
-    links = literal.links(row)
-    literally = literal.possible and bool(literal.keys(row)) and literal.may_match(row)
-    literally = literally and links is not None
-    linked = ids_of(links or {})
     try:
         parsed = parse_row(mapping, row, nulls, PROTECTED, FIELDS)
     except Rejection:
-        assert not (literally and literal.matches(row, linked, record))
         return
-    literal.learn(parsed, FIELDS)
     if parsed.key is None:
-        assert not (literally and literal.keys(row)[0].value)
         return
     assume(key_of_record(parsed.key.by, record) == parsed.key.value)
     ids = ids_of(parsed.references)
@@ -145,26 +136,6 @@ def test_what_ends_early_is_what_the_plan_finds_unchanged(
     made = plan(mapping.resource, mapping.mode, parsed, body, [record])
     early = is_unchanged(mapping.resource, parsed, ids, record)
     assert not early or made.outcome == "unchanged"
-    if literally and literal.keys(row)[0].value and literal.matches(row, linked, record):
-        assert made.outcome == "unchanged"
-
-
-@settings(deadline=None)
-@given(TRAITS, st.text("ab", max_size=2), st.emails())
-def test_rows_that_say_literally_the_same_are_not_parsed(
-    traits: Row, name: str, email: str
-) -> None:
-    resource = RESOURCES["users"]
-    mapping = map_stream("users", ["externalId", "name", "email", "traits"], {}, resource, "upsert")
-    literal = LiteralRows(mapping, "omit")
-    row = as_kept({"externalId": "k", "name": name, "email": email, "traits": traits})
-    record = {**row, "id": "an id", "archivedAt": None}
-    assert literal.keys(row)[0] == Key("externalId", "k")
-    assert literal.may_match(row)
-    said = {path for path, value in traits.items() if value is not None}
-    assert literal.matches(row, {}, record) == (not said)
-    literal.learn(parse_row(mapping, row, "omit", PROTECTED), {})
-    assert literal.matches(row, {}, record)
 
 
 LINKED = st.none() | st.lists(st.fixed_dictionaries({"id": st.text(max_size=3), "name": st.text()}))

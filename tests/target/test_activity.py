@@ -289,6 +289,16 @@ def test_a_custom_object_keeps_the_fields_that_a_row_does_not_name(full: Workspa
     labels = [field["label"] for field in full.rows("customObjects")[-1]["customFields"]]
     assert labels == ["Mood", "Owner"]
     assert write(full, messages(custom_objects=[more])).words == ["unchanged"]
+    assert write(full, messages(custom_objects=[more]), only_changed=False).words == ["updated"]
+    labels = [field["label"] for field in full.rows("customObjects")[-1]["customFields"]]
+    assert labels == ["Mood", "Owner"]
+
+
+def test_a_field_that_is_no_object_rejects_its_row(full: Workspace) -> None:
+    _, row, _ = CASES["custom_objects"]
+    found = write(full, messages(custom_objects=[{**row, "customFields": ["Mood"]}]))
+    assert found.words == ["rejected"]
+    assert "customFields: it takes fields as objects" in found.reasons
 
 
 def test_a_row_may_be_sent_for_the_stream_to_say_which_object(full: Workspace) -> None:

@@ -54,17 +54,12 @@ class Store:
         ):
             self._query(line)
 
-    def _query(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
+    def _query(self, sql: str, values: Sequence[Any] = (), *, rows: bool = False) -> list[Any]:
+        """Run a statement once, or for each of ``rows``; return what it finds."""
         try:
             with self._lock:
-                return self._db.execute(sql, values).fetchall()
-        except sqlite3.Error as error:
-            raise VitallyError(NO_ROOM.format(error)) from None
-
-    def _write(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
-        try:
-            with self._lock:
-                self._db.executemany(sql, rows)
+                run = self._db.executemany if rows else self._db.execute
+                return run(sql, values).fetchall()
         except sqlite3.Error as error:
             raise VitallyError(NO_ROOM.format(error)) from None
 
@@ -82,22 +77,20 @@ class Store:
     ) -> None:
         """Keep records, each with its keys; ``planned`` are those that a dry run has made up."""
         numbered = [(next(self._numbers), raw, keys) for raw, keys in records]
-        self._write(
-            "INSERT INTO records VALUES (?, ?, ?, ?)",
-            [(number, scope, planned, raw) for number, raw, _ in numbered],
-        )
+        rows = [(number, scope, planned, raw) for number, raw, _ in numbered]
+        self._query("INSERT INTO records VALUES (?, ?, ?, ?)", rows, rows=True)
         self.add_keys((key, number) for number, _, keys in numbered for key in keys)
 
     def add_keys(self, keys: Iterable[tuple[Hashable, int]]) -> None:
         """Keep further keys of records, by their numbers."""
-        self._write("INSERT OR IGNORE INTO keys VALUES (?, ?)", [(hash(k), n) for k, n in keys])
+        rows = [(hash(key), number) for key, number in keys]
+        self._query("INSERT OR IGNORE INTO keys VALUES (?, ?)", rows, rows=True)
 
     def remove(self, number: int, keys: Keys) -> None:
         """Forget a record, which has these keys."""
         self._query("DELETE FROM records WHERE number = ?", (number,))
-        self._write(
-            "DELETE FROM keys WHERE hash = ? AND number = ?", [(hash(k), number) for k in keys]
-        )
+        rows = [(hash(key), number) for key in keys]
+        self._query("DELETE FROM keys WHERE hash = ? AND number = ?", rows, rows=True)
 
     def find(self, key: Hashable) -> list[tuple[int, bytes]]:
         """Return number and bytes of the records that have a key, in the order in which they came."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -80,16 +80,6 @@ class ParsedRow:
     united: frozenset[str] = frozenset()
 
 
-def is_delete(mapping: StreamMapping, record: Mapping[str, Any]) -> bool:
-    """Return whether a row says that its record is gone; raise `Rejection` if that is unreadable."""
-    said = mapping.mode == "delete"
-    for column in mapping.markers:
-        if record.get(column) is not None:
-            with _naming(column):
-                said |= says_deleted(record[column])
-    return said
-
-
 def parse_row(  # noqa: C901 - one part of a row after the other
     mapping: StreamMapping,
     record: Record,
@@ -103,7 +93,11 @@ def parse_row(  # noqa: C901 - one part of a row after the other
         msg = f"{', '.join(marks)}: it looks like a mark of deleted rows (deleted, in streams)"
         raise Rejection(msg)
     clear = nulls == "clear" and not mapping.copy
-    delete = is_delete(mapping, record)
+    delete = mapping.mode == "delete"
+    for column in mapping.markers:
+        if record.get(column) is not None:
+            with _naming(column):
+                delete |= says_deleted(record[column])
     ambiguous_keys: Ambiguous = frozenset()
     if mapping.composite_keys:
         record, ambiguous_keys = _with_composite_keys(mapping, record)

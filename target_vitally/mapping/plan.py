@@ -94,7 +94,11 @@ def is_unchanged(
 
     ``ids`` are those of what the row refers to, by property.
     """
-    if record.get("archivedAt") or not has_links(resource, ids, record):
+    for name, linked in ids.items():
+        there = displayed(resource.by_name[name], record)
+        if not all(id_ in (there if isinstance(there, list) else [there]) for id_ in linked):
+            return False
+    if record.get("archivedAt"):
         return False
     return not changes(resource, wanted.properties, wanted.traits, record)
 
@@ -237,12 +241,3 @@ def changes(
         if not same_trait(fields.get(path), wanted, present):
             found[f"traits.{path}"] = (present, wanted)
     return found
-
-
-def has_links(resource: Resource, ids: Mapping[str, Sequence[str]], record: Record) -> bool:
-    """Return whether a record is linked to all of these, by property."""
-    for name, linked in ids.items():
-        there = displayed(resource.by_name[name], record)
-        if not all(id_ in (there if isinstance(there, list) else [there]) for id_ in linked):
-            return False
-    return True

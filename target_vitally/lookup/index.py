@@ -264,12 +264,8 @@ class Index:
             with self._lock:
                 self._refused.pop((by, text), None)
 
-    def simulate(self, record: Record) -> None:
-        """Take in a record as a plan has it, which no reading would bring back."""
-        self.put(record, planned=True)
-
     def put(self, record: Record, *, planned: bool = False) -> None:
-        """Take in a record as it is now."""
+        """Take in a record as it is now, or as it is ``planned``: no reading would bring that back."""
         id_ = str(record.get("id") or "")
         if id_:
             with self._lock:

@@ -163,7 +163,10 @@ def same(kind: Kind, wanted: Any, present: Any) -> bool:  # noqa: PLR0911 - a ta
     if kind == "fields":
         return same_json(with_fields(wanted, present), present or [])
     if kind in READ_AS:
-        return _alike(READ_AS[kind], wanted, present)
+        try:
+            return bool(READ_AS[kind](wanted) == READ_AS[kind](present))
+        except InvalidValue:
+            return bool(wanted == present)
     return same_json(wanted, present)
 
 
@@ -185,13 +188,6 @@ def _texts_in(value: Any) -> set[str]:
 def _ids_in(value: Any) -> set[str]:
     people = value if isinstance(value, list) else [value]
     return {str(person.get("id")) for person in people if isinstance(person, dict)}
-
-
-def _alike(read: Callable[[Any], Any], wanted: Any, present: Any) -> bool:
-    try:
-        return bool(read(wanted) == read(present))
-    except InvalidValue:
-        return bool(wanted == present)
 
 
 def fields_of(rows: Iterable[Any]) -> Fields:

@@ -221,7 +221,7 @@ class ResourceWriter:
         if write_.undo:
             write_.undo.run.simulated[write_.undo.identity] = [now]
             return now
-        self.index(write_).simulate(now)
+        self.index(write_).put(now, planned=True)
         if plan.record is None:
             self.touched_lists.add(self.index(write_))
         self.simulated.put(self.queue(write_), {})

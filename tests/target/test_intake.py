@@ -157,12 +157,20 @@ def test_a_long_line_of_state_is_whole(here: Workspace, tmp_path: Path, unbuffer
     assert json.loads(found.stdout) == long_state()[0]["value"]
 
 
+HASTY = """
+from target_vitally import __main__, target
+target.LAST_RESORT = 1.0
+__main__.main()
+"""
+
+
 def test_a_signal_ends_the_target_though_nobody_reads_its_output(
     here: Workspace, tmp_path: Path
 ) -> None:
     said = b"\n".join(lines(long_state())) + b"\n"
+    _, _, _, *options = config(tmp_path, here)
     with subprocess.Popen(
-        config(tmp_path, here),
+        forked([sys.executable, "-c", HASTY, *options]),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

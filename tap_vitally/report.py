@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import textwrap
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from itertools import chain
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 from singer_command.tables import drawn
 from tap_vitally.sync.run import Run
@@ -49,9 +48,9 @@ def table(
         for name, metrics in metrics_by_stream.items()
     ]
     lines = drawn(rows, NUMBERS)
-    below: list[Iterable[str]] = [_scanned(*each) for each in metrics_by_stream.items()]
-    below += [chain(_remarks(*each), _left_out(*each)) for each in metrics_by_stream.items()]
-    lines += [line for said in below for each in said for line in textwrap.wrap(each, WIDTH)]
+    below = [line for each in metrics_by_stream.items() for line in _scanned(*each)]
+    below += [line for each in metrics_by_stream.items() for line in _below(*each)]
+    lines += [line for each in below for line in textwrap.wrap(each, WIDTH)]
     every = [*metrics_by_stream.values(), *([probe] if probe else [])]
     lines.append(
         f"In all {sum(t.requests for t in every):,} requests, {sum(t.retries for t in every):,} of "
@@ -71,12 +70,6 @@ def _scanned(name: str, metrics: StreamMetrics) -> Iterator[str]:
         )
 
 
-def _remarks(name: str, metrics: StreamMetrics) -> Iterator[str]:
-    if last := metrics.whole_read_at:
-        yield f"read whole: {name} last on {last[:16].replace('T', ' ')}"
-    yield from (f"{name}: {remark}" for remark in metrics.remarks)
-
-
 def left_out(metrics_by_stream: Collection[StreamMetrics]) -> str:
     """Return in a few words how much of a run was left out; empty if nothing was."""
     counts = {
@@ -86,7 +79,11 @@ def left_out(metrics_by_stream: Collection[StreamMetrics]) -> str:
     return " and ".join(f"{count:,} {what}" for what, count in counts.items() if count)
 
 
-def _left_out(name: str, metrics: StreamMetrics) -> Iterator[str]:
+def _below(name: str, metrics: StreamMetrics) -> Iterator[str]:
+    """Yield lines on what a reader should know, and on what was left out."""
+    if last := metrics.whole_read_at:
+        yield f"read whole: {name} last on {last[:16].replace('T', ' ')}"
+    yield from (f"{name}: {remark}" for remark in metrics.remarks)
     yield from (f"skipped in {name}: {reason}" for reason in metrics.reasons)
     if metrics.skipped > len(metrics.reasons):
         yield f"skipped in {name}: and {metrics.skipped - len(metrics.reasons):,} more"

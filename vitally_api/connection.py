@@ -22,7 +22,7 @@ import urllib3
 
 from vitally_api.decoding import encoded
 from vitally_api.endpoint import Endpoint
-from vitally_api.errors import Oversized
+from vitally_api.errors import VitallyError
 from vitally_api.rate import Quota
 from vitally_api.retrying import Policy
 
@@ -141,7 +141,7 @@ class Connection:
         while chunk := response.read1(CHUNK, decode_content=True):
             body += chunk
             if len(body) > MAX_BODY:
-                raise Oversized(
+                raise VitallyError(
                     f"Vitally sent more than {MAX_BODY >> 20} MB in one answer, at "
                     f"{self._base_url} for {asked.label}. Lower page_size."
                 )

@@ -55,10 +55,6 @@ class WriteOutcomeUnknown(Unavailable):
     """A request that may not be repeated had no usable answer: it may have been carried out."""
 
 
-class Oversized(VitallyError):
-    """A body was larger than any that is expected."""
-
-
 class Cancelled(VitallyError):
     """The work was stopped while it was waiting for its turn."""
 

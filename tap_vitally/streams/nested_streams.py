@@ -34,12 +34,13 @@ def _nested(
 ) -> type[VitallyStream]:
     """Declare a list below each parent: ``account_notes``, with the key ``parentAccountId``."""
     kind, name = parent.name.removesuffix("s"), nested_name(parent.name, of.name)
+    called = of.name.replace("_", " ").replace("nps", "NPS")
     parent_key = f"parent{kind.capitalize()}Id"
     key = f.key(parent_key, f"The {kind} whose list the record is in ({parent.name}.id).")
     properties = {key.name: key.schema, **of.schema["properties"]}
     properties.pop(of.resource.variants.inject or "", None)
     declared = {
-        "__doc__": f"The {_words(of.name)} of each {kind}{MORE.get(name, '')}.",
+        "__doc__": f"The {called} of each {kind}{MORE.get(name, '')}.",
         "__module__": __name__,
         "name": name,
         "path": f"{parent.resource.path}/{{{parent_key}}}{of.resource.path}",
@@ -57,8 +58,3 @@ def _nested(
         "selected_by_default": False,
     }
     return type(f"{kind.capitalize()}{of.__name__}", (VitallyStream,), declared)
-
-
-def _words(name: str) -> str:
-    """Write a stream's name as people do: ``nps_responses`` as ``NPS responses``."""
-    return name.replace("_", " ").replace("nps", "NPS")

@@ -18,8 +18,7 @@ LONGEST = 63
 MARK = 8
 """Digits of a suffix."""
 
-MakeField = Callable[[str, str], f.Field]
-FIELDS: Mapping[FieldKind, MakeField] = {
+FIELDS: Mapping[FieldKind, Callable[[str, str], f.Field]] = {
     "": f.free_form,
     "text": f.text,
     "choice": f.text,
@@ -68,11 +67,6 @@ def snake_case(path: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", words).strip("_").removeprefix("vitally_custom_")
 
 
-def field_maker(kind: Any) -> MakeField:
-    """Return the function that declares a column for a type of field; free-form for an unknown type."""
-    return FIELDS[field_kind(kind)]
-
-
 def _marked(path: str) -> str:
     watermark = sha256(path.encode(errors="surrogatepass")).hexdigest()[:MARK]
     return f"{(PREFIX + snake_case(path))[: LONGEST - MARK - 1].rstrip('_')}_{watermark}"
@@ -81,5 +75,5 @@ def _marked(path: str) -> str:
 def _column(name: str, path: str, field: Mapping[str, Any]) -> f.Field:
     label = str(field.get("label") or "").strip()
     reported = f"{label} ({path})." if label else f"{path}."
-    column = field_maker(field.get("type"))(name, reported)
+    column = FIELDS[field_kind(field.get("type"))](name, reported)
     return replace(column, schema={**column.schema, "title": path})

@@ -54,10 +54,12 @@ class Quota:
             return int(found[1]) if found else None
 
         # `1000, 1000;window=60`: the first number is the limit, the rest describes it.
-        window = number(r"\bw(?:indow)?=(\d{1,9})\b", value("Limit"))
+        limit = value("Limit")
+        window = number(r"\bw(?:indow)?=(\d{1,9})\b", limit)
         return cls(
-            limit=number(r"^\s*(\d{1,9})\b", value("Limit")) or None,
-            window=window if window in WINDOWS else None,
+            limit=number(r"^\s*(\d{1,9})\b", limit) or None,
+            # A range looks through all its numbers for what is none: 130 µs a request.
+            window=window if window and window in WINDOWS else None,
             remaining=number(r"^\s*(\d{1,9})\b", value("Remaining")),
             reset=_seconds(value("Reset"), now),
             retry_after=_seconds(headers.get("Retry-After") or "", now),

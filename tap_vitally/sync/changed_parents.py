@@ -141,7 +141,7 @@ class ChangedParents:
         """Look records up for their links, each once a run; None stands for one that is gone."""
         workspace = self._workspace
         with workspace.looking_up:
-            unknown = workspace.unknown(paths)
+            unknown = sorted(set(paths) - workspace.linked_ids.keys())
             if unknown and len(unknown) >= estimate:
                 raise CostLimitExceeded(f"{len(unknown):,} records would have to be looked up")
             pool = ThreadPoolExecutor(workspace.settings.concurrency)
@@ -149,7 +149,7 @@ class ChangedParents:
                 list(pool.map(self._ask, unknown))
             finally:
                 pool.shutdown(cancel_futures=True)
-        return {path: workspace.linked_ids_of(path) for path in paths}
+        return {path: workspace.linked_ids[path][0] for path in paths}
 
     def _ask(self, path: str) -> None:
         try:

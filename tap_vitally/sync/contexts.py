@@ -171,7 +171,8 @@ class PerParent:
             self.parent_filter,
             resource.only_changed,
             settings.start_date,
-            moves=resource.declared is not None and resource.declared.moves,
+            # An address may hold more of a parent than its id, which never changes.
+            moves=bool(resource.declared and resource.declared.parent_columns - {"id"}),
         )
         return plan
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from typing_extensions import override
@@ -65,13 +66,10 @@ class NestedLists(PerParent):
             more = ["messages"] if self._whole == "conversations" else []
             self.waits_for = (self._whole, *more)
         since = changed.since
+        plan = self._reaching_back(plan, None if self.resumable else since)
         if self.resumable:
-            plan = self._from_last_scan(plan)
             since = state.resume.signpost if state.resume else None
             changed = ChangeFilter(Watermark(since), settings.lookback)
-        elif plan.start and since:
-            earliest = max(since, settings.start_date or EARLIEST)
-            plan = replace(plan, start=min(plan.start, earliest))
         self._changed = ChangedParents(stream.workspace, self._whole, stream.list_client, changed)
         if since:
             # One list of each parent holds the archived, too, whether they are wanted or not.
@@ -92,13 +90,13 @@ class NestedLists(PerParent):
             or (state.contexts is not None and not needed.issubset(state.contexts))
         )
 
-    def _from_last_scan(self, plan: Pass) -> Pass:
-        """Read from where the last scan of all began: it finds what no row named since."""
+    def _reaching_back(self, plan: Pass, since: datetime | None = None) -> Pass:
+        """Read from a moment on, or from where the last scan of all began: it finds what no row named."""
         began, settings = self.stream.stream_state.scanned.full, self.stream.settings
-        if plan.start is None or began is None:
+        since = since or (before(began, settings.lookback) if began else None)
+        if plan.start is None or since is None:
             return plan
-        earliest = max(before(began, settings.lookback), settings.start_date or EARLIEST)
-        return replace(plan, start=min(plan.start, earliest))
+        return replace(plan, start=min(plan.start, max(since, settings.start_date or EARLIEST)))
 
     @override
     def estimate(self) -> RequestEstimate:
@@ -121,7 +119,7 @@ class NestedLists(PerParent):
         parents = list(super().parents())
         self.resumable = not self._finds_changed_parents(len(parents))
         if self.resumable:
-            self.stream.plan = self._from_last_scan(self.stream.plan)
+            self.stream.plan = self._reaching_back(self.stream.plan)
             yield from super().requests()
             return
         self.stream.metrics.parents_known = len(parents)

@@ -55,11 +55,6 @@ class Declared:
     version: str
     parent_columns: frozenset[str] = frozenset()
 
-    @property
-    def moves(self) -> bool:
-        """Return True if an address holds more of a parent than its id, which never changes."""
-        return not self.parent_columns <= {"id"}
-
 
 @dataclass(frozen=True)
 class Resource:

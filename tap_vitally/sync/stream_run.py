@@ -23,9 +23,10 @@ class StreamRun:
     """What one run knows of a stream.
 
     ``fixed`` is injected into every record; ``masked`` are properties that a catalog or a stream map
-    names. ``stream_state`` is its past and ``plan`` how it is read; both are set before the first list
-    is asked for. ``complete`` is False once the bookmark must stay where it is. ``note_rows`` is called
-    with the rows of each page of a list, on any thread.
+    names. ``key`` is the replication key, if it keeps a bookmark. ``stream_state`` is its past and
+    ``plan`` how it is read; both are set before the first list is asked for. ``complete`` is False
+    once the bookmark must stay where it is. ``note_rows`` is called with the rows of each page of a
+    list, on any thread.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - what the seam knows of a stream
@@ -41,6 +42,7 @@ class StreamRun:
     ) -> None:
         self.resource, self.workspace, self.name = resource, workspace, name
         self.logger, self.incremental = logger, incremental
+        self.key = resource.replication_key if incremental else None
         self.settings: Settings = workspace.settings
         self.metrics = StreamMetrics(name=name, logger=logger)
         self.list_client = ListClient(
@@ -53,11 +55,6 @@ class StreamRun:
         self.plan = FIRST_PASS
         self.complete = True
         self.note_rows: Callable[[ListRequest, Sequence[Record]], None] = lambda _list, _rows: None
-
-    @property
-    def key(self) -> str | None:
-        """The replication key, if the stream keeps a bookmark."""
-        return self.resource.replication_key if self.incremental else None
 
     def page(self, request: ListRequest, rows: Iterable[Any], size: int = 0, **place: Any) -> Page:
         """Make a page of rows that are no page of a list, in ``size`` bytes of JSON."""

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from itertools import count
 from typing import Any, Protocol
 from urllib.parse import quote
 
@@ -41,8 +42,9 @@ class Workspace:
     ``signpost`` is the server's clock before the first record was asked for, None without a Date
     header; ``started_at`` the same, or this machine's clock; ``inventoried`` the lists of ids that
     came to their end, as records of `inventory_runs`; ``changes`` the lists whose changed rows nested
-    streams ask for; ``newest`` the latest change seen in anything; ``metrics`` counts what was asked
-    for no stream.
+    streams ask for; ``linked_ids`` the links of records that were looked up, by their paths, with their
+    moments of change, None if there is no record; ``newest`` the latest change seen in anything;
+    ``metrics`` counts what was asked for no stream.
     """
 
     def __init__(self, settings: Settings, api: Vitally) -> None:
@@ -58,15 +60,12 @@ class Workspace:
         self.metrics = StreamMetrics()
         self.looking_up = threading.Lock()
         self.identity = Identity(self._has_account)
-        self._linked_ids: dict[str, tuple[LinkedIds | None, datetime | None]] = {}
+        # What STATE knows the host by: nothing of the key, and no address to read in it.
+        self.fingerprint = sha256(api.endpoint.base_url.lower().encode()).hexdigest()[:12]
+        self.linked_ids: dict[str, tuple[LinkedIds | None, datetime | None]] = {}
         self._began = time.monotonic()
         self._parents: dict[str, SharedParents] = {}
         self._sharing = threading.Lock()
-
-    @property
-    def fingerprint(self) -> str:
-        """What STATE knows the host by: nothing of the key, and no address to read in it."""
-        return sha256(self.api.endpoint.base_url.lower().encode()).hexdigest()[:12]
 
     def begin(self) -> None:
         """Prove the key and set the signpost."""
@@ -141,23 +140,15 @@ class Workspace:
         Only if a stream may need them: a first pass would fill the memory.
         """
         if self.changes and isinstance(record, dict):
-            self._linked_ids[path] = linked_ids_of(record), parse_moment(record.get("updatedAt"))
+            self.linked_ids[path] = linked_ids_of(record), parse_moment(record.get("updatedAt"))
         elif self.changes:
-            self._linked_ids[path] = None, None
+            self.linked_ids[path] = None, None
 
     def forget_older(self, path: str, moment: datetime | None) -> None:
         """Forget the links of a record that has changed since, at a ``moment``."""
-        _, noted = self._linked_ids.get(path, (None, None))
+        _, noted = self.linked_ids.get(path, (None, None))
         if noted and moment and noted < moment:
-            self._linked_ids.pop(path, None)
-
-    def unknown(self, paths: Iterable[str]) -> list[str]:
-        """Return the records that would have to be looked up for their links."""
-        return sorted(set(paths) - self._linked_ids.keys())
-
-    def linked_ids_of(self, path: str) -> LinkedIds | None:
-        """Return the links of a record that was looked up; None if there is no record."""
-        return self._linked_ids[path][0]
+            self.linked_ids.pop(path, None)
 
 
 def _ids_in_page(body: Any) -> list[str | None]:
@@ -282,21 +273,16 @@ class SharedParents:
 
     def __iter__(self) -> Iterator[Parent]:
         """Yield the parents; an error of the source is raised at the same place every time."""
-        position = 0
-        while position < len(self._found) or self._find_more(position):
+        for position in count():
+            with self._finding:
+                if position == len(self._found):
+                    if self._error:
+                        raise self._error
+                    try:
+                        self._found.append(next(self._source))
+                    except StopIteration:
+                        return
+                    except Exception as error:
+                        self._error = error
+                        raise
             yield self._found[position]
-            position += 1
-
-    def _find_more(self, position: int) -> bool:
-        with self._finding:
-            if self._error:
-                raise self._error
-            if position == len(self._found):
-                try:
-                    self._found.append(next(self._source))
-                except StopIteration:
-                    return False
-                except Exception as error:
-                    self._error = error
-                    raise
-            return True

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tap_vitally.state.passes import before, next_bookmark
-from vitally_api.values import format_moment, latest, parse_moment
+from vitally_api.values import EARLIEST, format_moment, parse_moment
 
 MOST_SEEN = 200
 """Rows of a list that STATE remembers; if more have changed since the watermark, all count as changed.
@@ -96,6 +96,7 @@ class ChangeFilter:
         self.since = before(watermark.moment, lookback) if watermark.moment else None
         self.newest: datetime | None = None
         self._dated: set[tuple[datetime, str, str]] = set()
+        self._oldest = EARLIEST
         self._undated: set[tuple[str, str]] = set()
 
     def has_changed(self, identity: str, moment: datetime | None, content: str = "") -> bool:
@@ -108,11 +109,14 @@ class ChangeFilter:
             if content and len(self._undated) <= MOST_SEEN:
                 self._undated.add((identity, content))
         else:
-            self.newest = latest((self.newest, moment))
-            self._dated.add((moment, identity, content))
+            if self.newest is None or moment > self.newest:
+                self.newest = moment
+            if moment >= self._oldest:
+                self._dated.add((moment, identity, content))
             # A scan of all takes in every row: the latest are kept, and one more than STATE remembers.
             if len(self._dated) > 4 * MOST_SEEN:
                 self._dated = set(heapq.nlargest(MOST_SEEN + 1, self._dated))
+                self._oldest = min(self._dated)[0]
             if self.since is not None and moment < self.since:
                 return False
         version = format_moment(moment) if moment else ""

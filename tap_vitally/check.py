@@ -25,13 +25,11 @@ EMPTY = "ok, but empty"
 
 def test_report(run: Run, streams: Sequence[VitallyStream]) -> Iterator[str]:
     """Yield all lines; raise a `VitallyError` if the connection does not work."""
-    workspace = run.workspace
-    workspace.begin()
-    clock = workspace.signpost
+    run.begin()
+    clock = run.workspace.signpost
     yield f"The connection to {run.api.endpoint.base_url} works, and the key is accepted."
     yield f"Server's clock: {format_moment(clock) if clock else 'not told'}"
     yield ""
-    workspace.readers = {stream.name: stream.reader.stream for stream in streams}
     width = max(len(stream.name) for stream in streams)
     for stream in streams:
         yield f"{stream.name.ljust(width)}  {_found(stream)}"

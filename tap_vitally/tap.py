@@ -130,12 +130,6 @@ class TapVitally(Tap):
         """The streams as what they are, in the order in which they are read."""
         return [cast("VitallyStream", stream) for stream in self.streams.values()]
 
-    def begin(self) -> None:
-        """Prepare to read streams outside of a run."""
-        workspace = self.run.workspace
-        workspace.readers = {stream.name: stream.reader.stream for stream in self.all_streams}
-        workspace.begin()
-
     def _mark_beginning(self) -> None:
         """Write STATE with the passes that begin, before anything else can happen."""
         if not self.settings.lookups:

@@ -70,7 +70,7 @@ def _print_sample(tap: TapVitally, text: str) -> None:
         raise SettingsError([f"--sample: {safe_name(name)} is no stream: see --discover"])
     if number and not (number.isascii() and number.isdigit() and 0 < int(number) <= MOST_SAMPLED):
         raise SettingsError([f"--sample: the number is between 1 and {MOST_SAMPLED:,}: users=20"])
-    tap.begin()
+    tap.run.begin()
     for record in islice(_records(tap, stream), int(number or DEFAULT_SAMPLE)):
         for stream_map in stream.stream_maps:
             if (mapped := stream_map.transform(record)) is not None:
@@ -85,7 +85,7 @@ def _print_verification(tap: TapVitally, _: bool) -> None:  # noqa: FBT001 - the
     held = {} if sys.stdin.isatty() else read_held(sys.stdin, keys)
     if unknown := sorted(set(held) - set(keys)):
         raise SettingsError([f"--verify: {safe_name(unknown[0])} is no stream: see --discover"])
-    tap.begin()
+    tap.run.begin()
     asked = list(held) or [name for name, stream in streams.items() if stream.selected]
     different = 0
     for name in asked:

@@ -61,10 +61,15 @@ class Run:
         self.current = reader.stream.name
         return self._ahead.items(self.current) if self._ahead else run_sequentially(reader.phases())
 
+    def begin(self) -> None:
+        """Prove the key and take the server's clock, for streams that are read in a run or without one."""
+        readers = self._readers()
+        self.workspace.readers = {name: each.stream for name, each in readers.items()}
+        self.workspace.begin()
+
     def _begin(self, *, ahead: bool) -> None:
+        self.begin()
         workspace = self.workspace
-        workspace.readers = {name: each.stream for name, each in self._readers().items()}
-        workspace.begin()
         selected = []
         for reader, entry in self._entries():
             reader.prepare(entry, workspace.signpost)

@@ -23,8 +23,21 @@ READS_CONFIG = "from_cli_args"
 """Where the SDK reads the config file."""
 VALIDATES = "_validate_config"
 """Where it warns of settings that discovery does not need; otherwise each problem is an error."""
-EXPRESSIONS, SCHEMAS = "simpleeval.py", "jsonschema.py"
-"""Where libraries that it uses work out what stream maps say, and what a schema refers to."""
+_BATCHES = "batch_config is not whole: it needs encoding.format and a storage.root of a known kind."
+_EXPRESSION = "An expression in stream_maps fails on a record, with {kind}: check what it does."
+MISTAKES = {
+    "batch.py": _BATCHES,
+    "_batch.py": _BATCHES,
+    "_flattening.py": (
+        "flattening_max_key_length is too small for some properties: raise it, or leave it out."
+    ),
+    "jsonschema.py": "A setting has a shape that cannot even be checked: look at stream_maps first.",
+    "mapper.py": _EXPRESSION,
+    "simpleeval.py": _EXPRESSION,
+}
+"""What is wrong with a setting, by the file of the SDK in which it fails in the middle of a run."""
+OF_OTHERS = {"jsonschema.py", "simpleeval.py"}
+"""Those that are of libraries which it uses."""
 
 Own = Callable[[Exception], list[str]]
 """Returns what only one program can say of a failure, a line for each problem; nothing of others."""
@@ -83,14 +96,8 @@ def _unforeseen(error: Exception, program: str) -> str:
     )
 
 
-def _mistake(  # noqa: PLR0911 - a table of failures
-    error: Exception, frames: traceback.StackSummary, log_level: str
-) -> str:
+def _mistake(error: Exception, frames: traceback.StackSummary, log_level: str) -> str:
     """Return what is wrong with a setting that the SDK fails on in the middle of a run, or nothing."""
-    paths = [Path(frame.filename) for frame in frames]
-    # The program may have a file of the same name as the SDK: batch.py.
-    theirs = {EXPRESSIONS, SCHEMAS}
-    files = {path.name for path in paths if path.is_relative_to(SDK) or path.name in theirs}
     if any(frame.name == READS_CONFIG for frame in frames):
         return "The config file is not a JSON object: check the path given with --config."
     if "Unknown level" in str(error):
@@ -100,22 +107,13 @@ def _mistake(  # noqa: PLR0911 - a table of failures
         )
     if isinstance(error, ImportError):
         return f"A setting needs a package that is not installed: {error.name or error}."
-    if files & {"batch.py", "_batch.py"}:
-        return "batch_config is not whole: it needs encoding.format and a storage.root of a known kind."
-    if "_flattening.py" in files:
-        return (
-            "flattening_max_key_length is too small for some properties: raise it, or leave it out."
-        )
     if type(error).__module__.startswith("yaml"):
         return "SINGER_SDK_LOG_CONFIG names a file that is no configuration of a log."
-    if SCHEMAS in files:
-        return "A setting has a shape that cannot even be checked: look at stream_maps first."
-    if files & {"mapper.py", EXPRESSIONS}:
-        return (
-            f"An expression in stream_maps fails on a record, with {type(error).__name__}: "
-            "check what it does."
-        )
-    return ""
+    # The program may have a file of the same name as the SDK: batch.py.
+    paths = [Path(frame.filename) for frame in frames]
+    files = {path.name for path in paths if path.is_relative_to(SDK) or path.name in OF_OTHERS}
+    found = next((message for file, message in MISTAKES.items() if file in files), "")
+    return found.format(kind=type(error).__name__)
 
 
 class LogFilter(logging.Filter):

@@ -44,8 +44,7 @@ class Unusable(Exception):
 
 
 def _no_constant(name: str) -> None:
-    msg = f"{name} is no number in JSON"
-    raise Unusable(msg)
+    raise Unusable(f"{name} is no number in JSON")
 
 
 _decoder = json.JSONDecoder(parse_float=Decimal, parse_constant=_no_constant)
@@ -121,25 +120,22 @@ class Intake:
         """Raise `Unusable` for what the SDK would fail on."""
         kind = message.get("type") if isinstance(message, dict) else None
         if not isinstance(kind, str) or kind not in NEEDED:
-            msg = "it is no Singer message"
-            raise Unusable(msg)
+            raise Unusable("it is no Singer message")
         stream = message.get("stream", "")
         if not isinstance(stream, str) or any(name not in message for name in NEEDED[kind]):
-            msg = f"it is a {kind} without {' and '.join(NEEDED[kind])}"
-            raise Unusable(msg)
+            raise Unusable(f"it is a {kind} without {' and '.join(NEEDED[kind])}")
         if kind in {"RECORD", "BATCH"} and not self.knows(stream):
-            msg = f"it is a {kind} before the SCHEMA of its stream: the tap is at fault"
-            raise Unusable(msg, stream)
+            raise Unusable(
+                f"it is a {kind} before the SCHEMA of its stream: the tap is at fault", stream
+            )
         if kind == "RECORD" and not isinstance(message["record"], dict):
-            msg = "its record is no object"
-            raise Unusable(msg, stream)
+            raise Unusable("its record is no object", stream)
         return cast("dict[str, Any]", message)
 
     def _lines(self) -> Iterator[bytes]:
         """Yield the lines as bytes; what an unreadable byte stands in is one line, not the end."""
         if self.file is None:
-            msg = "There is no input: standard input is closed."
-            raise VitallyError(msg)
+            raise VitallyError("There is no input: standard input is closed.")
         held = getattr(self.file, "buffer", None)
         if held is None:
             yield from (line.encode("utf-8", "surrogatepass") for line in self.file)

@@ -97,8 +97,9 @@ def write_plan(outcomes: Outcomes, host: str, requests: int, per_minute: int | N
         if settings.plan_file:
             write_plan_file(settings.plan_file, planned.parts, facts)
     except OSError as error:
-        msg = f"plan_file cannot be written ({error.strerror}): the plan is in the log alone."
-        raise VitallyError(msg) from None
+        raise VitallyError(
+            f"plan_file cannot be written ({error.strerror}): the plan is in the log alone."
+        ) from None
     finally:
         planned.close()
 

@@ -183,8 +183,7 @@ class TargetVitally(SeamTarget):
         finally:
             self.engine.workers.close()
         if preflight.problems:
-            msg = f"{preflight.problems} of these would not be taken: see above."
-            raise VitallyError(msg)
+            raise VitallyError(f"{preflight.problems} of these would not be taken: see above.")
 
     @override
     @classmethod

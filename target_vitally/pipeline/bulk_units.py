@@ -148,8 +148,7 @@ class BulkUnits(Stage):
         """Return the messages of a write; raise `NotInBulk` if they cannot say all of it."""
         kind = write_.resource.message
         if kind not in PROPERTIES:
-            msg = f"Vitally takes no {write_.resource.name} in bulk"
-            raise NotInBulk(msg)
+            raise NotInBulk(f"Vitally takes no {write_.resource.name} in bulk")
         traits = self._traits(kind, write_, plan)
         body, key = plan.body, external_id_of(plan)
         if not key:
@@ -192,8 +191,7 @@ class BulkUnits(Stage):
             raise NotInBulk(CLEARS)
         known = {"externalId", "traits", *carried, *PARENTS.get(kind, ())}
         if strange := sorted(body.keys() - known):
-            msg = f"messages carry no {', '.join(strange)}"
-            raise NotInBulk(msg)
+            raise NotInBulk(f"messages carry no {', '.join(strange)}")
         if RESERVED & given.keys():
             raise NotInBulk(OVERWRITES)
         protected = self.settings.protected_traits

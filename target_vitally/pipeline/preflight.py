@@ -201,12 +201,12 @@ def check_files(settings: Settings, source: IO[str] | None) -> None:
     for name, path in settings.files.items():
         # undo_file is fed back while it is set: it is renamed before anything is written.
         if source and name != "undo_file" and _same_file(path, source.name):
-            msg = f"{name} is the file given with --input: it would be emptied before it is read"
-            raise VitallyError(msg)
+            raise VitallyError(
+                f"{name} is the file given with --input: it would be emptied before it is read"
+            )
         for other, its_path in known.items():
             if _same_file(path, its_path):
-                msg = f"{name} and {other} are one file: each needs its own"
-                raise VitallyError(msg)
+                raise VitallyError(f"{name} and {other} are one file: each needs its own")
         known[name] = path
 
 

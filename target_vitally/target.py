@@ -181,7 +181,7 @@ class TargetVitally(SeamTarget):
             for line in preflight.lines():
                 sys.stdout.write(f"{line}\n")
         finally:
-            self.engine.workers.close()
+            self.engine.end()
         if preflight.problems:
             raise VitallyError(f"{preflight.problems} of these would not be taken: see above.")
 

@@ -136,7 +136,7 @@ COERCIONS: Final[Mapping[Kind, Callable[[Any], Any]]] = {
     "people": _people,
     "participants": _people,
     "messages": lambda value: [_message(message) for message in list_of(value)],
-    "fields": lambda value: [_field(each) for each in _objects(value, "fields as objects")],
+    "fields": lambda value: with_fields(map(_field, _objects(value, "fields as objects")), ()),
 }
 READ_AS: Final[Mapping[Kind, Callable[[Any], Any]]] = {
     "email": email_text,

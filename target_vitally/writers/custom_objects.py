@@ -1,17 +1,24 @@
-"""Custom objects, which not every workspace lets the API delete."""
+"""Custom objects: fields are never taken away, and not every workspace lets the API delete one."""
 
 from __future__ import annotations
 
 from typing_extensions import override
 
 from target_vitally.lookup.client import WriteRejected
+from target_vitally.mapping.plan import Plan
 from target_vitally.mapping.resource import Record
 from target_vitally.mapping.rows import PendingWrite
 from target_vitally.writers.base import ResourceWriter
 
 
 class CustomObjectWriter(ResourceWriter):
-    """Says so where a delete is not offered: a missing route and a missing record are answered alike."""
+    """Tells a delete that is not offered from a record that is missing, which are answered alike."""
+
+    @override
+    def plan(self, write_: PendingWrite, *, only_changed: bool) -> Plan:
+        if not write_.body.get("customFields"):  # an empty list would take all fields away
+            write_.body.pop("customFields", None)
+        return super().plan(write_, only_changed=only_changed)
 
     @override
     def delete(self, write_: PendingWrite, record: Record) -> bool:

@@ -294,6 +294,26 @@ def test_a_custom_object_keeps_the_fields_that_a_row_does_not_name(full: Workspa
     assert labels == ["Mood", "Owner"]
 
 
+def test_an_empty_list_of_fields_says_nothing(full: Workspace) -> None:
+    _, row, _ = CASES["custom_objects"]
+    write(full, messages(custom_objects=[{**row, "customFields": []}]))
+    write(full, messages(custom_objects=[row]))
+    assert write(full, messages(custom_objects=[{**row, "customFields": []}])).words == [
+        "unchanged"
+    ]
+    write(full, messages(custom_objects=[{**row, "customFields": []}]), only_changed=False)
+    labels = [field["label"] for field in full.rows("customObjects")[-1]["customFields"]]
+    assert labels == ["Mood"]
+
+
+def test_fields_of_one_label_are_one(full: Workspace) -> None:
+    _, row, _ = CASES["custom_objects"]
+    fields = [{"label": "Mood", "type": "string"}, {"label": "Mood", "type": "number"}]
+    write(full, messages(custom_objects=[{**row, "customFields": fields}]))
+    made = full.rows("customObjects")[-1]["customFields"]
+    assert [(field["label"], field["type"]) for field in made] == [("Mood", "number")]
+
+
 def test_a_field_that_is_no_object_rejects_its_row(full: Workspace) -> None:
     _, row, _ = CASES["custom_objects"]
     found = write(full, messages(custom_objects=[{**row, "customFields": ["Mood"]}]))

@@ -32,7 +32,7 @@ class Rejection(Exception):
 
 @contextmanager
 def _naming(name: str) -> Iterator[None]:
-    """Reject the row for a value of what has this name that is not taken."""
+    """Reject the row for an invalid value, and say which column or property has it."""
     try:
         yield
     except InvalidValue as invalid:

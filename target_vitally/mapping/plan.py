@@ -203,7 +203,7 @@ def changes(
     traits: Mapping[str, Any],
     record: Mapping[str, Any],
 ) -> Changes:
-    """Return the properties and traits in which a record differs from what a row says, as far as it tells."""
+    """Return the properties and traits in which a record differs from a row, as far as it shows them."""
     found: Changes = {}
     properties = resource.by_name
     for name, wanted in body.items():

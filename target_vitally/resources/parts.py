@@ -9,7 +9,7 @@ from target_vitally.mapping.resource import Property
 
 
 def names(text: str) -> frozenset[str]:
-    """Return the names in a text, which stand between white space."""
+    """Return the words of a text."""
     return frozenset(text.split())
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from harness.postgres import over_tcp
 from harness.support import ROOT, Row
@@ -83,7 +84,7 @@ def test_tables_of_a_database_are_planned_written_once_and_kept(
             "TAP_POSTGRES_PORT": str(port),
             "TAP_POSTGRES_USER": "postgres",
             "TAP_POSTGRES_PASSWORD": "",
-            "TAP_POSTGRES_DATABASE": "postgres",
+            "TAP_POSTGRES_DATABASE": str(conninfo_to_dict(database)["dbname"]),
         }
         terminal.run(shell(PAGE, "export TARGET_VITALLY_API_KEY"))
         check = shell(PAGE, "meltano invoke target-vitally --test")

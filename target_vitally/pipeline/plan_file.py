@@ -10,7 +10,6 @@ import csv
 import errno
 import hashlib
 import html
-import json
 import os
 import re
 import tempfile
@@ -20,7 +19,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from decimal import Decimal
 from importlib.resources import files
 from pathlib import Path
 from string import Template
@@ -28,7 +26,7 @@ from typing import IO, Any
 
 from target_vitally.mapping.plan import OUTCOMES, Outcome
 from target_vitally.mapping.planned_change import ACTIONS, UNLINKED, PlannedChange
-from vitally_api import as_text, encoded, safe_name
+from vitally_api import as_text, decoded_or_none, encoded, safe_name
 from vitally_api.values import InvalidValue, number_of
 
 COLUMNS = ("action", "stream", "name", "key", "property", "old", "new", "refused")
@@ -80,8 +78,7 @@ class Part:
     def changes(self) -> Iterator[dict[str, Any]]:
         """Yield the changes that are kept: the name, key and values of each."""
         self.file.seek(0)
-        for line in self.file:
-            yield json.loads(line, parse_float=Decimal)
+        yield from map(decoded_or_none, self.file)
 
 
 class PlannedChanges:

@@ -39,12 +39,15 @@ from sqlglot import exp
 # JSON_TYPE names what a JSON value is: object, array, string, number, boolean or null.
 # JSON_KEYS with a depth of 1 names the members of the outermost object, those with other signs than letters,
 # digits and _ between double quotes.
+# The subscript of a JSON value names a field as it is, with all signs.
 MACROS = """
 CREATE OR REPLACE MACRO _mend_json_type(x) AS CASE json_type(x)
     WHEN 'VARCHAR' THEN 'string' WHEN 'BIGINT' THEN 'number' WHEN 'UBIGINT' THEN 'number'
     WHEN 'DOUBLE' THEN 'number' ELSE lower(json_type(x)) END;
 CREATE OR REPLACE MACRO _mend_json_keys(x) AS list_transform(json_keys(x), lambda k:
     CASE WHEN regexp_full_match(k, '[A-Za-z0-9_]+') THEN k ELSE CAST(to_json(k) AS VARCHAR) END);
+CREATE OR REPLACE MACRO _mend_member(x, k) AS
+    json_extract(x, '/' || replace(replace(k, '~', '~0'), '/', '~1'));
 """
 
 INTROSPECT = ddl_sync._introspect_schema
@@ -52,11 +55,16 @@ REWRITE = SQLTranslator._apply_first_matching_rule
 
 
 def rewritten(translator: SQLTranslator, node: Any, tree: Any) -> bool:
-    """Rewrite a node: NUMERIC has 38 digits, 9 of them after the point; that of DuckDB has 18 and 3."""
-    if isinstance(node, exp.DataType) and node.sql() == "DECIMAL(18, 3)":
-        node.replace(exp.DataType.build("decimal(38, 9)"))
-        return True
-    return bool(REWRITE(translator, node, tree))
+    """Rewrite a node of DuckDB's SQL; return True if it was."""
+    match node:
+        # NUMERIC has 38 digits, 9 of them after the point.
+        case exp.DataType() if node.sql() == "DECIMAL(18, 3)":
+            node.replace(exp.DataType.build("decimal(38, 9)"))
+        case exp.Bracket() if len(node.expressions) == 1 and not node.expressions[0].is_number:
+            node.replace(exp.func("_mend_member", node.this, node.expressions[0]))
+        case _:
+            return bool(REWRITE(translator, node, tree))
+    return True
 
 
 def json_columns(*table: Any) -> Any:

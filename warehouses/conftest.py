@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,9 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Loaded:
     folder = tmp_path_factory.mktemp("odd")
     warehouse = duckdb_warehouse(folder)
     fill(warehouse, RAW)
+    # DuckDB takes these for JSON, which no other warehouse does.
+    no_json = "lower(trim(keyRoles, '-+')) IN ('infinity', 'nan')"
+    warehouse.write(f"UPDATE {RAW}.accounts SET keyRoles = NULL WHERE {no_json}", [()])
     OddTables(warehouse, RAW).dbt("run", "--select", *SELECTED)
     path = folder / "warehouse.duckdb"
     return Loaded(warehouse, path, tables_of(path, ""))
@@ -158,7 +162,9 @@ def _rounded(value: Any) -> Any:
         case bool() | None | str():
             return value
         case int() | float():
-            return float(f"{round(float(value), 4):.12g}")
+            number = round(float(str(value)), 4)
+            # The rows of an emulator come as JSON, which has no infinity.
+            return float(f"{number:.12g}") if math.isfinite(number) else None
         case list():
             return [_rounded(each) for each in value] or None
         case _:

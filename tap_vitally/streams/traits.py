@@ -13,8 +13,8 @@ from tap_vitally.streams import fields as f
 from tap_vitally.sync.record_mapper import TRAIT_PREFIX as PREFIX
 from vitally_api.values import FieldKind, field_kind
 
-LONGEST = 63
-"""Characters that PostgreSQL keeps of a name; two longer ones may be the same to it."""
+LONGEST = 62
+"""PostgreSQL keeps 63 characters of a name, and pipelinewise's loaders make another of one that has 63."""
 MARK = 8
 """Digits of a suffix."""
 

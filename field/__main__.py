@@ -3,32 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import json
+import os
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from field.feeding import feed_all
-from field.loading import load_all
-from field.programs import FieldError, Row
-from field.schedulers import schedule_all
-from field.servers import Servers, servers
-from field.settings import ask_all
-from field.workspaces import sync_all
+from field.parts import PARTS, run_part
+from field.programs import FieldError
 
-RESULTS: Final = Path(__file__).parent / "results"
-ACCOUNTS: Final = 25
-PARTS: Final[Mapping[str, Callable[[Servers, Path, str], Row]]] = {
-    "loaders": load_all,
-    "sources": feed_all,
-    "settings": ask_all,
-    "schedulers": schedule_all,
-    "workspaces": sync_all,
-}
+AT_ONCE: Final = 2
+"""Parts that run at once: most of them are one program at a time, and a machine has two cores or more."""
 
 
 def main() -> int:
@@ -44,48 +31,26 @@ def main() -> int:
     unknown = set(args.parts) - PARTS.keys()
     if unknown:
         parser.error(f"there is no {', '.join(sorted(unknown))}")
-    with tempfile.TemporaryDirectory(prefix="field-") as name:
-        changed = False
+    began = os.times()
+    with (
+        tempfile.TemporaryDirectory(prefix="field-") as name,
+        # Processes: the lock of the PostgreSQL server from a wheel is not for several threads.
+        ProcessPoolExecutor(AT_ONCE, get_context("spawn"), max_tasks_per_child=1) as pool,
+    ):
+        started = [
+            pool.submit(run_part, part, Path(name) / part, args.only)
+            for part in args.parts or PARTS
+        ]
         try:
-            for part in args.parts or PARTS:
-                changed |= _run(part, Path(name) / part, args.only)
+            changed = [part.result() for part in started]
         except FieldError as error:
+            pool.shutdown(cancel_futures=True)
             print(error, file=sys.stderr)
             return 1
-    return int(changed)
-
-
-def _run(part: str, folder: Path, only: str) -> bool:
-    """Run a part in a folder of its own; say and return whether something is not as in the results.
-
-    The new results replace them.
-    """
-    print(f"{part}:", flush=True)
-    began = time.monotonic()
-    folder.mkdir()
-    with servers(folder, ACCOUNTS) as running:
-        found = PARTS[part](running, folder, only)
-    print(f"{part}: {time.monotonic() - began:.0f} s", flush=True)
-    if only:
-        print(json.dumps(found, indent=2, ensure_ascii=False))
-        return False
-    path = RESULTS / f"{part}.json"
-    known = json.loads(path.read_text(encoding="utf-8"))["programs"] if path.exists() else {}
-    data = {"date": datetime.now(UTC).date().isoformat(), "programs": found}
-    path.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    changes = list(differences(part, known, json.loads(json.dumps(found))))
-    for change in changes:
-        print(f"  not as before: {change}; now run make docs")
-    return bool(changes)
-
-
-def differences(name: str, before: Any, after: Any) -> Iterator[str]:
-    """Yield what is different in two results, a line each."""
-    if isinstance(before, dict) and isinstance(after, dict):
-        for key in sorted(before.keys() | after.keys()):
-            yield from differences(f"{name} > {key}", before.get(key), after.get(key))
-    elif before != after:
-        yield f"{name} was {before}, is {after}"
+    ended = os.times()  # the processes have ended, and count
+    cpu = sum(ended[:4]) - sum(began[:4])
+    print(f"{ended.elapsed - began.elapsed:.0f} s, {cpu:.0f} s of CPU")
+    return int(any(changed))
 
 
 if __name__ == "__main__":

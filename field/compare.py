@@ -76,6 +76,8 @@ def compare(written: Written, loaded: dict[str, list[Row]]) -> Found:
 
 def changed(declared: str, before: Any, after: Any) -> str | None:  # noqa: PLR0911 - a table
     """Return the name of what has become of a value, None if it says the same."""
+    if isinstance(before, str) and after == before:
+        return None  # also where the declared type was another one when it was written
     if before is None:
         return None if after is None else NULL_TO_EMPTY if after == "" else OTHER
     if after is None or (after == "" and before != ""):
@@ -93,7 +95,7 @@ def changed(declared: str, before: Any, after: Any) -> str | None:  # noqa: PLR0
             return None if str(after).lower() in {str(before).lower(), str(int(before))} else OTHER
         case "object" | "array":
             return _structure(before, after)
-    return None if after == before else _text(str(before), str(after))
+    return None if str(after) == str(before) else _text(str(before), str(after))
 
 
 def _moment(before: str, after: Any) -> str | None:

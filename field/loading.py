@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
@@ -17,7 +17,8 @@ import psycopg
 import requests
 from psycopg import sql
 
-from field.awkward import make_awkward
+from demo.processes import Vitally
+from field.awkward import add_fields, change_fields, make_awkward, make_extreme
 from field.compare import Found, compare
 from field.loaders import LOADERS, Loader
 from field.messages import Written, kind
@@ -25,7 +26,18 @@ from field.programs import Done, FieldError, Row, environment, program, run, ver
 from field.servers import ENDED_SECONDS, Servers
 from field.storage import Destination, Loaded
 
-RUNS: Final = ("first", "a day later", "awkward")
+RUNS: Final[Mapping[str, Callable[[Vitally], object]]] = {
+    "first": lambda _: None,
+    "a day later": lambda vitally: vitally.post("day"),
+    "awkward": make_awkward,
+    "extreme": make_extreme,
+}
+"""The runs of one destination, and what happens in Vitally before each."""
+COLUMNS: Final[Mapping[str, Callable[[Vitally], object]]] = {
+    "fields as columns": add_fields,
+    "other fields": change_fields,
+}
+"""The same for another destination, with a column for each custom field."""
 FLAT: Final = {"flattening_enabled": True, "flattening_max_depth": 1}
 
 
@@ -42,23 +54,24 @@ class Recorded:
 
 
 def record(servers: Servers, folder: Path) -> Recorded:
-    """Run the tap at three times in each shape, and once with BATCH messages."""
+    """Run the tap at some times in each shape, and once with BATCH messages."""
     recorded = Recorded(folder, servers.vitally.url)
-    states: dict[str, Path] = {}
-    for name in RUNS:
-        if name == "a day later":
-            servers.vitally.post("day")
-        elif name == "awkward":
-            make_awkward(servers.vitally)
-        for shape in ("nested", "flat"):
-            states[shape] = _record(recorded, shape, name, states.get(shape))
-        _fill(recorded.path("flat", name), recorded.path("full", name))
+    for runs in (RUNS, COLUMNS):
+        states: dict[str, Path] = {}
+        for name, happens in runs.items():
+            happens(servers.vitally)
+            for shape in ("nested", "flat"):
+                states[shape] = _record(recorded, shape, name, states.get(shape))
+            _fill(recorded.path("flat", name), recorded.path("full", name))
     _record(recorded, "batch", "first", None)
     return recorded
 
 
-def _settings(recorded: Recorded, shape: str) -> Row:
+def _settings(recorded: Recorded, shape: str, name: str) -> Row:
     settings: Row = {"api_key": "sandbox", "api_url": recorded.url}
+    if name in COLUMNS:
+        # Without looking back: rows that have not changed since do not come with the other types.
+        settings |= {"trait_columns": True, "lookback_seconds": 0}
     if shape in {"flat", "full"}:
         settings |= FLAT
     if shape == "batch":
@@ -74,9 +87,9 @@ def _settings(recorded: Recorded, shape: str) -> Row:
 
 def _record(recorded: Recorded, shape: str, name: str, state: Path | None) -> Path:
     """Run the tap once, and return the file of its newest STATE."""
-    config = recorded.folder / f"{shape}.json"
+    config = recorded.folder / f"{shape}{'-columns' * (name in COLUMNS)}.json"
     if not config.exists():
-        config.write_text(json.dumps(_settings(recorded, shape)))
+        config.write_text(json.dumps(_settings(recorded, shape, name)))
     path = recorded.path(shape, name)
     command = [program("tap-vitally"), "--config", str(config)]
     done = run([*command, *(["--state", str(state)] if state else [])], sink=path)
@@ -116,27 +129,32 @@ class Loading:
 
     def results(self) -> Row:
         """Return all that is known of the loader afterwards."""
-        destination, written = self._destination(), Written()
-        runs: Row = {}
-        loaded = Loaded()
-        for name in RUNS:
-            path = self.recorded.path(self.loader.shape, name)
-            lines = path.read_text().splitlines()
-            written.add(lines)
-            done = run(self._command(destination), source=path, **self._how(destination))
-            loaded = self.loader.read(destination, written.schemas)
-            runs[name] = {**self._ended(done, written), **compare(written, loaded.rows).as_data()}
+        written = Written()
+        runs, loaded = self._loads(RUNS, written)
         return {
             "version": version(self.loader.package, self.loader.environment),
             "shape": self.loader.shape,
             "note": self.loader.note,
             "names": {name: loaded.columns.get(name) for name in ("createdAt", "accountId")},
             "types": _types(loaded, written),
-            "runs": runs,
+            "runs": runs | self._loads(COLUMNS, Written())[0],
             "SIGTERM to the loader": self.loader_ended(),
             "SIGTERM to the tap": self.tap_ended(),
             "BATCH": self.batch(),
         }
+
+    def _loads(self, names: Iterable[str], written: Written) -> tuple[Row, Loaded]:
+        """Load runs into one destination; return what became of each, and what it holds then."""
+        destination = self._destination()
+        runs: Row = {}
+        loaded = Loaded()
+        for name in names:
+            path = self.recorded.path(self.loader.shape, name)
+            written.add(path.read_text().splitlines())
+            done = run(self._command(destination), source=path, **self._how(destination))
+            loaded = self._read(destination, written)
+            runs[name] = {**self._ended(done, written), **compare(written, loaded.rows).as_data()}
+        return runs, loaded
 
     def loader_ended(self) -> Row:
         """End the loader when it has read half of the rows, and see what is kept.

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from field.loaders import UNFIT
+from field.loading import COLUMNS, RUNS
 
 RESULTS: Final = Path(__file__).parent / "results"
 AS: Final = {
@@ -16,6 +17,7 @@ AS: Final = {
     "flat": "flattened",
     "full": "flattened, every property in each record",
 }
+SECOND: Final = {True: "yes", False: "**no**", None: "not run"}
 KINDS: Final = ("date-time", "date", "number", "integer", "boolean", "string", "object", "array")
 
 Row = dict[str, Any]
@@ -35,9 +37,10 @@ def loaders() -> str:
         (
             _named(name, one),
             AS[one["shape"]],
-            _loads(one["runs"]),
+            _loads(_of(one, RUNS)),
             _second(one["runs"]),
-            _changes(one["runs"]),
+            _changes(_of(one, RUNS)),
+            _as_columns(_of(one, COLUMNS)),
             _ended(one["SIGTERM to the loader"]),
             _batch(one["BATCH"]),
         )
@@ -49,6 +52,7 @@ def loaders() -> str:
         "loads",
         "second run",
         "values",
+        "a column for each custom field",
         "SIGTERM to the loader",
         "BATCH",
     )
@@ -129,6 +133,25 @@ def written() -> str:
     return _table(head, rows)
 
 
+def odd_rows() -> str:
+    """Return what becomes of types that not every database has, a table for each database."""
+    _, found = results("sources")
+    tables = []
+    for held in dict.fromkeys(one["reads"] for one in found.values() if "odd rows" in one):
+        taps = {name: one["odd rows"] for name, one in found.items() if one["reads"] == held}
+        names = list(next(iter(taps.values()))["columns"])
+        rows = [
+            (
+                f"`{next(iter(taps.values()))['columns'][name]['declared']}`",
+                *(_became(one["columns"][name]) for one in taps.values()),
+            )
+            for name in names
+        ]
+        head = (held, *(name.partition(",")[0] for name in taps))
+        tables.append(_table(head, rows))
+    return "\n\n".join(tables)
+
+
 def schedulers() -> str:
     """Return what became of each recipe."""
     day, found = results("schedulers")
@@ -137,22 +160,35 @@ def schedulers() -> str:
 
 
 def workspaces() -> str:
-    """Return what became of the twenty workspaces."""
+    """Return what became of the twenty workspaces in each way to run them."""
     day, found = results("workspaces")
     rows = [
         (
-            name,
-            str(one["exit codes"])[1:-1],
+            _release(name, one),
+            one.get("run") or f"exit code {' and '.join(map(str, one['exit codes']))}",
+            f"{one['ok']} ok, failed: {', '.join(f'`{one}`' for one in one['failed']) or 'none'}",
             str(one["states"]),
+            _at_once(one),
             "yes" if one["each has its own rows"] else "**no**",
+            SECOND[one.get("the second run brings only what changed")],
         )
         for name, one in found.items()
     ]
-    first = found["one folder, three at once"]
-    failed = ", ".join(f"`{name}`" for name in first["failed"])
-    head = ("run", "exit code", "STATE ids", "each has its own rows and no others")
-    ran = f"Twenty workspaces on {day}: {first['ok']} ok, and {failed}, whose key is wrong, named as failed."
-    return f"{ran}\n\n{_table(head, rows)}"
+    head = (
+        "way",
+        "ended",
+        "workspaces",
+        "STATE ids",
+        "runs at once, at most",
+        "each has its own rows and no others",
+        "a second run brings only what changed",
+    )
+    return f"Run on {day}.\n\n{_table(head, rows)}"
+
+
+def _at_once(one: Row) -> str:
+    smaller = one.get("at once with a smaller pool")
+    return f"{one['at once']}" + (f"; {smaller} with a pool of 2" if smaller else "")
 
 
 def _release(name: str, one: Row) -> str:
@@ -184,6 +220,20 @@ def _in_words(found: Row) -> str:
 def _named(name: str, one: Row) -> str:
     note = f", {one['note']}" if one["note"] else ""
     return f"{name} {one['version']}{note}"
+
+
+def _of(one: Row, names: Iterable[str]) -> Row:
+    return {name: one["runs"][name] for name in names}
+
+
+def _as_columns(runs: Row) -> str:
+    """Return what becomes of columns for custom fields, and of fields whose type changes."""
+    first, other = runs.values()
+    if first["exit code"]:
+        return f"exit {first['exit code']}"
+    if other["exit code"]:
+        return f"loads; exit {other['exit code']} once a field has another type"
+    return f"{_loads(runs)}; {_changes(runs)}"
 
 
 def _loads(runs: Row) -> str:
@@ -225,6 +275,14 @@ def _types(found: Iterable[str] | None) -> str:
 
 def _sent(column: Row) -> str:
     return f"{column['type']}: `{column['value']}`" if column["type"] != "not sent" else "not sent"
+
+
+def _became(column: Row) -> str:
+    if column["type"] == "not sent":
+        return "not sent"
+    held = json.dumps(column["in Vitally"], ensure_ascii=False, separators=(",", ":"))
+    other = f"; in Vitally `{held}`" if held != column["value"] else ""
+    return f"{column['type']}: `{column['value']}`{other}"
 
 
 def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

@@ -50,6 +50,13 @@ class Done:
         return self.log.strip().rpartition("\n")[2]
 
 
+def checked(done: Done) -> Done:
+    """Return how a program ended; raise its last line if it failed."""
+    if done.code:
+        raise FieldError(done.error)
+    return done
+
+
 def environment(name: str) -> Path:
     """Return the folder of an environment.
 

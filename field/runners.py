@@ -22,8 +22,10 @@ EXAMPLES: Final = ROOT / "docs" / "examples"
 RUN: Final = ("run", "tap-vitally", "target-jsonl")
 
 
-def project(folder: Path, example: str = "meltano.yml", url: str = "") -> Path:
-    """Lay out the project of a page with the loader target-jsonl, everything installed already."""
+def project(
+    folder: Path, example: str = "meltano.yml", url: str = "", loader: str = "target-jsonl"
+) -> Path:
+    """Lay out the project of a page with a loader to paste, everything installed already."""
     folder.mkdir(parents=True, exist_ok=True)
     content = yaml.safe_load((EXAMPLES / example).read_text(encoding="utf-8"))
     (extractor,) = content["plugins"]["extractors"]
@@ -33,15 +35,11 @@ def project(folder: Path, example: str = "meltano.yml", url: str = "") -> Path:
         extractor["config"] = {"api_key": "sandbox", "api_url": url}
     pasted = yaml.safe_load((EXAMPLES / "loaders.yml").read_text(encoding="utf-8"))
     loaders = content["plugins"]["loaders"] + pasted["plugins"]["loaders"]
-    loader = next(one for one in loaders if one["name"] == "target-jsonl")
-    content["plugins"]["loaders"] = [
-        {
-            **{k: v for k, v in loader.items() if k != "pip_url"},
-            "executable": program("target-jsonl"),
-        }
-    ]
+    chosen = next(one for one in loaders if one["name"] == loader)
+    del chosen["pip_url"]
+    chosen["executable"] = program(loader)
+    content["plugins"]["loaders"] = [chosen]
     del content["requires_meltano"]  # the release before is tried, too
-    (folder / "output").mkdir(exist_ok=True)
     (folder / "meltano.yml").write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
     return folder
 

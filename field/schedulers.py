@@ -7,12 +7,12 @@ import json
 import signal
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import psycopg
 import requests
 
-from field.programs import FieldError, Row, program, run, version
+from field.programs import FieldError, Row, checked, program, run, version
 from field.runners import EXAMPLES, RUN, ended, project, sh, shell_block, variables
 from field.servers import S3_VARIABLES, Servers
 
@@ -61,7 +61,7 @@ def meltano(servers: Servers, folder: Path, within: str) -> Row:
         for at in moments:
             home = project(folder / f"{number.name}-{at}", url=servers.vitally.url)
             known = variables(within)
-            _checked(
+            checked(
                 run([program("meltano", within), "state", "list"], folder=home, variables=known)
             )
             done = ended(command, number, servers.vitally, at, cwd=home, env=known)
@@ -136,7 +136,7 @@ def airflow(servers: Servers, folder: Path) -> Row:
         AIRFLOW_HOME=str(folder / "home"), AIRFLOW__CORE__LOAD_EXAMPLES="false", HOME=str(folder)
     )
     command = program("airflow")
-    _checked(run([command, "db", "migrate"], variables=known))
+    checked(run([command, "db", "migrate"], variables=known))
     done = run([command, "dags", "test", "vitally"], variables=known, seconds=600)
     succeeded = "state=success" in done.out + done.log or "state:success" in done.out + done.log
     return {
@@ -184,11 +184,6 @@ def _states(home: Path, within: str, known: Mapping[str, str]) -> list[str]:
 
 def _loaded(home: Path) -> Row:
     return {"rows": any(path.stat().st_size for path in (home / "output").glob("accounts*"))}
-
-
-def _checked(done: Any) -> None:
-    if done.code:
-        raise FieldError(done.error)
 
 
 RECIPES: Final[Mapping[str, Callable[[Servers, Path], Row]]] = {

@@ -77,7 +77,7 @@ def mariadb(folder: Path) -> Iterator[int]:
     """Run MariaDB with the data in a folder, and yield its port."""
     server = shutil.which("mariadbd", path=f"{os.environ['PATH']}:/usr/sbin")
     if not server:
-        msg = "MariaDB is not installed: apt-get install mariadb-server"
+        msg = "MariaDB is not installed: apt-get install mariadb-server-core mariadb-client-core"
         raise FieldError(msg)
     data, port = folder / "mariadb", free_port()
     user = ["--user=root"] if os.getuid() == 0 else []
@@ -127,16 +127,18 @@ def wait_for(
     process: subprocess.Popen[str],
     what: str,
     *expected: type[Exception],
+    seconds: int = ENDED_SECONDS,
+    pause: float = 0.1,
 ) -> None:
-    """Wait until a server answers; refuse one that ends before, or does not within a minute."""
-    until = time.monotonic() + ENDED_SECONDS
+    """Wait until something is true of a server; refuse one that ends before, or takes too long."""
+    until = time.monotonic() + seconds
     while process.poll() is None and time.monotonic() < until:
         try:
             if true():
                 return
         except expected:
             pass
-        time.sleep(0.1)
+        time.sleep(pause)
     msg = f"{what} does not answer; its log is in the folder of the run"
     raise FieldError(msg)
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import psycopg
 
+from field import odd_tables
 from field.programs import FieldError, Row, program, run
 from field.servers import Servers, mariadb_run
 
@@ -88,6 +89,11 @@ class Source:
     """Whether it needs a catalog."""
 
     @property
+    def has_odd_rows(self) -> bool:
+        """Whether there is a table of odd types beside the customers."""
+        return self.holds in {"PostgreSQL", "MariaDB"}
+
+    @property
     def name(self) -> str:
         """What the results call it."""
         return f"{self.package}, {self.holds.partition(',')[0]}"
@@ -126,6 +132,7 @@ def _postgres(first: int, settings: Row) -> Builder:
                 " arr numeric, share double precision, active boolean, since date, seen timestamptz)"
             )
             connection.execute(_insert(f"{schema}.customers", first))
+            connection.execute(odd_tables.in_postgres(schema, first + 100))
         database = {"host": "127.0.0.1", "user": "postgres", "password": "sandbox"}
         more = {
             name: value.format(schema=schema) if isinstance(value, str) else value
@@ -148,6 +155,7 @@ def _mariadb(first: int) -> Builder:
             " (no integer PRIMARY KEY, company varchar(100), plan varchar(100), arr decimal(40, 20),"
             " share double, active tinyint(1), since date, seen datetime(3));"
             f" SET sql_mode = 'NO_BACKSLASH_ESCAPES'; {_insert(f'{schema}.customers', first)};"
+            f" {odd_tables.in_mariadb(schema, first + 100)}"
             " CREATE USER IF NOT EXISTS reader@'127.0.0.1' IDENTIFIED BY 'sandbox';"
             f" GRANT SELECT ON {schema}.* TO reader@'127.0.0.1';",
         )

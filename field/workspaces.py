@@ -1,147 +1,127 @@
-"""Run the recipe of docs/many-workspaces.md: twenty workspaces, one of them with a wrong key."""
+"""Run the recipes of docs/many-workspaces.md: all.sh in one folder and in two, Airflow, Dagster."""
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
-import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
 import psycopg
+import requests
 
-from demo.processes import ROOT, Vitally, running
-from field.programs import Done, Row, program, run
-from field.runners import EXAMPLES, project, sh, variables
-from field.servers import Servers, free_port, wait_for
+from demo.processes import running
+from field.orchestrators import over_airflow, over_dagster
+from field.programs import Done, FieldError, Row, checked
+from field.runners import asked, sh
+from field.servers import Servers, wait_for
+from field.twenty import NAMES, RIGHT, Folder, Workspaces, workspaces
 
-NAMES: Final = tuple(f"customer-{number}" for number in range(1, 21))
-WRONG: Final = NAMES[6]
-"""Its key is not accepted."""
-SCRIPTS: Final = ("workspaces.sh", "one.sh", "all.sh")
-
-
-@contextmanager
-def workspaces(folder: Path) -> Iterator[dict[str, Vitally]]:
-    """Run a small sandbox for each name, each with other customers."""
-    with ExitStack() as stack:
-        found = {}
-        for seed, name in enumerate(NAMES, 1):
-            port = free_port()
-            command = [
-                sys.executable,
-                "-m",
-                "sandbox",
-                "--accounts",
-                "3",
-                "--seed",
-                str(seed),
-                "--port",
-                str(port),
-            ]
-            log = stack.enter_context((folder / f"{name}.log").open("w"))
-            process = stack.enter_context(running(command, cwd=ROOT, stdout=log, stderr=log))
-            found[name] = (Vitally(f"http://127.0.0.1:{port}"), process)
-        for name, (vitally, process) in found.items():
-            wait_for(lambda at=vitally: bool(at.requests_made() + 1), process, name, OSError)  # type: ignore[misc]
-        yield {name: vitally for name, (vitally, _) in found.items()}
+Recipe = Callable[[Servers, Path, Workspaces], Row]
 
 
-def lay_out(folder: Path, names: tuple[str, ...]) -> Path:
-    """Lay out the project of the page for some workspaces."""
-    home = project(folder, "workspaces/meltano.yml")
-    for script in SCRIPTS:
-        shutil.copy(EXAMPLES / "workspaces" / script, home / script)
-    (home / "workspaces.txt").write_text("".join(f"{name}\n" for name in names))
-    (home / "secrets").mkdir()
-    for name in names:
-        (home / "secrets" / name).write_text("wrong" if name == WRONG else "sandbox")
-    return home
-
-
-def all_at_once(home: Path, known: dict[str, str]) -> Done:
-    """Write the extractors and sync all workspaces, as the page says."""
-    return sh("sh workspaces.sh && sh all.sh", home, known)
-
-
-def own_rows(home: Path, found: dict[str, Vitally], names: tuple[str, ...]) -> bool:
-    """Return whether each workspace has its own accounts in its folder, and nobody else's."""
-    for name in names:
-        loaded = {
-            json.loads(line)["id"]
-            for path in (home / "output" / name).glob("accounts*.jsonl")
-            for line in path.read_text().splitlines()
-        }
-        if loaded != {row["id"] for row in found[name].expected_rows("accounts")}:
-            return False
-    return True
-
-
-def one_folder(folder: Path, found: dict[str, Vitally], urls: dict[str, str]) -> Row:
+def one_folder(_: Servers, folder: Path, found: Workspaces) -> Row:
     """Sync all of them from one folder."""
-    known = variables(**urls)
-    home = lay_out(folder / "one", NAMES)
-    done = all_at_once(home, known)
-    right = tuple(name for name in NAMES if name != WRONG)
-    return {
-        "exit codes": [done.code],
-        "ok": len(re.findall(r"^ok ", done.out, re.MULTILINE)),
-        "failed": re.findall(r"^FAILED +(\S+)", done.out, re.MULTILINE),
-        "states": _states(home, known, "meltano"),
-        "each has its own rows": own_rows(home, found, right),
-    }
+    home = Folder(folder, NAMES, found).lay_out()
+    return {**_ended(_all_at_once(home)), "at once": home.at_once(), **_held(home)}
 
 
-def two_machines(
-    servers: Servers, folder: Path, found: dict[str, Vitally], urls: dict[str, str]
-) -> Row:
+def two_folders(servers: Servers, folder: Path, found: Workspaces) -> Row:
     """Sync half of them from each of two folders that start at once, with STATE in one PostgreSQL.
 
     It has no tables yet: the one that makes them keeps the other waiting.
     """
-    within = "meltano-backends"
     with psycopg.connect(servers.postgres, autocommit=True) as connection:
         connection.execute("CREATE DATABASE workspaces")
     address = f"postgresql+psycopg://postgres:sandbox@127.0.0.1:{servers.postgres_port}/workspaces"
-    known = variables(within, MELTANO_DATABASE_URI=address, WAIT="60", **urls)
-    right = tuple(name for name in NAMES if name != WRONG)
-    halves = (right[:10], right[10:])
-    homes = [lay_out(folder / f"half-{number}", names) for number, names in enumerate(halves)]
+    more = {"MELTANO_DATABASE_URI": address, "WAIT": "60"}
+    homes = [
+        Folder(folder / str(number), names, found, "meltano-backends", more).lay_out()
+        for number, names in enumerate((RIGHT[:10], RIGHT[10:]), 1)
+    ]
     with ThreadPoolExecutor() as pool:
-        both = list(pool.map(lambda home: all_at_once(home, known), homes))
-    rows = [own_rows(home, found, names) for home, names in zip(homes, halves, strict=True)]
+        both = list(pool.map(_all_at_once, homes))
     return {
-        "exit codes": [done.code for done in both],
-        "ok": sum(len(re.findall(r"^ok ", done.out, re.MULTILINE)) for done in both),
-        "failed": [
-            name for done in both for name in re.findall(r"^FAILED +(\S+)", done.out, re.MULTILINE)
-        ],
-        "states": _states(homes[0], known, within),
-        "each has its own rows": all(rows),
+        **_ended(*both),
+        "states": homes[0].states(),
+        "at once": max(home.at_once() for home in homes),
+        "each has its own rows": all(home.rows_apart() for home in homes),
+        "the other folder is refused a workspace that is being read": _refused(*homes),
     }
 
 
-def _states(home: Path, known: dict[str, str], within: str) -> int:
-    """Return how many workspaces have a STATE."""
-    done = run([program("meltano", within), "state", "list"], folder=home, variables=known)
-    return len(re.findall(r"tap-vitally-customer-\d+-to-target-jsonl", done.out))
+def _refused(first: Folder, second: Folder) -> bool:
+    """Return whether a folder does not run a workspace while another one's run is under way."""
+    name = first.names[0]
+    at = first.found[name]
+    (second.path / "workspaces.txt").write_text(f"{name}\n")
+    shutil.copy(first.path / "secrets" / name, second.path / "secrets" / name)
+    checked(sh("sh workspaces.sh", second.path, second.variables))
+    at.requests_made()
+    stall = [{"kind": "stall", "seconds": 600, "after": 1}]  # what is answered is counted
+    requests.post(f"{at.url}/control/faults", json=stall, timeout=60).raise_for_status()
+    with running(["sh", "one.sh", name], cwd=first.path, env=first.variables) as process:
+        wait_for(lambda: asked(at) > 0, process, name)
+        done = sh(f"sh one.sh {name}", second.path, second.variables)
+    requests.delete(f"{at.url}/control/faults", timeout=60).raise_for_status()
+    return (
+        done.code != 0 and "already running" in (second.path / "logs" / f"{name}.log").read_text()
+    )
+
+
+def orchestrated(over: Callable[[Folder], Row]) -> Recipe:
+    """Return what syncs all of them from one folder by an orchestrator."""
+
+    def sync(_: Servers, folder: Path, found: Workspaces) -> Row:
+        home = Folder(folder, NAMES, found).lay_out()
+        checked(sh("sh workspaces.sh", home.path, home.variables))
+        return {**over(home), **_held(home)}
+
+    return sync
+
+
+def _all_at_once(home: Folder) -> Done:
+    """Write the extractors and sync all workspaces, as the page says."""
+    return sh("sh workspaces.sh && sh all.sh", home.path, home.variables)
+
+
+def _ended(*done: Done) -> Row:
+    out = "".join(one.out for one in done)
+    return {
+        "exit codes": [one.code for one in done],
+        "ok": len(re.findall(r"^ok ", out, re.MULTILINE)),
+        "failed": re.findall(r"^FAILED +(\S+)", out, re.MULTILINE),
+    }
+
+
+def _held(home: Folder) -> Row:
+    return {
+        "states": home.states(),
+        "each has its own rows": home.rows_apart(),
+    }
+
+
+RECIPES: Final[Mapping[str, Recipe]] = {
+    "one folder, three at once": one_folder,
+    "two folders at once, STATE in one PostgreSQL": two_folders,
+    "Airflow": orchestrated(over_airflow),
+    "Dagster": orchestrated(over_dagster),
+}
 
 
 def sync_all(servers: Servers, folder: Path, only: str = "") -> Row:
-    """Sync twenty workspaces, three at once; then the right ones from two folders at once."""
-    del only
+    """Sync twenty workspaces in each way, or in those in whose name a text stands."""
+    results: Row = {}
     with workspaces(folder) as found:
-        urls = {
-            f"TAP_VITALLY_{name.upper().replace('-', '_')}_API_URL": at.url
-            for name, at in found.items()
-        }
-        return {
-            "one folder, three at once": one_folder(folder, found, urls),
-            "two folders at once, STATE in one PostgreSQL": two_machines(
-                servers, folder, found, urls
-            ),
-        }
+        for number, (name, recipe) in enumerate(RECIPES.items()):
+            if only in name:
+                began = time.monotonic()
+                try:
+                    results[name] = recipe(servers, folder / f"way-{number}", found)
+                except FieldError as error:
+                    results[name] = {"error": str(error)}
+                print(f"  {name}: {time.monotonic() - began:.0f} s", flush=True)
+    return results

@@ -91,6 +91,8 @@ PARTS: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
             name: file(f"examples/workspaces/{name}.sh", "sh")
             for name in ("workspaces", "one", "all")
         },
+        "airflow": file("examples/vitally_airflow_workspaces.py", "python"),
+        "dagster": file("examples/vitally_dagster_workspaces.py", "python"),
         "twenty": pages.workspaces,
     },
     "docs/masking.md": {"masking": file("examples/masking.yml", "yaml")},
@@ -106,7 +108,12 @@ PARTS: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
     },
     "docs/models.md": {"models": dictionary.models},
     "docs/settings.md": {"settings": dictionary.settings},
-    "docs/sources.md": {"sources": pages.sources, "written": pages.written},
+    "docs/sources.md": {
+        "sources": pages.sources,
+        "written": pages.written,
+        "odd": pages.odd_rows,
+        "extractors": file("examples/extractors.yml", "yaml"),
+    },
     "docs/start.md": {"project": file("examples/meltano.yml", "yaml")},
     "docs/tables.md": {"pictures": dictionary.pictures},
     "docs/target-settings.md": {"target_settings": lambda: dictionary.settings(TARGET)},

@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from field import pages
-from field.__main__ import differences
 from field.loaders import LOADERS
+from field.parts import differences
 from field.programs import SHARED
 from field.sources import SOURCES
 from field.storage import Destination, collect
@@ -92,3 +92,29 @@ def test_columns_are_known_however_they_are_spelled() -> None:
         assert loaded.rows == {"nps_responses": [{"createdAt": 1}]}
         assert loaded.columns == {"createdAt": column}
         assert loaded.types == {"nps_responses": {"createdAt": "INT"}}
+
+
+def test_each_project_to_paste_was_run_and_brought_all() -> None:
+    extractors = yaml.safe_load((ROOT / "docs" / "examples" / "extractors.yml").read_text())
+    not_run = {"target-snowflake", "target-bigquery"}  # they say so
+    names = {one["name"] for one in (*EXAMPLES, *extractors["plugins"]["extractors"])} - not_run
+    _, found = pages.results("pasted")
+    assert found.keys() == names
+    for name, one in found.items():
+        if name.startswith("target-"):
+            assert one == {"exit code": 0, "found": "all"}
+        else:
+            runs = [one["first run"], one["second run"]]
+            assert runs == [{"exit code": 0, "found": 2}, {"exit code": 0, "found": 0}]
+
+
+def test_a_field_of_another_type_ends_some_loaders_and_that_is_said() -> None:
+    runs = {
+        name: {"exit code": code, "keys": "all", "changes": {}}
+        for name, code in (("fields as columns", 0), ("other fields", 1))
+    }
+    assert pages._as_columns(runs) == "loads; exit 1 once a field has another type"
+    runs["other fields"]["exit code"] = 0
+    assert pages._as_columns(runs) == "all; none changed"
+    runs["fields as columns"]["exit code"] = 2
+    assert pages._as_columns(runs) == "exit 2"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from field.workspaces import SCRIPTS
+from field.twenty import SCRIPTS
 from harness.support import ROOT
 
 MELTANO = """#!/bin/sh

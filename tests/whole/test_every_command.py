@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from field.workspaces import SCRIPTS
+from field.twenty import SCRIPTS
 from harness.support import ROOT
 from tests.whole.terminal import PAGES, shell_blocks
 
@@ -63,15 +63,15 @@ def constants(tree: ast.Module) -> dict[str, str]:
 
 
 def run_by_tests() -> Iterator[tuple[str, str]]:
-    """Which blocks the tests take from which pages to run them: ``shell(page, begins)``."""
-    for file in (ROOT / "tests" / "whole").glob("test_*.py"):
+    """Which blocks are taken from which pages to run them: ``shell(page, begins)``."""
+    for file in (*(ROOT / "tests" / "whole").glob("test_*.py"), *(ROOT / "field").glob("*.py")):
         tree = ast.parse(file.read_text(encoding="utf-8"))
         known = constants(tree)
         for call in ast.walk(tree):
             if (
                 isinstance(call, ast.Call)
                 and isinstance(call.func, ast.Name)
-                and call.func.id == "shell"
+                and call.func.id in {"shell", "shell_block"}  # the second names pages below docs
             ):
                 page, begins = (
                     known.get(part.id, "") if isinstance(part, ast.Name) else ast.literal_eval(part)
@@ -79,7 +79,7 @@ def run_by_tests() -> Iterator[tuple[str, str]]:
                 )
                 assert page, f"{file.name} does not say which page"
                 assert begins, f"{file.name} does not say which block of {page}"
-                yield page, begins
+                yield page if call.func.id == "shell" else f"docs/{page}", begins
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -220,8 +220,7 @@ def _check(resource: Resource, undo: Undo) -> None:
     if not all(isinstance(each, dict) for each in maps) or not all(inside):
         raise TypeError
     for prop in resource.by_name.values():
-        for said in (undo.old, undo.written):
-            value = _as_taken(prop, said)
+        for value in (_as_taken(prop, undo.old), undo.written.get(prop.name)):
             if value is not None and (prop.kind in LISTS or prop.name == resource.key):
                 coerce(prop.kind, value)
 

@@ -174,6 +174,7 @@ def test_what_is_no_row_of_an_undo_file_is_rejected(sandbox: Sandbox) -> None:
         ("meetings", {"participants": "x"}, {"written": {"participants": []}}),
         ("meetings", {"participants": [[]]}, {"written": {"participants": []}}),
         ("conversations", {"messages": [None]}, {"written": {"messages": []}}),
+        ("conversations", {"messages": []}, {"written": {"messages": [{"externalId": []}]}}),
         ("accounts", {"externalId": {}}, {"written": {"name": "A"}}),
         ("accounts", {"traits": {"a": 1}}, {"written": {"traits": None}}),
     ],

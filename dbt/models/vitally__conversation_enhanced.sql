@@ -35,5 +35,7 @@ select
 {{ vitally.added_columns_of("conversations") }}
 from {{ ref("stg_vitally__conversations") }} as conversations
 {{ vitally.left_join("conversations.conversation_id", "accounts.conversation_id") }}
-{{ vitally.left_join("conversations.conversation_id", "messages.conversation_id", ref("int_vitally__conversation_messages")) }}
+{{ vitally.left_join(
+    "conversations.conversation_id", "messages.conversation_id", ref("int_vitally__conversation_messages")
+) }}
 {{ vitally.join_deleted("conversations", "conversations.conversation_id") }}

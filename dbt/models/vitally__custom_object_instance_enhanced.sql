@@ -31,9 +31,13 @@ select
     custom_object_instances.source_relation
 {{ vitally.added_columns_of("custom_object_instances") }}
 from {{ ref("stg_vitally__custom_object_instances") }} as custom_object_instances
-{{ vitally.left_join("custom_object_instances.custom_object_id", "objects.custom_object_id", ref("stg_vitally__custom_objects")) }}
+{{ vitally.left_join(
+    "custom_object_instances.custom_object_id", "objects.custom_object_id", ref("stg_vitally__custom_objects")
+) }}
 {{ vitally.left_join("custom_object_instances.created_by_id", "creators.admin_id", ref("stg_vitally__admins")) }}
 {{ vitally.left_join("custom_object_instances.owned_by_id", "owners.admin_id", ref("stg_vitally__admins")) }}
-{{ vitally.left_join("custom_object_instances.organization_id", "organizations.organization_id", ref("stg_vitally__organizations")) }}
+{{ vitally.left_join(
+    "custom_object_instances.organization_id", "organizations.organization_id", ref("stg_vitally__organizations")
+) }}
 {{ vitally.left_join("custom_object_instances.custom_object_instance_id", "accounts.custom_object_instance_id") }}
 {{ vitally.join_deleted("custom_object_instances", "custom_object_instances.custom_object_instance_id") }}

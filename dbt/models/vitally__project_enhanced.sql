@@ -55,7 +55,11 @@ from {{ ref("stg_vitally__projects") }} as projects
 {{ vitally.left_join("projects.account_id", "accounts.account_id", ref("stg_vitally__accounts")) }}
 {{ vitally.left_join("projects.organization_id", "organizations.organization_id", ref("stg_vitally__organizations")) }}
 {{ vitally.left_join("projects.owned_by_id", "owners.admin_id", ref("stg_vitally__admins")) }}
-{{ vitally.left_join("projects.project_category_id", "categories.project_category_id", ref("stg_vitally__project_categories")) }}
-{{ vitally.left_join("projects.project_template_id", "templates.project_template_id", ref("stg_vitally__project_templates")) }}
+{{ vitally.left_join(
+    "projects.project_category_id", "categories.project_category_id", ref("stg_vitally__project_categories")
+) }}
+{{ vitally.left_join(
+    "projects.project_template_id", "templates.project_template_id", ref("stg_vitally__project_templates")
+) }}
 {{ vitally.left_join("projects.project_id", "tasks.project_id") }}
 {{ vitally.join_deleted("projects", "projects.project_id") }}

@@ -20,8 +20,12 @@ select
     organizations.name as organization_name,
     answers.source_relation
 from {{ ref("stg_vitally__survey_answers") }} as answers
-{{ vitally.inner_join("answers.survey_response_id", "responses.survey_response_id", ref("stg_vitally__survey_responses")) }}
-{{ vitally.left_join("answers.survey_question_id", "questions.survey_question_id", ref("stg_vitally__survey_questions")) }}
+{{ vitally.inner_join(
+    "answers.survey_response_id", "responses.survey_response_id", ref("stg_vitally__survey_responses")
+) }}
+{{ vitally.left_join(
+    "answers.survey_question_id", "questions.survey_question_id", ref("stg_vitally__survey_questions")
+) }}
 {{ vitally.left_join("responses.user_id", "users.user_id", ref("stg_vitally__users")) }}
 {{ vitally.left_join("responses.account_id", "accounts.account_id", ref("stg_vitally__accounts")) }}
 left join {{ ref("stg_vitally__organizations") }} as organizations

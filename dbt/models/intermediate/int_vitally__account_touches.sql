@@ -20,7 +20,9 @@ with messages as (
         case when messages.direction = 'outbound' then 'message sent' else 'message received' end as touch_type,
         messages.sent_at as touched_at
     from {{ ref("stg_vitally__messages") }} as messages
-    {{ vitally.inner_join("messages.conversation_id", "links.conversation_id", ref("stg_vitally__conversation_accounts")) }}
+    {{ vitally.inner_join(
+        "messages.conversation_id", "links.conversation_id", ref("stg_vitally__conversation_accounts")
+    ) }}
     {{ vitally.join_deleted("conversations", "messages.conversation_id") }}
     where deleted.record_id is null
 ),

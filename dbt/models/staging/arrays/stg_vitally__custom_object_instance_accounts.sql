@@ -1,6 +1,7 @@
 with from_arrays as (
     {{ vitally.links_of(
-        ref("stg_vitally__custom_object_instances"), "custom_object_instance_id", "account_id", "account_ids", "customers"
+        ref("stg_vitally__custom_object_instances"), "custom_object_instance_id", "account_id",
+        "account_ids", "customers"
     ) }}
 ),
 

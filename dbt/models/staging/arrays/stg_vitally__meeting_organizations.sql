@@ -1,4 +1,6 @@
 select distinct *
 from (
-    {{ vitally.links_of(ref("stg_vitally__meetings"), "meeting_id", "organization_id", "organization_ids", "organizations") }}
+    {{ vitally.links_of(
+        ref("stg_vitally__meetings"), "meeting_id", "organization_id", "organization_ids", "organizations"
+    ) }}
 ) as links

@@ -172,7 +172,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
                     )
             warehouse.load(days.late, SCHEMA)
             warehouse.load(days.last, SCHEMA)
-            warehouse.dbt("build", schema=SCHEMA, variables={**VARIABLES, **as_of(NOW)})
+            # The demo builds with all tests on DuckDB.
+            how = "run" if warehouse is built.duckdb else "build"
+            warehouse.dbt(how, schema=SCHEMA, variables={**VARIABLES, **as_of(NOW)})
 
         with ThreadPoolExecutor() as pool:
             both = pool.map(prepare, (built.duckdb, built.postgres))

@@ -14,8 +14,8 @@ from sandbox import Sandbox, World, Writing, serve
 
 BATCH = "/analytics/v1/batch"
 TABLES = {"custom_object_instances": "instances"}
-NUMBER = 230
-"""Rows that take three requests."""
+NUMBER = 130
+"""Rows that take two requests."""
 
 
 @contextmanager

@@ -38,7 +38,7 @@ def test_rows_are_created_updated_and_left_alone(sandbox: Sandbox, stream: str) 
     came = put(sandbox, stream, rows)
     assert came.words == ["created"] * NUMBER, came.reasons
     assert came.states == [{"end": True}]
-    assert writes(sandbox) == {BATCH: 3}
+    assert writes(sandbox) == {BATCH: 2}
     assert len(table(sandbox, stream)) == NUMBER
     assert {line["id"] for line in came.results} == {
         r["id"] for r in table(sandbox, stream).values()
@@ -48,7 +48,7 @@ def test_rows_are_created_updated_and_left_alone(sandbox: Sandbox, stream: str) 
     assert not writes(sandbox)
     changed = rows_of(stream, **CHANGES[stream])
     assert put(sandbox, stream, changed).words == ["updated"] * NUMBER
-    assert writes(sandbox) == {BATCH: 3}
+    assert writes(sandbox) == {BATCH: 2}
     sandbox.requests.clear()
     assert put(sandbox, stream, changed, channel="rest").words == ["unchanged"] * NUMBER
     assert not writes(sandbox)
@@ -128,7 +128,7 @@ def test_one_bad_row_stops_no_other(sandbox: Sandbox, stream: str) -> None:
     rows[57] = {**rows[57], "name": "poison"}
     came = put(sandbox, stream, rows, concurrency=1)
     assert came.words == ["created"] * 57 + ["rejected"] + ["created"] * (NUMBER - 58)
-    assert writes(sandbox)[BATCH] <= 3 + 14
+    assert writes(sandbox)[BATCH] <= 2 + 14
 
 
 @pytest.mark.parametrize("stream", STREAMS)
@@ -248,7 +248,7 @@ def test_nothing_is_looked_for_if_that_is_not_wanted(sandbox: Sandbox) -> None:
     came = put(sandbox, "accounts", rows_of("accounts"), verify_seconds=0)
     assert came.words == ["accepted"] * NUMBER
     assert came.states == [{"end": True}]
-    assert [e.method for e in sandbox.requests].count("POST") == 3
+    assert [e.method for e in sandbox.requests].count("POST") == 2
 
 
 def test_what_is_not_looked_for_is_in_the_plan_file_too(sandbox: Sandbox, tmp_path: Path) -> None:

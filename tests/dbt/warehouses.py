@@ -130,7 +130,7 @@ def postgres_warehouse(folder: Path, address: str) -> Warehouse:
     """A PostgreSQL server."""
 
     def fetch(sql: str, schemas: list[str]) -> list[tuple[Any, ...]]:
-        path = ", ".join(f'"{schema}"' for schema in schemas)
+        path = ", ".join(f'"{schema}"' for schema in schemas) or "DEFAULT"
         with psycopg.connect(address) as connection:
             connection.execute(f"SET search_path = {path}".encode())
             return connection.execute(sql.encode()).fetchall()

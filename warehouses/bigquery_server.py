@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from typing import Any
 ANSWER = os.fdopen(os.dup(1), "w")
 os.dup2(2, 1)  # where the emulator logs, in place of standard output
 
+import sqlglot
 from bqemulator import server
 from bqemulator.catalog import ddl_sync
 from bqemulator.config import LogLevel, Settings
@@ -51,6 +53,7 @@ CREATE OR REPLACE MACRO _mend_member(x, k) AS
 """
 
 INTROSPECT = ddl_sync._introspect_schema
+PARSE = sqlglot.parse_one
 REWRITE = SQLTranslator._apply_first_matching_rule
 
 
@@ -65,6 +68,11 @@ def rewritten(translator: SQLTranslator, node: Any, tree: Any) -> bool:
         case _:
             return bool(REWRITE(translator, node, tree))
     return True
+
+
+def parse(sql: str, *given: Any, **options: Any) -> Any:
+    """Parse SQL: an escaped sign is one sign in a string between three quotes, too."""
+    return PARSE(re.sub(r"'''(.*?)'''", r"'\1'", sql), *given, **options)
 
 
 def json_columns(*table: Any) -> Any:
@@ -88,6 +96,7 @@ def mend() -> None:
         engine.execute(MACROS)
 
     ddl_sync._introspect_schema = json_columns
+    sqlglot.parse_one = parse
     SQLTranslator._apply_first_matching_rule = rewritten
     DuckDBEngine._load_spatial = lambda _: None
     DuckDBEngine._load_format_extensions = lambda _: None

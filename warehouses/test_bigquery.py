@@ -52,19 +52,26 @@ RECORDS = Layout(PLAIN, records="JSON", quote="`", home=HOME)
 @pytest.fixture(
     scope="module", params=[REPEATED, TEXT, RECORDS], ids=["repeated", "text", "records"]
 )
+def layout(request: pytest.FixtureRequest) -> Layout:
+    found: Layout = request.param
+    return found
+
+
+@pytest.fixture(scope="module")
 def bigquery(
-    request: pytest.FixtureRequest, loaded: Loaded, tmp_path_factory: pytest.TempPathFactory
+    layout: Layout, loaded: Loaded, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Emulator]:
-    tables = request.param.tables(loaded.path, loaded.tables)
+    tables = layout.tables(loaded.path, loaded.tables)
     with emulator("bigquery", tmp_path_factory.mktemp("bigquery"), tables) as running:
         running.warehouse.dbt(*HISTORY, schema=RAW, variables={**VARIABLES, **as_of(BEGUN)})
-        command = "build" if request.param is REPEATED else "run"
+        command = "build" if layout is REPEATED else "run"
         running.warehouse.dbt(command, schema=RAW, variables={**VARIABLES, **as_of(NOW)})
         yield running
 
 
-def test_every_model_is_that_of_duckdb(loaded: Loaded, bigquery: Emulator) -> None:
-    assert differing(loaded, bigquery) == []
+def test_every_model_is_that_of_duckdb(loaded: Loaded, bigquery: Emulator, layout: Layout) -> None:
+    # Nothing tells which traits whole records have as columns.
+    assert differing(loaded, bigquery, without="trait_" if layout.records else "") == []
 
 
 def test_every_question_has_the_same_answer(loaded: Loaded, bigquery: Emulator) -> None:
@@ -85,11 +92,11 @@ def test_two_workspaces_are_those_of_duckdb(
         assert differing(two_workspaces, running) == []
 
 
-@pytest.mark.parametrize("layout", [REPEATED, TEXT], ids=["json", "text"])
+@pytest.mark.parametrize("odd_layout", [REPEATED, TEXT], ids=["json", "text"])
 def test_odd_values_are_those_of_duckdb(
-    layout: Layout, odd: Loaded, tmp_path_factory: pytest.TempPathFactory
+    odd_layout: Layout, odd: Loaded, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    tables = layout.tables(odd.path, odd.tables)
+    tables = odd_layout.tables(odd.path, odd.tables)
     with emulator("bigquery", tmp_path_factory.mktemp("odd"), tables) as running:
         OddTables(running.warehouse, RAW).dbt("run", "--select", *SELECTED)
         assert differing(odd, running) == []

@@ -165,9 +165,13 @@ def common(value: Any) -> Any:
     try:
         parsed = json.loads(text, parse_constant=str, parse_int=float)
     except ValueError:
-        moment = text.removesuffix("Z").removesuffix("+00:00").removesuffix(" UTC")
-        return moment.replace("T", " ", 1) if moment[:2].isdigit() else moment
-    return _rounded(parsed)
+        parsed = text
+    if not isinstance(parsed, str):
+        return _rounded(parsed)
+    if parsed != text:
+        return common(parsed)
+    moment = text.removesuffix("Z").removesuffix("+00:00").removesuffix(" UTC")
+    return moment.replace("T", " ", 1) if moment[:2].isdigit() else moment
 
 
 def _rounded(value: Any) -> Any:

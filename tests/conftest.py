@@ -11,10 +11,15 @@ from itertools import count
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
 from sandbox import Sandbox, World, serve
+
+# No test judges a time: a machine that does something else beside takes longer.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 LONG = ("tests/dbt", "test_targets", "test_refresh", "test_hunt", "test_histories", "test_children")
 """Files that take half a minute or more: begun last, they would leave one core idle at the end."""

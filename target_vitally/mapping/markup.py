@@ -24,6 +24,7 @@ MARKUP: Final = re.compile(
     | <"""
 )
 PLACEHOLDER: Final = re.compile(r"\{\{([^{}]*)\}\}")
+STYLE: Final = re.compile(r"\x04[^\x03]*\x03")
 BEFORE: Final = re.compile(r"\A(?:\s|\x04[^\x03]*\x03)+")
 AFTER: Final = re.compile(r"(?:\s|\x04[^\x03]*\x03)+\Z")
 """White space and styles around a placeholder, which are gone where it is filled with nothing."""
@@ -59,7 +60,7 @@ def _complete(found: re.Match[str]) -> str:
 
 
 class _Reader(HTMLParser):
-    """Writes down words, each with its style where that changes."""
+    """Writes down words, each with its style."""
 
     def __init__(self, *, hidden: bool) -> None:
         super().__init__()
@@ -117,7 +118,9 @@ class _Reader(HTMLParser):
             if part.isspace():
                 self._gap(" ")
                 continue
-            if style != self._style:
+            # Each word says its style: of a placeholder that is filled with nothing, none is left.
+            begins = not self.found or self.found[-1].endswith((" ", "\n", "\x03"))
+            if begins or style != self._style:
                 self.found.append(f"\x04{style}\x03")
                 self._style = style
             self.found.append(part)
@@ -162,4 +165,6 @@ def _alike(ours: str, theirs: str) -> bool:
 
 def _named(text: str) -> str:
     """Write placeholders in one way: ``{{ plan }}`` as ``{{plan}}``."""
-    return PLACEHOLDER.sub(lambda found: "{{" + " ".join(found[1].split()) + "}}", text)
+    return PLACEHOLDER.sub(
+        lambda found: "{{" + " ".join(STYLE.sub("", found[1]).split()) + "}}", text
+    )

@@ -7,13 +7,12 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tap_vitally.custom.answers import cursor_in, paths_in, records_in
 from vitally_api import Unreadable
 
-often = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 A, B = {"id": 1}, {"id": 2}
 MISSING = "missing"
 
@@ -86,7 +85,6 @@ JSON = st.recursive(
 )
 
 
-@often
 @given(JSON)
 def test_a_path_that_is_suggested_finds_as_many_as_it_says(body: Any) -> None:
     for suggested in paths_in(body):
@@ -98,7 +96,6 @@ def test_a_path_that_is_suggested_finds_as_many_as_it_says(body: Any) -> None:
             assert len(found) == int(length.rstrip(")").replace(",", ""))
 
 
-@often
 @given(JSON, st.sampled_from([path for path, _, _ in FOUND.values()]))
 def test_whatever_comes_is_rows_or_unreadable(body: Any, path: str) -> None:
     try:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tap_vitally.custom.declaration import (
@@ -16,7 +16,6 @@ from tap_vitally.custom.declaration import (
 )
 from tap_vitally.streams import STREAMS
 
-often = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """A loaded machine takes seconds to draw what an idle one draws at once."""
 KNOWN = {
     stream.name: None if stream.parent else frozenset(stream.schema["properties"])
@@ -255,7 +254,6 @@ def test_each_key_that_is_missing_is_one_line() -> None:
     ]
 
 
-@often
 @given(st.dictionaries(KEYS, JSON, max_size=5))
 def test_whatever_is_set_is_a_stream_or_a_mistake(entry: dict[str, Any]) -> None:
     streams, problems = read_custom_streams([{**GOOD, **entry}], {"accounts": frozenset()})

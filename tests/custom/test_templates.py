@@ -7,19 +7,17 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
 from tap_vitally.custom.inference import inferred
 from tap_vitally.custom.templates import Placeholder, Template, moments_of
 
-often = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """A loaded machine takes seconds to draw what an idle one draws at once."""
 NOW = datetime(2026, 3, 1, 12, 30, 15, 250_000, tzinfo=UTC)
 
 
-@often
 @given(st.text(max_size=30))
 def test_text_with_doubled_braces_is_itself(text: str) -> None:
     template = Template(text.replace("{", "{{").replace("}", "}}"))
@@ -99,7 +97,6 @@ VALUES = st.recursive(
 )
 
 
-@often
 @given(st.lists(st.dictionaries(st.sampled_from("abcd"), VALUES, max_size=4), max_size=6))
 def test_every_sample_fits_the_schema_that_it_led_to(samples: list[dict[str, Any]]) -> None:
     schema = {"type": "object", "properties": inferred(samples, ())}

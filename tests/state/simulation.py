@@ -22,8 +22,8 @@ from vitally_api import Cursors
 BEGINNING = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 INDIA = timezone(timedelta(hours=5, minutes=30))
 
-often = settings(max_examples=75, deadline=None)
-sometimes = settings(max_examples=40, deadline=None)
+often = settings(max_examples=75)
+sometimes = settings(max_examples=40)
 
 Row = dict[str, Any]
 Event = tuple[str, int, int]

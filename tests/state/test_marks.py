@@ -12,7 +12,7 @@ from tap_vitally.state.watermarks import MOST_SEEN, ChangeFilter, ScanHistory, W
 from vitally_api.values import format_moment
 
 BEGINNING = datetime(2026, 3, 4, tzinfo=UTC)
-often = settings(max_examples=75, deadline=None)
+often = settings(max_examples=75)
 
 minutes = st.integers(0, 60)
 moments = minutes.map(lambda minute: BEGINNING + timedelta(minutes=minute))

@@ -19,7 +19,7 @@ from tap_vitally.state.stream_state import Resume, StreamState
 from vitally_api.values import format_moment
 
 BEGINNING = datetime(2026, 3, 4, tzinfo=UTC)
-often = settings(max_examples=75, deadline=None)
+often = settings(max_examples=75)
 
 moments = st.integers(0, 30).map(lambda minutes: BEGINNING + timedelta(minutes=minutes))
 parents = st.builds(

@@ -20,7 +20,7 @@ from vitally_api.values import format_moment, parse_moment
 
 BEGINNING = datetime(2026, 3, 4, tzinfo=UTC)
 MARK = BEGINNING + timedelta(minutes=10)
-often = settings(max_examples=75, deadline=None)
+often = settings(max_examples=75)
 
 moments = st.integers(0, 20).map(lambda minute: BEGINNING + timedelta(minutes=minute))
 organizations = st.sampled_from(["o1", "o2", "o3"])

@@ -16,7 +16,7 @@ from tap_vitally.sync.prefetch import Prefetcher
 PATIENCE = 20.0
 """Seconds after which what has not happened is taken never to happen."""
 
-often = settings(max_examples=75, deadline=None)
+often = settings(max_examples=75)
 
 
 @dataclass(frozen=True)

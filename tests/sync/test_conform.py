@@ -19,7 +19,7 @@ from vitally_api.values import CANONICAL, identity_of
 
 Record = dict[str, Any]
 
-often = settings(max_examples=100, deadline=None)
+often = settings(max_examples=100)
 
 SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -218,7 +218,7 @@ def test_a_record_of_any_values_fits_the_schema_of_its_stream(stream: Any) -> No
         sorted(schema["properties"].keys() - keys.keys() - {COLUMN}) or ["new"]
     )
 
-    @settings(max_examples=15, deadline=None)
+    @settings(max_examples=15)
     @given(
         st.fixed_dictionaries(keys),
         st.dictionaries(others, values, max_size=6),

@@ -23,7 +23,7 @@ from vitally_api.endpoint import (
     read_subdomain,
 )
 
-often = settings(max_examples=150, deadline=None)
+often = settings(max_examples=150)
 
 ENCODED = "c2FuZGJveDo="  # sandbox:
 

@@ -97,6 +97,9 @@ PARTS = st.sampled_from(
 
 
 @example("<script><b></script>a > b")
+@example("<b>{{account.traits.a}}<li class=z>x")
+@example("<b>{{account.traits.a}}<img src=x onload=y>x</b>")
+@example("<b>{{account.traits.a}}</b><li class=z>x")
 @given(st.lists(PARTS, max_size=12).map("".join))
 def test_what_vitally_makes_of_a_text_is_no_change(text: str) -> None:
     """Tags and attributes go, placeholders are filled, with nothing or with anything."""

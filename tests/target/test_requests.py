@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.target import Row, messages, write
@@ -56,7 +56,6 @@ def test_a_whole_table_costs_the_pages_of_the_list(order: str, size: int) -> Non
     assert requests(in_batches(places, size), held) <= 1.05 * held / PAGE
 
 
-@settings(deadline=None)
 @given(
     st.integers(1, 40_000),
     st.integers(1, 300),

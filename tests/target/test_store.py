@@ -8,7 +8,7 @@ from collections.abc import Hashable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.target import messages, write
@@ -24,7 +24,6 @@ KEYS = st.sampled_from(["a", "b", ("a", 1), ("a", 2), -1, -2, ""])
 """Two of them have the same hash: -1 and -2."""
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(KEYS, st.integers(0, 3)), max_size=8), KEYS)
 def test_values_are_remembered_by_their_keys(
     put: list[tuple[Hashable, int]], key: Hashable
@@ -51,7 +50,6 @@ STEPS = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(STEPS)
 def test_records_are_found_by_each_of_their_keys(steps: list[tuple[str, dict[str, Any]]]) -> None:
     store = Store()
@@ -160,7 +158,6 @@ def test_rows_that_wait_hold_state_and_a_byte_each() -> None:
     assert sent == [{"number": 99_990, "more": "x" * 50}]
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.sampled_from(["row", "row", "state", "end", "reject", "emit"]), max_size=60),
     st.randoms(use_true_random=False),

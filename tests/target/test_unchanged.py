@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from harness.target import Row, messages, schema, write
@@ -117,7 +117,6 @@ def as_kept(record: Row) -> Row:
     return read
 
 
-@settings(deadline=None)
 @given(rows_and_records(), st.sampled_from(["omit", "clear"]))
 def test_what_ends_early_is_what_the_plan_finds_unchanged(
     drawn: tuple[StreamMapping, Row, Row], nulls: Nulls
@@ -141,7 +140,6 @@ def test_what_ends_early_is_what_the_plan_finds_unchanged(
 LINKED = st.none() | st.lists(st.fixed_dictionaries({"id": st.text(max_size=3), "name": st.text()}))
 
 
-@settings(deadline=None)
 @given(
     st.lists(
         st.fixed_dictionaries(

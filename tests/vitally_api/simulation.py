@@ -27,8 +27,8 @@ WINDOW = 60 * SECOND
 NEVER = 1 << 60
 EPOCH = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 
-often = settings(max_examples=50, deadline=None)
-sometimes = settings(max_examples=30, deadline=None)
+often = settings(max_examples=50)
+sometimes = settings(max_examples=30)
 
 
 def rounded_up(ticks: int) -> int:

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox import Fault, Rate, World
@@ -136,7 +136,6 @@ def test_a_full_budget_is_waited_for(*, silent: bool) -> None:
 groups = st.lists(st.lists(st.integers(0, 200_000), min_size=1, max_size=40), max_size=30)
 
 
-@settings(deadline=None)  # half a megabyte is encoded
 @given(groups)
 def test_requests_hold_what_they_may(sizes: list[list[int]]) -> None:
     items = [[{"t": "x" * size} for size in group] for group in sizes]

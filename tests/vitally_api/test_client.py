@@ -30,7 +30,7 @@ from vitally_api import (
 )
 from vitally_api.endpoint import WHERE_THE_KEY_IS
 
-sometimes = settings(max_examples=100, deadline=None)
+sometimes = settings(max_examples=100)
 
 StartSandbox = Callable[..., Sandbox]
 

@@ -21,7 +21,7 @@ from vitally_api import (
     decoding,
 )
 
-sometimes = settings(max_examples=100, deadline=None)
+sometimes = settings(max_examples=100)
 
 StartSandbox = Callable[..., Sandbox]
 

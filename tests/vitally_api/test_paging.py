@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from vitally_api import Cursors, Unreadable
 from vitally_api.paging import next_cursor, rows_at
 
-sometimes = settings(max_examples=100, deadline=None)
+sometimes = settings(max_examples=100)
 
 
 def walked(pages: dict[str | None, Any], first: str | None = None) -> Iterator[str | None]:

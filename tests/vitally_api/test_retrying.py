@@ -27,9 +27,7 @@ class Passing(Budget):
         self.now += seconds
 
 
-@settings(
-    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.floats(0.1, 300), st.floats(0, 20))
 def test_patience_ends_when_it_was_to_end_and_the_time_is_told(
     monkeypatch: pytest.MonkeyPatch, patience: float, each: float
@@ -57,9 +55,7 @@ def test_patience_ends_when_it_was_to_end_and_the_time_is_told(
 KINDS = {"unreadable": 5, "odd": 2, "network": None}
 
 
-@settings(
-    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.sampled_from(list(KINDS)), min_size=40, max_size=40))
 def test_each_kind_of_failure_has_its_own_end_and_all_together_have_one(
     monkeypatch: pytest.MonkeyPatch, kinds: list[str]

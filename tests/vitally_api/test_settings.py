@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import jsonschema
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tap_vitally.sync.settings import Settings as TapSettings
@@ -92,7 +92,6 @@ def test_the_address_comes_first_and_the_pace_last() -> None:
     ]
 
 
-@settings(deadline=None)
 @given(VALUES)
 def test_what_the_schema_lets_through_is_read_and_null_is_the_default(
     given_: dict[str, Any],

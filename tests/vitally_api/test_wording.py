@@ -33,7 +33,7 @@ from vitally_api.wording import LONGEST_DETAIL, network_error_kind
 
 ENDPOINT = Endpoint("http://localhost", KEY, "tests")
 
-sometimes = settings(max_examples=100, deadline=None)
+sometimes = settings(max_examples=100)
 
 StartSandbox = Callable[..., Sandbox]
 

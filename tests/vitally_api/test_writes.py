@@ -233,9 +233,7 @@ bodies = st.recursive(
 )
 
 
-@settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.dictionaries(st.text("abc.Zö", min_size=1), bodies))
 def test_what_is_sent_is_what_arrives(serve: Callable[..., Server], body: dict[str, Any]) -> None:
     server = serve()

@@ -17,7 +17,6 @@ TestNothingIsLost = LossHunt.TestCase
 TestNothingIsLost.settings = settings(
     max_examples=15,
     stateful_step_count=6,
-    deadline=None,
     database=None,
     suppress_health_check=list(HealthCheck),
     phases=[Phase.generate, Phase.shrink],

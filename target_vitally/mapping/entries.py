@@ -190,11 +190,11 @@ def problems_with(streams: Mapping[str, Any], resources: Mapping[str, Resource])
         if wrong := sorted(entry.keys() - ENTRY["properties"].keys()):
             named = ", ".join(f"{name}{near(name, ENTRY['properties'])}" for name in wrong)
             problems.append(f"{where} has {named}, which it does not take: see the docs")
-        name = entry.get("resource") or resource_named(stream, resources, ())
-        if entry.get("resource") and name not in resources:
+        name = entry.get("resource", resource_named(stream, resources, ()))
+        if "resource" in entry and name not in resources:
             like = near(name, resources)
             problems.append(f"{where}.resource{like} is none of {', '.join(resources)}")
-        wrong = [n for n in ("traits", "event_properties") if not _is_map(entry.get(n) or {})]
+        wrong = [n for n in ("traits", "event_properties") if not _is_map(entry.get(n, {}))]
         if wrong and entry.get("traits") != "all":
             problems += [f"{where}.{name} is no map of names to columns" for name in wrong]
         elif name in resources:

@@ -299,6 +299,16 @@ def test_a_path_may_come_as_maps_within_maps(traits: Any) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "text"), [("resource", "resource"), ("traits", "no map of names")]
+)
+def test_an_empty_text_in_an_entry_is_a_mistake(name: str, text: str) -> None:
+    """As a variable of the environment leaves it that is not set: it stands for nothing."""
+    (problem,) = problems_with({"accounts": {name: ""}}, RESOURCES)
+    assert f"streams.accounts.{name}" in problem
+    assert text in problem
+
+
 ODD = (
     JSON
     | st.floats()

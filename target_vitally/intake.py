@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from importlib.util import find_spec
 from typing import IO, Any, cast
 
 from vitally_api import Unreadable, VitallyError, decoded_or_none, sanitized
@@ -25,6 +26,8 @@ NEEDED = {
     "ACTIVATE_VERSION": ("stream",),
 }
 """What a message of each type must have."""
+READ = ("jsonl", *(("parquet",) if find_spec("pyarrow") else ()))
+"""The formats of a BATCH's files that the SDK reads."""
 UNREADABLE: Mapping[type[Exception], str] = {
     UnicodeDecodeError: "it is not UTF-8",
     json.JSONDecodeError: "it is not JSON",
@@ -48,6 +51,18 @@ def _no_constant(name: str) -> None:
 
 
 _decoder = json.JSONDecoder(parse_float=Decimal, parse_constant=_no_constant)
+
+
+def _is_schema(schema: Any, keys: Any) -> bool:
+    columns = schema.get("properties", {}) if isinstance(schema, dict) else None
+    return isinstance(columns, dict) and (
+        keys is None or (isinstance(keys, list) and all(isinstance(key, str) for key in keys))
+    )
+
+
+def _is_batch(encoding: Any, files: Any) -> bool:
+    known = isinstance(encoding, dict) and encoding.get("format") in READ
+    return known and isinstance(files, list) and all(isinstance(file, str) for file in files)
 
 
 def waiting_input() -> IO[str] | None:
@@ -130,6 +145,10 @@ class Intake:
             )
         if kind == "RECORD" and not isinstance(message["record"], dict):
             raise Unusable("its record is no object", stream)
+        if kind == "SCHEMA" and not _is_schema(message["schema"], message.get("key_properties")):
+            raise Unusable("its schema or its key_properties are none", stream)
+        if kind == "BATCH" and not _is_batch(message["encoding"], message["manifest"]):
+            raise Unusable(f"its files are in no format that is read ({', '.join(READ)})", stream)
         return cast("dict[str, Any]", message)
 
     def _lines(self) -> Iterator[bytes]:

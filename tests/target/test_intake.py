@@ -51,6 +51,21 @@ BAD = {
     "its record is no object": (
         b'{"type": "RECORD", "stream": "accounts", "record": ["who@example.com"]}'
     ),
+    "its schema or its key_properties": (
+        b'{"type": "SCHEMA", "stream": "users", "schema": ["who@example.com"]}'
+    ),
+    "its schema or its key_properties ": (
+        b'{"type": "SCHEMA", "stream": "accounts", "schema": {"properties": ["name"]}}'
+    ),
+    "its schema or its key_properties  ": (
+        b'{"type": "SCHEMA", "stream": "accounts", "schema": {}, "key_properties": 5}'
+    ),
+    "its files are in no format": (
+        b'{"type": "BATCH", "stream": "accounts", "encoding": {"format": "csv"}, "manifest": []}'
+    ),
+    "its files are in no format ": (
+        b'{"type": "BATCH", "stream": "accounts", "encoding": "jsonl", "manifest": ["a.jsonl"]}'
+    ),
 }
 
 

@@ -98,7 +98,8 @@ class Run:
                 "change.",
                 format_moment(start),
             )
-        for name in lookups.streams_of(self.settings.lookups) - {each.name for each in streams}:
+        named = lookups.streams_of(self.settings.lookups)
+        for name in sorted(named - {each.name for each in streams}):
             logger.warning("lookups names records of '%s', which is not selected.", name)
 
     def metrics_by_stream(self) -> dict[str, StreamMetrics]:

@@ -250,12 +250,16 @@ def test_discovery_selects_the_streams_that_are_looked_up(sandbox: Sandbox, tmp_
     assert not sandbox.requests
 
 
-def test_a_stream_that_is_looked_up_but_not_selected_is_named(
+def test_streams_that_are_looked_up_but_not_selected_are_named_in_one_order(
     sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
-    config = config_for(sandbox.url, lookups={"notes": ["1"], "users": ["1"]})
-    run_in_process(config, select=["users"])
-    assert "lookups names records of 'notes', which is not selected." in caplog.text
+    unselected = ["accounts", "conversations", "meetings", "notes", "projects", "tasks"]
+    lookups = {name: ["1"] for name in ("users", *reversed(unselected))}
+    run_in_process(config_for(sandbox.url, lookups=lookups), select=["users"])
+    found = [line for line in caplog.messages if "which is not selected" in line]
+    assert found == [
+        f"lookups names records of '{name}', which is not selected." for name in unselected
+    ]
 
 
 def test_odd_characters_stay_inside_the_path(sandbox: Sandbox) -> None:

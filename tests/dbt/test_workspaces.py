@@ -63,14 +63,15 @@ def test_a_workspace_among_several_is_what_it_is_alone(workspaces: Warehouse, ba
 
 
 def alike(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    """Return rows in a common order, with the JSON of either database parsed: 0.10 is 0.1."""
+    """Return rows in a common order, and JSON by value: 0.10 is 0.1, and 1e30 its thirty digits."""
     return by_sort([tuple(map(parsed, row)) for row in rows])
 
 
 def parsed(value: Any) -> Any:
-    """Return what a text of JSON says, or another value as it is."""
+    """Return what a text of JSON says, a structure in the same way, and another value as it is."""
+    text = json.dumps(value) if isinstance(value, dict | list) else value
     try:
-        return json.loads(value) if isinstance(value, str) else value
+        return json.loads(text, parse_int=float) if isinstance(text, str) else value
     except ValueError:
         return value
 

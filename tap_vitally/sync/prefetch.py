@@ -251,7 +251,7 @@ class Prefetcher:
             return None
 
     def _to_find(self) -> _Stream | None:
-        """Choose the stream of which the fewest lists are known."""
+        """Choose the stream that has the fewest known lists."""
         if self._finding == FINDERS:
             return None
         wanted = [stream for stream in self._streams.values() if stream.may_go_on]

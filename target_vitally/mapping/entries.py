@@ -206,7 +206,7 @@ def problems_with(streams: Mapping[str, Any], resources: Mapping[str, Resource])
 
 
 def _is_map(value: Any) -> bool:
-    """Return whether trait paths lead to columns, of which several make a key."""
+    """Return True if trait paths lead to columns, or to the columns that make up a key."""
     return isinstance(value, dict) and all(
         isinstance(column, str)
         or (isinstance(column, list) and column and all(isinstance(part, str) for part in column))

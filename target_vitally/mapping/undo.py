@@ -23,7 +23,7 @@ LISTS = frozenset({"tags", "ids", "list", "people", "participants", "messages", 
 NEVER_ABSENT = frozenset({"messages", "people", "participants"})
 """Kinds of lists that a create takes even where they are empty."""
 PERSON = ("userId", "vitallyUserId", "email", "id")
-"""What a person of a meeting is named by, of which Vitally takes one."""
+"""What names a person of a meeting; Vitally takes one of these."""
 
 TRANSCRIPT = "a transcript cannot be deleted by the API, only replaced"
 FIELDS = "fields stay that were added to a custom object"

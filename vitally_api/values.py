@@ -301,7 +301,7 @@ def has_time_of_day(value: Any) -> bool:
 
 
 def latest(moments: Iterable[datetime | None]) -> datetime | None:
-    """Return the latest of some moments, any of which may be missing; None if all are."""
+    """Return the latest of some moments, some of which may be None; None if all are."""
     return max((moment for moment in moments if moment), default=None)
 
 

@@ -33,7 +33,7 @@ ANOTHER_ID = (
 )
 HUNG = "what hung on a deleted record does not come back with it, such as its notes, tasks and projects"
 UNARCHIVE = "nobody knows whether Vitally brings back what it has archived"
-LATER = "a user whom Vitally has yet to delete is only taken back once it is gone"
+LATER = "a user that Vitally has yet to delete can be taken back only once it is gone"
 UNKEYED = "messages without an external id do not come back with their conversation"
 
 GONE = "its record is not there any more"

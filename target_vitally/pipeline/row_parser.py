@@ -12,7 +12,7 @@ from target_vitally.pipeline.stage import Stage
 
 LINKS = "user_accounts"
 AMBIGUOUS = "other values of the columns of its key make the same text"
-SPARED = "%s: nothing is unlinked from records of which a row was rejected."
+SPARED = "%s: nothing is unlinked from records that have a rejected row."
 PROTECTED = "%s: the trait %s belongs to another system and was left out (protected_traits)."
 
 

@@ -175,7 +175,7 @@ def _held(accounts: Mapping[str, Row], base: int) -> Row:
     return {
         "accounts": sum(map(bool, found.values())),
         "names as they were": named,
-        "traits": first["traits"],
+        "traits": dict(sorted(first["traits"].items())),
     }
 
 

@@ -148,11 +148,12 @@ LOADERS: Final = (
         lambda destination: {
             "output_path": str(destination.folder),
             "file_naming_scheme": "{stream_name}-{timestamp}.csv",
+            "timestamp_format": "%Y%m%dT%H%M%S%f",
         },
         storage.comma_separated,
         "target-csv",
         shape="flat",
-        note='with `file_naming_scheme: "{stream_name}-{timestamp}.csv"`',
+        note='with `file_naming_scheme: "{stream_name}-{timestamp}.csv"`, `timestamp_format: "%Y%m%dT%H%M%S%f"`',
     ),
     Loader("pipelinewise-target-postgres", "target-postgres", _pipelinewise, storage.in_postgres),
     Loader(

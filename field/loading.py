@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -154,6 +155,7 @@ class Loading:
             done = run(self._command(destination), source=path, **self._how(destination))
             loaded = self._read(destination, written)
             runs[name] = {**self._ended(done, written), **compare(written, loaded.rows).as_data()}
+            _wait_for_next_second()
         return runs, loaded
 
     def loader_ended(self) -> Row:
@@ -273,6 +275,13 @@ class Loading:
             cwd=destination.folder,
             env={**os.environ, **self.loader.variables},
         )
+
+
+def _wait_for_next_second() -> None:
+    """Wait until the clock shows another second: target-singer-jsonl names its files by it, to replace any there."""
+    second = int(time.time())
+    while int(time.time()) == second:
+        time.sleep(0.01)
 
 
 def _give(process: subprocess.Popen[bytes], lines: list[bytes]) -> None:

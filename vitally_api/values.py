@@ -33,21 +33,13 @@ SMALLEST, LARGEST = -(1 << 63), (1 << 63) - 1
 EARLIEST = datetime.min.replace(tzinfo=UTC)
 LATEST = datetime.max.replace(tzinfo=UTC)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-DAY = re.compile(r"(?!0000)\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])", re.ASCII)
-CANONICAL = re.compile(DAY.pattern + r"T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z", re.ASCII)
-"""How Vitally spells nearly every moment."""
-_MOMENT = (
-    r"(?!0000)\d{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\d|30)"
-    r"|02-(?:0[1-9]|1\d|2[0-8]))T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z"
-)
-MOMENTS = re.compile(rf"(?:{_MOMENT}\n)*{_MOMENT}", re.ASCII)
-"""Lines of such moments, on days that every year has."""
-MOMENT_LENGTH = len("2026-01-31T00:00:00.000Z\n")
+MOMENT_SHAPE = b"0000-00-00T00:00:00.000Z"
+"""How Vitally spells nearly every moment, with a zero for each digit."""
+AS_ZEROS = bytes.maketrans(b"123456789", b"000000000")
 DAY_OR_MOMENT = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d.*)?")
 ZONE_NAMED = re.compile(r"(?<=\d) ?(?:UTC|GMT|Z)\Z", re.IGNORECASE)
 BLANK_BEFORE_ZONE = re.compile(r"(?<=\d) (?=[+-]\d)")
 """What Snowflake and BigQuery write: a blank before the zone, or ``UTC``."""
-EVERY_MONTH_HAS = "28"
 SECONDS, MILLISECONDS = range(9, 12), range(12, 15)
 """Digits that a number of seconds or milliseconds since 1970 has, for moments of this century."""
 EMPTY: tuple[Any, ...] = (None, "", [], {})
@@ -242,32 +234,30 @@ def format_moment(moment: datetime) -> str:
     return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
 
 
+def canonical_moments(values: Sequence[Any]) -> list[datetime] | None:
+    """Return the moments of values that are all spelled as `format_moment` does; None if one is not.
+
+    What they are spelled like is looked at in one go, in a third of the time that it takes one by one.
+    """
+    try:
+        texts = "\n".join(values)
+        shapes = b"\n".join([MOMENT_SHAPE] * len(values))
+        # Python 3.14 reads T24:00 as the next midnight.
+        if values and texts.encode("ascii").translate(AS_ZEROS) == shapes and "T24" not in texts:
+            return list(map(datetime.fromisoformat, values))
+    except (TypeError, ValueError):
+        pass
+    return None
+
+
 def is_canonical(value: Any) -> bool:
     """Return True if a value is a moment as `format_moment` writes it."""
-    return isinstance(value, str) and CANONICAL.fullmatch(value) is not None and _exists(value)
-
-
-def all_canonical(values: Sequence[Any]) -> bool:
-    """Return True if all values are moments as `format_moment` writes them.
-
-    They are looked at in one go, in a tenth of the time. A 29th of February is left to `is_canonical`.
-    """
-    if {str}.issuperset(map(type, values)):
-        lines = "\n".join(values)
-        # One text of several lines would be as many moments.
-        if len(lines) == len(values) * MOMENT_LENGTH - 1 and MOMENTS.fullmatch(lines):
-            return True
-    return all(map(is_canonical, values))
+    return isinstance(value, str) and canonical_moments([value]) is not None
 
 
 def parse_moments(values: Sequence[Any]) -> Iterable[datetime | None]:
     """Return what `parse_moment` does for each value, in a fifth of the time where all are canonical."""
-    return map(datetime.fromisoformat if all_canonical(values) else parse_moment, values)
-
-
-def _exists(day: str) -> bool:
-    """Return True if the day at the beginning exists: a month need not have a 29th, 30th or 31st."""
-    return day[8:10] <= EVERY_MONTH_HAS or _parse_iso(day[:10]) is not None
+    return canonical_moments(values) or map(parse_moment, values)
 
 
 def as_moment(value: Any) -> str | None:
@@ -288,8 +278,6 @@ def day_of(value: Any) -> date:
 
 def as_day(value: Any) -> str | None:
     """Return the day that stands in a text, or that of an epoch in UTC, as ``2026-03-10``."""
-    if isinstance(value, str) and DAY.fullmatch(value) and _exists(value):
-        return value
     moment = _parse_iso(value) or _parse_epoch(value)
     return moment.date().isoformat() if moment else None
 

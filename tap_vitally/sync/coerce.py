@@ -18,10 +18,10 @@ from vitally_api.values import (
     LARGEST,
     SMALLEST,
     InvalidValue,
-    all_canonical,
     as_day,
     as_moment,
     boolean_of,
+    canonical_moments,
     has_time_of_day,
     number_of,
     whole_number_of,
@@ -96,7 +96,7 @@ class Coercer:
         if held is None or not {held}.issuperset(map(type, found)):
             return False
         if held is str:
-            return all_canonical(found)
+            return canonical_moments(found) is not None
         if held is int:
             return bool(min(found) >= SMALLEST and max(found) <= LARGEST)
         items = self._items_of[name]

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from vitally_api.values import (
     InvalidValue,
-    all_canonical,
     as_day,
     as_moment,
     boolean_of,
+    canonical_moments,
     day_of,
     email_text,
     format_moment,
@@ -191,15 +191,20 @@ moments = st.sampled_from(
 
 @given(st.lists(moments | st.tuples(moments, moments).map(lambda two: "\n".join(map(str, two)))))
 def test_a_column_of_moments_is_read_as_each_of_them_would_be(values: list[Any]) -> None:
-    assert all_canonical(values) == all(map(is_canonical, values))
-    assert list(parse_moments(values)) == list(map(parse_moment, values))
+    read = list(map(parse_moment, values))
+    canonical = [
+        moment is not None and format_moment(moment) == each
+        for each, moment in zip(values, read, strict=True)
+    ]
+    assert canonical_moments(values) == (read if values and all(canonical) else None)
+    assert list(map(is_canonical, values)) == canonical
+    assert list(parse_moments(values)) == read
 
 
 @given(
     st.datetimes().map(lambda moment: format_moment(moment.replace(tzinfo=UTC))), st.integers(0, 9)
 )
 def test_what_is_written_as_a_moment_is_canonical_in_any_number(text: str, count: int) -> None:
-    assert all_canonical([text] * count)
-    assert not all_canonical([text + text, *[text] * count, ""])
-    assert not all_canonical([f"{text}\n{text}", *[text] * count])
-    assert not all_canonical([*[text] * count, f"{text}\n"])
+    assert canonical_moments([text] * (1 + count)) == [parse_moment(text)] * (1 + count)
+    for odd in (text + text, f"{text}\n", f"{text}\n{text}", f'{text}","{text}', None):
+        assert canonical_moments([*[text] * count, odd]) is None

@@ -27,14 +27,14 @@ _TYPES: Mapping[Any, tuple[Mapping[str, Any], Callable[[Any], Any]]] = {
 """The JSON schema of each type of a setting, and what makes the type of a value that fits it."""
 
 
-def setting(title: str, description: str, *, default: Any, **schema: Any) -> Any:
+def setting(description: str, *, default: Any, **schema: Any) -> Any:
     """Return a field of a dataclass of settings.
 
-    ``schema`` is JSON schema beyond what follows from the type, or in place of it; ``read`` makes the
+    ``schema`` is JSON schema beyond what follows from name and type, or in place of it; ``read`` makes the
     field's value of the setting's, and ``written`` is the default as people write it, if it differs.
     """
     read, written = schema.pop("read", None), schema.pop("written", default)
-    schema = {"title": title, "default": written, "description": description, **schema}
+    schema = {"default": written, "description": description, **schema}
     metadata = {"schema": schema, "read": read}
     return field(default_factory=lambda: default, repr="secret" not in schema, metadata=metadata)
 
@@ -44,54 +44,47 @@ class ConnectionSettings:
     """The settings of a connection, the same for every command; `Endpoint` reads those of the address."""
 
     api_key: str = setting(
-        "API key",
         "REST API key, from Settings > Integrations > Vitally REST API. The ready-made "
         "Basic header shown there is understood too.",
+        title="API key",
         default="",
         type=["string"],
         secret=True,
         writeOnly=True,
     )
-    data_center: Literal["us", "eu"] = setting(
-        "Data center", "Where the workspace is hosted.", default="us"
-    )
+    data_center: Literal["us", "eu"] = setting("Where the workspace is hosted.", default="us")
     subdomain: str = setting(
-        "Subdomain",
         "First part of the address you log in at, https://<subdomain>.vitally.io. "
         "Required for the us data center, not used for eu.",
         default="",
     )
     api_url: str = setting(
-        "API address",
         "Address of the API without /resources, in place of the one that follows from "
         "data_center and subdomain; for a proxy or the sandbox. https, or http to this machine.",
+        title="API address",
         default="",
     )
     concurrency: int = setting(
-        "Concurrency",
         "Requests under way at once; 1 sends strictly one after the other.",
         default=8,
         minimum=1,
         maximum=32,
     )
     max_requests_per_minute: int | None = setting(
-        "Requests per minute",
         "Upper limit for this program, to leave room for other tools that use the same "
         "workspace; unset, what the API allows is used.",
+        title="Requests per minute",
         default=None,
         minimum=1,
     )
     request_timeout: float = setting(
-        "Request timeout",
         "Seconds without a byte after which a request is tried again.",
         default=60,
         exclusiveMinimum=0,
         read=lambda seconds: min(float(seconds), LONGEST_TIMEOUT),
     )
     user_agent: str = setting(
-        "User agent",
-        "How the program introduces itself; its name and version by default.",
-        default="",
+        "How the program introduces itself; its name and version by default.", default=""
     )
 
 
@@ -117,7 +110,9 @@ def _kind(hint: Any) -> Any:
 def _property(hint: Any, declared: Field[Any]) -> dict[str, Any]:
     """Return the JSON schema of a setting; an empty default is left out."""
     choices = {"enum": list(get_args(hint))} if get_origin(hint) is Literal else {}
-    schema = {**_TYPES.get(_kind(hint), ({},))[0], **choices, **declared.metadata["schema"]}
+    title = {"title": declared.name.replace("_", " ").capitalize()}
+    of_type = _TYPES.get(_kind(hint), ({},))[0]
+    schema = {**of_type, **choices, **title, **declared.metadata["schema"]}
     default = schema.pop("default")
     if default not in (None, "", (), {}):
         schema["default"] = list(default) if isinstance(default, tuple) else default

@@ -27,38 +27,29 @@ class Settings(ConnectionSettings):
     """What the readers of a run go by."""
 
     start_date: datetime | None = setting(
-        "Start date",
-        "Only records updated at or after this moment are read.",
-        default=None,
-        read=_start_date,
+        "Only records updated at or after this moment are read.", default=None, read=_start_date
     )
     account_status: Literal["active", "churned", "activeOrChurned"] = setting(
-        "Account status", "Which accounts are read.", default="activeOrChurned"
+        "Which accounts are read.", default="activeOrChurned"
     )
     include_archived: bool = setting(
-        "Include archived",
-        "Also read archived (soft-deleted) records; their archivedAt is set.",
-        default=True,
+        "Also read archived (soft-deleted) records; their archivedAt is set.", default=True
     )
     survey_ids: tuple[str, ...] = setting(
-        "Survey ids",
         "Custom surveys to read, by the id in the survey's browser address: the API has "
         "no list of surveys.",
         default=(),
     )
-    page_size: int = setting(
-        "Page size", "Records per request.", default=100, minimum=1, maximum=100
-    )
+    page_size: int = setting("Records per request.", default=100, minimum=1, maximum=100)
     lookback_seconds: int = setting(
-        "Lookback",
         "How far behind the bookmark each run starts reading, in seconds; it never "
         "changes the bookmark.",
+        title="Lookback",
         default=300,
         minimum=0,
         maximum=TEN_YEARS,
     )
     full_walk_days: int = setting(
-        "Full walk days",
         "Days after which streams below accounts and organizations read the lists of all of them "
         "again; in between, only of those that a change points at. 0: in every run.",
         default=7,
@@ -66,7 +57,6 @@ class Settings(ConnectionSettings):
         maximum=3650,
     )
     full_read_hours: int = setting(
-        "Full read hours",
         "Hours after which accounts and organizations are read whole again, since health scores "
         "and counts move without updatedAt. 0: never.",
         default=24,
@@ -74,39 +64,33 @@ class Settings(ConnectionSettings):
         maximum=87_600,
     )
     fail_on_skipped: bool = setting(
-        "Fail on skipped",
-        "Fail at the end of a run that had to skip a resource or a record.",
-        default=False,
+        "Fail at the end of a run that had to skip a resource or a record.", default=False
     )
     embedded_objects: Literal["full", "reference", "none"] = setting(
-        "Embedded objects",
         "reference cuts accounts, organizations and users that are embedded in other "
         "records down to id, externalId and name; none leaves them out. Their ids stay.",
         default="full",
     )
     trait_columns: bool = setting(
-        "Trait columns",
         "A typed column for each custom field, beside traits, which stays; discovery then "
         "needs the key.",
         default=False,
     )
     custom_object_streams: bool = setting(
-        "Custom object streams",
         "One stream per custom object in place of custom_object_instances; discovery then "
         "needs the key.",
         default=False,
     )
     lookups: Mapping[str, Any] = setting(
-        "Look-ups",
         "Read exactly these records, by stream or search, and move no bookmark; see the page on look-ups.",
+        title="Look-ups",
         default={},
     )
     inventory_resources: tuple[str, ...] = setting(
-        "Inventory resources", "Streams whose existing ids the stream inventory lists.", default=()
+        "Streams whose existing ids the stream inventory lists.", default=()
     )
 
     custom_streams: tuple[Any, ...] = setting(
-        "Custom streams",
         "Streams of your own for any endpoint below /resources, as a list of objects: see the page on "
         "custom streams.",
         default=(),

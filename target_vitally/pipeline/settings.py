@@ -29,7 +29,6 @@ class Settings(ConnectionSettings):
     """What a run goes by."""
 
     streams: Mapping[str, Any] = setting(
-        "Streams",
         "What incoming streams mean, by their names: resource, mode, match, properties, traits, "
         "unknown, custom_object, links, deleted, copy, first_push, channel, event, event_properties. A "
         "stream named like a resource needs no entry.",
@@ -37,34 +36,28 @@ class Settings(ConnectionSettings):
         additionalProperties=ENTRY,
     )
     mode: Mode = setting(
-        "Mode",
         "What is done with the rows of streams that say nothing else; upsert if nothing is set.",
         default="upsert",
         written=None,  # or else load_method would never count
     )
     load_method: Literal["", "append-only", "upsert", "overwrite"] = setting(
-        "Load method",
         "Meltano's name for mode: append-only is create, upsert is upsert, overwrite is refused.",
         default="",
         enum=["append-only", "upsert", "overwrite"],
     )
     dry_run: bool = setting(
-        "Dry run",
         "Ask and compare as a real run does, write nothing, and show the plan.",
         default=False,
     )
     nulls: Nulls = setting(
-        "Nulls",
         "omit: a null says nothing; clear: a null empties the property or trait.",
         default="omit",
     )
     only_changed: bool = setting(
-        "Only changed",
         "Send only what Vitally does not hold already; false sends every row.",
         default=True,
     )
     deletes: bool = setting(
-        "Deletes",
         "delete: rows with _sdc_deleted_at, with _deleted: true or of a stream in mode delete are "
         "deleted in Vitally; ignore: they are not.",
         default=False,
@@ -74,117 +67,106 @@ class Settings(ConnectionSettings):
         read="delete".__eq__,
     )
     max_creates: Cap | None = setting(
-        "Most creates",
         "Records that a run may create: a number, a share of those that Vitally holds (10%) or both "
         "(100, 10%: the smaller counts). If there would be more, none is created.",
+        title="Most creates",
         default=None,
         **CAP,
     )
     max_updates: Cap | None = setting(
-        "Most updates",
         "Records that a run may update, written like max_creates. If there would be more, none is.",
+        title="Most updates",
         default=None,
         **CAP,
     )
     max_deletes: Cap = setting(
-        "Most deletes",
         "Records that a run may delete, and links that it may take away, written like max_creates. "
         "If there would be more, none is deleted.",
+        title="Most deletes",
         default=Cap.read(MAX_DELETES),
         written=MAX_DELETES,
         **CAP,
     )
     first_push: bool = setting(
-        "First push",
         "true: a stream may create more records than it finds in Vitally, as the first push of a table "
         "does. Without it such a stream creates none. Also in streams, for one of them.",
         default=False,
     )
     delete_custom_objects: bool = setting(
-        "Delete custom objects",
         "Also delete whole custom objects, with all that is in them.",
         default=False,
     )
     on_reject: Literal["hold", "continue", "stop"] = setting(
-        "On reject",
         "hold: STATE stays before the first rejected row and everything else is written; continue: "
         "STATE goes on; stop: the run ends at once.",
         default="hold",
     )
     max_rejects: int = setting(
-        "Most rejects",
         "Rejected rows with which a run under on_reject continue still succeeds.",
+        title="Most rejects",
         default=0,
         minimum=0,
     )
     rejects_file: str = setting(
-        "Rejects file",
         "Where rejected rows go, as a Singer stream: mend it and feed it back with --input.",
         default="",
     )
     undo_file: str = setting(
-        "Undo file",
         "Where what takes the run back goes, as a Singer stream: feed it back with --input.",
         default="",
     )
     results_file: str = setting(
-        "Results file",
         "Where the outcome of each row goes, as JSON lines: stream, key, id, outcome, requests.",
         default="",
     )
     protected_traits: tuple[str, ...] = setting(
-        "Protected traits",
         "Patterns of traits that another system owns, and that are never written.",
         default=("hspot.*", "sfdc.*", "stripe.*", "zendesk.*"),
         items={"type": "string"},
     )
     batch_size_rows: int = setting(
-        "Rows of a batch",
         "Rows of one resource that are compared at once.",
+        title="Rows of a batch",
         default=10_000,
         minimum=1,
     )
     analytics_api_key: str = setting(
-        "Analytics API key",
         "Token of the Analytics API, from Settings > Integrations > Vitally Analytics API. Needed for "
         "events, unlinks and channel bulk or auto only.",
+        title="Analytics API key",
         default="",
         secret=True,
         writeOnly=True,
     )
     analytics_url: str = setting(
-        "Analytics API address",
         "Address of the Analytics API without /analytics; in the us data center it follows from "
         "subdomain. https, or http to this machine.",
+        title="Analytics API address",
         default="",
     )
     channel: Channel = setting(
-        "Channel",
         "rest: a request for each row that differs; bulk: a hundred rows a request through the "
         "Analytics API, which are then looked for; auto: bulk where a batch has more than bulk_from "
         "rows to write.",
         default="rest",
     )
     bulk_from: int = setting(
-        "Bulk from",
         "Rows of a batch to write up to which channel auto takes REST.",
         default=200,
         minimum=0,
     )
     verify_seconds: float = setting(
-        "Seconds to verify",
         "How long rows sent in bulk are looked for; 0: not at all, and their outcome is accepted.",
+        title="Seconds to verify",
         default=300,
         minimum=0,
     )
     plan_limit: int = setting(
-        "Plan limit",
         "Records that a plan shows of each stream and action; the others are counted.",
         default=20,
         minimum=0,
     )
     plan_file: str = setting(
-        "Plan file",
         "Where the plan of a dry run goes, or what a run did: plan.html, plan.csv or plan.jsonl.",
         default="",
     )

@@ -27,15 +27,14 @@ from vitally_api.settings import (
 class Sample(ConnectionSettings):
     """A setting of each type."""
 
-    text: str = setting("Text", "Any text.", default="")
-    colour: Literal["red", "blue"] = setting("Colour", "One of two.", default="red")
-    flag: bool = setting("Flag", "Yes or no.", default=True)
-    count: int = setting("Count", "How many.", default=3, minimum=1, maximum=9)
-    limit: int | None = setting("Limit", "At most, if given.", default=None)
-    names: tuple[str, ...] = setting("Names", "Several.", default=("a", "b"))
-    tree: Mapping[str, Any] = setting("Tree", "Anything by name.", default={})
+    text: str = setting("Any text.", default="")
+    colour: Literal["red", "blue"] = setting("One of two.", default="red")
+    flag: bool = setting("Yes or no.", default=True)
+    count: int = setting("How many.", title="Number", default=3, minimum=1, maximum=9)
+    limit: int | None = setting("At most, if given.", default=None)
+    names: tuple[str, ...] = setting("Several.", default=("a", "b"))
+    tree: Mapping[str, Any] = setting("Anything by name.", default={})
     asked: bool = setting(
-        "Asked",
         "Said in a word.",
         default=False,
         type=["string", "null"],
@@ -67,12 +66,14 @@ def test_the_schema_says_what_a_setting_takes() -> None:
     assert SCHEMA["required"] == ["api_key"]
     assert properties["count"] == {
         "type": ["integer", "null"],
-        "title": "Count",
+        "title": "Number",
         "description": "How many.",
         "minimum": 1,
         "maximum": 9,
         "default": 3,
     }
+    assert properties["colour"]["title"] == "Colour"
+    assert properties["request_timeout"]["title"] == "Request timeout"
     assert properties["colour"]["enum"] == ["red", "blue"]
     assert properties["names"]["default"] == ["a", "b"]
     assert properties["asked"]["type"] == ["string", "null"]

@@ -38,6 +38,7 @@ from tap_vitally.sync.settings import Settings
 from tap_vitally.unmatched_selections import nothing_selected, unmatched_selections, unset_in_maps
 from tap_vitally.writer import MessageWriter, check_reader
 from vitally_api import Endpoint, Policy, SettingsError, VitallyError, read_all
+from vitally_api.settings import read_settings
 
 
 class TapVitally(Tap):
@@ -92,7 +93,7 @@ class TapVitally(Tap):
     @cached_property
     def settings(self) -> Settings:
         """What the readers go by."""
-        return Settings.from_config(self.config)
+        return read_settings(Settings, self.config)
 
     @cached_property
     def endpoint(self) -> Endpoint:

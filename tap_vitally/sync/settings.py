@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from vitally_api import SettingsError
-from vitally_api.settings import ConnectionSettings, read_settings, setting
+from vitally_api.settings import ConnectionSettings, setting
 from vitally_api.values import parse_moment
 
 TEN_YEARS = 315_360_000
@@ -100,8 +100,3 @@ class Settings(ConnectionSettings):
     def lookback(self) -> timedelta:
         """How far behind the bookmark a pass begins."""
         return timedelta(seconds=self.lookback_seconds)
-
-    @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Settings:
-        """Read a configuration that fits the JSON schema; raise `SettingsError` for what it lets through."""
-        return read_settings(cls, config)

@@ -12,6 +12,7 @@ from tap_vitally.sync.lookups import CRITERIA, INSTANCES, LOOKUPS, problems_with
 from tap_vitally.sync.settings import Settings
 from tap_vitally.tap import TapVitally
 from tests.tap.refusals import refusal, refusal_of_the_tap
+from vitally_api.settings import read_settings
 
 
 @pytest.mark.parametrize(
@@ -26,8 +27,8 @@ from tests.tap.refusals import refusal, refusal_of_the_tap
     ],
 )
 def test_a_start_date_is_a_moment(given_date: str | None, moment: datetime | None) -> None:
-    checked = Settings.from_config(
-        {"api_key": "sandbox", "subdomain": "acme", "start_date": given_date}
+    checked = read_settings(
+        Settings, {"api_key": "sandbox", "subdomain": "acme", "start_date": given_date}
     )
     assert checked.start_date == moment
 
@@ -51,8 +52,8 @@ def test_settings_that_are_missing_or_null_have_their_defaults() -> None:
     needed: dict[str, Any] = {"api_key": "sandbox", "subdomain": "acme"}
     defaults = Settings(**needed)
     names = TapVitally.config_jsonschema["properties"].keys() - needed.keys()
-    assert Settings.from_config(needed) == defaults
-    assert Settings.from_config({**dict.fromkeys(names), **needed}) == defaults
+    assert read_settings(Settings, needed) == defaults
+    assert read_settings(Settings, {**dict.fromkeys(names), **needed}) == defaults
     assert defaults.lookback == timedelta(seconds=300)
 
 
@@ -66,7 +67,8 @@ def test_settings_are_taken_over() -> None:
         "embedded_objects": "reference",
         "lookups": {"accounts": ["1"]},
     }
-    checked = Settings.from_config(
+    checked = read_settings(
+        Settings,
         {
             "api_key": "sandbox",
             "data_center": "eu",
@@ -74,7 +76,7 @@ def test_settings_are_taken_over() -> None:
             "survey_ids": ["1", "2"],
             "inventory_resources": ["accounts"],
             **given_values,
-        }
+        },
     )
     assert {name: getattr(checked, name) for name in given_values} == given_values
     assert checked.lookback == timedelta(0)

@@ -93,9 +93,11 @@ def _estimates(run: Run, streams: Sequence[VitallyStream]) -> Iterator[str]:
     """Yield what each selected stream will cost; that lists their parents, a hundred a request."""
     limit = run.budget.limit
     reported = f" at {limit:,} a minute" if limit else ""
-    yield ""
-    yield f"Requests of the next run{reported}:"
     selected = [stream for stream in streams if stream.selected]
+    # Meltano hands no STATE to `invoke`, so that the price is seldom that of the next run there.
+    which = "the next" if any(stream.entry for stream in selected) else "a first"
+    yield ""
+    yield f"Requests of {which} run{reported}:"
     for stream in selected:
         stream.reader.prepare(stream.entry, run.workspace.signpost)
     width = max((len(stream.name) for stream in selected), default=0)

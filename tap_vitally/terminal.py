@@ -23,6 +23,9 @@ DEFAULT_SAMPLE, MOST_SAMPLED = 5, 1000
 def command() -> click.Command:
     """Return the tap's command with the options that a person asks by."""
     command: click.Command = TapVitally.cli  # which sets up the log, too
+    for option in command.params:
+        # Click reads the eager ones first: otherwise `--test` would not see those that stand behind it.
+        option.is_eager |= option.name in {"catalog", "state"}
     command.params += [
         _option(
             "--sample",

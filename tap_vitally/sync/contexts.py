@@ -184,15 +184,18 @@ class PerParent:
         return same and self.resumable and self.scan.can_go_on(resume)
 
     def estimate(self) -> RequestEstimate:
-        """Count the lists of all parents, or the parents that changed."""
-        stream, parent = self.stream, self.stream.resource.parent
-        if stream.resource.only_changed and parent:
+        """Count the lists of all parents, which may have several pages, or the parents that changed."""
+        stream, resource = self.stream, self.stream.resource
+        parent = resource.parent
+        if resource.only_changed and parent:
             client = stream.workspace.list_client(parent.name)
             what = f"{self.called}, one for each"
             return client.estimate(stream.plan, what, more=(1, 1))
         lists = [len(list(self._lists(stream, each))) for each in self.parents()]
         what = f"the lists of all {len(lists):,} {self.called}" if lists else self.without_parents
-        return RequestEstimate(sum(lists), sum(lists), what)
+        pages = resource.paginated and not resource.snapshot
+        most = None if lists and pages else sum(lists)
+        return RequestEstimate(sum(lists), most, what)
 
     @property
     def without_parents(self) -> str:

@@ -102,11 +102,11 @@ class NestedLists(PerParent):
     def estimate(self) -> RequestEstimate:
         """Count the lists of all parents, or of those that are new or changed: more may be named."""
         whole = super().estimate()
-        if self.resumable or whole.most is None:
+        if self.resumable:
             return whole
         known = sum(1 for _ in self._to_read(super().parents(), ChangedParentIds()))
         what = f"{known:,} new or changed {self.called}, and those that a change names"
-        return RequestEstimate(known * len(self.labels) + 1, whole.most, what)
+        return RequestEstimate(known * len(self.labels) + 1, whole.least, what)
 
     # Which lists to read, on one of the threads that find them
 

@@ -239,6 +239,10 @@ def test_a_check_tells_the_streams_and_writes_nothing(
 def test_a_check_of_the_project_tells_the_same(project: Terminal, workspace: Sandbox) -> None:
     said = project.run(shell("docs/start.md", "meltano invoke tap-vitally --test"))
     assert f"The connection to {workspace.url} works, and the key is accepted." in said
+    assert "Requests of a first run" in said, "Meltano hands over no STATE"
+    said = project.run(shell("docs/costs.md", "meltano state get"))
+    assert "Requests of the next run" in said
+    assert re.search(r"^users +1: \d+ records changed since ", said, re.MULTILINE)
 
 
 def test_the_script_keeps_state_and_tells_what_failed(
@@ -246,8 +250,11 @@ def test_the_script_keeps_state_and_tells_what_failed(
 ) -> None:
     script = shell("docs/start.md", "#!/bin/sh")
     folder = terminal.folder
+    del terminal.environment["TAP_VITALLY_API_KEY"]
     (folder / "sync.sh").write_text(script)
-    (folder / "target.json").write_text('{"destination_path": ".", "do_timestamp_file": false}')
+    settings = re.search(r"`(\{\"do_timestamp_file.*?\})`", (ROOT / "docs/start.md").read_text())
+    assert settings
+    (folder / "target.json").write_text(settings[1])
     terminal.run("sh sync.sh")
     lines = (folder / "users.jsonl").read_text().splitlines()
     assert {json.loads(line)["id"] for line in lines} == set(workspace.world.ids("users"))
@@ -267,7 +274,11 @@ def test_the_script_keeps_state_and_tells_what_failed(
     (folder / "config.json").write_text(json.dumps(config))
     (folder / "target.json").write_text("no settings")
     terminal.run("sh sync.sh", fails=True)
-    (folder / "target.json").write_text('{"destination_path": ".", "do_timestamp_file": false}')
+    (folder / "target.json").write_text(settings[1])
+    del config["api_key"]
+    (folder / "config.json").write_text(json.dumps(config))
+    terminal.environment["TAP_VITALLY_API_KEY"] = KEY  # as the unit for systemd sets it
+    terminal.run("sh sync.sh")
     assert "still here" in terminal.run(f"{script}\necho still here"), "pasted, it ends no shell"
 
 

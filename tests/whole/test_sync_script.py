@@ -20,7 +20,7 @@ from tests.whole.terminal import shell
 
 TAP = """#!/bin/sh
 # A tap that is at work until it is ended, if there is work, and says last how far it has come.
-cp "$4" given.json
+cp "$5" given.json
 echo '{"page": 1}'
 echo '{"page": 2}'
 [ -e busy ] || exit "$(cat code)"

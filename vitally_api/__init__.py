@@ -21,7 +21,15 @@ from vitally_api.errors import (
     VitallyError,
     WriteOutcomeUnknown,
 )
-from vitally_api.paging import ENVELOPES, MOST_EMPTY_PAGES, Cursors, objects_at, rows_at, single
+from vitally_api.paging import (
+    ENVELOPES,
+    MOST_EMPTY_PAGES,
+    Cursors,
+    as_cursor,
+    objects_at,
+    rows_at,
+    single,
+)
 from vitally_api.retrying import Policy, RequestMetrics
 from vitally_api.wording import error_text, safe_name
 
@@ -50,6 +58,7 @@ __all__ = [
     "Vitally",
     "VitallyError",
     "WriteOutcomeUnknown",
+    "as_cursor",
     "as_text",
     "decoded_or_none",
     "encoded",

@@ -6,8 +6,9 @@ Nothing here touches the network. Source: API notes, "Pagination (list endpoints
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from vitally_api.errors import Unreadable
 
@@ -79,24 +80,30 @@ def next_cursor(body: Any) -> str | None:
         if any(place.get("hasMore") is True or place.get("has_more") is True for place in places):
             raise Unreadable("it says that there is more, and not where")
         return None
-    if isinstance(following, int):
-        return str(following)
-    if not isinstance(following, str):
-        raise Unreadable("its next page is named by something else than text")
-    if following.startswith(("http://", "https://")):
-        return _cursor_in(following)
-    return following
+    return as_cursor(following)
 
 
-def _cursor_in(address: str) -> str:
-    """Return the cursor alone: an answer must not be able to send the key to another host."""
-    try:
-        cursors = parse_qs(urlsplit(address).query).get("from", [])
-    except ValueError:
-        cursors = []
-    if not cursors:
-        raise Unreadable("its next page is an address without a cursor")
-    return cursors[0]
+def as_cursor(following: Any, param: str = "from", where: str = "") -> str | None:
+    """Return a cursor out of text, a whole number or an address; None for what ends a list.
+
+    Of an address its parameter alone is taken: an answer must not be able to send the key to another
+    host. `Unreadable` is raised for anything else; ``where`` it stands is for the message.
+    """
+    if isinstance(following, int | float | Decimal) and following is not True:
+        if following == int(following):
+            return str(int(following)) if following else None
+    elif isinstance(following, str):
+        text = following.strip()
+        query = text.partition("?")[2].partition("#")[0]
+        if cursors := parse_qs(query).get(param):
+            return cursors[0]
+        # A cursor may begin with a slash, which is one of the signs of Base64.
+        if text.startswith(("http://", "https://")) or (query and text.startswith(("/", "?"))):
+            raise Unreadable(f"its next page{where} is an address without {param}")
+        return following if text else None
+    elif not following:
+        return None
+    raise Unreadable(f"its next page{where} is neither text nor a whole number")
 
 
 def rows_at(body: Any, path: str) -> list[Any]:

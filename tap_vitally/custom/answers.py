@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from decimal import Decimal
 from functools import cache
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 from jsonpath_ng.ext.parser import parse
 from jsonpath_ng.jsonpath import Child, Fields, Index, Root
 from singer_sdk.helpers.jsonpath import extract_jsonpath
 
-from vitally_api import Unreadable, safe_name
+from vitally_api import Unreadable, as_cursor, safe_name
 
 MOST_SUGGESTED = 10
 DEEPEST = 8
@@ -127,30 +125,9 @@ def _step(name: str) -> str:
 
 
 def cursor_in(body: Any, path: str, param: str) -> str | None:
-    """Return what asks for the next page; None at the end of the list.
-
-    Of an address only its own parameter is taken: an answer cannot send the key to another host.
-    `Unreadable` is raised for what is neither text nor a whole number.
-    """
+    """Return what asks for the next page, as `as_cursor` does; None at the end of the list."""
     found = _find(body, path)
-    following = found[0] if len(found) == 1 else None
     if len(found) > 1:
         raise Unreadable(f"its next page, at {path}, is {len(found):,} values")
-    if not following or (isinstance(body, dict) and body.get("atEnd") is True):
-        return None
-    if isinstance(following, int | float | Decimal) and following is not True:
-        if following == int(following):
-            return str(int(following))
-    elif isinstance(following, str):
-        return _in_address(following.strip(), path, param)
-    raise Unreadable(f"its next page, at {path}, is neither text nor a whole number")
-
-
-def _in_address(following: str, path: str, param: str) -> str | None:
-    """Return the cursor in an address; text that is none is a cursor itself, and None if empty."""
-    cursors = parse_qs(urlsplit(following).query).get(param, []) if "?" in following else []
-    if cursors:
-        return cursors[0]
-    if following.startswith(("http://", "https://", "/", "?")):
-        raise Unreadable(f"its next page, at {path}, is an address without {param}")
-    return following or None
+    ends = isinstance(body, dict) and body.get("atEnd") is True
+    return as_cursor(None if ends or not found else found[0], param, f", at {path},")

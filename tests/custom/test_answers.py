@@ -133,6 +133,7 @@ CURSORS: list[tuple[Any, str | None]] = [
     ("x?from=q", "q"),
     ("?from=q", "q"),
     ("what?", "what?"),
+    ("/9j/4AAQ==", "/9j/4AAQ=="),
     *((odd, MISSING) for odd in (True, ["x"], {"a": 1}, 1.5, "/x?page=2", "https://example.com/x")),
 ]
 

@@ -37,6 +37,7 @@ def test_the_public_face() -> None:
         "Vitally",
         "VitallyError",
         "WriteOutcomeUnknown",
+        "as_cursor",
         "as_text",
         "decoded_or_none",
         "encoded",

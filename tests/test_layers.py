@@ -76,7 +76,7 @@ pools Maker makers Taken Truth truth Meant meant Shown shown Judge judge Hunt hu
 def _forgotten() -> Iterator[None]:
     """Let go of a million nodes, which Python would look through for garbage again and again."""
     yield
-    for function in (parsed, imports, own_classes, bases):
+    for function in (parsed, nodes, imports, own_classes, bases):
         function.cache_clear()
 
 
@@ -86,10 +86,15 @@ def parsed(module: str) -> ast.Module:
 
 
 @cache
+def nodes(module: str) -> tuple[ast.AST, ...]:
+    return tuple(ast.walk(parsed(module)))
+
+
+@cache
 def imports(module: str) -> set[str]:
     """Name the modules that one imports, ours by their full names."""
     found = set()
-    for node in ast.walk(parsed(module)):
+    for node in nodes(module):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -104,7 +109,7 @@ def own_classes() -> dict[tuple[str, str], ast.ClassDef]:
     return {
         (module, node.name): node
         for module in FILES
-        for node in ast.walk(parsed(module))
+        for node in nodes(module)
         if isinstance(node, ast.ClassDef)
     }
 
@@ -117,7 +122,7 @@ def defined(module: str, name: str) -> Class | None:
     if (module, name) in own_classes():
         return module, name
     first, _, rest = name.partition(".")
-    for node in ast.walk(parsed(module)) if module in FILES else ():
+    for node in nodes(module) if module in FILES else ():
         if not isinstance(node, ast.Import | ast.ImportFrom):
             continue
         for alias in node.names:
@@ -158,7 +163,7 @@ def is_error(cls: Class) -> bool:
 def identifiers(module: str) -> Iterator[str]:
     """Yield each name that a module defines or uses, without the underscores before it."""
     yield from module.split(".")
-    for node in ast.walk(parsed(module)):
+    for node in nodes(module):
         match node:
             case ast.Name(id=name) | ast.Attribute(attr=name) | ast.arg(arg=name):
                 yield name.strip("_")
@@ -212,7 +217,7 @@ def test_no_file_and_no_class_is_too_long() -> None:
         lines = path.read_text(encoding="utf-8").count("\n")
         if lines > LONGEST[ast.Module]:
             long.add(f"{module} is too long")
-        for node in ast.walk(parsed(module)):
+        for node in nodes(module):
             if isinstance(node, ast.ClassDef) and lines_of(node) > LONGEST[ast.ClassDef]:
                 long.add(f"{module}.{node.name} is too long")
     assert long == set()

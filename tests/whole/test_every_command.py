@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 
 import pytest
 
@@ -82,9 +83,15 @@ def run_by_tests() -> Iterator[tuple[str, str]]:
                 yield page if call.func.id == "shell" else f"docs/{page}", begins
 
 
+@cache
+def blocks_run() -> frozenset[tuple[str, str]]:
+    """All of these: to parse the tests for each page took 16 s."""
+    return frozenset(run_by_tests())
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_every_block_of_commands_is_run(page: str) -> None:
-    begins = {start for name, start in run_by_tests() if name == page}
+    begins = {start for name, start in blocks_run() if name == page}
     by_field = {(ROOT / "docs/examples/workspaces" / name).read_text().rstrip() for name in SCRIPTS}
     not_run = [block for block in shell_blocks(page) if not block.startswith(tuple(begins))]
     assert [block for block in not_run if block.rstrip() not in by_field] == []

@@ -196,7 +196,8 @@ def _properties(mapping: StreamMapping, record: Record, *, clear: bool, keys_onl
         value, name = record.get(column), prop.name
         if (keys_only and not is_key) or (value is None and not clear):
             continue
-        if value is None or (value == "" and name in IDS):
+        blank = name in IDS and isinstance(value, str) and not value.strip()
+        if value is None or blank:
             if column in record and clear and name not in mapping.resource.keys:
                 check_clears(name, prop)
                 found[name] = None

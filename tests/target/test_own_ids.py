@@ -1,4 +1,4 @@
-"""An id that Vitally gave to a record is no external id: it would make a second one of it."""
+"""What is no external id: the id of a record, which would make a second one of it, and blanks."""
 
 from __future__ import annotations
 
@@ -67,3 +67,16 @@ def test_an_external_id_may_look_like_an_id(here: Workspace) -> None:
     row = {"externalId": organization["id"], "name": "A"}
     assert write(here, messages(accounts=[row])).words == ["created"]
     assert write(here, messages(accounts=[row])).words == ["unchanged"]
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\t \n"])
+def test_blanks_are_no_external_id(here: Workspace, blank: str) -> None:
+    """A column of type ``char(8)`` has eight blanks where it has nothing."""
+    rows: list[Row] = [
+        {"externalId": blank, "name": "A"},
+        {"externalId": blank, "_deleted": True},
+    ]
+    found = write(here, messages(accounts=rows), deletes="delete")
+    assert found.words == ["rejected", "rejected"]
+    assert "it has no externalId" in found.reasons
+    assert here.writes() == []

@@ -49,7 +49,9 @@ def run(folder: Path, script: str, **more: str) -> subprocess.CompletedProcess[s
     )
 
 
-def test_each_workspace_has_an_extractor(folder: Path) -> None:
+@pytest.mark.parametrize("end", ["\n", ""], ids=["ended", "last line not ended"])
+def test_each_workspace_has_an_extractor(folder: Path, end: str) -> None:
+    (folder / "workspaces.txt").write_text("\n".join(NAMES) + end)
     assert run(folder, "workspaces.sh").returncode == 0
     written = yaml.safe_load((folder / "workspaces.meltano.yml").read_text())
     assert written["plugins"]["extractors"] == [

@@ -42,6 +42,8 @@ MENTIONED = {
     "meltano run": "in start.md",
     "meltano run --force": "field/schedulers.py",
     "meltano state list": "field/workspaces.py, as a line of all.sh",
+    "meltano state get": "in costs.md",
+    "meltano state set": "of Meltano, and changes its own database alone",
     "meltano run tap-vitally target-postgres": "in start.md",
     "meltano select tap-vitally --list --all": "of Meltano, and changes nothing",
     "meltano run tap-postgres target-vitally": "test_pushing.py, with the settings before it",

@@ -17,7 +17,7 @@ from target_vitally.mapping.parse_row import ParsedRow
 from target_vitally.mapping.rows import InputRow
 from target_vitally.pipeline.row_parser import RowParser
 from target_vitally.pipeline.stage import Stage
-from vitally_api import Message, Refused, Unavailable, Unreadable, fits
+from vitally_api import Message, Refused, RequestMetrics, Unavailable, Unreadable, fits
 
 IDS = {
     "userExternalId": ("userId", "users"),
@@ -45,9 +45,23 @@ NOT_LOOKED = (
 """What is said once."""
 
 
+@dataclass
+class _EventMetrics:
+    """Counts the requests that an event is the first in, for its row as well as for the run."""
+
+    run: RequestMetrics
+    requests: int = 0
+
+    def add(self, **counts: float) -> None:
+        """Count requests, retries and seconds waited."""
+        self.requests += int(counts.get("requests", 0))
+        self.run.add(**counts)
+
+
 @dataclass(eq=False, kw_only=True)
 class _Event(Unit):
     row: InputRow
+    counts: _EventMetrics
 
 
 @dataclass
@@ -87,19 +101,20 @@ class Events(Stage):
         if datetime.fromisoformat(message["timestamp"]) < datetime.now(UTC) - OLD:
             self.outcomes.warn_once(stream, "old events", SOME_OLD, stream, OLD.days)
         self._remember(stream, message)
-        return _Event([message], self.references.client.metrics, row=row)
+        return _Event([message], counts=_EventMetrics(self.references.client.metrics), row=row)
 
     def _end(self, units: Sequence[_Event]) -> None:
         blocked = self.sender.blocked.get("track")
         for unit in units:
+            rows, requests = [unit.row], unit.counts.requests
             if unit.state == "accepted":
                 self._sent += 1
-                self.outcomes.end([unit.row], "accepted")
+                self.outcomes.end(rows, "accepted", requests=requests)
             elif unit.state == "sent":
-                self.outcomes.end([unit.row], "uncertain", LOST, again=True)
+                self.outcomes.end(rows, "uncertain", LOST, requests=requests, again=True)
             elif unit.state == "refused" or blocked:
                 reason = BLOCKED.format(blocked) if blocked else unit.reason
-                self.outcomes.end([unit.row], "rejected", reason)
+                self.outcomes.end(rows, "rejected", reason, requests=requests)
 
     def _remember(self, stream: str, message: Message) -> None:
         about = self._about.setdefault(stream, Counter())

@@ -52,7 +52,7 @@ def test_rows_become_events(sandbox: Sandbox) -> None:
     came = push(sandbox, [event(n) for n in range(250)])
     assert came.words == ["accepted"] * 250
     assert came.states == [{"end": True}]
-    assert requests_to(sandbox, BATCH) == 3
+    assert requests_to(sandbox, BATCH) == sum(line["requests"] for line in came.results) == 3
     found = tracked(sandbox)[0]
     assert (found["event"], found["userId"]) == ("Opened", "u")
     assert found["timestamp"] == "2026-11-30T12:00:00.000Z"

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -124,7 +124,7 @@ class Result:
     stdout: str
     stderr: str
 
-    @property
+    @cached_property
     def messages(self) -> list[Row]:
         """The Singer messages, decoded with every digit of their numbers."""
         return [json.loads(line, parse_float=Decimal) for line in self.stdout.split("\n") if line]

@@ -51,10 +51,10 @@ def deleted(fuzzer: Fuzzer) -> set[str]:
             kinds = ", ".join(f'"{part}" {kind_of(part)}' for part in parts)
             database.execute(f'CREATE TABLE "{name}" ({kinds})')
             rows = fuzzer.warehouse.tables.get(name, {}).values()
-            values = [[row.get(part) for part in parts] for row in rows]
-            if values:
-                marks = ", ".join("?" * len(parts))
-                database.executemany(f'INSERT INTO "{name}" VALUES ({marks})', values)  # noqa: S608
+            # A column at a time: row by row it took 5 s in all.
+            values = [[row.get(part) for row in rows] for part in parts]
+            unnested = ", ".join(f"unnest(?::{kind_of(part)}[])" for part in parts)
+            database.execute(f'INSERT INTO "{name}" SELECT {unnested}', values)
         query = DELETED.replace("accounts", table).rstrip(";\n")
         found = database.execute(f"SELECT id FROM ({query})").fetchall()  # noqa: S608
     return {row[0] for row in found}

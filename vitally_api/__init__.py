@@ -12,6 +12,7 @@ from vitally_api.endpoint import API_KEY_MISSING, Endpoint, read_all
 from vitally_api.errors import (
     Cancelled,
     CursorRefused,
+    KeyRefused,
     RateLimited,
     Refused,
     SettingsError,
@@ -45,6 +46,7 @@ __all__ = [
     "CursorRefused",
     "Cursors",
     "Endpoint",
+    "KeyRefused",
     "Message",
     "PageDecoder",
     "Policy",

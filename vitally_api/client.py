@@ -14,6 +14,7 @@ from vitally_api.connection import Connection, ConnectionFailed, Request, Respon
 from vitally_api.decoding import decoded, decoded_or_none
 from vitally_api.endpoint import Endpoint
 from vitally_api.errors import (
+    KeyRefused,
     RateLimited,
     Refused,
     Unavailable,
@@ -92,9 +93,9 @@ class Vitally:
         and raises `Unreadable` if that is not what was asked for, which counts as a failed try.
         ``decode`` reads bodies of the usual shape faster, and returns None for others.
 
-        Raised are `Refused` for a final answer that is no data; `Unreadable` and `Unavailable`
-        where the policy's patience is at its end; `WriteOutcomeUnknown` at once for a method that the policy
-        does not repeat, if the request may have been carried out; `Cancelled` after a stop.
+        Raised are `KeyRefused`, and `Refused` for another final answer that is no data; `Unreadable` and
+        `Unavailable` where the policy's patience is at its end; `WriteOutcomeUnknown` at once for a method
+        that the policy does not repeat, if the request may have been carried out; `Cancelled` after a stop.
         """
         called = label or f"{self.endpoint.root}{path}"
         patience = policy or self.policy
@@ -186,7 +187,8 @@ class Vitally:
         status, quota, policy = response.status, response.quota, asked.policy
         body = decoded_or_none(response.body[:ERROR_BODY])
         reported = self._wording.reported(status, body, asked.label)
-        match classify(status):
+        kind = classify(status)
+        match kind:
             case StatusClass.WAIT:
                 wait = quota.reset if quota.retry_after is None else quota.retry_after
                 return TryAgain(
@@ -215,4 +217,5 @@ class Vitally:
                     wait=None if wait is None else min(wait, LONGEST_WAIT),
                 )
         location = response.headers.get("Location", "")
-        return Refused(self._wording.refusal(status, reported, location), status)
+        message = self._wording.refusal(status, reported, location)
+        return KeyRefused(message) if kind is StatusClass.KEY else Refused(message, status)

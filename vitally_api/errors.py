@@ -21,14 +21,13 @@ class Refused(VitallyError):
         self.status = status
 
     @property
-    def key(self) -> bool:
-        """True if the API key was refused."""
-        return classify(self.status) is StatusClass.KEY
-
-    @property
     def missing(self) -> bool:
         """True if the resource does not exist, or is not in the plan."""
         return classify(self.status) is StatusClass.MISSING
+
+
+class KeyRefused(VitallyError):
+    """The API does not accept the key: anything else would be refused, too."""
 
 
 class CursorRefused(Refused):

@@ -87,9 +87,8 @@ class TopLevel:
     def leave_out(self, page: Page, failure: VitallyError) -> Checkpoint | None:
         """Do without a list that is not there, or one of several that is unknown, or odd from its start."""
         stream, several = self.stream, len(self.labels) > 1
-        key = isinstance(failure, Refused) and failure.key
         if stream.resource.optional:
-            several, allowed = False, isinstance(failure, Refused | Unreadable) and not key
+            several, allowed = False, isinstance(failure, Refused | Unreadable)
         elif isinstance(failure, Refused) and not isinstance(failure, CursorRefused):
             allowed = failure.missing or (several and failure.status in INVALID)
         else:
@@ -289,7 +288,7 @@ class PerParent:
             # This run has seen the parent, so it is there and has none.
             stream.metrics.add(have_none=1)
             return self.place(page)
-        if parent is None or (refusal and refusal.key):
+        if parent is None:
             raise failure
         self._refused += bool(isinstance(failure, Unreadable) or (refusal and refusal.missing))
         if self._refused == REFUSED_IN_A_ROW and not stream.metrics.pages:

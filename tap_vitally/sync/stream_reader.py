@@ -24,7 +24,7 @@ from tap_vitally.sync.prefetch import PageTask, Phases
 from tap_vitally.sync.resource import Moments
 from tap_vitally.sync.sources import Source, look_again
 from tap_vitally.sync.stream_run import StreamRun
-from vitally_api import CursorRefused, Refused, Unavailable, Unreadable
+from vitally_api import CursorRefused, KeyRefused, Refused, Unavailable, Unreadable
 from vitally_api.statuses import NOT_OFFERED
 from vitally_api.values import format_moment, identity_of, latest
 
@@ -186,7 +186,7 @@ class StreamReader:
                     if page.ends and pages > 1:
                         self._long.append(request)
                     yield page
-            except (Refused, Unreadable, Unavailable) as failure:
+            except (KeyRefused, Refused, Unreadable, Unavailable) as failure:
                 if isinstance(failure, Unavailable) and self.contexts.by_parent:
                     self.stream.workspace.first_answer()  # that took long: perhaps everything fails
                     if patient:
@@ -226,6 +226,8 @@ class StreamReader:
 
     def taken(self, page: Page) -> Checkpoint | None:
         """Account for a page whose records have been written; return where the stream is."""
+        if isinstance(page.failure, KeyRefused):
+            raise page.failure
         if page.failure:
             return self.contexts.leave_out(page, page.failure)
         stream, workspace = self.stream, self.stream.workspace

@@ -99,9 +99,7 @@ class Workspace:
         path = f"/accounts/{quote(identity, safe='')}"
         try:
             found = self.api.get(path, {}, single, self.metrics).data
-        except (Refused, Unreadable) as failure:
-            if isinstance(failure, Refused) and failure.key:
-                raise
+        except (Refused, Unreadable):
             return False
         return any(identity_of(row.get("id")) == identity for row in found)
 

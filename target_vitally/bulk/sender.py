@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from vitally_api import (
     Analytics,
+    KeyRefused,
     Message,
     Refused,
     RequestMetrics,
@@ -117,11 +118,14 @@ class Sender:
             unit.state = "sent"
         try:
             date = self.analytics.send([m for u in units for m in u.messages], units[0].counts)
-        except Refused as refused:
+        except (KeyRefused, Refused) as refused:
             for unit in units:
                 unit.state = "waiting"
             # Another key, address or plan is needed: no message is at fault.
-            if classify(refused.status) is not StatusClass.REFUSED:
+            if (
+                isinstance(refused, KeyRefused)
+                or classify(refused.status) is not StatusClass.REFUSED
+            ):
                 raise VitallyError(str(refused)) from None
             return str(refused)
         for unit in units:

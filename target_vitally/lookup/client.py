@@ -125,10 +125,9 @@ class RecordClient:
         parse: Callable[[Any], list[Record]] = record_or_none,
     ) -> list[Record]:
         """Return what is at an address: one record, or those that a search finds, or none."""
+        counts = self.counted_for(write_)
         try:
-            answer = self._vitally.get(
-                path, query or {}, parse, self.counted_for(write_), label=label
-            )
+            answer = self._vitally.get(path, query or {}, parse, counts, label=label)
         except Refused as refused:
             if refused.status not in GONE:
                 raise
@@ -219,8 +218,6 @@ class RecordClient:
                 method, path, query, body, counts=counts, label=label
             )
         except Refused as refused:
-            if refused.key:
-                raise
             raise WriteRejected(str(refused), refused.status) from None
         self._note(answer.date)
         data: Any = answer.data

@@ -87,8 +87,6 @@ class CustomFields:
         try:
             return self.read(resource, object_id)
         except (Refused, Unavailable, Unreadable) as failure:
-            if isinstance(failure, Refused) and failure.key:
-                raise
             self._warn_once(stream, "custom fields", NOT_SHOWN, stream, failure)
             return None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 
 from target_vitally.lookup.client import RecordClient, segment
 from target_vitally.lookup.fewest_requests import FEW, FewestRequests
@@ -70,7 +71,7 @@ class Source:
         except Refused as refused:
             # A workspace may lack the lists after the first, but not the rest of one.
             first = query == self._api.variants.queries[0]
-            if refused.key or isinstance(refused, CursorRefused) or first:
+            if isinstance(refused, CursorRefused) or first:
                 raise
 
     def ask(
@@ -99,12 +100,9 @@ class Source:
         """Try with somebody of a page whether the search for an e-mail ignores its case."""
         emails = {str(r["email"]): r.get("id") for r in page if r.get("email")}
         email = next((e for e in emails if e != e.swapcase()), "")
-        try:
+        found: list[Record] = []
+        with suppress(Refused):
             found = self._search("email", email.swapcase()) if email else []
-        except Refused as refused:
-            if refused.key:
-                raise
-            found = []
         return bool(email) and emails[email] in {record.get("id") for record in found}
 
 
@@ -161,8 +159,6 @@ class Index:
             try:
                 found = missing & {key_of_record(by, record) for record in self._read_page()}
             except Refused as refused:
-                if refused.key:
-                    raise
                 if not (alone and isinstance(refused, CursorRefused)):
                     self._refused |= dict.fromkeys(((by, text) for text in missing), str(refused))
                     return
@@ -252,11 +248,9 @@ class Index:
         except RateLimited:
             raise
         except (Refused, Unavailable, Unreadable) as failure:
-            if isinstance(failure, Refused):
-                if failure.key:
-                    raise
             # The others may have been answered just before this one was asked.
-            elif metrics.reads == reads and (since == reads or not self._client.answers()):
+            answered = isinstance(failure, Refused) or metrics.reads != reads
+            if not answered and (since == reads or not self._client.answers()):
                 raise
             with self._lock:
                 self._refused[by, text] = str(failure)
@@ -311,9 +305,7 @@ class Index:
             self._search_ignores_case = False
             try:
                 page = self._read_page()
-            except (Refused, Unreadable) as failure:
-                if isinstance(failure, Refused) and failure.key:
-                    raise
+            except (Refused, Unreadable):
                 self._unlisted = self._search_ignores_case = True
                 return True
             self._search_ignores_case = self.source.search_ignores_case(page)

@@ -244,9 +244,10 @@ class Engine:
     def end(self) -> None:
         """End every row that is left as not reached; send out STATE as far as it is."""
         self.emit()
-        for row in self._left():
-            key = key_of(row.mapping, row.record)
-            self.outcomes.end([row], "not reached", key=key)
+        if self.outcomes.unended:
+            for row in self._left():
+                key = key_of(row.mapping, row.record)
+                self.outcomes.end([row], "not reached", key=key)
         files = (self._waiting, self._take_back.file, self._undo_file)
         for part in (*files, self.workers, self.outcomes, self.references.store):
             part.close()

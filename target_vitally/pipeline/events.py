@@ -160,9 +160,7 @@ class Events(Stage):
                 return {id_ for id_ in ids if not index.get("externalId", id_)}
             while ids and index.listed < most and index.read_on():
                 ids = {id_ for id_ in ids if not index.ids("externalId", id_)}
-        except (LookupFailed, Unavailable, Unreadable, Refused) as failure:
-            if isinstance(failure, Refused) and failure.key:
-                raise
+        except (LookupFailed, Unavailable, Unreadable, Refused):
             return None
         return None if ids and index.listed >= most else ids
 

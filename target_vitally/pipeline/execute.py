@@ -128,15 +128,11 @@ class Executor(Stage):
             return True
         try:
             done = self._carry_out(writer, write_, made)
-        except WriteRejected as rejected:
-            if write_.retry_at_end:
+        except (WriteRejected, Refused) as rejected:
+            if write_.retry_at_end and isinstance(rejected, WriteRejected):
                 self.waiting.put(write_)
             else:
                 self.outcomes.end_write(write_, Plan("rejected", str(rejected)))
-        except Refused as refused:
-            if refused.key:
-                raise
-            self.outcomes.end_write(write_, Plan("rejected", str(refused)))
         except Unavailable as failure:
             self.recovery.lose(write_, made, failure)
             return False

@@ -312,6 +312,11 @@ class Outcomes:
             self._of(stream).unknown += events
 
     @property
+    def unended(self) -> bool:
+        """Return whether rows were read whose outcome is not recorded."""
+        return 1 in self._open
+
+    @property
     def unmatched(self) -> list[str]:
         """Return the streams in which no row matched a record that it was to update."""
         return [name for name, counts in self.streams.items() if counts.matched_none]

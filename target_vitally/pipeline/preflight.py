@@ -165,8 +165,6 @@ class Preflight:
             if paths and resource.model:
                 yield from self._traits(resource, object_, list(dict.fromkeys(paths)))
         except Refused as refused:
-            if refused.key:
-                raise
             yield self._problem(f"is not given by this workspace ({refused.status})")
 
     def _object_id(self, name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 from target_vitally.lookup.client import RecordClient, WriteRejected, segment
 from target_vitally.lookup.index import Index
@@ -112,13 +113,10 @@ class ResourceWriter:
         """Return what others have added to a record, which an undo would delete with it."""
         for name, (path, query) in lists_below(self.resource.name).items():
             address = f"{self.path_of(write_, record)}{path}"
-            try:
-                pages = self.client.pages(address, f"{self.label}/...{path}", query, write_)
+            pages = self.client.pages(address, f"{self.label}/...{path}", query, write_)
+            with suppress(Refused):
                 if any(str(r.get("id")) not in undo.run.settled for page in pages for r in page):
                     return name.replace("_", " ")
-            except Refused as refused:
-                if refused.key:
-                    raise
         return ""
 
     def find_again(self, writes: Sequence[PendingWrite]) -> None:

@@ -18,9 +18,9 @@ from vitally_api import (
     Analytics,
     AnalyticsEndpoint,
     Policy,
-    Refused,
     SettingsError,
     Unavailable,
+    VitallyError,
     encoded,
     fits,
     in_requests,
@@ -100,7 +100,7 @@ def test_the_token_goes_out_as_it_is(serve: Callable[..., Server], pasted: str) 
     ids=lambda reply: str(reply.status),
 )
 def test_no_message_holds_the_token(serve: Callable[..., Server], reply: Reply) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(VitallyError) as refused:
         client(serve(reply).url).send([account()], StreamMetrics())
     assert "encoded==" not in str(refused.value)
     assert TOKEN not in repr(endpoint(subdomain="acme"))

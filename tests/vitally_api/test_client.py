@@ -21,6 +21,7 @@ from vitally_api import (
     Answer,
     Budget,
     Cancelled,
+    KeyRefused,
     Policy,
     Refused,
     Unavailable,
@@ -43,8 +44,7 @@ def test_a_refused_key_is_named_with_all_that_may_be_wrong_with_it(
 ) -> None:
     sandbox = start_sandbox(key="another")
     failure = Client(sandbox.url, patience=60).failure()
-    assert isinstance(failure, Refused)
-    assert failure.status == 401
+    assert isinstance(failure, KeyRefused)
     message = str(failure)
     for part in (
         f"does not accept the API key at {sandbox.url}",

@@ -23,6 +23,7 @@ def test_the_public_face() -> None:
         "Cursors",
         "ENVELOPES",
         "Endpoint",
+        "KeyRefused",
         "MOST_EMPTY_PAGES",
         "Message",
         "PageDecoder",

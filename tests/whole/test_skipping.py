@@ -17,7 +17,7 @@ from harness.support import (
     waits_pass_in_no_time,
 )
 from sandbox import STREAMS, Fault, Sandbox
-from vitally_api import Refused, VitallyError
+from vitally_api import KeyRefused, VitallyError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -240,7 +240,7 @@ def test_a_key_revoked_in_mid_run_ends_the_run(path: str, start_sandbox: StartSa
     sandbox = start_sandbox(accounts=4)
     sandbox.faults.append(Fault("status", path=path, status=401))
     streams = ["notes", "account_notes", "custom_object_instances"]
-    with pytest.raises(Refused, match="does not accept the API key"):
+    with pytest.raises(KeyRefused, match="does not accept the API key"):
         run_in_process(config_for(sandbox.url), select=streams)
 
 

@@ -116,8 +116,8 @@ class Store:
             yield from rows
             last = rows[-1][0]
 
-    def remember(self, key: Hashable, value: str | int | bytes = 1) -> None:
-        """Keep a value under a key, in place of the one before."""
+    def remember(self, key: Hashable, value: str | int | bytes | None = 1) -> None:
+        """Keep a value under a key, in place of the one before; None for no value."""
         self._query("INSERT OR REPLACE INTO remembered VALUES (?, ?)", (hash(key), value))
 
     def remember_first(self, key: Hashable, value: int) -> int:

@@ -42,8 +42,8 @@ class Batches(Stage):
 
     def __post_init__(self) -> None:
         shared = self.settings, self.writers, self.references, self.fields, self.outcomes
-        self.deletes = Deletes(*shared)
         self._parser = RowParser(*shared, self.exact)
+        self.deletes = Deletes(*shared, self._parser)
         self._unchanged = UnchangedRows(
             *shared, self.deletes, self.waiting, self.executor.caps, self._prefetch
         )
@@ -101,18 +101,18 @@ class Batches(Stage):
             elif parsed.archived:
                 self._end(write_, "ignored", "an archived row of a copy")
             elif parsed.delete:
-                # What there is one of in each parent needs no key: its path tells which.
-                if parsed.key is None and not self.writers[resource.name].asks:
-                    self._end(write_, "rejected", "it has no key to delete by")
+                if parsed.key:
+                    self.deletes.put(resource.name, parsed.key, write_.rows)
                 else:
-                    self.deletes.put(resource.name, write_)
-            elif parsed.mode == "update" and self.deletes.merge_into_delete(resource.name, write_):
-                continue
+                    self._end(write_, "rejected", "it has no key to delete by")
             else:
-                cancelled = self.deletes.cancel_delete(resource.name, parsed.key)
-                self.under_way += cancelled
-                write_.rows[:0] = cancelled
-                writes.append(write_)
+                deleting = self.deletes.take(resource.name, parsed.key) if parsed.key else []
+                write_.rows[:0] = deleting
+                if parsed.key and deleting and parsed.mode == "update":  # which revives nothing
+                    self.deletes.put(resource.name, parsed.key, write_.rows)
+                else:
+                    self.under_way += deleting
+                    writes.append(write_)
         return writes
 
     def _separate(self, write_: PendingWrite, *, last: bool) -> list[PendingWrite]:
@@ -184,7 +184,7 @@ class Batches(Stage):
         record = self._only_record(write_) if archives else None
         if not record or not record.get("archivedAt"):
             return False
-        self.deletes.defer_archived(write_)
+        self.deletes.archived.put(write_.rows)
         return True
 
     def _unlinks(self, write_: PendingWrite, *, last: bool) -> bool:

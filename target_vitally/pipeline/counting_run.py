@@ -30,7 +30,8 @@ def count_writes(batches: Batches, rows: Iterable[tuple[Resource, Sequence[Input
     writers = {name: _apart(writer) for name, writer in batches.writers.items()}
     shared: dict[str, Any] = {"settings": settings, "outcomes": outcomes, "writers": writers}
     undo_file = UndoFile(settings, writers["messages"].resource, outcomes)
-    shared |= {"waiting": WaitingRows(batches.references.store), "channel": None}
+    waiting = WaitingRows(batches.references.store)
+    shared |= {"waiting": waiting, "channel": None}
     executor = replace(batches.executor, **shared, undo_file=undo_file, new=COUNTED)
     counting = replace(batches, **shared, executor=executor)
     try:
@@ -38,6 +39,8 @@ def count_writes(batches: Batches, rows: Iterable[tuple[Resource, Sequence[Input
             counting.process(resource, batch, last=True)
         counting.deletes.carry_out(executor, lambda _: 0)
     finally:
+        waiting.close()
+        counting.deletes.close()
         for writer in writers.values():
             for index in writer.touched_lists:
                 index.drop_planned(COUNTED)

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from target_vitally.lookup.kept_records import key_of_record
 from target_vitally.lookup.resolve import resolve
-from target_vitally.mapping.parse_row import Key, Rejection, record_keys
+from target_vitally.mapping.parse_row import Key, Rejection, key_of, record_keys
 from target_vitally.mapping.plan import ARCHIVED, Outcome, Plan
 from target_vitally.mapping.resource import Record, Resource
 from target_vitally.mapping.rows import InputRow, PendingWrite
 from target_vitally.pipeline.caps import OVER, HeldRecords, counted
 from target_vitally.pipeline.execute import Executor
+from target_vitally.pipeline.row_parser import RowParser
 from target_vitally.pipeline.stage import Stage
+from target_vitally.pipeline.waiting_rows import RowFile
+from target_vitally.writers.base import ResourceWriter
 
 Doomed = tuple[PendingWrite, Record]
 
@@ -23,58 +27,56 @@ Doomed = tuple[PendingWrite, Record]
 class Deletes(Stage):
     """What is deleted at the end: records, and links that no row names."""
 
+    parser: RowParser
+
     def __post_init__(self) -> None:
         self._held = HeldRecords(self.writers)
-        self._waiting: dict[str, dict[Key | None, PendingWrite]] = {}
+        self._scope = self.references.store.new_scope()
+        self._files: dict[str, RowFile] = {}
         self._ways: defaultdict[str, set[str]] = defaultdict(set)
-        self._deleted_at: dict[tuple[str, Key | None], int] = {}
         self._kept_ways: defaultdict[str, set[str]] = defaultdict(set)
-        self._archived: list[PendingWrite] = []
+        self.archived = RowFile()
+        """Rows of archived records, which wait for the delete that may come after them."""
         self._unlinking: list[tuple[PendingWrite, int]] = []
 
     def concerns(self, resource: str, key: Key | None) -> bool:
         """Return whether a delete waits that may be of the record that a key names."""
-        waiting = self._waiting.get(resource)
-        return bool(waiting) and (
-            key is None or key in (waiting or ()) or self._ways[resource] != {key.by}
+        return resource in self._files and (
+            key is None
+            or self._ways[resource] != {key.by}
+            or self._place(resource, key) is not None
         )
 
-    def put(self, resource: str, write_: PendingWrite) -> None:
-        """Let a delete wait."""
-        self._ways[resource].add(write_.key.by if write_.key else "")
-        waiting = self._waiting.setdefault(resource, {})
-        if write_.key in waiting:
-            write_.rows[:0] = waiting[write_.key].rows
-        waiting[write_.key] = write_
-        self._deleted_at[resource, write_.key] = write_.rows[-1].number
+    def _place(self, resource: str, key: Key) -> int | None:
+        """Return where the rows of a delete are, None if none waits that has this key."""
+        place: int | None = self.references.store.recall((self._scope, resource, key))
+        return place
+
+    def put(self, resource: str, key: Key, rows: Sequence[InputRow]) -> None:
+        """Let the rows of a delete wait, with those of its key that wait already."""
+        file = self._files.get(resource) or self._files.setdefault(resource, RowFile())
+        self._ways[resource].add(key.by)
+        place = file.put([*self.take(resource, key), *rows])
+        self.references.store.remember((self._scope, resource, key), place)
+
+    def take(self, resource: str, key: Key) -> list[InputRow]:
+        """Return the rows of a delete that waits, which is not carried out unless it is put again."""
+        place = self._place(resource, key) if resource in self._files else None
+        if place is None:
+            return []
+        self.references.store.remember((self._scope, resource, key), None)
+        return self._files[resource].at(place)
 
     def keep(self, resource: Resource, write_: PendingWrite) -> None:
         """Remember the last row that wants a record, by every key that it may be known by.
 
         A delete before it may have named the record by another key: which one shows at the end.
         """
-        if self._waiting.get(resource.name):
+        if resource.name in self._files:
             for key in record_keys(resource, write_.parsed):
                 self._kept_ways[resource.name].add(key.by)
-                place = ("kept", resource.name, key)
+                place = ("kept", self._scope, resource.name, key)
                 self.references.store.remember(place, write_.rows[-1].number)
-
-    def cancel_delete(self, resource: str, key: Key | None) -> list[InputRow]:
-        """Cancel a delete, because a later row wants the record; return its rows."""
-        waiting = self._waiting.get(resource)
-        write_ = waiting.pop(key, None) if waiting and key else None
-        return write_.rows if write_ else []
-
-    def merge_into_delete(self, resource: str, write_: PendingWrite) -> bool:
-        """Let rows that would only update share the outcome of a delete, if one waits."""
-        waiting = self._waiting.get(resource, {}).get(write_.key) if write_.key else None
-        if waiting:
-            waiting.rows += write_.rows
-        return waiting is not None
-
-    def defer_archived(self, write_: PendingWrite) -> None:
-        """Let rows of an archived record wait for the delete that may come after them."""
-        self._archived.append(write_)
 
     def unlink(self, write_: PendingWrite, links: int) -> None:
         """Let a write wait that takes so many links away: these count as deletes."""
@@ -82,9 +84,15 @@ class Deletes(Stage):
 
     def rows(self) -> Iterator[InputRow]:
         """Yield the rows that wait."""
-        deletes = (write_ for waiting in self._waiting.values() for write_ in waiting.values())
-        for write_ in (*self._archived, *(write_ for write_, _ in self._unlinking), *deletes):
+        for file in (self.archived, *self._files.values()):
+            yield from file.rows()
+        for write_, _ in self._unlinking:
             yield from write_.rows
+
+    def close(self) -> None:
+        """Delete the files of what waits."""
+        for file in (self.archived, *self._files.values()):
+            file.close()
 
     def carry_out(self, executor: Executor, rank: Callable[[str], int]) -> str:
         """Unlink and delete, if it is not too much; return what is wrong, or nothing.
@@ -92,8 +100,8 @@ class Deletes(Stage):
         ``rank`` is the place of a resource in the order of writing, which deletes follow backwards.
         """
         self._end_archived()
-        names = sorted(self._waiting, key=rank, reverse=True)
-        found = {name: self._find(name, list(self._waiting[name].values())) for name in names}
+        names = sorted(self._files, key=rank, reverse=True)
+        found = {name: self._find_all(name) for name in names}
         counts = Counter({name: len(doomed) for name, doomed in found.items()})
         for write_, links in self._unlinking:
             counts[write_.resource.name] += links
@@ -122,16 +130,34 @@ class Deletes(Stage):
 
     def _end_archived(self) -> None:
         """Let rows of archived records go with the delete that came, or reject them."""
-        for write_ in self._archived:
-            delete = self._waiting.get(write_.resource.name, {}).get(write_.key)
-            if delete:
-                delete.rows[:0] = write_.rows
+        for _, rows in self.archived.writes():
+            mapping, record = rows[-1].mapping, rows[-1].record
+            resource, key = mapping.resource.name, key_of(mapping, record)
+            if key and (delete := self.take(resource, key)):
+                self.put(resource, key, [*rows, *delete])
             else:
-                self.outcomes.end(write_.rows, "rejected", ARCHIVED, key=write_.key)
+                self.outcomes.end(rows, "rejected", ARCHIVED, key=key)
 
-    def _find(self, name: str, writes: Sequence[PendingWrite]) -> list[Doomed]:
-        """Return what is there to be deleted, each record once; the rest ends here."""
-        writer = self.writers[name]
+    def _find_all(self, name: str) -> list[Doomed]:
+        """Return what is there to be deleted of a resource, each record once; the rest ends here."""
+        found: dict[str, Doomed] = {}
+        waiting = self._writes(name)
+        while writes := list(islice(waiting, self.settings.batch_size_rows)):
+            self._find(self.writers[name], writes, found)
+        return list(found.values())
+
+    def _writes(self, name: str) -> Iterator[PendingWrite]:
+        """Yield the deletes of a resource; what was taken out again is in its file all the same."""
+        for place, rows in self._files[name].writes():
+            parsed = [each for row in rows if (each := self.parser.parse(row))]
+            delete = next(each for each in reversed(parsed) if each.delete)
+            if delete.key and self._place(name, delete.key) == place:
+                yield PendingWrite(delete, rows)
+
+    def _find(
+        self, writer: ResourceWriter, writes: Sequence[PendingWrite], found: dict[str, Doomed]
+    ) -> None:
+        """Add what is there to be deleted, by its id; the rest ends here."""
         self.references.prefetch(
             ref
             for write_ in writes
@@ -140,7 +166,6 @@ class Deletes(Stage):
         )
         writes = [write_ for write_ in writes if self._resolve(write_)]
         writer.find(writes)
-        found: dict[str, Doomed] = {}
         for write_ in writes:
             made = self.plan(write_)
             record = made.record
@@ -152,14 +177,13 @@ class Deletes(Stage):
                     first.rows += write_.rows
             else:
                 self._end(write_, made.outcome, made.reason, str((record or {}).get("id") or ""))
-        return list(found.values())
 
     def _is_kept(self, write_: PendingWrite, record: Record) -> bool:
         """Return whether a row after the delete wants the record, by any key."""
-        name = write_.resource.name
-        deleted_at = self._deleted_at[name, write_.key]
+        name, deleted_at = write_.resource.name, write_.rows[-1].number
         known = (Key(by, key_of_record(by, record)) for by in self._kept_ways[name])
-        kept_at = (self.references.store.recall(("kept", name, key)) for key in known)
+        places = (("kept", self._scope, name, key) for key in known)
+        kept_at = map(self.references.store.recall, places)
         return any((number or 0) > deleted_at for number in kept_at)
 
     def _resolve(self, write_: PendingWrite) -> bool:

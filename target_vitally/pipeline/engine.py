@@ -248,7 +248,7 @@ class Engine:
             for row in self._left():
                 key = key_of(row.mapping, row.record)
                 self.outcomes.end([row], "not reached", key=key)
-        files = (self._waiting, self._take_back.file, self._undo_file)
+        files = (self._waiting, self._batches.deletes, self._take_back.file, self._undo_file)
         for part in (*files, self.workers, self.outcomes, self.references.store):
             part.close()
 

@@ -170,11 +170,12 @@ class TakeBack(Stage):
             return
         if undo.completes:
             self._completed.add(undo.completes)
-        self._places.append((undo.order, self.file.put(row)))
+        self._places.append((undo.order, self.file.put([row])))
 
     def carry_out(self, write: Callable[[Sequence[PendingWrite]], None]) -> None:
         """Take back the last change first; side by side only what is of one resource, each record alone."""
-        rows = (self.file.at(place) for _, place in sorted(self._places, reverse=True))
+        places = sorted(self._places, reverse=True)
+        rows = (row for _, place in places for row in self.file.at(place))
         for _, of_resource in groupby(rows, lambda row: row.mapping.resource.name):
             while batch := list(islice(of_resource, self.settings.batch_size_rows)):
                 block = [write_ for row in batch if (write_ := self._write_of(row))]

@@ -130,3 +130,23 @@ def test_a_plan_remembers_the_links_that_it_would_have_made(here: Workspace, siz
     planned = write(here, messages(users=rows), dry_run=True, batch_size_rows=size)
     assert here.writes() == []
     assert write(here, messages(users=rows), batch_size_rows=size).words == planned.words
+
+
+@pytest.mark.parametrize("size", [1, 2, 100])
+def test_the_last_row_of_a_record_says_whether_it_is_deleted(here: Workspace, size: int) -> None:
+    for key in "abcd":
+        here.put("accounts", externalId=key, name="A")
+    gone = {"_deleted": True}
+    rows: list[Row] = [
+        *(
+            {"externalId": "a", **gone},
+            {"externalId": "a", "name": "A"},
+            {"externalId": "a", **gone},
+        ),
+        *({"externalId": "b", **gone}, {"externalId": "b", **gone}),
+        *({"externalId": "c", **gone}, {"externalId": "c", "name": "C"}),
+        *({"externalId": "d", "name": "A"}, {"externalId": "none", **gone}),
+    ]
+    found = write(here, messages(accounts=rows), batch_size_rows=size, deletes="delete")
+    assert found.words[2:] == ["deleted"] * 3 + ["updated"] * 2 + ["unchanged"] * 2
+    assert [row["name"] for row in here.rows("accounts")] == ["C", "A"]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from uuid import UUID
 
+from target_vitally.lookup.exact_links import ExactLinks
 from target_vitally.lookup.index import Index, LookupFailed
 from target_vitally.lookup.resolve import refs_of, resolve
 from target_vitally.mapping.entries import EVENTS
-from target_vitally.mapping.links import PARTICIPANTS, ExactLinks, unlinked
+from target_vitally.mapping.links import PARTICIPANTS, unlinked
 from target_vitally.mapping.parse_row import RecordRef, Rejection
 from target_vitally.mapping.plan import Outcome, plan
 from target_vitally.mapping.resource import Record, Resource
@@ -38,7 +39,7 @@ class Batches(Stage):
     executor: Executor
     waiting: WaitingRows
     channel: BulkChannel | None
-    exact: ExactLinks = field(default_factory=ExactLinks)
+    exact: ExactLinks
 
     def __post_init__(self) -> None:
         shared = self.settings, self.writers, self.references, self.fields, self.outcomes

@@ -15,6 +15,7 @@ from target_vitally.bulk.read_back import ReadBack
 from target_vitally.bulk.sender import Sender
 from target_vitally.lookup.client import RecordClient
 from target_vitally.lookup.custom_fields import CustomFields
+from target_vitally.lookup.exact_links import ExactLinks
 from target_vitally.lookup.references import References
 from target_vitally.lookup.store import Store
 from target_vitally.mapping.entries import EVENTS, not_come
@@ -97,7 +98,8 @@ class Engine:
             *shared, workers, recovery, waiting, undo_file, self._caps, channel
         )
         self._take_back = TakeBack(*shared)
-        self._batches = Batches(*shared, self._executor, waiting, channel)
+        exact = ExactLinks(store)
+        self._batches = Batches(*shared, self._executor, waiting, channel, exact)
         self._buffers: dict[str, list[InputRow]] = {}
         self._flushed_at = time.monotonic()
         self._exact = False

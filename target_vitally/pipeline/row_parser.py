@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 
-from target_vitally.mapping.links import ExactLinks
+from target_vitally.lookup.exact_links import ExactLinks
 from target_vitally.mapping.parse_row import ParsedRow, Rejection, key_of, parse_row
 from target_vitally.mapping.rows import InputRow
 from target_vitally.pipeline.stage import Stage

@@ -57,8 +57,7 @@ def resolve(write_: PendingWrite, references: References) -> None:
         try:
             _resolve_people(write_, references)
         except Unresolved as unresolved:
-            if write_.missing is None:
-                write_.missing = unresolved
+            write_.missing = write_.missing or unresolved.with_traceback(None)
 
 
 def check_address(resource: Resource, parsed: ParsedRow) -> None:
@@ -78,7 +77,8 @@ def _resolve_reference(
             ids.append(references.resolve(ref))
         except Unresolved as unresolved:
             if not write_.parsed.copy or reference.in_path or unresolved.count:
-                write_.missing = write_.missing or unresolved
+                # With its traceback it would hold the write that holds it: a kilobyte for each row.
+                write_.missing = write_.missing or unresolved.with_traceback(None)
             else:
                 write_.left_out.append((reference.name, ref))
     if reference.in_path and ids:

@@ -57,7 +57,8 @@ def resolve(write_: PendingWrite, references: References) -> None:
         try:
             _resolve_people(write_, references)
         except Unresolved as unresolved:
-            write_.missing = write_.missing or unresolved.with_traceback(None)
+            if write_.missing is None:
+                write_.missing = unresolved.with_traceback(None)
 
 
 def check_address(resource: Resource, parsed: ParsedRow) -> None:

@@ -49,6 +49,7 @@ ONLY_ARCHIVED = (
     "Vitally has archived it, and there is no external id to bring it back by: use the app"
 )
 TWICE = "it has no external id, so that a second undo would create it again: create it by a row of your own"
+STILL_LINKED = "updates only add links here: take {} away in the app, or set analytics_api_key"
 STILL_ARCHIVED = "Vitally keeps it archived: restore it in the app"
 
 

@@ -14,7 +14,6 @@ from target_vitally.mapping.parse_row import Key, record_keys
 from target_vitally.mapping.plan import Plan
 from target_vitally.mapping.resource import Record
 from target_vitally.mapping.rows import PendingWrite
-from target_vitally.mapping.undo import STILL_ARCHIVED
 from target_vitally.pipeline.bulk_channel import BulkChannel
 from target_vitally.pipeline.caps import WriteCaps
 from target_vitally.pipeline.recovery import Recovery
@@ -201,8 +200,8 @@ class Executor(Stage):
             now = writer.update(write_, made)
         else:
             self.undo_file.after(write_, undos, now)
-        if write_.undo and now.get("archivedAt"):
-            raise WriteRejected(STILL_ARCHIVED, 400)
+        if write_.undo and (reason := writer.not_undone(write_, now)):
+            raise WriteRejected(reason, 400)
         stream = write_.mapping.stream
         for name in writer.not_applied(write_, made, now):
             what = f"not applied {name}"

@@ -14,7 +14,7 @@ from target_vitally.mapping.links import PARTICIPANTS
 from target_vitally.mapping.plan import Plan, as_displayed, changes
 from target_vitally.mapping.resource import Record, Resource
 from target_vitally.mapping.rows import PendingWrite, Undo
-from target_vitally.mapping.undo import HANGING, plan_undo
+from target_vitally.mapping.undo import HANGING, STILL_ARCHIVED, plan_undo
 from vitally_api import Refused
 from vitally_api.resources import LISTS, NESTED
 from vitally_api.statuses import EXISTS, GONE, MAY_EXIST
@@ -118,6 +118,11 @@ class ResourceWriter:
                 if any(str(r.get("id")) not in undo.run.settled for page in pages for r in page):
                     return name.replace("_", " ")
         return ""
+
+    def not_undone(self, write_: PendingWrite, now: Record) -> str:
+        """Return why a record is not as it was, although Vitally has taken what would make it so."""
+        _ = write_
+        return STILL_ARCHIVED if now.get("archivedAt") else ""
 
     def find_again(self, writes: Sequence[PendingWrite]) -> None:
         """Read anew what writes may have changed; `present` has it then."""

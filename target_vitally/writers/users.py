@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from typing_extensions import override
 
@@ -11,10 +12,15 @@ from target_vitally.lookup.index import Index
 from target_vitally.mapping.links import with_present
 from target_vitally.mapping.plan import Plan
 from target_vitally.mapping.resource import Record
-from target_vitally.mapping.rows import PendingWrite
+from target_vitally.mapping.rows import PendingWrite, Undo
+from target_vitally.mapping.undo import STILL_LINKED
 from target_vitally.writers.base import NEW, ResourceWriter
 
 LINKS = {"accountIds": "accounts", "organizationIds": "organizations"}
+
+
+def _linked(record: Record, name: str) -> set[Any]:
+    return {item.get("id") for item in record.get(LINKS[name]) or () if isinstance(item, dict)}
 
 
 class UserWriter(ResourceWriter):
@@ -22,14 +28,38 @@ class UserWriter(ResourceWriter):
 
     @override
     def exact(self, write_: PendingWrite) -> frozenset[str]:
-        by_message = frozenset({"accountIds"} if self.unlinks else ())
-        return super().exact(write_) & by_message if self.only_adds else super().exact(write_)
+        names = super().exact(write_)
+        return frozenset(filter(self._by_message, names)) if self.only_adds else names
+
+    @override
+    def _plan_undo(self, write_: PendingWrite, undo: Undo) -> Plan:
+        made = super()._plan_undo(write_, undo)
+        staying = self._staying(write_, made.record or {}) if made.outcome == "updated" else []
+        if not (staying and self.only_adds):
+            return made
+        body = {name: value for name, value in made.body.items() if name not in staying}
+        if not body:
+            return Plan("rejected", STILL_LINKED.format(", ".join(staying)), record=made.record)
+        return replace(made, body=body)
+
+    @override
+    def not_undone(self, write_: PendingWrite, now: Record) -> str:
+        staying = ", ".join(self._staying(write_, now))
+        return STILL_LINKED.format(staying) if staying else super().not_undone(write_, now)
+
+    def _staying(self, write_: PendingWrite, record: Record) -> list[str]:
+        """Name the links that a record has more of than an undo leaves, and no message takes away."""
+        wanted = write_.parsed.properties
+        named = [name for name in LINKS if name in wanted and not self._by_message(name)]
+        return [name for name in named if _linked(record, name) > set(wanted[name])]
+
+    def _by_message(self, name: str) -> bool:
+        return self.unlinks and name == "accountIds"
 
     @override
     def not_applied(self, write_: PendingWrite, plan: Plan, now: Record) -> list[str]:
         names = super().not_applied(write_, plan, now)
-        later = write_.exact and self.unlinks
-        return [name for name in names if not (later and name == "accountIds")]
+        return [name for name in names if not (write_.exact and self._by_message(name))]
 
     @override
     def update(self, write_: PendingWrite, plan: Plan) -> Record:
@@ -40,10 +70,8 @@ class UserWriter(ResourceWriter):
             for present in index.get("id", id_):
                 plan = replace(plan, body=with_present(self.resource, plan.body, present))
         now = super().update(write_, plan)
-        for name, displayed in LINKS.items():
-            sent = plan.body.get(name)
-            linked = {item.get("id") for item in now.get(displayed) or () if isinstance(item, dict)}
-            if sent is not None and linked > set(sent):
+        for name in LINKS.keys() & plan.body.keys():
+            if plan.body[name] is not None and _linked(now, name) > set(plan.body[name]):
                 self.only_adds = True
         return now
 

@@ -113,22 +113,43 @@ def test_what_vitally_does_not_do_is_told(
     tmp_path: Path,
     switches: dict[str, Any],
     more: tuple[str, ...],
-    caplog: pytest.LogCaptureFixture,
 ) -> None:
     undo = tmp_path / "undo.jsonl"
     with serve(World.empty(seed=2), writing=FORGIVING.but(switches)) as sandbox:
         filled(sandbox)
         before = data(sandbox)
         push(sandbox, everything(), undo_file=str(undo))
-        caplog.clear()
         found = feed(sandbox, undo)
         left = {each.split(":")[0].split("/")[3] for each in difference(before, data(sandbox))}
         transcripts = {each for each in left if len(each) == len(str(uuid4()))}
         assert left - transcripts == {"pgone", *more}
         reported = found.words.count("rejected") - 2
-        warned = "Vitally did not take accountIds" in caplog.text
         later = "unew" in more  # it says that it deletes a user, and may do so in a day
-        assert reported + warned + later == len(more)
+        assert reported + later == len(more)
+
+
+def test_links_that_vitally_only_adds_are_tried_once(tmp_path: Path) -> None:
+    undo = tmp_path / "undo.jsonl"
+    keys = ["l1", "l2", "l3"]
+    linked: list[Row] = [{"externalId": key, "accountExternalIds": ["a", "a2"]} for key in keys]
+    linked[0]["name"] = "New"
+    with serve(World.empty(seed=2), writing=FORGIVING.but({"links": "add"})) as sandbox:
+        filled(sandbox)
+        push(
+            sandbox, messages(users=[{"externalId": key, "accountExternalId": "a"} for key in keys])
+        )
+        push(sandbox, messages(users=linked), undo_file=str(undo))
+        for updates in (2, 1):  # one to see that links stay, and one for a name
+            asked = len(sandbox.requests)
+            found = feed(sandbox, undo, concurrency=1)
+            assert found.words == ["rejected"] * 3
+            assert found.reasons.count("updates only add links here: take accountIds away") == 3
+            sent = [entry.method for entry in sandbox.requests[asked:]]
+            assert sent.count("PUT") == updates
+        names = {
+            row["externalId"]: row["name"] for row in sandbox.world.tables["users"].rows.values()
+        }
+        assert names["l1"] != "New"
 
 
 def test_what_went_in_bulk_is_taken_back(tmp_path: Path) -> None:

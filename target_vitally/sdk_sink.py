@@ -89,8 +89,9 @@ class VitallySink(Sink):
 
     def with_numbers(self, record: Record) -> Record:
         """Read the columns whose numbers the SCHEMA says to be text."""
-        found = {name: _as_number(record[name]) for name in self._decimals if name in record}
-        return record | found if found else record
+        if not self._decimals:
+            return record
+        return record | {n: _as_number(record[n]) for n in self._decimals if n in record}
 
 
 class SeamTarget(Target):

@@ -120,11 +120,6 @@ class Store:
         """Keep a value under a key, in place of the one before; None for no value."""
         self._query("INSERT OR REPLACE INTO remembered VALUES (?, ?)", (hash(key), value))
 
-    def remember_first(self, key: Hashable, value: int) -> int:
-        """Keep a value under a key that has none; return the one that is there then."""
-        self._query("INSERT OR IGNORE INTO remembered VALUES (?, ?)", (hash(key), value))
-        return int(self.recall(key))
-
     def recall(self, key: Hashable) -> Any:
         """Return the value under a key; None if there is none."""
         found = self._query("SELECT value FROM remembered WHERE hash = ?", (hash(key),))

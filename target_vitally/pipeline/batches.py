@@ -20,9 +20,9 @@ from target_vitally.pipeline.bulk_channel import BulkChannel
 from target_vitally.pipeline.deletes import Deletes
 from target_vitally.pipeline.events import Events
 from target_vitally.pipeline.execute import Executor
-from target_vitally.pipeline.row_parser import RowParser
+from target_vitally.pipeline.row_parser import ParsedRows, RowParser
 from target_vitally.pipeline.stage import Stage
-from target_vitally.pipeline.unchanged import ParsedRows, UnchangedRows
+from target_vitally.pipeline.unchanged import UnchangedRows
 from target_vitally.pipeline.waiting_rows import WaitingRows
 from target_vitally.writers.base import NEW, ResourceWriter
 from vitally_api.values import InvalidValue
@@ -64,11 +64,9 @@ class Batches(Stage):
         writer = self.writers[resource.name]
         more = not last and len(rows) >= self.settings.batch_size_rows
         parsed_rows = [(parsed, row) for row in rows if (parsed := self._parser.parse(row))]
-        parsed_rows = self._unchanged.end(resource, parsed_rows, more=more)
-        merged = self._merge(resource, parsed_rows, last=last)
-        for write_ in merged:
-            if write_.parsed.mode != "update":
-                self.deletes.keep(resource, write_)
+        changing = self._unchanged.end(resource, parsed_rows, more=more)
+        merged = self._merge(resource, changing, last=last)
+        self.deletes.keep(resource, parsed_rows)
         refs = [ref for write_ in merged for ref in refs_of(write_.parsed)]
         self._prefetch(refs, more=more)
         separate = (part for write_ in merged for part in self._separate(write_, last=last))
@@ -107,7 +105,7 @@ class Batches(Stage):
                 else:
                     self._end(write_, "rejected", "it has no key to delete by")
             else:
-                deleting = self.deletes.take(resource.name, parsed.key) if parsed.key else []
+                deleting = self.deletes.take(resource.name, parsed.key)
                 write_.rows[:0] = deleting
                 if parsed.key and deleting and parsed.mode == "update":  # which revives nothing
                     self.deletes.put(resource.name, parsed.key, write_.rows)

@@ -12,10 +12,8 @@ from target_vitally.mapping.plan import Plan
 from target_vitally.mapping.rows import PendingWrite
 from target_vitally.pipeline.stage import Stage
 from target_vitally.pipeline.undo import UndoFile
-from vitally_api import safe_name
 
 NOT_TAKEN = "Vitally takes no messages of its type in this workspace"
-NOT_APPLIED = "%s: Vitally did not take %s as it was sent: the record shows something else."
 NOT_SEEN = "it was accepted, and not seen within {:g} s; another run looks again"
 NOT_KNOWN = "it is not known whether Vitally has accepted it; another run looks again"
 EARLIER = "an earlier change of its record was accepted, and not seen"
@@ -102,10 +100,7 @@ class BulkDelivery(Stage):
     def _see(self, unit: Expected) -> None:
         """End what is there as it was sent."""
         write_, unit.state = unit.write_, "seen"
-        stream = write_.mapping.stream
-        for name in unit.lacking:
-            what = f"not applied {name}"
-            self.outcomes.warn_once(stream, what, NOT_APPLIED, stream, safe_name(name))
+        self.warn_not_applied(write_, unit.lacking)
         self.writers[unit.resource.name].index(write_).put(unit.record)
         if write_.undo:
             write_.undo.run.settle(write_.undo, str(unit.record.get("id")), dry_run=False)

@@ -15,7 +15,7 @@ from target_vitally.mapping.resource import Record, Resource
 from target_vitally.mapping.rows import InputRow, PendingWrite
 from target_vitally.pipeline.caps import OVER, HeldRecords, counted
 from target_vitally.pipeline.execute import Executor
-from target_vitally.pipeline.row_parser import RowParser
+from target_vitally.pipeline.row_parser import ParsedRows, RowParser
 from target_vitally.pipeline.stage import Stage
 from target_vitally.pipeline.waiting_rows import RowFile
 from target_vitally.writers.base import ResourceWriter
@@ -33,50 +33,43 @@ class Deletes(Stage):
         self._held = HeldRecords(self.writers)
         self._scope = self.references.store.new_scope()
         self._files: dict[str, RowFile] = {}
-        self._ways: defaultdict[str, set[str]] = defaultdict(set)
         self._kept_ways: defaultdict[str, set[str]] = defaultdict(set)
         self.archived = RowFile()
         """Rows of archived records, which wait for the delete that may come after them."""
         self._unlinking: list[tuple[PendingWrite, int]] = []
 
-    def concerns(self, resource: str, key: Key | None) -> bool:
-        """Return whether a delete waits that may be of the record that a key names."""
-        return resource in self._files and (
-            key is None
-            or self._ways[resource] != {key.by}
-            or self._place(resource, key) is not None
-        )
-
-    def _place(self, resource: str, key: Key) -> int | None:
+    def place(self, resource: str, key: Key | None) -> int | None:
         """Return where the rows of a delete are, None if none waits that has this key."""
+        if not key or resource not in self._files:
+            return None
         place: int | None = self.references.store.recall((self._scope, resource, key))
         return place
 
     def put(self, resource: str, key: Key, rows: Sequence[InputRow]) -> None:
         """Let the rows of a delete wait, with those of its key that wait already."""
         file = self._files.get(resource) or self._files.setdefault(resource, RowFile())
-        self._ways[resource].add(key.by)
         place = file.put([*self.take(resource, key), *rows])
         self.references.store.remember((self._scope, resource, key), place)
 
-    def take(self, resource: str, key: Key) -> list[InputRow]:
+    def take(self, resource: str, key: Key | None) -> list[InputRow]:
         """Return the rows of a delete that waits, which is not carried out unless it is put again."""
-        place = self._place(resource, key) if resource in self._files else None
+        place = self.place(resource, key)
         if place is None:
             return []
         self.references.store.remember((self._scope, resource, key), None)
         return self._files[resource].at(place)
 
-    def keep(self, resource: Resource, write_: PendingWrite) -> None:
-        """Remember the last row that wants a record, by every key that it may be known by.
+    def keep(self, resource: Resource, rows: ParsedRows) -> None:
+        """Remember the last row that wants each record, by every key that it may be known by.
 
         A delete before it may have named the record by another key: which one shows at the end.
         """
-        if resource.name in self._files:
-            for key in record_keys(resource, write_.parsed):
-                self._kept_ways[resource.name].add(key.by)
-                place = ("kept", self._scope, resource.name, key)
-                self.references.store.remember(place, write_.rows[-1].number)
+        for parsed, row in rows if resource.name in self._files else ():
+            if not (parsed.delete or parsed.archived or parsed.mode == "update"):
+                for key in record_keys(resource, parsed):
+                    self._kept_ways[resource.name].add(key.by)
+                    kept = ("kept", self._scope, resource.name, key)
+                    self.references.store.remember(kept, row.number)
 
     def unlink(self, write_: PendingWrite, links: int) -> None:
         """Let a write wait that takes so many links away: these count as deletes."""
@@ -151,7 +144,7 @@ class Deletes(Stage):
         for place, rows in self._files[name].writes():
             parsed = [each for row in rows if (each := self.parser.parse(row))]
             delete = next(each for each in reversed(parsed) if each.delete)
-            if delete.key and self._place(name, delete.key) == place:
+            if self.place(name, delete.key) == place:
                 yield PendingWrite(delete, rows)
 
     def _find(

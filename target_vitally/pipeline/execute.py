@@ -22,9 +22,7 @@ from target_vitally.pipeline.undo import UndoFile
 from target_vitally.pipeline.waiting_rows import WaitingRows
 from target_vitally.pipeline.workers import Item, Workers
 from target_vitally.writers.base import NEW, ResourceWriter, is_duplicate
-from vitally_api import Refused, Unavailable, safe_name
-
-NOT_APPLIED = "%s: Vitally did not take %s as it was sent: its answer shows something else."
+from vitally_api import Refused, Unavailable
 
 
 @dataclass
@@ -202,10 +200,7 @@ class Executor(Stage):
             self.undo_file.after(write_, undos, now)
         if write_.undo and (reason := writer.not_undone(write_, now)):
             raise WriteRejected(reason, 400)
-        stream = write_.mapping.stream
-        for name in writer.not_applied(write_, made, now):
-            what = f"not applied {name}"
-            self.outcomes.warn_once(stream, what, NOT_APPLIED, stream, safe_name(name))
+        self.warn_not_applied(write_, writer.not_applied(write_, made, now))
         return made, now
 
     def delete(self, doomed: Sequence[tuple[PendingWrite, Record]]) -> None:

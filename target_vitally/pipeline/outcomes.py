@@ -212,7 +212,8 @@ class Outcomes:
                 counts.count(outcome, reason, _name(row, known, id_) if reason else "")
                 counts.requests += requests
                 self.total[outcome] += 1
-                counts.differing.update(list(changes or ()))
+                if changes:
+                    counts.differing.update(changes.keys())
                 if self._results is not None or self._broken:
                     self._result(row, outcome, reason, known, id_, requests, changes)
                 if outcome == "rejected" or again:

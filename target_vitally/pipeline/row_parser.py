@@ -10,6 +10,7 @@ from target_vitally.mapping.parse_row import ParsedRow, Rejection, key_of, parse
 from target_vitally.mapping.rows import InputRow
 from target_vitally.pipeline.stage import Stage
 
+ParsedRows = list[tuple[ParsedRow, InputRow]]
 LINKS = "user_accounts"
 AMBIGUOUS = "other values of the columns of its key make the same text"
 SPARED = "%s: nothing is unlinked from records that have a rejected row."
@@ -29,7 +30,7 @@ class RowParser(Stage):
 
     def parse(self, row: InputRow) -> ParsedRow | None:
         """Parse a row, or end it."""
-        settings, mapping = self.settings, row.mapping
+        settings, mapping, store = self.settings, row.mapping, self.references.store
         try:
             fields = self.fields.of_row(row)
             parsed = parse_row(
@@ -37,10 +38,9 @@ class RowParser(Stage):
             )
             # The columns a-b and c make the same key as a and b-c.
             for ref, parts in parsed.ambiguous_keys:
-                if self.references.store.remember_first(("columns of", ref), hash(parts)) != hash(
-                    parts
-                ):
+                if store.recall(("columns of", ref)) not in {None, hash(parts)}:
                     raise Rejection(AMBIGUOUS)  # noqa: TRY301
+                store.remember(("columns of", ref), hash(parts))
         except Rejection as rejection:
             if mapping.links == "exact":
                 self.exact.spare(mapping.resource, key_of(mapping, row.record))

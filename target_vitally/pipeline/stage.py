@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from target_vitally.lookup.custom_fields import CustomFields
@@ -13,6 +13,9 @@ from target_vitally.mapping.rows import PendingWrite
 from target_vitally.pipeline.outcomes import Outcomes
 from target_vitally.pipeline.settings import Settings
 from target_vitally.writers.base import ResourceWriter
+from vitally_api import safe_name
+
+NOT_APPLIED = "%s: Vitally did not take %s as it was sent: the record shows something else."
 
 
 @dataclass
@@ -28,6 +31,13 @@ class Stage:
     def writer(self, write_: PendingWrite) -> ResourceWriter:
         """Return what writes the resource of a write."""
         return self.writers[write_.resource.name]
+
+    def warn_not_applied(self, write_: PendingWrite, names: Iterable[str]) -> None:
+        """Warn, once for each, of properties that Vitally did not take."""
+        stream = write_.mapping.stream
+        for name in names:
+            what = f"not applied {name}"
+            self.outcomes.warn_once(stream, what, NOT_APPLIED, stream, safe_name(name))
 
     def plan(self, write_: PendingWrite) -> Plan:
         """Compare a write with what is there."""

@@ -13,10 +13,10 @@ from target_vitally.mapping.resource import Resource
 from target_vitally.mapping.rows import InputRow, Unresolved
 from target_vitally.pipeline.caps import WriteCaps
 from target_vitally.pipeline.deletes import Deletes
+from target_vitally.pipeline.row_parser import ParsedRows
 from target_vitally.pipeline.stage import Stage
 from target_vitally.pipeline.waiting_rows import WaitingRows
 
-ParsedRows = list[tuple[ParsedRow, InputRow]]
 Ids = Mapping[str, Sequence[str]]
 """By property, the ids of what a row refers to."""
 AT_ONCE = 500
@@ -82,7 +82,7 @@ class UnchangedRows(Stage):
             and not (parsed.delete or parsed.archived)
             and parsed.properties.keys().isdisjoint(PEOPLE)
             and row.mapping.links == "add"
-            and not self.deletes.concerns(resource.name, parsed.key)
+            and self.deletes.place(resource.name, parsed.key) is None
             and not self.waiting.follows(resource, parsed)
         )
 

@@ -32,8 +32,6 @@ def test_values_are_remembered_by_their_keys(
     for each, value in put:
         store.remember(each, value)
     assert store.recall(key) == {hash(each): value for each, value in put}.get(hash(key))
-    first = store.remember_first(key, 9)
-    assert first == store.remember_first(key, 10)
     store.close()
 
 

@@ -243,7 +243,7 @@ class Prefetcher:
             self._fetching += one
 
     def _next_source(self) -> _Stream | _Queue | None:
-        """Wait for work; None is the end. Whoever gets some wakes the next, for whom there may be more."""
+        """Wait for work; None is the end. Whoever gets some wakes another, if there may be more."""
         with self._wanted:
             while not (self._stopped or all(stream.over for stream in self._turns)):
                 if source := self._to_find() or self._to_fetch():
@@ -251,7 +251,8 @@ class Prefetcher:
                     # For a single list, eight threads took 66 MB for a million records, two 62.
                     if self._fetching + self._finding == len(self._threads):
                         self._start()
-                    self._wanted.notify()
+                    if isinstance(source, _Stream) or any(each.idle for each in self._turns):
+                        self._wanted.notify()
                     return source
                 self._wanted.wait()
             self._wanted.notify_all()

@@ -192,7 +192,8 @@ class PerParent:
             return client.estimate(stream.plan, what, more=(1, 1))
         lists = [len(list(self._lists(stream, each))) for each in self.parents()]
         what = f"the lists of all {len(lists):,} {self.called}" if lists else self.without_parents
-        pages = resource.paginated and not resource.snapshot
+        declared = resource.declared
+        pages = declared.cursor_param if declared else resource.paginated and not resource.snapshot
         most = None if lists and pages else sum(lists)
         return RequestEstimate(sum(lists), most, what)
 

@@ -143,3 +143,21 @@ def test_a_list_too_long_to_count_says_so(start_sandbox: StartSandbox, tmp_path:
     config = config_for(sandbox.url, page_size=2)
     done = run_command([*command(tmp_path, config, select=["users"]), "--test"])
     assert re.search(r"^users +10 or more: more than 20 records$", done.stdout, re.MULTILINE)
+
+
+def test_a_declared_list_below_accounts_may_have_more_pages(
+    start_sandbox: StartSandbox, tmp_path: Path
+) -> None:
+    sandbox = start_sandbox(accounts=3)
+    declared = {
+        "name": "account_subscriptions",
+        "path": "/accounts/{accounts.id}/subscriptions",
+        "records_path": "$.subscriptions[*]",
+        "primary_keys": ["code"],
+    }
+    paged = {"cursor": {"response": "$.meta.nextToken", "param": "page_token"}}
+    for how, requests in ((paged, "3 or more"), ({"cursor": False}, "3")):
+        config = config_for(sandbox.url, custom_streams=[{**declared, **how}])
+        done = run_command([*command(tmp_path, config, default_selection=True), "--test"])
+        line = f"account_subscriptions +{requests}: the lists of all 3 accounts"
+        assert re.search(rf"^{line}$", done.stdout, re.MULTILINE), done.stdout

@@ -16,7 +16,7 @@ PROGRESS_SECONDS = 10.0
 NUMBERS = {1, 2, 3}
 """Columns of the summary that are set to the right."""
 WIDTH = 100
-LONGEST_NAME = 28
+LONGEST_NAME = 40
 
 
 def _how_far(metrics: StreamMetrics) -> str:

@@ -67,16 +67,18 @@ def failure_of(outcomes: Outcomes) -> str:
 def log_summary(
     logger: logging.Logger, outcomes: Outcomes, metrics: Mapping[str, float], mapped: set[str]
 ) -> None:
-    """Log what the run did; ``mapped`` are the streams that were to be written."""
+    """Log what the run did; ``mapped`` are the streams that were to be written, also those without a row."""
     settings = outcomes.settings
+    empty = {name: StreamOutcomes() for name in sorted(mapped - outcomes.streams.keys())}
+    streams = {**outcomes.streams, **empty}
     for name, counts in outcomes.streams.items():
         if counts.read and counts.outcomes["ignored"] == counts.read and name in mapped:
             reasons = ", ".join(why.removeprefix("ignored: ") for why in counts.reasons)
             logger.warning("%s: all of its rows were ignored (%s).", name, reasons)
     parts = outcomes.planned.parts if settings.dry_run else ()
-    reported = table(outcomes.streams, parts)
+    reported = table(streams, parts)
     what = "The plan; nothing was written" if settings.dry_run else "The summary of this run"
-    logger.info("%s:\n%s", what, reported, extra={"summary": values(outcomes.streams, metrics)})
+    logger.info("%s:\n%s", what, reported, extra={"summary": values(streams, metrics)})
 
 
 def write_plan(outcomes: Outcomes, host: str, requests: int, per_minute: int | None) -> None:

@@ -146,7 +146,7 @@ class Wording:
 
 def safe_name(name: str) -> str:
     """Return a property's name or an id, made fit for a log: letters, digits, a few signs, not too many."""
-    return re.sub(r"[^\w.$-]", "?", name)[:LONGEST_NAME]
+    return re.sub(r"[^\w .$-]", "?", name)[:LONGEST_NAME]
 
 
 def error_text(body: Any, secrets: Iterable[str] = ()) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -52,6 +53,12 @@ def test_rows_come_in_and_state_comes_out(here: Workspace, tmp_path: Path) -> No
     found = run(messages(accounts=rows), "--config", config(tmp_path, here))
     assert (found.returncode, found.stdout) == (0, '{"end":true}\n')
     assert here.rows("accounts")[0]["traits"] == {"plan": "gold"}
+
+
+def test_an_empty_table_is_in_the_summary_by_its_own_name(here: Workspace, tmp_path: Path) -> None:
+    file = config(tmp_path, here, streams={"Sales Customers": {"resource": "accounts"}})
+    found = run([schema("Sales Customers", [{"externalId": "1", "name": "A"}])], "--config", file)
+    assert re.search(r"^Sales Customers +0( +0)+$", found.stderr, re.MULTILINE)
 
 
 def test_rejects_are_mended_and_fed_back(here: Workspace, tmp_path: Path) -> None:

@@ -2,13 +2,13 @@ with ids as (
     select
         runs.source_relation,
         runs.stream_name,
-        count(inventory.record_id) as listed_count
+        cast(coalesce(sum(lists.records_count), 0) as {{ vitally.type_of("integer") }}) as listed_count
     from {{ ref("int_vitally__inventory_runs") }} as runs
-    left join {{ ref("stg_vitally__inventory") }} as inventory
+    left join {{ ref("int_vitally__inventory_lists") }} as lists
         on
-            runs.source_relation = inventory.source_relation
-            and runs.stream_name = inventory.stream_name
-            and runs.started_at <= inventory.listed_at
+            runs.source_relation = lists.source_relation
+            and runs.stream_name = lists.stream_name
+            and runs.started_at <= lists.listed_at
     where runs.run_number = 1
     group by
         runs.source_relation,

@@ -6,7 +6,9 @@
 {% macro snowflake__type_moment() %}{{ return("timestamp_ntz") }}{% endmacro %}
 
 {% macro snowflake__as_json(value, from_type) %}
-    {%- if vitally.kind_of(from_type) == "text" -%} {{ return("try_parse_json(" ~ value ~ ")") }} {%- endif -%}
+    {%- if vitally.kind_of(from_type) == "json" -%} {{ return(value) }}
+    {%- elif vitally.kind_of(from_type) == "text" -%} {{ return("try_parse_json(" ~ value ~ ")") }}
+    {%- endif -%}
     {{ return("to_variant(" ~ value ~ ")") }}
 {% endmacro %}
 

@@ -49,6 +49,8 @@ Values = Mapping[str, tuple[str, str]]
 class Layout:
     """How a loader lays out tables in a kind of warehouse."""
 
+    warehouse: str
+    """Which one: snowflake or bigquery."""
     values: Values
     named: Callable[[str], str] = str
     """What it calls a property."""
@@ -121,11 +123,12 @@ def environment(name: str) -> Path:
 
 
 @contextmanager
-def emulator(name: str, folder: Path, tables: Any) -> Iterator[Emulator]:
-    """Run an emulator with tables until the block ends."""
+def emulator(layout: Layout, folder: Path, file: Path, tables: Tables) -> Iterator[Emulator]:
+    """Run the emulator of a layout's warehouse, with the tables of a file of DuckDB, until the block ends."""
+    name = layout.warehouse
     programs = environment(f"dbt-{name}")
     given = folder / "tables.json"
-    given.write_text(json.dumps(tables))
+    given.write_text(json.dumps(layout.tables(file, tables)))
     log = folder / "emulator.log"
     with (
         log.open("w") as output,

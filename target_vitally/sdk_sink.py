@@ -126,14 +126,14 @@ class SeamTarget(Target):
             record = stream_map.transform(raw if same else copy.copy(raw))
             if record is None:
                 continue
-            self._assert_sink_exists(alias)
+            origin = self._origins.get(alias)
+            if origin is None or origin.schema is not stream_map.raw_schema:
+                self._assert_sink_exists(alias)
+                keys = tuple(stream_map.raw_key_properties or ())
+                origin = self._origins[alias] = Origin(stream, stream_map.raw_schema, keys)
             sink = self.get_sink(alias)
             if isinstance(sink, VitallySink):
                 record = sink.with_numbers(record)
-            origin = self._origins.get(alias)
-            if origin is None or origin.schema is not stream_map.raw_schema:
-                keys = tuple(stream_map.raw_key_properties or ())
-                origin = self._origins[alias] = Origin(stream, stream_map.raw_schema, keys)
             self.streams.take(alias, record, None if record is raw else raw, origin)
 
     @override

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable
 from decimal import Decimal, InvalidOperation
 from functools import partial
-from typing import Any
+from typing import Any, TypedDict
 
 import msgspec
 
@@ -83,23 +83,20 @@ class PageDecoder:
 
     def __init__(self, whole: Iterable[str], linked: Iterable[str]) -> None:
         """Make types for the decoder: it skips what they do not have."""
-        unset: Any = msgspec.UNSET
-        object_ = msgspec.defstruct("Linked", [("id", Any, unset)])
-        links = object_ | list[object_] | None | msgspec.UnsetType  # type: ignore[valid-type]
-        names = dict.fromkeys(whole, Any) | dict.fromkeys(linked, links)
-        members = [(f"member{number}", kind, unset) for number, kind in enumerate(names.values())]
-        renamed = {member: name for (member, *_), name in zip(members, names, strict=True)}
-        record = msgspec.defstruct("Record", members, rename=renamed)
-        page: list[Any] = [("results", list[record]), ("next", Any, None), ("atEnd", Any, None)]  # type: ignore[valid-type]
-        type_ = msgspec.defstruct("Page", page, forbid_unknown_fields=True)
-        self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(type_, float_hook=Decimal)
+        typed: Any = TypedDict  # whose members mypy wants to know
+        object_: Any = typed("object_", {"id": Any}, total=False)
+        links = dict.fromkeys(linked, object_ | list[object_] | None)
+        record: Any = typed("record", dict.fromkeys(whole, Any) | links, total=False)
+        members: Any = [("results", list[record]), ("next", Any, None), ("atEnd", Any, None)]
+        page: Any = msgspec.defstruct("Page", members, forbid_unknown_fields=True)
+        self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(page, float_hook=Decimal)
 
     def __call__(self, raw: bytes) -> Any:
         """Return a page; None for one in any other shape than the usual, which `decoded` can read."""
         if NUL.search(raw):
             return None
         try:
-            return msgspec.to_builtins(self._decoder.decode(raw), builtin_types=(Decimal,))
+            return msgspec.structs.asdict(self._decoder.decode(raw))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, InvalidOperation):
             return None
 

@@ -12,7 +12,8 @@ import pytest
 
 from harness.programs import program
 from tests.dbt.conftest import NOW, VARIABLES
-from tests.dbt.warehouses import DBT, as_of
+from tests.dbt.dbt_process import DBT
+from tests.dbt.warehouses import as_of
 from warehouses.conftest import Loaded
 from warehouses.emulators import RAW, environment
 

@@ -10,7 +10,8 @@ import sysconfig
 from pathlib import Path
 
 from tests.dbt.conftest import BEGUN, HISTORY, NOW, VARIABLES
-from tests.dbt.warehouses import DBT, as_of
+from tests.dbt.dbt_process import DBT
+from tests.dbt.warehouses import as_of
 from warehouses.conftest import Loaded, sorted_rows
 from warehouses.emulators import RAW, environment, qualified
 

@@ -12,6 +12,9 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, Final
 
+from harness.support import ROOT
+
+DBT: Final = ROOT / "dbt"
 SERVER: Final = Path(__file__).with_name("dbt_server.py")
 
 
@@ -60,13 +63,14 @@ def process_of(python: Path, warehouse: str) -> DbtProcess:
 def parsed_for(project: Path, environment: Mapping[str, str], variables: Mapping[str, Any]) -> str:
     """Return what decides if a project has to be parsed anew.
 
-    These are the schema of the models and the vars that name tables: all others are read when models are
-    compiled, or for `dbt source freshness`.
+    These are the schema of the models and the names of tables. Where the tables are decides the place of
+    the sources, which models do not ask for: only small projects, in a second, are parsed for that. All other
+    vars are read when models are compiled, or for `dbt source freshness`.
     """
+    places = ("vitally_schema", "vitally_database", "vitally_sources") if project != DBT else ()
     names = {
         name: value
         for name, value in variables.items()
-        if name in ("vitally_schema", "vitally_database", "vitally_sources")
-        or name.endswith("_identifier")
+        if name in places or name.endswith("_identifier")
     }
     return json.dumps([os.fspath(project), environment["VITALLY_DBT_SCHEMA"], names])

@@ -7,7 +7,7 @@ import re
 import yaml
 
 from harness.support import ROOT
-from tests.dbt.warehouses import DBT
+from tests.dbt.dbt_process import DBT
 
 
 def questions() -> list[str]:

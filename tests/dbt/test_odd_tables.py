@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from harness.postgres import postgres_in
+from tests.dbt.dbt_process import DBT
 from tests.dbt.odd import boolean_of, day_of, decimal_of, moment_of, trait_as, within
 from tests.dbt.odd_tables import (
     DOUBLES,
@@ -27,7 +28,6 @@ from tests.dbt.odd_tables import (
     fill,
 )
 from tests.dbt.warehouses import (
-    DBT,
     SCHEMA,
     by_sort,
     duckdb_warehouse,
@@ -308,6 +308,28 @@ def test_a_var_that_is_misspelt_is_an_error(
 
 
 # Lineage, and builds of a part
+
+
+@pytest.mark.parametrize(
+    ("variables", "place"),
+    [
+        ({}, ["warehouse", SCHEMA]),
+        ({"vitally_schema": "Raw", "vitally_database": "lake"}, ["lake", "Raw"]),
+        # As above, so that it is not parsed again.
+        ({"vitally_sources": [{"schema": "a"}, {"schema": "b", "name": "a"}]}, ["warehouse", "a"]),
+    ],
+)
+def test_the_sources_are_the_tables_of_the_first_workspace(
+    both: dict[str, OddTables], small: Path, variables: dict[str, Any], place: list[str]
+) -> None:
+    listed = both["duckdb"].warehouse.dbt(
+        *("ls", "--quiet", "--select", "source:vitally.notes", "--output", "json"),
+        *("--output-keys", "database", "schema"),
+        schema=SCHEMA,
+        variables=variables,
+        project=small,
+    )
+    assert [list(json.loads(line).values()) for line in listed.splitlines()] == [place]
 
 
 def test_the_lineage_begins_at_the_tables(both: dict[str, OddTables]) -> None:

@@ -9,10 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from harness.postgres import postgres_in
+from tests.dbt.conftest import HISTORY
 from tests.dbt.loader import VARIABLES, Loader
 from tests.dbt.recomputed import Recomputed
 from tests.dbt.recomputed_more import MODELS
 from tests.dbt.warehouses import (
+    ODD_SCHEMA,
     Warehouse,
     as_of,
     by_sort,
@@ -23,7 +25,6 @@ from tests.dbt.warehouses import (
 from tests.dbt.workspace import DAYS, Workspace, make_workspace
 
 pytestmark = pytest.mark.timeout(900)  # the first test waits until all is built on both databases
-SCHEMA = "Vitally EU"
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +46,12 @@ def both(
         def prepare(warehouse: Warehouse) -> None:
             loader = Loader(is_records=warehouse.name == "postgres")
             for day, now in enumerate(DAYS):
-                loader.load(warehouse, SCHEMA, workspace, day)
-                warehouse.dbt("run", schema=SCHEMA, variables={**VARIABLES, **as_of(now)})
+                loader.load(warehouse, ODD_SCHEMA, workspace, day)
+                # On DuckDB dbt makes all tables anew, so that only the history asks for the first day.
+                is_part = warehouse.name == "duckdb" and now == DAYS[0]
+                command = HISTORY if is_part else ("run",)
+                variables = {**VARIABLES, **as_of(now)}
+                warehouse.dbt(*command, schema=ODD_SCHEMA, variables=variables)
 
         with ThreadPoolExecutor() as pool:
             list(pool.map(prepare, found))
@@ -59,5 +64,5 @@ def test_a_model_is_what_the_records_say(
     name: str, model: str, both: dict[str, Warehouse], workspace: Workspace
 ) -> None:
     wanted = list(MODELS[model](Recomputed(workspace, 1)))
-    found = both[name].query(f"SELECT {', '.join(wanted[0])} FROM vitally__{model}", SCHEMA)
+    found = both[name].query(f"SELECT {', '.join(wanted[0])} FROM vitally__{model}", ODD_SCHEMA)
     assert by_sort(found) == by_sort([tuple(map(even, row.values())) for row in wanted])

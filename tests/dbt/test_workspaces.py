@@ -11,12 +11,10 @@ import pytest
 
 from tests.dbt.conftest import NOW, Built, Models
 from tests.dbt.described import described
-from tests.dbt.warehouses import Warehouse, as_of, by_sort
+from tests.dbt.warehouses import ODD_SCHEMA, Warehouse, as_of, by_sort
 
 pytestmark = pytest.mark.timeout(900)  # the first test waits until all is built on both databases
 SOURCES = [{"schema": "north"}, {"schema": "south", "name": "the south"}]
-BOTH = "both"
-"""What the schemas of the models are called after."""
 UNLIKE = {
     "source_relation",
     "account_health_id",
@@ -37,7 +35,7 @@ def both(built: Built) -> dict[str, Warehouse]:
         for source, messages in zip(SOURCES, (built.bare_messages, without), strict=True):
             warehouse.load(messages, source["schema"])
         variables = {**as_of(NOW), "vitally_sources": SOURCES}
-        warehouse.dbt("run", schema=BOTH, variables=variables)
+        warehouse.dbt("run", schema=ODD_SCHEMA, variables=variables)
 
     found = [built.duckdb, built.postgres]
     with ThreadPoolExecutor() as pool:
@@ -55,7 +53,7 @@ def test_a_workspace_among_several_is_what_it_is_alone(workspaces: Warehouse, ba
         sql = f"SELECT {', '.join(name for name in columns if name not in UNLIKE)} FROM {model}"
         alone = alike(bare.query(sql))
         north, south = (
-            alike(workspaces.query(f"{sql} WHERE source_relation = '{name}'", BOTH))
+            alike(workspaces.query(f"{sql} WHERE source_relation = '{name}'", ODD_SCHEMA))
             for name in ("north", "the south")
         )
         assert north == alone, model
@@ -79,6 +77,6 @@ def parsed(value: Any) -> Any:
 def test_what_was_not_read_of_one_workspace_is_null_there_alone(workspaces: Warehouse) -> None:
     columns = "source_relation, count(open_tasks_count), count(active_users_count)"
     sql = f"SELECT {columns} FROM vitally__account_enhanced GROUP BY 1 ORDER BY 1"
-    north, south = workspaces.query(sql, BOTH)
+    north, south = workspaces.query(sql, ODD_SCHEMA)
     assert (north[0], *south) == ("north", "the south", 0, north[1])
     assert north[1] == north[2] != 0

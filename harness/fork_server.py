@@ -6,6 +6,7 @@ and what it has started ends with the launcher that asked for it.
 
 from __future__ import annotations
 
+import atexit
 import gc
 import marshal
 import os
@@ -128,9 +129,42 @@ def become(request: Request, script: str) -> None:
     sys.argv = [script, *request.arguments]
 
 
+class QuickEnd:
+    """Ends a fork when Python has run what was to run at its end.
+
+    To take all modules apart after that is nothing a program asks for, and took 20 ms of 35.
+    """
+
+    def __init__(self) -> None:
+        self.code: int | None = None
+        """What the program ended with; None leaves the end to Python, which tells of what went wrong."""
+
+    def run(self, script: str) -> None:
+        """Run a script as a program."""
+        try:
+            runpy.run_path(script, run_name="__main__")
+        except SystemExit as end:
+            if end.code is None or isinstance(end.code, int):
+                self.code = int(end.code or 0)
+            raise
+        self.code = 0
+
+    def end(self) -> None:
+        """End, if all that was printed can be written."""
+        if self.code is None:
+            return
+        with suppress(OSError, ValueError):
+            for stream in (sys.stdout, sys.stderr):
+                if stream:
+                    stream.flush()
+            os._exit(self.code & 0xFF)
+
+
 def main() -> None:
     """Import what the script imports, and run it in each fork."""
     number, script = sys.argv[1:]
+    quick = QuickEnd()
+    atexit.register(quick.end)  # before all others, so that it runs after them
     runpy.run_path(script)
     gc.freeze()
     server = ForkServer(socket.socket(fileno=int(number)))
@@ -138,7 +172,7 @@ def main() -> None:
     server.close()
     if request:
         become(request, script)
-        runpy.run_path(script, run_name="__main__")
+        quick.run(script)
 
 
 if __name__ == "__main__":

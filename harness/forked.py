@@ -7,6 +7,7 @@ signals and exit code. Only how a program is imported cannot be tested with it.
 from __future__ import annotations
 
 import atexit
+import os
 import shutil
 import socket
 import subprocess
@@ -57,6 +58,7 @@ def forked_program(program: str) -> Path:
             [python, "-P", HERE / "fork_server.py", str(listener.fileno()), script],
             stdin=subprocess.PIPE,  # it ends with this
             stdout=subprocess.DEVNULL,
+            env={name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"},
             pass_fds=[listener.fileno()],
         )
     assert server.stdin

@@ -1,10 +1,14 @@
-"""Hands its streams and arguments to the process that forks, and ends as what that has started ends."""
+"""Hands its streams and arguments to the process that forks, and ends as what that has started ends.
 
+It imports the parts of `signal` and `socket` that are written in C: the rest took half of its 20 ms.
+"""
+
+import _signal as signal  # type: ignore[import-not-found]
+import _socket as socket
 import marshal
 import os
-import signal
-import socket
 import sys
+from array import array
 
 PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -17,7 +21,8 @@ def main() -> None:
     server = socket.socket(socket.AF_UNIX)
     server.connect(os.path.join(os.path.dirname(os.path.realpath(sys.argv[0])), "socket"))
     request = marshal.dumps((sys.argv[1:], dict(os.environ), os.getcwd(), streams))
-    socket.send_fds(server, [len(request).to_bytes(4, "big")], streams)
+    passed = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array("i", streams))
+    server.sendmsg([len(request).to_bytes(4, "big")], [passed])
     server.sendall(request)
     for number in PASSED_ON:
         signal.signal(number, lambda number, _: server.send(bytes([number])))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 from harness.forked import forked
 
 PYTHON = forked([sys.executable])
+BUFFERED = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
 
 
 def ran(code: str, *arguments: str, **how: object) -> subprocess.CompletedProcess[str]:
@@ -34,6 +36,47 @@ def test_it_ends_as_it_would(code: str, ends: int) -> None:
     found = ran(code)
     assert found.returncode == ends
     assert ("ZeroDivisionError" in found.stderr) == (ends == 1)
+
+
+AT_ITS_END = {
+    "what is not flushed": "print('late', end='')",
+    "what is left to do": "import atexit; atexit.register(print, 'late'); raise SystemExit(4)",
+    "a thread": """
+import threading
+def print_late(): threading.main_thread().join(); print('late')
+threading.Thread(target=print_late).start()
+""",
+    "a text": "raise SystemExit('late')",
+    "an error of what is left to do": "import atexit; atexit.register(divmod, 1, 0)",
+    "a code out of range": "raise SystemExit(259)",
+    "a truth": "raise SystemExit(True)",
+}
+
+
+@pytest.mark.parametrize("code", AT_ITS_END.values(), ids=AT_ITS_END)
+def test_its_end_is_that_of_python(code: str) -> None:
+    started = subprocess.run(
+        [sys.executable, "-c", code], env=BUFFERED, capture_output=True, text=True, check=False
+    )
+    found = ran(code)
+    assert (found.returncode, found.stdout) == (started.returncode, started.stdout)
+    assert found.stderr.splitlines()[-1:] == started.stderr.splitlines()[-1:]
+
+
+@pytest.mark.parametrize("python", [PYTHON, [sys.executable]], ids=["forked", "started"])
+def test_what_nobody_reads_is_an_error(python: list[str]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    found = subprocess.run(
+        [*python, "-c", "print('unread')"],
+        env=BUFFERED,
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    os.close(writer)
+    assert found.returncode == 120
+    assert b"BrokenPipeError" in found.stderr
 
 
 def test_an_output_that_is_closed_is_closed() -> None:

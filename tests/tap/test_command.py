@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from harness.forked import forked
 from harness.support import (
     ROOT,
     Result,
@@ -198,7 +199,7 @@ def test_an_interrupted_run_in_batches_loses_nothing(tmp_path: Path, at: int) ->
     with serve(World(accounts=60)) as sandbox:
         config = config_for(sandbox.url, page_size=2, concurrency=1, batch_config=batches)
         arguments = command(tmp_path, config, select=["accounts"])
-        process = subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen(forked(arguments), cwd=ROOT, stdout=subprocess.PIPE, text=True)
         sandbox.before_request = lambda entry: (
             process.send_signal(signal.SIGTERM) if entry.number == at else None
         )

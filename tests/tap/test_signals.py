@@ -22,6 +22,7 @@ from typing import IO, Any
 
 import pytest
 
+from harness.forked import forked
 from harness.run_attempts import Attempt, Killed, Pipe
 from harness.support import ROOT, Row, Warehouse, command, config_for, read
 from sandbox import Entry, Fault, Sandbox, World, serve
@@ -87,10 +88,11 @@ def tap(
 ) -> Iterator[Running]:
     """Start the tap; end it with the block, whatever has become of it."""
     config = config_for(sandbox.url, **{"page_size": 2, "concurrency": 4, **settings})
+    arguments = command(folder, config, select=select)
     log = folder / "log"
     with log.open("wb") as stderr:
         process = subprocess.Popen(
-            command(folder, config, select=select),
+            arguments if env else forked(arguments),  # which takes no options of Python
             cwd=ROOT,
             env={**os.environ, **(env or {})},
             stdout=subprocess.PIPE,

@@ -103,7 +103,7 @@ def test_a_signal_ends_the_run_with_its_own_code(here: Workspace, tmp_path: Path
     said += [{"type": "STATE", "value": 1}]
     said += [{"type": "RECORD", "stream": "accounts", "record": rows[1]}]
     with subprocess.Popen(
-        [*COMMAND, "--config", file],
+        forked([*COMMAND, "--config", file]),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -135,7 +135,7 @@ def test_a_signal_does_not_lose_what_is_under_way(here: Workspace, tmp_path: Pat
 
     here.fault = interrupt
     with subprocess.Popen(
-        [*COMMAND, "--config", file],
+        forked([*COMMAND, "--config", file]),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -167,7 +167,7 @@ def test_a_signal_while_lists_are_read_is_a_signal(here: Workspace, tmp_path: Pa
     here.fault = interrupt
     rows = [{"externalId": str(n), "name": "B"} for n in range(100)]
     with subprocess.Popen(
-        [*COMMAND, "--config", config(tmp_path, here)],
+        forked([*COMMAND, "--config", config(tmp_path, here)]),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -270,7 +270,7 @@ def test_a_word_that_is_neither_yes_nor_no_is_not_taken_for_no(
 
 def test_a_reader_of_state_that_has_gone_is_named(here: Workspace, tmp_path: Path) -> None:
     text = "\n".join(map(json.dumps, messages(accounts=[{"externalId": "1", "name": "A"}])))
-    command = [*COMMAND, "--config", config(tmp_path, here)]
+    command = forked([*COMMAND, "--config", config(tmp_path, here)])
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as target:

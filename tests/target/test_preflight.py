@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from harness.forked import forked
 from harness.target import Row, messages, schema, write
 from harness.workspace import Workspace
 from tests.target.test_command import COMMAND, SECRET, config, run
@@ -253,7 +253,7 @@ def test_a_file_that_cannot_be_written_is_told(here: Workspace, tmp_path: Path, 
 def test_an_input_that_never_comes_does_not_keep_a_check(here: Workspace, tmp_path: Path) -> None:
     """A scheduler may leave standard input open."""
     reading, writing = os.pipe()
-    command: Sequence[str] = [*COMMAND, "--config", config(tmp_path, here), "--test"]
+    command = forked([*COMMAND, "--config", config(tmp_path, here), "--test"])
     done = subprocess.run(command, stdin=reading, capture_output=True, timeout=60, check=False)
     os.close(reading)
     os.close(writing)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from harness.forked import forked
 from harness.support import ROOT, command, config_for, run_command
 from sandbox import Sandbox
 
@@ -19,7 +20,7 @@ def asked(
     """Run the tap with a question, and what stands on its standard input."""
     config = config_for(sandbox.url, **settings)
     return subprocess.run(
-        [*command(folder, config, default_selection=True), *words],
+        forked([*command(folder, config, default_selection=True), *words]),
         input=given,
         capture_output=True,
         text=True,

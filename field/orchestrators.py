@@ -105,7 +105,6 @@ def airflow(home: Folder) -> Iterator[tuple[Airflow, Callable[[int], None]]]:
         "AIRFLOW_HOME": str(home.path / "airflow"),
         "AIRFLOW__CORE__DAGS_FOLDER": str(home.path / "dags"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "false",
-        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "false",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "true",
         "AIRFLOW__API__HOST": "127.0.0.1",
         "AIRFLOW__API__PORT": str(port),
@@ -141,12 +140,14 @@ def over_dagster(home: Folder) -> Row:
     def execute() -> Done:
         return run(command, variables=known, folder=home.path, seconds=RUN_SECONDS)
 
+    listed = checked(run([*command[:1], "schedule", "list", *command[3:5]], variables=known))
     execute()
     asked = checked(run([program("python", "dagster"), "-c", NEWEST_RUN], variables=known))
     state, steps = json.loads(asked.out)
     at_once = home.at_once()
     return {
         "version": version("dagster", "dagster"),
+        "its schedule is on": "hourly [RUNNING]" in listed.out,
         "run": state,
         "ok": sum(steps.get(f"sync[{_key(name)}]") == "SUCCESS" for name in home.names),
         "failed": [name for name in home.names if steps.get(f"sync[{_key(name)}]") == "FAILURE"],

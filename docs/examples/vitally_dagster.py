@@ -22,7 +22,10 @@ defs = dg.Definitions(
     assets=[vitally],
     schedules=[
         dg.ScheduleDefinition(
-            name="hourly", cron_schedule="17 * * * *", target=dg.AssetSelection.all()
+            name="hourly",
+            cron_schedule="17 * * * *",
+            target=dg.AssetSelection.all(),
+            default_status=dg.DefaultScheduleStatus.RUNNING,
         )
     ],
 )

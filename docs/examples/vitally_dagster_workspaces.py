@@ -33,6 +33,11 @@ def sync_workspaces() -> None:
 defs = dg.Definitions(
     jobs=[sync_workspaces],
     schedules=[
-        dg.ScheduleDefinition(name="hourly", cron_schedule="17 * * * *", job=sync_workspaces)
+        dg.ScheduleDefinition(
+            name="hourly",
+            cron_schedule="17 * * * *",
+            job=sync_workspaces,
+            default_status=dg.DefaultScheduleStatus.RUNNING,
+        )
     ],
 )

@@ -211,10 +211,10 @@ def _outcomes(one: Row) -> Iterable[str]:
 
 def _in_words(found: Row) -> str:
     words = {True: "yes", False: "no"}
-    values = {
-        name: words[value] if isinstance(value, bool) else value for name, value in found.items()
-    }
-    return ", ".join(f"{name} {value}" for name, value in values.items())
+    return ", ".join(
+        f"{name}: {words[value]}" if isinstance(value, bool) else f"{name} {value}"
+        for name, value in found.items()
+    )
 
 
 def _named(name: str, one: Row) -> str:

@@ -137,14 +137,15 @@ class Connection:
     def _read(self, response: urllib3.BaseHTTPResponse, asked: Request) -> bytes:
         """Read a body to its end, but not for ever and not without limit."""
         deadline = time.monotonic() + DEADLINE_FACTOR * asked.policy.request_timeout
-        body = bytearray()
+        chunks, size = [], 0
         while chunk := response.read1(CHUNK, decode_content=True):
-            body += chunk
-            if len(body) > MAX_BODY:
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > MAX_BODY:
                 raise VitallyError(
                     f"Vitally sent more than {MAX_BODY >> 20} MB in one answer, at "
                     f"{self._base_url} for {asked.label}. Lower page_size."
                 )
             if time.monotonic() > deadline:
                 raise TimeoutError("the body did not come to its end")
-        return bytes(body)
+        return b"".join(chunks)

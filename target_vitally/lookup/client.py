@@ -83,16 +83,14 @@ def segment(text: str) -> str:
     ``requests`` undoes ``%2E``, and ``/conversations/../messages`` is ``/messages``.
     """
     if text in {"", ".", ".."}:
-        msg = "an id that is empty, . or .. cannot stand in an address"
-        raise Refused(msg, 400)
+        raise Refused("an id that is empty, . or .. cannot stand in an address", 400)
     return quote(text, safe="")
 
 
 def record_or_none(body: Any) -> list[Record]:
     """Return the record of a body; an error in place of a record is none, as some clients have it."""
     if body is None:  # a record that is there must not seem absent
-        msg = "there is nothing in it"
-        raise Unreadable(msg)
+        raise Unreadable("there is nothing in it")
     return [] if _is_error(body) else single(body)
 
 
@@ -223,8 +221,9 @@ class RecordClient:
         data: Any = answer.data
         if _is_error(data):
             text = error_text(data, self._vitally.endpoint.secrets)
-            msg = f"Vitally did not take it: {text or 'an error, without a word why'}"
-            raise WriteRejected(msg, 400)
+            raise WriteRejected(
+                f"Vitally did not take it: {text or 'an error, without a word why'}", 400
+            )
         self.metrics.writes[f"{method} {label}"] += 1
         if not isinstance(data, dict):
             return {}

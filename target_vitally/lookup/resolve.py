@@ -65,8 +65,7 @@ def check_address(resource: Resource, parsed: ParsedRow) -> None:
     """Raise `Rejection` for a row that does not name what the address of its record takes."""
     for name, reference in resource.references.items():
         if reference.in_path and name not in parsed.references:
-            msg = f"it takes {name} or {next(iter(reference.lookups))}"
-            raise Rejection(msg)
+            raise Rejection(f"it takes {name} or {next(iter(reference.lookups))}")
 
 
 def _resolve_reference(
@@ -97,8 +96,7 @@ def _resolve_people(write_: PendingWrite, references: References) -> None:
         elif len(people) == 1:
             write_.body[name] = _sender(people[0], references, copy=copy)
         else:
-            msg = "from: it takes one person"
-            raise Rejection(msg)
+            raise Rejection("from: it takes one person")
     messages = write_.body.get("messages")
     if isinstance(messages, list) and "messages" in write_.resource.by_name:
         write_.body["messages"] = [_message(m, references, copy=copy) for m in messages]

@@ -51,5 +51,4 @@ def says_deleted(value: Any) -> bool:
         number = -1
     if number in {0, 1} or number >= EARLIEST_EPOCH:
         return number != 0
-    msg = "it says neither that the row is deleted nor that it is not"
-    raise InvalidValue(msg)
+    raise InvalidValue("it says neither that the row is deleted nor that it is not")

@@ -36,8 +36,7 @@ def _naming(name: str) -> Iterator[None]:
     try:
         yield
     except InvalidValue as invalid:
-        msg = f"{name}: {invalid}"
-        raise Rejection(msg) from None
+        raise Rejection(f"{name}: {invalid}") from None
 
 
 class Key(NamedTuple):
@@ -90,8 +89,9 @@ def parse_row(  # noqa: C901 - one part of a row after the other
     """Read a row; `Rejection` is raised for one that cannot be written."""
     marks, unmapped = mapping.check_columns(record)
     if marks:
-        msg = f"{', '.join(marks)}: it looks like a mark of deleted rows (deleted, in streams)"
-        raise Rejection(msg)
+        raise Rejection(
+            f"{', '.join(marks)}: it looks like a mark of deleted rows (deleted, in streams)"
+        )
     clear = nulls == "clear" and not mapping.copy
     delete = mapping.mode == "delete"
     for column in mapping.markers:
@@ -124,8 +124,7 @@ def parse_row(  # noqa: C901 - one part of a row after the other
         _clear_references(mapping, found, record)
     if mapping.unknown == "fail" and unmapped:
         named = explained(mapping.resource, sorted(unmapped))
-        msg = f"{named}: not in the SCHEMA, and nothing that is taken"
-        raise Rejection(msg)
+        raise Rejection(f"{named}: not in the SCHEMA, and nothing that is taken")
     said = _traits(mapping, record)
     owned = _owned(tuple(said), () if mapping.all_traits else tuple(protected))
     try:
@@ -170,8 +169,7 @@ def _with_composite_keys(mapping: StreamMapping, record: Record) -> tuple[Record
             texts = tuple(key_text("externalId", record.get(c)).strip() for c in columns)
         if any(texts) and not all(texts):
             empty = ", ".join(c for c, text in zip(columns, texts, strict=True) if not text)
-            msg = f"{name}: {empty} is empty, and a key takes all of its columns"
-            raise Rejection(msg)
+            raise Rejection(f"{name}: {empty} is empty, and a key takes all of its columns")
         made[name] = JOINED_BY.join(texts) if all(texts) else None
         if any(JOINED_BY in text for text in texts):
             values[name] = texts
@@ -207,8 +205,7 @@ def _properties(mapping: StreamMapping, record: Record, *, clear: bool, keys_onl
             if is_key:
                 check_id(name, found[name])
         except InvalidValue as invalid:
-            msg = f"{name}: {invalid}"
-            raise Rejection(msg) from None
+            raise Rejection(f"{name}: {invalid}") from None
     return found
 
 
@@ -274,8 +271,7 @@ def _refer(found: ParsedRow, reference: Property, lookups: Lookups, record: Reco
         if names and (found.copy or not reference.many):
             break
     if empty and not names and not found.copy:
-        msg = f"{empty}: an empty list is never sent, since it would unlink everything"
-        raise Rejection(msg)
+        raise Rejection(f"{empty}: an empty list is never sent, since it would unlink everything")
     if names:
         found.references[reference.name] = names
 
@@ -304,8 +300,7 @@ def _named(
         for text in texts:
             check_id(by, text)
     except InvalidValue as invalid:
-        msg = f"{column}: {invalid}"
-        raise Rejection(msg) from None
+        raise Rejection(f"{column}: {invalid}") from None
     called = "source" if copy and by == "id" else by
     return (RecordRef(reference.of, called, text) for text in dict.fromkeys(texts))
 
@@ -349,8 +344,7 @@ def _trait_map(mapping: StreamMapping, record: Record) -> Record:
     try:
         return {} if value is None else object_of(value)
     except InvalidValue as invalid:
-        msg = f"{mapping.trait_map}: {invalid}"
-        raise Rejection(msg) from None
+        raise Rejection(f"{mapping.trait_map}: {invalid}") from None
 
 
 def _traits(mapping: StreamMapping, record: Record) -> Record:

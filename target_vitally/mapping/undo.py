@@ -191,8 +191,7 @@ def read_undo(resource: Resource, row: Mapping[str, Any]) -> Undo:
     """Read a row of an undo file; raise `Rejection` for one that it cannot have had."""
     how = row.get(UNDO)
     if not isinstance(how, dict) or how.get("change") not in get_args(Change):
-        msg = f"{UNDO}: it does not say what was changed, as rows of an undo file do"
-        raise Rejection(msg)
+        raise Rejection(f"{UNDO}: it does not say what was changed, as rows of an undo file do")
     key = how.get("key")
     try:
         undo = Undo(
@@ -209,8 +208,7 @@ def read_undo(resource: Resource, row: Mapping[str, Any]) -> Undo:
         )
         _check(resource, undo)
     except (KeyError, TypeError, ValueError, AttributeError):
-        msg = f"{UNDO}: it is not as a run wrote it"
-        raise Rejection(msg) from None
+        raise Rejection(f"{UNDO}: it is not as a run wrote it") from None
     return undo
 
 

@@ -55,8 +55,9 @@ def coerce(kind: Kind, value: Any) -> Any:
 def check_id(name: str, value: Any) -> None:
     """Raise `InvalidValue` for an id that no address can hold: ``/accounts/..`` is ``/`` to HTTP."""
     if name in IDS and value in {".", ".."}:
-        msg = "it cannot be asked for, since . and .. have a meaning of their own in addresses"
-        raise InvalidValue(msg)
+        raise InvalidValue(
+            "it cannot be asked for, since . and .. have a meaning of their own in addresses"
+        )
 
 
 def _instant(value: Any) -> str:
@@ -74,8 +75,7 @@ def _texts(value: Any) -> list[str]:
 def _objects(value: Any, what: str) -> list[Record]:
     items = [value] if isinstance(value, dict) else list_of(value)
     if not all(isinstance(item, dict) for item in items):
-        msg = f"it takes {what}"
-        raise InvalidValue(msg)
+        raise InvalidValue(f"it takes {what}")
     return items
 
 
@@ -92,20 +92,17 @@ def _person(person: Record) -> Record:
         for name, value in named.items():
             check_id(name, value)
     except InvalidValue as invalid:
-        msg = f"of a person, {invalid}"
-        raise InvalidValue(msg) from None
+        raise InvalidValue(f"of a person, {invalid}") from None
     return {**person, **named}
 
 
 def _message(message: Any) -> Record:
     if not isinstance(message, dict) or not message.get("externalId"):
-        msg = "each takes an externalId"
-        raise InvalidValue(msg)
+        raise InvalidValue("each takes an externalId")
     given = {name: kind for name, kind in MESSAGE.items() if message.get(name) is not None}
     read = {name: coerce(kind, message[name]) for name, kind in given.items()}
     if "from" in read and len(read["from"]) != 1:
-        msg = "from: it takes one person"
-        raise InvalidValue(msg)
+        raise InvalidValue("from: it takes one person")
     return {**message, **read}
 
 
@@ -237,8 +234,7 @@ def typed_traits(
             try:
                 read = typed(field, read)  # noqa: PLW2901
             except InvalidValue as invalid:
-                msg = f"{path}: {invalid}"
-                raise InvalidValue(msg) from None
+                raise InvalidValue(f"{path}: {invalid}") from None
         if keep_nulls or read is not None:
             made[path] = read
     return made
@@ -274,8 +270,9 @@ def _choice(field: TraitField, value: Any) -> Any:
         return text
     displayed = [str(choice) for choice in dict.fromkeys(field.choices.values())]
     more = ", ..." if len(displayed) > SHOWN_CHOICES else ""
-    msg = f"it is not one of its choices: it takes {', '.join(displayed[:SHOWN_CHOICES])}{more}"
-    raise InvalidValue(msg)
+    raise InvalidValue(
+        f"it is not one of its choices: it takes {', '.join(displayed[:SHOWN_CHOICES])}{more}"
+    )
 
 
 def _several(field: TraitField, value: Any) -> list[Any]:

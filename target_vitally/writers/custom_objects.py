@@ -27,5 +27,6 @@ class CustomObjectWriter(ResourceWriter):
         path = self.path_of(write_, record)
         if not self.client.records(path, f"{self.label}/...", None, write_):
             return False
-        msg = "the API does not offer to delete custom objects here: do it in the app"
-        raise WriteRejected(msg, 405)
+        raise WriteRejected(
+            "the API does not offer to delete custom objects here: do it in the app", 405
+        )

@@ -105,5 +105,4 @@ class TranscriptWriter(ResourceWriter):
 
     @override
     def delete(self, write_: PendingWrite, record: Record) -> bool:
-        msg = "a transcript cannot be deleted by the API, only replaced"
-        raise WriteRejected(msg, 405)
+        raise WriteRejected("a transcript cannot be deleted by the API, only replaced", 405)

@@ -106,9 +106,7 @@ class TargetVitally(SeamTarget):
     def preflight(self) -> Preflight:
         """What looks at rows in place of the engine."""
         engine = self.engine
-        return Preflight(
-            engine.client, engine.references, engine.fields, self.settings, RESOURCES, IGNORED
-        )
+        return Preflight(engine.references, engine.fields, self.settings, RESOURCES, IGNORED)
 
     @cached_property
     @override

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from target_vitally.bulk.sender import Unit
-from target_vitally.lookup.client import PAGE_SIZE, RecordClient, segment
+from target_vitally.lookup.client import PAGE_SIZE, segment
+from target_vitally.lookup.references import References
 from target_vitally.mapping.parse_row import RecordRef
 from target_vitally.mapping.plan import Plan
 from target_vitally.mapping.resource import Record, Resource
@@ -66,9 +67,8 @@ class Expected(Unit):
 class ReadBack:
     """Looks for units until each was seen, or time is over."""
 
-    client: RecordClient
+    references: References
     budget: Budget
-    map_concurrently: Callable[..., None]
 
     def seen(self, units: Sequence[Expected], seconds: float) -> Iterator[list[Expected]]:
         """Yield units as they are seen; those that never come are not yielded.
@@ -105,7 +105,7 @@ class ReadBack:
             if since and len(wanted) > expected:
                 pages[path] = self._read_list(path, wanted, since)
             else:
-                self.map_concurrently(self._read_one, wanted.values())
+                self.references.map_concurrently(self._read_one, wanted.values())
 
     def _read_list(self, path: str, wanted: dict[str, list[Expected]], since: str) -> int:
         """Read a list down to a moment; return how many pages that took."""
@@ -116,7 +116,7 @@ class ReadBack:
         queries = resource.api.variants.queries[: 1 if resource.archives else None]
         for query in queries:
             asked = {"sortBy": "updatedAt", **query}
-            for page in self.client.pages(path, label, asked):
+            for page in self.references.client.pages(path, label, asked):
                 pages += 1
                 for record in page:
                     for unit in wanted.get(str(record.get("externalId")), ()):
@@ -135,7 +135,7 @@ class ReadBack:
         else:
             path = f"{unit.path}/{segment(unit.external_id)}"
         try:
-            found = self.client.records(path, label, query, unit.write_)
+            found = self.references.client.records(path, label, query, unit.write_)
         except Refused:
             return  # that this one is refused says nothing of the others
         for record in found:

@@ -23,7 +23,7 @@ from vitally_api import (
 )
 from vitally_api.values import key_text
 
-Concurrently = Callable[[Callable[[str], None], Iterable[str]], None]
+Concurrently = Callable[..., None]
 """Calls a function for each of many values, on as many threads as may ask at once."""
 
 

@@ -16,14 +16,12 @@ from target_vitally.mapping.parse_row import RecordRef, Rejection
 from target_vitally.mapping.plan import Outcome, plan
 from target_vitally.mapping.resource import Record, Resource
 from target_vitally.mapping.rows import InputRow, PendingWrite, Unresolved, merge_rows
-from target_vitally.pipeline.bulk_channel import BulkChannel
 from target_vitally.pipeline.deletes import Deletes
 from target_vitally.pipeline.events import Events
 from target_vitally.pipeline.execute import Executor
 from target_vitally.pipeline.row_parser import ParsedRows, RowParser
 from target_vitally.pipeline.stage import Stage
 from target_vitally.pipeline.unchanged import UnchangedRows
-from target_vitally.pipeline.waiting_rows import WaitingRows
 from target_vitally.writers.base import NEW, ResourceWriter
 from vitally_api.values import InvalidValue
 
@@ -37,20 +35,18 @@ class Batches(Stage):
     """Takes rows of one resource to their end, or lets them wait for the end of the input."""
 
     executor: Executor
-    waiting: WaitingRows
-    channel: BulkChannel | None
     exact: ExactLinks
 
     def __post_init__(self) -> None:
-        shared = self.settings, self.writers, self.references, self.fields, self.outcomes
-        self._parser = RowParser(*shared, self.exact)
-        self.deletes = Deletes(*shared, self._parser)
+        self._waiting, self._channel = self.executor.waiting, self.executor.channel
+        self._parser = RowParser(*self.shared, self.exact)
+        self.deletes = Deletes(*self.shared, self._parser)
         self._unchanged = UnchangedRows(
-            *shared, self.deletes, self.waiting, self.executor.caps, self._prefetch
+            *self.shared, self.deletes, self._waiting, self.executor.caps, self._prefetch
         )
         self.events: Events | None = None
-        if self.channel:
-            self.events = Events(*shared, self.channel.delivery.sender, self._parser)
+        if self._channel:
+            self.events = Events(*self.shared, self._channel.sender, self._parser)
         self.under_way: list[InputRow] = []
 
     def process(self, resource: Resource, rows: Sequence[InputRow], *, last: bool) -> None:
@@ -86,8 +82,8 @@ class Batches(Stage):
     def _prefetch(self, refs: Iterable[RecordRef], *, more: bool) -> None:
         """Look up what rows refer to, once it was looked whether what was sent of it is there."""
         refs = list(refs)
-        if self.channel:
-            self.channel.delivery.see_parents(refs)
+        if self._channel:
+            self._channel.delivery.see_parents(refs)
         self.references.prefetch(refs, more=more)
 
     def _merge(self, resource: Resource, rows: ParsedRows, *, last: bool) -> list[PendingWrite]:
@@ -95,7 +91,7 @@ class Batches(Stage):
         writes = []
         for write_ in merge_rows(rows):
             parsed = write_.parsed
-            if not last and self.waiting.follows(write_.resource, write_.parsed):
+            if not last and self._waiting.follows(write_.resource, write_.parsed):
                 self._wait(write_)
             elif parsed.archived:
                 self._end(write_, "ignored", "an archived row of a copy")
@@ -136,11 +132,11 @@ class Batches(Stage):
         return self.references.can_come(missing.ref)
 
     def _is_unseen(self, missing: Unresolved) -> bool:
-        return self.channel is not None and missing.ref in self.channel.delivery.not_seen
+        return self._channel is not None and missing.ref in self._channel.delivery.not_seen
 
     def _resolve(self, write_: PendingWrite, *, last: bool) -> bool:
         """Resolve what a write refers to; return False if it waits or ends here."""
-        if not last and self.waiting.follows(write_.resource, write_.parsed):
+        if not last and self._waiting.follows(write_.resource, write_.parsed):
             return self._wait(write_)
         try:
             resolve(write_, self.references)
@@ -208,7 +204,7 @@ class Batches(Stage):
         return bool(gone)
 
     def _wait(self, write_: PendingWrite) -> bool:
-        self.waiting.put(write_)
+        self._waiting.put(write_)
         return False
 
     def _end(self, write_: PendingWrite, outcome: Outcome, reason: str) -> bool:

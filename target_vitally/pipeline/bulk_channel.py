@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from target_vitally.bulk.read_back import Expected
+from target_vitally.bulk.read_back import Expected, ReadBack
+from target_vitally.bulk.sender import Sender
 from target_vitally.mapping.links import displayed
 from target_vitally.mapping.plan import Plan
 from target_vitally.mapping.resource import Record
@@ -14,6 +15,8 @@ from target_vitally.mapping.undo import GONE
 from target_vitally.pipeline.bulk_delivery import NOT_TAKEN, BulkDelivery
 from target_vitally.pipeline.bulk_units import BulkUnits, NotInBulk, parents_to_find
 from target_vitally.pipeline.stage import Stage
+from target_vitally.pipeline.undo import UndoFile
+from vitally_api import Analytics, Budget
 
 IN_BULK = "in bulk"
 BY_REST = "by REST, since {}"
@@ -26,10 +29,15 @@ BLOCKED = "%s: Vitally takes no messages of type %s in this workspace, so that r
 class BulkChannel(Stage):
     """Takes writes to their end that messages can carry; the others go by REST."""
 
-    units: BulkUnits
-    delivery: BulkDelivery
+    analytics: Analytics
+    budget: Budget
+    undo_file: UndoFile
 
     def __post_init__(self) -> None:
+        self.sender = Sender(self.analytics, self.references.map_concurrently)
+        read_back = ReadBack(self.references, self.budget)
+        self.delivery = BulkDelivery(*self.shared, self.sender, read_back, self.undo_file)
+        self._units = BulkUnits(*self.shared)
         self._unlinking: list[tuple[PendingWrite, Plan, set[str]]] = []
         for writer in self.writers.values():
             writer.unlinks = True
@@ -48,13 +56,13 @@ class BulkChannel(Stage):
                 planned.append((queue, plan))
             else:
                 left.append(self._by_rest(queue, reason or ""))
-        self.units.find(
+        self._units.find(
             parent for queue, plan in planned for parent in parents_to_find(queue[0], plan)
         )
         taken: list[tuple[list[PendingWrite], Expected]] = []
         for queue, plan in planned:
             try:
-                taken.append((queue, self.units.of_write(queue[0], plan)))
+                taken.append((queue, self._units.of_write(queue[0], plan)))
             except NotInBulk as reason:
                 left.append(self._by_rest(queue, str(reason)))
         if not self.settings.dry_run:
@@ -87,10 +95,10 @@ class BulkChannel(Stage):
     def _send_links(self, changing: Sequence[tuple[PendingWrite, Plan]]) -> None:
         units: list[Expected] = []
         ends = (("users", "userId"), ("accounts", "accountId"))
-        self.units.find((of, w.inside[name]) for w, _ in changing for of, name in ends)
+        self._units.find((of, w.inside[name]) for w, _ in changing for of, name in ends)
         for write_, plan in changing:
             try:
-                units.append(self.units.of_links(write_, plan))
+                units.append(self._units.of_links(write_, plan))
             except NotInBulk as reason:
                 # An undo may be fed again when the user or account has gone.
                 made = Plan("ignored", GONE) if write_.undo else Plan("rejected", str(reason))
@@ -114,7 +122,7 @@ class BulkChannel(Stage):
         units = []
         for write_, made, gone in waiting:
             try:
-                units.append(self.units.of_links(write_, made, gone))
+                units.append(self._units.of_links(write_, made, gone))
             except NotInBulk as reason:
                 self.outcomes.end_write(write_, Plan("rejected", str(reason)), made.record)
         self.delivery.carry_out(units)
@@ -141,7 +149,7 @@ class BulkChannel(Stage):
         """Let a write of a blocked type go by REST if its stream says so; end it if not."""
         write_ = queue[0]
         kind, stream = write_.resource.message, write_.mapping.stream
-        words = self.delivery.sender.blocked.get(kind, "")
+        words = self.sender.blocked.get(kind, "")
         if self._channel(write_) == "auto":
             self.outcomes.warn_once(stream, f"blocked {kind}", BLOCKED, stream, kind, words)
             return self._by_rest(queue, NOT_TAKEN)

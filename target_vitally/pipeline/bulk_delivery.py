@@ -69,7 +69,7 @@ class BulkDelivery(Stage):
         for unit in units:
             by_kind.setdefault(unit.messages[0]["type"], []).append(unit)
         for kind, mine in by_kind.items():
-            since = as_text(self.read_back.client.date)
+            since = as_text(self.references.client.date)
             for unit in mine:
                 self._write_undo(unit)
             try:
@@ -92,8 +92,7 @@ class BulkDelivery(Stage):
         if write_.exact and unit.messages[0]["type"] == "unlink" and plan.outcome == "updated":
             return  # it was written before the update that did not unlink
         if plan.outcome == "deleted" and plan.record:
-            writer = self.writer(write_)
-            self.undo_file.before_delete(writer, write_, plan.record)
+            self.undo_file.before_delete(write_, plan.record)
         else:
             self.undo_file.before(write_, plan)
 

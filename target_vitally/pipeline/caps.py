@@ -6,14 +6,14 @@ import threading
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Literal
 
 from target_vitally.lookup.index import Index
 from target_vitally.mapping.cap import Cap
 from target_vitally.mapping.plan import Outcome, Plan
 from target_vitally.mapping.rows import PendingWrite
-from target_vitally.pipeline.outcomes import Outcomes
-from target_vitally.pipeline.settings import Settings
+from target_vitally.pipeline.stage import Stage
 from target_vitally.pipeline.waiting_rows import WaitingRows
 from target_vitally.writers.base import NEW, ResourceWriter
 from vitally_api import Refused, safe_name
@@ -54,23 +54,18 @@ class HeldRecords:
         return found
 
 
-class WriteCaps:
+@dataclass
+class WriteCaps(Stage):
     """Lets planned writes go on, wait, or end as rejected.
 
     While rows come, what is capped waits. At the end a dry run is counting what all of that would do, and
     once that is decided, what is too much is refused.
     """
 
-    def __init__(
-        self,
-        settings: Settings,
-        writers: Mapping[str, ResourceWriter],
-        waiting: WaitingRows,
-        outcomes: Outcomes,
-    ) -> None:
-        self._settings = settings
-        self._waiting = waiting
-        self._outcomes = outcomes
+    waiting: WaitingRows
+
+    def __post_init__(self) -> None:
+        settings = self.settings
         self._caps: Mapping[Outcome, tuple[str, Cap | None]] = {
             "created": ("max_creates", settings.max_creates),
             "updated": ("max_updates", settings.max_updates),
@@ -80,7 +75,7 @@ class WriteCaps:
         active = capped or not settings.first_push or False in own
         self.phase: Literal["collecting", "counting", "decided"]
         self.phase = "collecting" if active else "decided"
-        self._held = HeldRecords(writers)
+        self._held = HeldRecords(self.writers)
         self._lock = threading.Lock()
         self._created: Counter[tuple[str, str]] = Counter()  # by stream and resource
         self._updated: defaultdict[str, set[str]] = defaultdict(set)  # ids by resource
@@ -91,9 +86,9 @@ class WriteCaps:
         """Let a write wait that comes after one of its record that does."""
         if self.phase != "collecting":
             return False
-        follows = self._waiting.follows(write_.resource, write_.parsed)
+        follows = self.waiting.follows(write_.resource, write_.parsed)
         if follows:
-            self._waiting.put(write_)
+            self.waiting.put(write_)
         return follows
 
     def admit(self, write_: PendingWrite, made: Plan) -> bool:
@@ -106,10 +101,10 @@ class WriteCaps:
         if self.phase == "decided":
             refusal = self._refused.get((outcome, None)) or self._refused.get((outcome, stream))
             if refusal:
-                self._outcomes.end_write(write_, made, made.record, refusal=refusal)
+                self.outcomes.end_write(write_, made, made.record, refusal=refusal)
             return not refusal
         if self._is_capped(outcome, stream):
-            self._waiting.put(write_)
+            self.waiting.put(write_)
             return False
         if made.record is not None:
             self.found(stream, 1)
@@ -144,8 +139,8 @@ class WriteCaps:
         return cap is not None or (outcome == "created" and not self._is_first_push(stream))
 
     def _is_first_push(self, stream: str) -> bool:
-        own = (self._settings.streams.get(stream) or {}).get("first_push")
-        return self._settings.first_push if own is None else bool(own)
+        own = (self.settings.streams.get(stream) or {}).get("first_push")
+        return self.settings.first_push if own is None else bool(own)
 
     def decide(self) -> list[str]:
         """Refuse what is too much, and return what is wrong; nothing waits from here on."""

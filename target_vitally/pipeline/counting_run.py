@@ -15,7 +15,6 @@ from target_vitally.mapping.rows import InputRow
 from target_vitally.pipeline.batches import Batches
 from target_vitally.pipeline.outcomes import Outcomes
 from target_vitally.pipeline.state_tracker import StateTracker
-from target_vitally.pipeline.undo import UndoFile
 from target_vitally.pipeline.waiting_rows import WaitingRows
 from target_vitally.writers.base import NEW, ResourceWriter
 
@@ -29,15 +28,21 @@ def count_writes(batches: Batches, rows: Iterable[tuple[Resource, Sequence[Input
     outcomes = _Unrecorded(settings, StateTracker(lambda _: None))
     writers = {name: _apart(writer) for name, writer in batches.writers.items()}
     shared: dict[str, Any] = {"settings": settings, "outcomes": outcomes, "writers": writers}
-    undo_file = UndoFile(settings, writers["messages"].resource, outcomes)
+    undo_file = replace(batches.executor.undo_file, **shared)
     waiting = WaitingRows(batches.references.store)
-    shared |= {"waiting": waiting, "channel": None}
-    executor = replace(batches.executor, **shared, undo_file=undo_file, new=COUNTED)
+    executor = replace(
+        batches.executor,
+        **shared,
+        waiting=waiting,
+        undo_file=undo_file,
+        channel=None,
+        new=COUNTED,
+    )
     counting = replace(batches, **shared, executor=executor)
     try:
         for resource, batch in rows:
             counting.process(resource, batch, last=True)
-        counting.deletes.carry_out(executor, lambda _: 0)
+        counting.deletes.carry_out(executor)
     finally:
         waiting.close()
         counting.deletes.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -87,13 +87,14 @@ class Deletes(Stage):
         for file in (self.archived, *self._files.values()):
             file.close()
 
-    def carry_out(self, executor: Executor, rank: Callable[[str], int]) -> str:
+    def carry_out(self, executor: Executor) -> str:
         """Unlink and delete, if it is not too much; return what is wrong, or nothing.
 
-        ``rank`` is the place of a resource in the order of writing, which deletes follow backwards.
+        What is written first is deleted last.
         """
         self._end_archived()
-        names = sorted(self._files, key=rank, reverse=True)
+        rank = {name: writer.resource.rank for name, writer in self.writers.items()}
+        names = sorted(self._files, key=rank.__getitem__, reverse=True)
         found = {name: self._find_all(name) for name in names}
         counts = Counter({name: len(doomed) for name, doomed in found.items()})
         for write_, links in self._unlinking:

@@ -11,8 +11,6 @@ from functools import partial
 from itertools import chain, islice
 from typing import Any
 
-from target_vitally.bulk.read_back import ReadBack
-from target_vitally.bulk.sender import Sender
 from target_vitally.lookup.client import RecordClient
 from target_vitally.lookup.custom_fields import CustomFields
 from target_vitally.lookup.exact_links import ExactLinks
@@ -25,8 +23,6 @@ from target_vitally.mapping.rows import InputRow, Origin
 from target_vitally.mapping.stream_mapping import MappingError, StreamMapping, no_key
 from target_vitally.pipeline.batches import Batches
 from target_vitally.pipeline.bulk_channel import BulkChannel
-from target_vitally.pipeline.bulk_delivery import BulkDelivery
-from target_vitally.pipeline.bulk_units import BulkUnits
 from target_vitally.pipeline.caps import WriteCaps
 from target_vitally.pipeline.counting_run import count_writes
 from target_vitally.pipeline.execute import Executor
@@ -70,36 +66,33 @@ class Engine:
         self._only_named = only_named
         self._ranked = sorted(resources.values(), key=lambda resource: resource.rank)
         self._state = StateTracker((lambda _: None) if settings.dry_run else emit)
-        self.outcomes = outcomes = Outcomes(settings, self._state)
-        self.client = client = RecordClient(vitally)
+        self.outcomes = Outcomes(settings, self._state)
         self.budget = budget
         budgets = [budget, *([analytics.budget] if analytics else [])]
         emit_if_due = partial(self._state.emit, only_if_due=True)
         self.workers = workers = Workers(settings.concurrency, budgets, emit_if_due)
-        self.fields = CustomFields(client, outcomes.warn_once)
-        store = Store()
-        self.references = References(client, resources, workers.map_concurrently, store)
+        self.client, store = RecordClient(vitally), Store()
+        self.fields = CustomFields(self.client, self.outcomes.warn_once)
+        self.references = References(self.client, resources, workers.map_concurrently, store)
         built = {
-            name: writers[name](resource, self.references, client)
-            for name, resource in resources.items()
+            name: writers[name](resource, self.references) for name, resource in resources.items()
         }
-        shared = (settings, built, self.references, self.fields, outcomes)
-        self._waiting = waiting = WaitingRows(store)
-        self._recovery = recovery = Recovery(*shared, budget)
-        self._undo_file = undo_file = UndoFile(settings, resources["messages"], outcomes)
-        channel = None
-        if analytics:
-            sender = Sender(analytics, workers.map_concurrently)
-            read_back = ReadBack(client, budget, workers.map_concurrently)
-            delivery = BulkDelivery(*shared, sender, read_back, undo_file)
-            channel = BulkChannel(*shared, BulkUnits(*shared), delivery)
-        self._caps = WriteCaps(settings, built, waiting, outcomes)
+        shared = (settings, built, self.references, self.fields, self.outcomes)
+        self._waiting = WaitingRows(store)
+        self._recovery = Recovery(*shared, budget)
+        self._undo_file = UndoFile(*shared)
+        self._caps = WriteCaps(*shared, self._waiting)
         self._executor = Executor(
-            *shared, workers, recovery, waiting, undo_file, self._caps, channel
+            *shared,
+            workers,
+            self._recovery,
+            self._waiting,
+            self._undo_file,
+            self._caps,
+            BulkChannel(*shared, analytics, budget, self._undo_file) if analytics else None,
         )
+        self._batches = Batches(*shared, self._executor, ExactLinks(store))
         self._take_back = TakeBack(*shared)
-        exact = ExactLinks(store)
-        self._batches = Batches(*shared, self._executor, waiting, channel, exact)
         self._buffers: dict[str, list[InputRow]] = {}
         self._flushed_at = time.monotonic()
         self._exact = False
@@ -211,8 +204,7 @@ class Engine:
                 for rows in self._rest(resource.name):
                     self._batches.process(resource, rows, last=True)
                 self.emit()
-            ranks = {resource.name: resource.rank for resource in self._ranked}
-            problems.append(self._batches.deletes.carry_out(self._executor, ranks.__getitem__))
+            problems.append(self._batches.deletes.carry_out(self._executor))
             self._take_back.carry_out(self._executor.write)
             self._recovery.end_aside(last=True)
             if self._batches.events:

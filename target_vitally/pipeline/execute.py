@@ -21,7 +21,7 @@ from target_vitally.pipeline.stage import Stage
 from target_vitally.pipeline.undo import UndoFile
 from target_vitally.pipeline.waiting_rows import WaitingRows
 from target_vitally.pipeline.workers import Item, Workers
-from target_vitally.writers.base import NEW, ResourceWriter, is_duplicate
+from target_vitally.writers.base import NEW, is_duplicate
 from vitally_api import Refused, Unavailable
 
 
@@ -116,15 +116,14 @@ class Executor(Stage):
 
     def _write(self, write_: PendingWrite) -> bool:
         """Take one write to its end, or let it wait; return False where its answer was lost."""
-        writer = self.writer(write_)
-        made = self._admitted(writer, write_)
+        made = self._admitted(write_)
         if made is None:
             return True
         if made.outcome == "deleted" and made.record:  # an undo, whose deletes do not wait
             self._delete(write_, made.record)
             return True
         try:
-            done = self._carry_out(writer, write_, made)
+            done = self._carry_out(write_, made)
         except (WriteRejected, Refused) as rejected:
             if write_.retry_at_end and isinstance(rejected, WriteRejected):
                 self.waiting.put(write_)
@@ -139,27 +138,26 @@ class Executor(Stage):
         self.workers.check()
         return True
 
-    def _admitted(self, writer: ResourceWriter, write_: PendingWrite) -> Plan | None:
+    def _admitted(self, write_: PendingWrite) -> Plan | None:
         """Return the plan of a write, or None if it waits or has ended."""
-        if write_.plan and not writer.only_adds:
+        if write_.plan and not self.writer(write_).only_adds:
             return write_.plan
         made = self.plan(write_)
         if self.caps.follows(write_) or not self.caps.admit(write_, made):
             return None
         return made
 
-    def _carry_out(
-        self, writer: ResourceWriter, write_: PendingWrite, made: Plan
-    ) -> tuple[Plan, Record | None] | None:
+    def _carry_out(self, write_: PendingWrite, made: Plan) -> tuple[Plan, Record | None] | None:
         """Do what is planned; return what was done and the record, or None if the write is not done now."""
         if made.outcome not in {"created", "updated"}:
             return made, made.record
         if self.settings.dry_run:
             self.undo_file.before(write_, made)
-            return made, writer.simulate(write_, made, f"{self.new}{next(self._simulated)}")
-        self.recovery.wait_for_late(writer, write_)
-        done = self._send(writer, write_, made)
-        self.recovery.remember(writer, write_)
+            id_ = f"{self.new}{next(self._simulated)}"
+            return made, self.writer(write_).simulate(write_, made, id_)
+        self.recovery.wait_for_late(write_)
+        done = self._send(write_, made)
+        self.recovery.remember(write_)
         return done
 
     def _end(self, write_: PendingWrite, made: Plan, now: Record | None) -> None:
@@ -169,14 +167,12 @@ class Executor(Stage):
             write_.undo.run.settled.add(str(now.get("id")))
         self.outcomes.end_write(write_, made, now)
 
-    def _send(
-        self, writer: ResourceWriter, write_: PendingWrite, made: Plan
-    ) -> tuple[Plan, Record] | None:
+    def _send(self, write_: PendingWrite, made: Plan) -> tuple[Plan, Record] | None:
         """Send once, or twice where a create is refused because the record is there.
 
         Return None if an update in place of a create has to wait, or has ended.
         """
-        undos = self.undo_file.before(write_, made)
+        writer, undos = self.writer(write_), self.undo_file.before(write_, made)
         try:
             send = writer.create if made.outcome == "created" else writer.update
             now = send(write_, made)
@@ -213,12 +209,11 @@ class Executor(Stage):
             self._for_each(lambda pair: self._delete(*pair), doomed, writes)
 
     def _delete(self, write_: PendingWrite, record: Record) -> None:
-        writer = self.writer(write_)
         try:
             if not self.settings.dry_run:
-                self.recovery.wait_for_late(writer, write_)
-            self.undo_file.before_delete(writer, write_, record)
-            there = self.settings.dry_run or writer.delete(write_, record)
+                self.recovery.wait_for_late(write_)
+            self.undo_file.before_delete(write_, record)
+            there = self.settings.dry_run or self.writer(write_).delete(write_, record)
         except (LookupFailed, WriteRejected) as rejected:
             self.outcomes.end_write(write_, Plan("rejected", str(rejected)), record)
         except Unavailable as failure:

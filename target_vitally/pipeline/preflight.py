@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from target_vitally.lookup.client import RecordClient
 from target_vitally.lookup.custom_fields import CustomFields, missing_fields
 from target_vitally.lookup.references import References
 from target_vitally.lookup.resolve import check_address
@@ -33,7 +32,6 @@ SAMPLE = 1_000
 class Preflight:
     """Looks with reads alone at what ``streams`` names, and takes an input in place of the engine."""
 
-    client: RecordClient
     references: References
     fields: CustomFields
     settings: Settings
@@ -49,7 +47,7 @@ class Preflight:
 
     def probe(self) -> None:
         """Prove the key."""
-        next(self.client.pages("/accounts", "/resources/accounts", {"limit": "1"}), None)
+        next(self.references.client.pages("/accounts", "/resources/accounts", {"limit": "1"}), None)
 
     # What the engine would take.
 
@@ -157,7 +155,7 @@ class Preflight:
         try:
             path = resource.api.path
             if "{" not in path:
-                next(self.client.pages(path, f"/resources{path}", {"limit": "1"}), None)
+                next(self.references.client.pages(path, f"/resources{path}", {"limit": "1"}), None)
             object_ = str(entry.get("custom_object") or "")
             if object_ and not self._object_id(object_):
                 yield self._problem(f"there is no custom object {safe_name(object_)}")

@@ -13,7 +13,6 @@ from target_vitally.lookup.index import LookupFailed
 from target_vitally.mapping.plan import Plan
 from target_vitally.mapping.rows import InputRow, LostWrite, PendingWrite
 from target_vitally.pipeline.stage import Stage
-from target_vitally.writers.base import ResourceWriter
 from vitally_api import Budget, RateLimited, VitallyError, WriteOutcomeUnknown
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 30.0
@@ -124,20 +123,20 @@ class Recovery(Stage):
         self.outcomes.end_write(write_, made, made.record)
         self._in_a_row = 0
         if write_.resource.upserts:  # one of several tries was found, and others may come
-            self.remember(writer, write_)
+            self.remember(write_)
         return True
 
-    def remember(self, writer: ResourceWriter, write_: PendingWrite) -> None:
+    def remember(self, write_: PendingWrite) -> None:
         """Remember until when an earlier try of a write may still be carried out, over later ones."""
         self._in_a_row = 0
         late = self.budget.monotonic() + self._window if write_.retries else 0.0
         late = write_.lost.late if write_.lost else late
         if late:
-            self._late |= dict.fromkeys(writer.touched(write_), late)
+            self._late |= dict.fromkeys(self.writer(write_).touched(write_), late)
 
-    def wait_for_late(self, writer: ResourceWriter, write_: PendingWrite) -> None:
+    def wait_for_late(self, write_: PendingWrite) -> None:
         """Wait while an earlier write may still be carried out after what is to be written now."""
-        for name in writer.touched(write_):
+        for name in self.writer(write_).touched(write_):
             rest = self._late.get(name, 0.0) - self.budget.monotonic()
             if rest > 0:
                 self.budget.sleep(rest)

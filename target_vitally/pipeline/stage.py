@@ -17,6 +17,8 @@ from vitally_api import safe_name
 
 NOT_APPLIED = "%s: Vitally did not take %s as it was sent: the record shows something else."
 
+Shared = tuple[Settings, Mapping[str, ResourceWriter], References, CustomFields, Outcomes]
+
 
 @dataclass
 class Stage:
@@ -27,6 +29,11 @@ class Stage:
     references: References
     fields: CustomFields
     outcomes: Outcomes
+
+    @property
+    def shared(self) -> Shared:
+        """What this stage has in common with others, for those that it builds."""
+        return self.settings, self.writers, self.references, self.fields, self.outcomes
 
     def writer(self, write_: PendingWrite) -> ResourceWriter:
         """Return what writes the resource of a write."""

@@ -17,7 +17,7 @@ from target_vitally.lookup.index import Index
 from target_vitally.mapping.entries import EVENTS, STREAM
 from target_vitally.mapping.parse_row import Rejection
 from target_vitally.mapping.plan import Plan
-from target_vitally.mapping.resource import Record, Resource
+from target_vitally.mapping.resource import Record
 from target_vitally.mapping.rows import InputRow, PendingWrite, Undo, UndoRun
 from target_vitally.mapping.undo import (
     FOUND,
@@ -28,8 +28,6 @@ from target_vitally.mapping.undo import (
     undo_of_delete,
     undos_of_write,
 )
-from target_vitally.pipeline.outcomes import Outcomes
-from target_vitally.pipeline.settings import Settings
 from target_vitally.pipeline.stage import Stage
 from target_vitally.pipeline.waiting_rows import RowFile
 from target_vitally.writers.base import ResourceWriter
@@ -46,42 +44,41 @@ SENT = "an event that was sent stays"
 PRIVATE = 0o600
 
 
-class UndoFile:
+@dataclass
+class UndoFile(Stage):
     """Writes, from any thread, how each change is taken back; without a path it does nothing.
 
     The file of an earlier run is renamed when there is something to write: it may be needed, too.
-    ``messages`` is the resource of what a conversation holds.
     """
 
-    def __init__(self, settings: Settings, messages: Resource, outcomes: Outcomes) -> None:
-        self._path = Path(settings.undo_file) if settings.undo_file else None
-        self._dry_run = settings.dry_run
-        self._messages = messages
-        self._warn_once = outcomes.warn_once
+    def __post_init__(self) -> None:
+        self._path = Path(self.settings.undo_file) if self.settings.undo_file else None
         self._lock = threading.Lock()
         self._file: IO[bytes] | None = None
         self._schemas: set[str] = set()
         self._event_streams: set[str] = set()
         self._order = 0
         # A mistake in the path is known before the first change, and a dry run tells it, too.
-        if self._path and self._dry_run:
+        if self._path and self.settings.dry_run:
             self._path.absolute().parent.stat()
         elif self._path:
             open(self._path, "ab", opener=_private).close()
 
     def before(self, write_: PendingWrite, made: Plan) -> Sequence[Undo]:
         """Write what takes a create or an update back, and return it."""
-        undos = undos_of_write(write_, made, self._messages) if self._path else ()
+        messages = self.writers["messages"].resource
+        undos = undos_of_write(write_, made, messages) if self._path else ()
         self._write(write_.mapping.stream, undos)
         return undos
 
-    def before_delete(self, writer: ResourceWriter, write_: PendingWrite, record: Record) -> None:
+    def before_delete(self, write_: PendingWrite, record: Record) -> None:
         """Write what takes a delete back: the whole record, which is read for that.
 
         Raise `LookupFailed` where it cannot be read, since it would be lost.
         """
         if self._path is not None:
-            whole = record if self._dry_run else writer.whole(write_, record)
+            dry_run = self.settings.dry_run
+            whole = record if dry_run else self.writer(write_).whole(write_, record)
             self._write(write_.mapping.stream, [undo_of_delete(write_, whole)])
 
     def after(self, write_: PendingWrite, undos: Sequence[Undo], now: Record) -> None:
@@ -105,8 +102,8 @@ class UndoFile:
         with self._lock:
             for undo in undos:
                 for reason in undo.cannot:
-                    self._warn_once(stream, f"undo {reason}", STAYS, stream, reason)
-                if not self._dry_run:
+                    self.outcomes.warn_once(stream, f"undo {reason}", STAYS, stream, reason)
+                if not self.settings.dry_run:
                     self._order = max(self._order + 1, time.time_ns() // 1000)
                     undo.order = self._order
                     self._put(undo)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
-from target_vitally.lookup.client import RecordClient, WriteRejected, segment
+from target_vitally.lookup.client import WriteRejected, segment
 from target_vitally.lookup.index import Index
 from target_vitally.lookup.kept_records import SimulatedRecords
 from target_vitally.lookup.references import References
@@ -36,10 +36,10 @@ class ResourceWriter:
     only_adds = False
     """True once an answer has shown links that were not sent: plans made before it may be wrong."""
 
-    def __init__(self, resource: Resource, references: References, client: RecordClient) -> None:
+    def __init__(self, resource: Resource, references: References) -> None:
         self.resource = resource
         self.references = references
-        self.client = client
+        self.client = references.client
         self.label = f"/resources{resource.api.path}"
         """What messages call the address."""
         self.touched_lists: set[Index] = set()

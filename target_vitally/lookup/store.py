@@ -19,16 +19,18 @@ NO_ROOM = (
     "that has room."
 )
 TABLES = (
-    "CREATE TABLE records (number INTEGER PRIMARY KEY, scope INTEGER, planned INTEGER, raw BLOB)",
+    "CREATE TABLE records (number INTEGER PRIMARY KEY, planned INTEGER, raw BLOB)",
     "CREATE TABLE keys (hash INTEGER, number INTEGER, PRIMARY KEY (hash, number)) WITHOUT ROWID",
     "CREATE TABLE remembered (hash INTEGER PRIMARY KEY, value)",
 )
 FIND = "SELECT hash, number, raw FROM keys JOIN records USING (number) WHERE hash IN ({})"
 KNOWN = "SELECT hash FROM keys WHERE hash IN ({})"
 OF_SCOPE = (
-    "SELECT number, raw FROM records WHERE number > ? AND scope = ? AND planned >= ? "
+    "SELECT number, raw FROM records WHERE number > ? AND number < ? AND planned >= ? "
     "ORDER BY number LIMIT ?"
 )
+SCOPE = 1 << 32
+"""How far the numbers of two scopes are apart: the records of one stand together."""
 Keys = Sequence[Hashable]
 Key = TypeVar("Key", bound=Hashable)
 
@@ -76,9 +78,10 @@ class Store:
         self, scope: int, records: Iterable[tuple[bytes, Keys]], *, planned: bool = False
     ) -> None:
         """Keep records, each with its keys; ``planned`` are those that a dry run has made up."""
-        numbered = [(next(self._numbers), raw, keys) for raw, keys in records]
-        rows = [(number, scope, planned, raw) for number, raw, _ in numbered]
-        self._query("INSERT INTO records VALUES (?, ?, ?, ?)", rows, rows=True)
+        first = scope * SCOPE
+        numbered = [(first + next(self._numbers), raw, keys) for raw, keys in records]
+        rows = [(number, planned, raw) for number, raw, _ in numbered]
+        self._query("INSERT INTO records VALUES (?, ?, ?)", rows, rows=True)
         self.add_keys((key, number) for number, _, keys in numbered for key in keys)
 
     def add_keys(self, keys: Iterable[tuple[Hashable, int]]) -> None:
@@ -111,8 +114,8 @@ class Store:
 
     def all(self, scope: int, *, planned: bool = False) -> Iterator[tuple[int, bytes]]:
         """Yield number and bytes of all records of a scope, or of the ``planned`` ones."""
-        last = 0
-        while rows := self._query(OF_SCOPE, (last, scope, planned, AT_ONCE)):
+        last, end = scope * SCOPE, (scope + 1) * SCOPE
+        while rows := self._query(OF_SCOPE, (last, end, planned, AT_ONCE)):
             yield from rows
             last = rows[-1][0]
 

@@ -179,7 +179,7 @@ class Batches(Stage):
         record = self._only_record(write_) if archives else None
         if not record or not record.get("archivedAt"):
             return False
-        self.deletes.archived.put(write_.rows)
+        self.deletes.archived.put(write_)
         return True
 
     def _unlinks(self, write_: PendingWrite, *, last: bool) -> bool:

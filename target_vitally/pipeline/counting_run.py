@@ -29,11 +29,10 @@ def count_writes(batches: Batches, rows: Iterable[tuple[Resource, Sequence[Input
     writers = {name: _apart(writer) for name, writer in batches.writers.items()}
     shared: dict[str, Any] = {"settings": settings, "outcomes": outcomes, "writers": writers}
     undo_file = replace(batches.executor.undo_file, **shared)
-    waiting = WaitingRows(batches.references.store)
     executor = replace(
         batches.executor,
         **shared,
-        waiting=waiting,
+        waiting=WaitingRows(batches.references.store),
         undo_file=undo_file,
         channel=None,
         new=COUNTED,
@@ -44,8 +43,6 @@ def count_writes(batches: Batches, rows: Iterable[tuple[Resource, Sequence[Input
             counting.process(resource, batch, last=True)
         counting.deletes.carry_out(executor)
     finally:
-        waiting.close()
-        counting.deletes.close()
         for writer in writers.values():
             for index in writer.touched_lists:
                 index.drop_planned(COUNTED)

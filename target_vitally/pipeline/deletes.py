@@ -17,7 +17,7 @@ from target_vitally.pipeline.caps import OVER, HeldRecords, counted
 from target_vitally.pipeline.execute import Executor
 from target_vitally.pipeline.row_parser import ParsedRows, RowParser
 from target_vitally.pipeline.stage import Stage
-from target_vitally.pipeline.waiting_rows import RowFile
+from target_vitally.pipeline.waiting_rows import WaitingRows
 from target_vitally.writers.base import ResourceWriter
 
 Doomed = tuple[PendingWrite, Record]
@@ -30,41 +30,33 @@ class Deletes(Stage):
     parser: RowParser
 
     def __post_init__(self) -> None:
+        store = self.references.store
         self._held = HeldRecords(self.writers)
-        self._scope = self.references.store.new_scope()
-        self._files: dict[str, RowFile] = {}
+        self._scope = store.new_scope()
+        self._waiting = WaitingRows(store)
         self._kept_ways: defaultdict[str, set[str]] = defaultdict(set)
-        self.archived = RowFile()
+        self.archived = WaitingRows(store)
         """Rows of archived records, which wait for the delete that may come after them."""
         self._unlinking: list[tuple[PendingWrite, int]] = []
 
-    def place(self, resource: str, key: Key | None) -> int | None:
-        """Return where the rows of a delete are, None if none waits that has this key."""
-        if not key or resource not in self._files:
-            return None
-        place: int | None = self.references.store.recall((self._scope, resource, key))
-        return place
+    def waits(self, resource: str, key: Key | None) -> bool:
+        """Return whether a delete waits that has this key."""
+        return key is not None and self._waiting.has(resource, [key])
 
     def put(self, resource: str, key: Key, rows: Sequence[InputRow]) -> None:
         """Let the rows of a delete wait, with those of its key that wait already."""
-        file = self._files.get(resource) or self._files.setdefault(resource, RowFile())
-        place = file.put([*self.take(resource, key), *rows])
-        self.references.store.remember((self._scope, resource, key), place)
+        self._waiting.keep(resource, [key], [*self.take(resource, key), *rows])
 
     def take(self, resource: str, key: Key | None) -> list[InputRow]:
         """Return the rows of a delete that waits, which is not carried out unless it is put again."""
-        place = self.place(resource, key)
-        if place is None:
-            return []
-        self.references.store.remember((self._scope, resource, key), None)
-        return self._files[resource].at(place)
+        return self._waiting.take(resource, key) if key else []
 
     def keep(self, resource: Resource, rows: ParsedRows) -> None:
         """Remember the last row that wants each record, by every key that it may be known by.
 
         A delete before it may have named the record by another key: which one shows at the end.
         """
-        for parsed, row in rows if resource.name in self._files else ():
+        for parsed, row in rows if resource.name in self._waiting.resources else ():
             if not (parsed.delete or parsed.archived or parsed.mode == "update"):
                 for key in record_keys(resource, parsed):
                     self._kept_ways[resource.name].add(key.by)
@@ -77,15 +69,10 @@ class Deletes(Stage):
 
     def rows(self) -> Iterator[InputRow]:
         """Yield the rows that wait."""
-        for file in (self.archived, *self._files.values()):
-            yield from file.rows()
+        yield from self.archived.rows()
+        yield from self._waiting.rows()
         for write_, _ in self._unlinking:
             yield from write_.rows
-
-    def close(self) -> None:
-        """Delete the files of what waits."""
-        for file in (self.archived, *self._files.values()):
-            file.close()
 
     def carry_out(self, executor: Executor) -> str:
         """Unlink and delete, if it is not too much; return what is wrong, or nothing.
@@ -94,7 +81,7 @@ class Deletes(Stage):
         """
         self._end_archived()
         rank = {name: writer.resource.rank for name, writer in self.writers.items()}
-        names = sorted(self._files, key=rank.__getitem__, reverse=True)
+        names = sorted(self._waiting.resources, key=rank.__getitem__, reverse=True)
         found = {name: self._find_all(name) for name in names}
         counts = Counter({name: len(doomed) for name, doomed in found.items()})
         for write_, links in self._unlinking:
@@ -124,13 +111,13 @@ class Deletes(Stage):
 
     def _end_archived(self) -> None:
         """Let rows of archived records go with the delete that came, or reject them."""
-        for _, rows in self.archived.writes():
-            mapping, record = rows[-1].mapping, rows[-1].record
-            resource, key = mapping.resource.name, key_of(mapping, record)
-            if key and (delete := self.take(resource, key)):
-                self.put(resource, key, [*rows, *delete])
-            else:
-                self.outcomes.end(rows, "rejected", ARCHIVED, key=key)
+        for resource in self.archived.resources:
+            for rows in self.archived.writes(resource):
+                key = key_of(rows[-1].mapping, rows[-1].record)
+                if key and (delete := self.take(resource, key)):
+                    self.put(resource, key, [*rows, *delete])
+                else:
+                    self.outcomes.end(rows, "rejected", ARCHIVED, key=key)
 
     def _find_all(self, name: str) -> list[Doomed]:
         """Return what is there to be deleted of a resource, each record once; the rest ends here."""
@@ -141,12 +128,10 @@ class Deletes(Stage):
         return list(found.values())
 
     def _writes(self, name: str) -> Iterator[PendingWrite]:
-        """Yield the deletes of a resource; what was taken out again is in its file all the same."""
-        for place, rows in self._files[name].writes():
+        """Yield the deletes of a resource that wait."""
+        for rows in self._waiting.writes(name):
             parsed = [each for row in rows if (each := self.parser.parse(row))]
-            delete = next(each for each in reversed(parsed) if each.delete)
-            if self.place(name, delete.key) == place:
-                yield PendingWrite(delete, rows)
+            yield PendingWrite(next(each for each in reversed(parsed) if each.delete), rows)
 
     def _find(
         self, writer: ResourceWriter, writes: Sequence[PendingWrite], found: dict[str, Doomed]

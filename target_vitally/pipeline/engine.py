@@ -217,7 +217,7 @@ class Engine:
 
     def _rest(self, resource: str) -> Iterator[list[InputRow]]:
         """Yield the rows of a resource that have waited, then those that came last, in batches."""
-        left = chain(self._waiting.of(resource), self._buffers.get(resource, ()))
+        left = chain(self._waiting.rows(resource), self._buffers.get(resource, ()))
         while rows := list(islice(left, self._settings.batch_size_rows)):
             yield rows
         self._buffers.pop(resource, None)
@@ -242,8 +242,7 @@ class Engine:
             for row in self._left():
                 key = key_of(row.mapping, row.record)
                 self.outcomes.end([row], "not reached", key=key)
-        files = (self._waiting, self._batches.deletes, self._take_back.file, self._undo_file)
-        for part in (*files, self.workers, self.outcomes, self.references.store):
+        for part in (self._undo_file, self.workers, self.outcomes, self.references.store):
             part.close()
 
     def _left(self) -> Iterator[InputRow]:
@@ -254,7 +253,7 @@ class Engine:
             yield from rows
         yield from self._waiting.rows()
         yield from self._batches.deletes.rows()
-        yield from self._take_back.file.rows()
+        yield from self._take_back.waiting.rows()
 
     def interrupt(self, signal: int) -> None:
         """Stop for a signal: what is under way comes to its end, nothing new begins."""

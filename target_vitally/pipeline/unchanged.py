@@ -82,7 +82,7 @@ class UnchangedRows(Stage):
             and not (parsed.delete or parsed.archived)
             and parsed.properties.keys().isdisjoint(PEOPLE)
             and row.mapping.links == "add"
-            and self.deletes.place(resource.name, parsed.key) is None
+            and not self.deletes.waits(resource.name, parsed.key)
             and not self.waiting.follows(resource, parsed)
         )
 

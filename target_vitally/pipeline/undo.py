@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby, islice
+from operator import itemgetter
 from pathlib import Path
 from typing import IO, Any
 
@@ -29,7 +30,7 @@ from target_vitally.mapping.undo import (
     undos_of_write,
 )
 from target_vitally.pipeline.stage import Stage
-from target_vitally.pipeline.waiting_rows import RowFile
+from target_vitally.pipeline.waiting_rows import WaitingRows
 from target_vitally.writers.base import ResourceWriter
 from vitally_api import VitallyError, encoded
 
@@ -153,8 +154,8 @@ class TakeBack(Stage):
 
     def __post_init__(self) -> None:
         self._run = UndoRun()
-        self.file = RowFile()
-        self._places: list[tuple[int, int]] = []
+        self.waiting = WaitingRows(self.references.store)
+        self._order: list[tuple[int, int, str]] = []
         self._completed: set[int] = set()
         self._found: set[str] = set()
 
@@ -167,14 +168,16 @@ class TakeBack(Stage):
             return
         if undo.completes:
             self._completed.add(undo.completes)
-        self._places.append((undo.order, self.file.put([row])))
+        resource = row.mapping.resource.name
+        self._order.append((undo.order, row.number, resource))
+        self.waiting.keep(resource, [row.number], [row])
 
     def carry_out(self, write: Callable[[Sequence[PendingWrite]], None]) -> None:
         """Take back the last change first; side by side only what is of one resource, each record alone."""
-        places = sorted(self._places, reverse=True)
-        rows = (row for _, place in places for row in self.file.at(place))
-        for _, of_resource in groupby(rows, lambda row: row.mapping.resource.name):
-            while batch := list(islice(of_resource, self.settings.batch_size_rows)):
+        last_first = sorted(self._order, reverse=True)
+        for resource, places in groupby(last_first, itemgetter(2)):
+            rows = (r for _, number, _ in places for r in self.waiting.having(resource, number))
+            while batch := list(islice(rows, self.settings.batch_size_rows)):
                 block = [write_ for row in batch if (write_ := self._write_of(row))]
                 if block:
                     self._write(block, write)

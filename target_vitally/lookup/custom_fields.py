@@ -22,7 +22,7 @@ CUSTOM = "vitally.custom."
 """What the paths of traits begin with that take a field which somebody has made in the app."""
 OBJECTS = "customObjects"
 NOT_SHOWN = (
-    "%s: the workspace does not tell its custom fields, so that traits are compared as they are: %s"
+    "the workspace does not tell its custom fields, so that traits are compared as they are: %s"
 )
 
 
@@ -68,7 +68,7 @@ class CustomFields:
         for path in traits.keys() - checked:
             checked.add(path)
             for what in missing_fields(typed.fields, [path]):
-                self._warn_once(stream, f"no field {path}", "%s: %s.", stream, what)
+                self._warn_once(stream, "%s.", what)
         return typed
 
     def typed(self, stream: str, resource: Resource, object_id: str = "") -> Resource | None:
@@ -87,7 +87,7 @@ class CustomFields:
         try:
             return self.read(resource, object_id)
         except (Refused, Unavailable, Unreadable) as failure:
-            self._warn_once(stream, "custom fields", NOT_SHOWN, stream, failure)
+            self._warn_once(stream, NOT_SHOWN, failure)
             return None
 
     def read(self, resource: Resource, object_id: str = "") -> Fields | None:

@@ -27,7 +27,7 @@ from vitally_api.values import InvalidValue
 
 OWN_ID = "its externalId is the id of a record in Vitally: say match: id, or map a key of your own"
 DIGITS = 32
-LEFT_OUT = "%s: some of %s cannot be found in this workspace and were left out."
+LEFT_OUT = "some of %s cannot be found in this workspace and were left out."
 
 
 @dataclass
@@ -152,12 +152,11 @@ class Batches(Stage):
                 reason = f"its {missing.ref.resource.removesuffix('s')} was not seen"
             made = plan(write_.resource, parsed.mode, parsed, {}, [], missing=reason)
             return self._end(write_, made.outcome, made.reason)
-        stream = write_.mapping.stream
         if write_.left_out:
             if not last and any(self.references.can_come(ref) for _, ref in write_.left_out):
                 return self._wait(write_)
             for name, _ in write_.left_out:
-                self.outcomes.warn_once(stream, f"left out {name}", LEFT_OUT, stream, name)
+                self.outcomes.warn_once(write_.mapping.stream, LEFT_OUT, name)
         # Vitally finds people by their e-mails, and somebody who comes later it does not find now.
         write_.retry_at_end = not last and PARTICIPANTS in write_.body
         write_.exact = write_.mapping.links == "exact"

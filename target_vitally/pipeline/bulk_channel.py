@@ -22,7 +22,7 @@ IN_BULK = "in bulk"
 BY_REST = "by REST, since {}"
 FEW = "no more than bulk_from are to be written"
 SEVERAL = "several rows of its record are written one after the other"
-BLOCKED = "%s: Vitally takes no messages of type %s in this workspace, so that rows go by REST: %s"
+BLOCKED = "Vitally takes no messages of type %s in this workspace, so that rows go by REST: %s"
 
 
 @dataclass
@@ -148,10 +148,10 @@ class BulkChannel(Stage):
     def _not_taken(self, queue: list[PendingWrite]) -> list[PendingWrite]:
         """Let a write of a blocked type go by REST if its stream says so; end it if not."""
         write_ = queue[0]
-        kind, stream = write_.resource.message, write_.mapping.stream
+        kind = write_.resource.message
         words = self.sender.blocked.get(kind, "")
         if self._channel(write_) == "auto":
-            self.outcomes.warn_once(stream, f"blocked {kind}", BLOCKED, stream, kind, words)
+            self.outcomes.warn_once(write_.mapping.stream, BLOCKED, kind, words)
             return self._by_rest(queue, NOT_TAKEN)
         self.outcomes.end_write(write_, Plan("rejected", f"{NOT_TAKEN}: {words}"))
         return []

@@ -35,12 +35,12 @@ LOOKUPS, SHARE = 4, 125
 TOO_LARGE = "it is larger than a request to the Analytics API may be"
 BLOCKED = "Vitally takes no messages of type track in this workspace: {}"
 LOST = "it is not known whether Vitally has accepted it; another run may send it again"
-SOME_OLD = "%s: some events are older than %d days: look in Vitally whether it has taken them."
+SOME_OLD = "some events are older than %d days: look in Vitally whether it has taken them."
 SOME_UNKNOWN = (
-    "%s: %s events are about users, accounts or organizations that this workspace does not hold."
+    "%s events are about users, accounts or organizations that this workspace does not hold."
 )
 NOT_LOOKED = (
-    "%s: it was not looked whether Vitally holds all that the events are about: they are too many."
+    "it was not looked whether Vitally holds all that the events are about: they are too many."
 )
 """What is said once."""
 
@@ -99,7 +99,7 @@ class Events(Stage):
             return None
         stream = row.mapping.stream
         if datetime.fromisoformat(message["timestamp"]) < datetime.now(UTC) - OLD:
-            self.outcomes.warn_once(stream, "old events", SOME_OLD, stream, OLD.days)
+            self.outcomes.warn_once(stream, SOME_OLD, OLD.days)
         self._remember(stream, message)
         return _Event([message], counts=_EventMetrics(self.references.client.metrics), row=row)
 
@@ -145,9 +145,9 @@ class Events(Stage):
             )
             self.outcomes.count_unknown(stream, events)
             if events:
-                self.outcomes.warn_once(stream, "unknown", SOME_UNKNOWN, stream, f"{events:,}")
+                self.outcomes.warn_once(stream, SOME_UNKNOWN, f"{events:,}")
             if about is None or any(absent[of] is None for of, _ in chain.from_iterable(about)):
-                self.outcomes.warn_once(stream, "not looked", NOT_LOOKED, stream)
+                self.outcomes.warn_once(stream, NOT_LOOKED)
 
     def _absent(self, of: str, ids: set[str], spare: int) -> set[str] | None:
         """Return the ids that no record has; None if it takes more requests to know that."""

@@ -93,7 +93,7 @@ class Outcomes:
         self.settings = settings
         self._state_tracker = state_tracker
         self._lock = threading.RLock()
-        self._warned: set[tuple[str, str]] = set()
+        self._warned: set[str] = set()
         self._schemas: dict[str, Origin] = {}
         self.streams: dict[str, StreamOutcomes] = {}
         self.total: Counter[Outcome] = Counter()
@@ -293,13 +293,14 @@ class Outcomes:
         line = {"type": "RECORD", "stream": origin.stream, "record": record}
         self._write(self._rejects, line)
 
-    def warn_once(self, stream: str, what: str, message: str, *args: Any) -> None:
-        """Warn of something the first time that it is met in a stream."""
+    def warn_once(self, stream: str, message: str, *args: Any) -> None:
+        """Warn of something in a stream, the first time that it is met there."""
+        line = f"{stream}: {message % args}"
         with self._lock:
-            if (stream, what) in self._warned:
+            if line in self._warned:
                 return
-            self._warned.add((stream, what))
-        logger.warning(message, *args)
+            self._warned.add(line)
+        logger.warning("%s", line)
 
     def count_ways(self, write_: PendingWrite, way: str) -> None:
         """Count which way the rows of a write go, and why."""

@@ -26,9 +26,7 @@ MOST_ASIDE = 3
 """Writes that may fail for ever without a sign that others succeed."""
 MOST_IN_A_ROW = 20
 """Writes that are lost one after the other before no more are sent until these were looked for."""
-NO_KEY = (
-    "%s: the answer to row %s was lost, and it has no key: look in Vitally whether it is there."
-)
+NO_KEY = "the answer to row %s was lost, and it has no key: look in Vitally whether it is there."
 
 
 @dataclass
@@ -102,8 +100,7 @@ class Recovery(Stage):
         """End a write that cannot be looked for; return whether it was one."""
         if write_.key is not None or self.writer(write_).asks:
             return False
-        stream, number = write_.mapping.stream, write_.rows[-1].number
-        self.outcomes.warn_once(stream, f"uncertain row {number}", NO_KEY, stream, number)
+        self.outcomes.warn_once(write_.mapping.stream, NO_KEY, write_.rows[-1].number)
         reason = "the answer was lost, and there is no key to look it up by"
         self.outcomes.end_write(write_, Plan("uncertain", reason))
         return True

@@ -13,8 +13,8 @@ from target_vitally.pipeline.stage import Stage
 ParsedRows = list[tuple[ParsedRow, InputRow]]
 LINKS = "user_accounts"
 AMBIGUOUS = "other values of the columns of its key make the same text"
-SPARED = "%s: nothing is unlinked from records that have a rejected row."
-PROTECTED = "%s: the trait %s belongs to another system and was left out (protected_traits)."
+SPARED = "nothing is unlinked from records that have a rejected row."
+PROTECTED = "the trait %s belongs to another system and was left out (protected_traits)."
 
 
 @dataclass
@@ -44,7 +44,7 @@ class RowParser(Stage):
         except Rejection as rejection:
             if mapping.links == "exact":
                 self.exact.spare(mapping.resource, key_of(mapping, row.record))
-                self.outcomes.warn_once(mapping.stream, "spared", SPARED, mapping.stream)
+                self.outcomes.warn_once(mapping.stream, SPARED)
             self.outcomes.end([row], "rejected", str(rejection))
             return None
         if parsed.delete and (reason := self._why_not_deleted(row)):
@@ -53,8 +53,7 @@ class RowParser(Stage):
         warned = self._warned[mapping.stream]
         for path in parsed.protected - warned:
             warned.add(path)
-            what = f"protected {path}"
-            self.outcomes.warn_once(mapping.stream, what, PROTECTED, mapping.stream, path)
+            self.outcomes.warn_once(mapping.stream, PROTECTED, path)
         if mapping.links == "exact":
             self.exact.note(mapping.resource, parsed)
         elif mapping.resource.name == LINKS and self._exact_streams and not parsed.delete:

@@ -15,7 +15,7 @@ from target_vitally.pipeline.settings import Settings
 from target_vitally.writers.base import ResourceWriter
 from vitally_api import safe_name
 
-NOT_APPLIED = "%s: Vitally did not take %s as it was sent: the record shows something else."
+NOT_APPLIED = "Vitally did not take %s as it was sent: the record shows something else."
 
 Shared = tuple[Settings, Mapping[str, ResourceWriter], References, CustomFields, Outcomes]
 
@@ -41,10 +41,8 @@ class Stage:
 
     def warn_not_applied(self, write_: PendingWrite, names: Iterable[str]) -> None:
         """Warn, once for each, of properties that Vitally did not take."""
-        stream = write_.mapping.stream
         for name in names:
-            what = f"not applied {name}"
-            self.outcomes.warn_once(stream, what, NOT_APPLIED, stream, safe_name(name))
+            self.outcomes.warn_once(write_.mapping.stream, NOT_APPLIED, safe_name(name))
 
     def plan(self, write_: PendingWrite) -> Plan:
         """Compare a write with what is there."""

@@ -38,8 +38,8 @@ logger = logging.getLogger("target-vitally")
 
 NO_ROOM = "undo_file cannot be written ({}): the run ends here, and what it changed is in the file."
 KEPT = "undo_file: the way back of an earlier run is now %s."
-STAYS = "%s: not everything can be taken back: %s."
-PROTECTED = "%s: the trait %s of deleted records is left out (protected_traits)."
+STAYS = "not everything can be taken back: %s."
+PROTECTED = "the trait %s of deleted records is left out (protected_traits)."
 THE_OTHER = "the next row of this create tells its id"
 SENT = "an event that was sent stays"
 PRIVATE = 0o600
@@ -103,7 +103,7 @@ class UndoFile(Stage):
         with self._lock:
             for undo in undos:
                 for reason in undo.cannot:
-                    self.outcomes.warn_once(stream, f"undo {reason}", STAYS, stream, reason)
+                    self.outcomes.warn_once(stream, STAYS, reason)
                 if not self.settings.dry_run:
                     self._order = max(self._order + 1, time.time_ns() // 1000)
                     undo.order = self._order
@@ -201,9 +201,9 @@ class TakeBack(Stage):
         parsed, left_out = parsed_undo(row.mapping.resource, undo, self.settings.protected_traits)
         stream = row.mapping.stream
         for stays in undo.cannot:
-            self.outcomes.warn_once(stream, f"undo {stays}", STAYS, stream, stays)
+            self.outcomes.warn_once(stream, STAYS, stays)
         for path in left_out:
-            self.outcomes.warn_once(stream, f"protected {path}", PROTECTED, stream, path)
+            self.outcomes.warn_once(stream, PROTECTED, path)
         write_ = PendingWrite(parsed, [row], body=dict(parsed.properties), undo=undo, exact=True)
         write_.inside = {n: self._run.moved.get(v, v) for n, v in undo.inside.items()}
         return write_

@@ -13,7 +13,6 @@ from target_vitally.lookup.references import References
 from target_vitally.mapping.parse_row import RecordRef
 from target_vitally.mapping.plan import Plan
 from target_vitally.mapping.resource import Record, Resource
-from target_vitally.mapping.rows import PendingWrite
 from vitally_api import Budget, Refused
 
 FIRST_PAUSE, LONGEST_PAUSE = 2.0, 30.0
@@ -46,7 +45,6 @@ class Expected(Unit):
     without a sign of what was sent.
     """
 
-    write_: PendingWrite
     plan: Plan
     resource: Resource
     path: str

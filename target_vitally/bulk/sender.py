@@ -11,6 +11,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Literal
 
+from target_vitally.mapping.rows import PendingWrite
 from vitally_api import (
     Analytics,
     KeyRefused,
@@ -31,15 +32,16 @@ State = Literal["waiting", "sent", "accepted", "refused", "seen"]
 
 @dataclass(eq=False)
 class Unit:
-    """What is accepted or refused together: the messages of one row, all of one type.
+    """What is accepted or refused together: the messages of one write, all of one type.
 
     ``state`` is ``sent`` while it is unknown whether they were accepted, and ``seen`` once what was
     accepted was seen to be applied; ``reason`` says why they were refused. ``counts`` takes the
-    requests, as those of the row that is the first in them.
+    requests, as those of the write that is the first in them.
     """
 
     messages: list[Message]
     counts: RequestMetrics
+    write_: PendingWrite
     state: State = "waiting"
     reason: str = ""
 

@@ -89,7 +89,7 @@ class BulkUnits(Stage):
         return Expected(
             self._messages(write_, plan),
             self.references.client.counted_for(write_),
-            write_=write_,
+            write_,
             plan=plan,
             resource=write_.resource,
             path=self.writer(write_).path(write_),
@@ -136,7 +136,7 @@ class BulkUnits(Stage):
         return Expected(
             self._link_messages(kind, write_, key, accounts),
             self.references.client.counted_for(write_),
-            write_=write_,
+            write_,
             plan=plan,
             resource=users,
             path=users.api.path,

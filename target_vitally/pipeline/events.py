@@ -14,10 +14,10 @@ from target_vitally.bulk.sender import Sender, Unit, message_id
 from target_vitally.lookup.client import PAGE_SIZE
 from target_vitally.lookup.index import LookupFailed
 from target_vitally.mapping.parse_row import ParsedRow
-from target_vitally.mapping.rows import InputRow
+from target_vitally.mapping.rows import InputRow, PendingWrite
 from target_vitally.pipeline.row_parser import RowParser
 from target_vitally.pipeline.stage import Stage
-from vitally_api import Message, Refused, RequestMetrics, Unavailable, Unreadable, fits
+from vitally_api import Message, Refused, Unavailable, Unreadable, fits
 
 IDS = {
     "userExternalId": ("userId", "users"),
@@ -46,25 +46,6 @@ NOT_LOOKED = (
 
 
 @dataclass
-class _EventMetrics:
-    """Counts the requests that an event is the first in, for its row as well as for the run."""
-
-    run: RequestMetrics
-    requests: int = 0
-
-    def add(self, **counts: float) -> None:
-        """Count requests, retries and seconds waited."""
-        self.requests += int(counts.get("requests", 0))
-        self.run.add(**counts)
-
-
-@dataclass(eq=False, kw_only=True)
-class _Event(Unit):
-    row: InputRow
-    counts: _EventMetrics
-
-
-@dataclass
 class Events(Stage):
     """Sends events, and counts those about somebody unknown to the workspace."""
 
@@ -88,7 +69,7 @@ class Events(Stage):
         finally:
             self._end(units)
 
-    def _unit(self, row: InputRow) -> _Event | None:
+    def _unit(self, row: InputRow) -> Unit | None:
         """Make the message of a row, or end the row."""
         parsed = self.parser.parse(row)
         if parsed is None:
@@ -101,12 +82,13 @@ class Events(Stage):
         if datetime.fromisoformat(message["timestamp"]) < datetime.now(UTC) - OLD:
             self.outcomes.warn_once(stream, SOME_OLD, OLD.days)
         self._remember(stream, message)
-        return _Event([message], counts=_EventMetrics(self.references.client.metrics), row=row)
+        write_ = PendingWrite(parsed, [row])
+        return Unit([message], self.references.client.counted_for(write_), write_)
 
-    def _end(self, units: Sequence[_Event]) -> None:
+    def _end(self, units: Sequence[Unit]) -> None:
         blocked = self.sender.blocked.get("track")
         for unit in units:
-            rows, requests = [unit.row], unit.counts.requests
+            rows, requests = unit.write_.rows, unit.write_.requests
             if unit.state == "accepted":
                 self._sent += 1
                 self.outcomes.end(rows, "accepted", requests=requests)

@@ -210,8 +210,10 @@ class Index:
         # An e-mail alone has a text of its own.
         return self._kept.having(by, key_text(by, value) if by == "email" else value)
 
-    def refresh(self, by: str, values: Iterable[str], write_: PendingWrite | None = None) -> None:
-        """Look records up once more, to see whether writes were carried out."""
+    def refresh(
+        self, by: str, values: Iterable[str], write_: PendingWrite | None = None
+    ) -> list[Record]:
+        """Look records up once more, and return them: whole, if they are few."""
         wanted = {key_text(by, value): value for value in values}
         if by in UNIQUE and by in self._lookups and len(wanted) <= FEW:
             found = [r for value in wanted.values() for r in self.source.ask(by, value, write_)]
@@ -220,6 +222,7 @@ class Index:
             found = [r for page in newest for r in page if key_of_record(by, r) in wanted]
         for record in found:
             self.put(record)
+        return found
 
     def ask_each(self, by: str, texts: Iterable[str], ask: Callable[[str], object]) -> None:
         """Ask something about each of many records, on many threads; `check` tells what was not answered."""

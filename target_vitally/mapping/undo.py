@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from fnmatch import fnmatchcase
 from typing import Any, get_args
 
 from target_vitally.mapping.links import displayed
-from target_vitally.mapping.parse_row import Key, ParsedRow, Rejection
+from target_vitally.mapping.parse_row import Key, ParsedRow, Rejection, owned_traits
 from target_vitally.mapping.plan import ARCHIVED, Plan, changes, create_body, deletion, update_body
 from target_vitally.mapping.resource import Property, Record, Resource
 from target_vitally.mapping.rows import Change, PendingWrite, Undo
@@ -232,8 +231,7 @@ def parsed_undo(
     traits = dict(undo.old.get("traits") or {})
     left_out: frozenset[str] = frozenset()
     if undo.change == "deleted":
-        patterns = tuple(protected)
-        left_out = frozenset(p for p in traits if any(fnmatchcase(p, each) for each in patterns))
+        left_out = owned_traits(tuple(traits), tuple(protected))
         traits = {path: value for path, value in traits.items() if path not in left_out}
         taken = {prop.name: _as_taken(prop, old) for prop in resource.by_name.values()}
         absent = {

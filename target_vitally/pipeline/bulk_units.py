@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from functools import cache
 from itertools import islice
 from typing import Any
@@ -14,6 +13,7 @@ from target_vitally.bulk.read_back import ABSENT, Expected, Found
 from target_vitally.bulk.sender import message_id
 from target_vitally.lookup.index import LookupFailed
 from target_vitally.mapping.links import displayed
+from target_vitally.mapping.parse_row import owned_traits
 from target_vitally.mapping.plan import Plan, changes
 from target_vitally.mapping.resource import Record
 from target_vitally.mapping.rows import PendingWrite
@@ -194,8 +194,7 @@ class BulkUnits(Stage):
             raise NotInBulk(f"messages carry no {', '.join(strange)}")
         if RESERVED & given.keys():
             raise NotInBulk(OVERWRITES)
-        protected = self.settings.protected_traits
-        if any(fnmatchcase(path, pattern) for path in given for pattern in protected):
+        if owned_traits(tuple(given), self.settings.protected_traits):
             raise NotInBulk(OWNED)
         traits = {trait: body[name] for name, trait in carried.items() if trait and name in body}
         if kind in {"organization", "account"} and "name" not in traits:

@@ -33,13 +33,8 @@ class ConversationWriter(ResourceWriter):
         index = self.references.index(self.resource.name)
         keys = [w.key for w in writes if w.key and w.body.get("messages")]
         known = {id_ for key in keys for id_ in index.ids(key.by, key.value)}
-
-        def read(id_: str) -> None:
-            path = f"/conversations/{segment(id_)}"
-            for record in self.client.records(path, f"{self.label}/..."):
-                index.put(record)
-
-        index.ask_each("id", [i for i in known if self.simulated.get(i) is None], read)
+        unread = [id_ for id_ in known if self.simulated.get(id_) is None]
+        index.ask_each("id", unread, lambda id_: index.refresh("id", [id_]))
 
     @override
     def in_parts(self, write_: PendingWrite) -> bool:
@@ -92,11 +87,8 @@ class ConversationMessageWriter(ResourceWriter):
         conversation = write_.inside["conversationId"]
         if conversation.startswith(NEW):
             return []
-        path = f"/conversations/{segment(conversation)}"
-        found = self.client.records(path, "/resources/conversations/...", None, write_)
+        found = self.references.index("conversations").refresh("id", [conversation], write_)
         messages = [m for record in found for m in record.get("messages") or ()]
-        for record in found:
-            self.references.index("conversations").put(record)
         for message in messages:
             self.index(write_).put(message)
         return messages

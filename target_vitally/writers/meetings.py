@@ -42,10 +42,7 @@ class MeetingWriter(ResourceWriter):
         return self._read(write_, record) or now
 
     def _read(self, write_: PendingWrite, record: Record) -> Record:
-        path = self.path_of(write_, record)
-        found = self.client.records(path, f"{self.label}/...", None, write_)
-        for fresh in found:
-            self.index(write_).put(fresh)
+        found = self.index(write_).refresh("id", [str(record["id"])], write_)
         return found[-1] if found else {}
 
 

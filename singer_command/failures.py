@@ -37,7 +37,7 @@ MISTAKES = {
 }
 """What is wrong with a setting, by the file of the SDK in which it fails in the middle of a run."""
 OF_OTHERS = {"jsonschema.py", "simpleeval.py"}
-"""Those that are of libraries which it uses."""
+"""Those of `MISTAKES` that belong to libraries the SDK uses."""
 
 Own = Callable[[Exception], list[str]]
 """Returns what only one program can say of a failure, a line for each problem; nothing of others."""

@@ -1,4 +1,4 @@
-"""Files in and standard output out, whatever the encoding; and the signal that the terminal goes."""
+"""Files in whatever encoding, standard output, and the signal of a terminal that is closed."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def write_whole(data: bytes | bytearray) -> None:
 
 
 def end_on_hangup(handler: Callable[[int, FrameType | None], None]) -> None:
-    """End as on SIGTERM when the terminal goes; one that is to be ignored (``nohup``) still is."""
+    """End as on SIGTERM when the terminal is closed, unless that is ignored, as ``nohup`` has it."""
     hangup = getattr(signal, "SIGHUP", None)
     main = threading.current_thread() is threading.main_thread()
     if hangup is not None and main and signal.getsignal(hangup) == signal.SIG_DFL:

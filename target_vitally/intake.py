@@ -35,7 +35,7 @@ UNREADABLE: Mapping[type[Exception], str] = {
     RecursionError: "it is nested too deeply",
     Unreadable: "it is nested too deeply",
 }
-"""Why a line cannot be read; the first that fits is it."""
+"""Why a line cannot be read; the first that fits counts."""
 
 
 class Unusable(Exception):
@@ -152,7 +152,7 @@ class Intake:
         return cast("dict[str, Any]", message)
 
     def _lines(self) -> Iterator[bytes]:
-        """Yield the lines as bytes; what an unreadable byte stands in is one line, not the end."""
+        """Yield the lines as bytes: an unreadable byte spoils its line, and not the rest of the input."""
         if self.file is None:
             raise VitallyError("There is no input: standard input is closed.")
         held = getattr(self.file, "buffer", None)

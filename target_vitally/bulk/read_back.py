@@ -18,16 +18,16 @@ from vitally_api import Budget, Refused
 FIRST_PAUSE, LONGEST_PAUSE = 2.0, 30.0
 """Seconds between two looks, which grow from one to the next."""
 LOOKS = 5
-"""How often a record is seen as changed, without what was sent, until that counts as left out: 60 s."""
+"""Looks at a record that has changed without what was sent, until Vitally has left that out: 60 s."""
 ABSENT: Record = {}
 
 
 @dataclass(frozen=True)
 class Found:
-    """What a record says of what was sent: ``lacking`` are the properties that it says otherwise.
+    """How a record compares with what was sent: ``lacking`` are the properties in which it differs.
 
-    ``some`` if it has at least one of those that were sent; ``open`` if a link is not as it is to be,
-    so that the messages cannot all have been applied.
+    ``some`` if at least one property is as it was sent; ``open`` if a link is not as it is to be, so
+    that the messages cannot all have been applied.
     """
 
     lacking: tuple[str, ...] = ()
@@ -57,7 +57,7 @@ class Expected(Unit):
 
     @property
     def ref(self) -> RecordRef:
-        """What rows call its record by."""
+        """The reference by which rows name its record."""
         return RecordRef(self.resource.name, "externalId", self.external_id)
 
 

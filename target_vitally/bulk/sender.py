@@ -146,7 +146,7 @@ class Sender:
             self.blocked[kind] = words
 
     def _all_refused(self, kind: str, words: str) -> bool:
-        """Try some from all over: the first rows of a table may be bad, and no others.
+        """Try some units from the whole list: perhaps only the first rows of a table are bad.
 
         Nothing else is under way, since none of the type was accepted.
         """

@@ -88,7 +88,7 @@ def segment(text: str) -> str:
 
 
 def record_or_none(body: Any) -> list[Record]:
-    """Return the record of a body; an error in place of a record is none, as some clients have it."""
+    """Return the record in a body, or nothing for an error that was answered in place of one."""
     if body is None:  # a record that is there must not seem absent
         raise Unreadable("there is nothing in it")
     return [] if _is_error(body) else single(body)

@@ -19,7 +19,7 @@ from vitally_api import Refused, Unavailable, Unreadable, safe_name
 from vitally_api.resources import CUSTOM_FIELD_MODELS
 
 CUSTOM = "vitally.custom."
-"""What the paths of traits begin with that take a field which somebody has made in the app."""
+"""Prefix of the paths of traits that need a custom field, which is made in the app."""
 OBJECTS = "customObjects"
 NOT_SHOWN = (
     "the workspace does not tell its custom fields, so that traits are compared as they are: %s"
@@ -45,7 +45,7 @@ class CustomFields:
         return known.fields if known else {}
 
     def type_traits(self, write_: PendingWrite, nulls: Nulls) -> None:
-        """Give a write the fields of its record; raise `InvalidValue` for what one does not take."""
+        """Read the traits of a write by its custom fields; raise `InvalidValue` where that fails."""
         parsed, object_id = write_.parsed, write_.inside.get("customObjectId", "")
         if not parsed.traits or write_.missing_parent:
             return
@@ -101,7 +101,7 @@ class CustomFields:
 
 
 def missing_fields(fields: Fields, paths: Iterable[str]) -> list[str]:
-    """Say which paths are custom fields that are not there; API traits come to be by being written."""
+    """Return a line for each path of a custom field that is not there; other traits need no field."""
     return [
         f"the trait {name} does not exist: the workspace has no custom field {name}"
         f"{near(path, fields)}; make it in the app, or leave the trait out"

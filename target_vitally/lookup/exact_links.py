@@ -1,4 +1,4 @@
-"""What the rows of a run name, for streams from whose records all other links are taken away."""
+"""The links that rows of a run name, where all other links of their records are taken away."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ class ExactLinks:
         self._spared: set[tuple[str, Key | None]] = set()
 
     def note(self, resource: Resource, parsed: ParsedRow) -> None:
-        """Take in what a row names."""
+        """Remember the links that a row names."""
         named = {ref.name: parsed.references.get(ref.name) for ref in resource.links if ref.many}
         links = {**named, PARTICIPANTS: parsed.properties.get(PARTICIPANTS)}
         self._add(resource.name, record_keys(resource, parsed), links)
 
     def note_link(self, parsed: ParsedRow) -> None:
-        """Take in a row that is a link of a user to an account, and of no stream of users."""
+        """Remember a row of user_accounts, which is itself a link of a user to an account."""
         links = {"accountIds": parsed.references.get("accountId")}
         for user in parsed.references.get("userId") or ():
             self._add(user.resource, [Key(user.by, user.value)], links)
@@ -45,7 +45,7 @@ class ExactLinks:
             self._store.add(self._scope, [(encoded((list(keys), named)), places)])
 
     def spare(self, resource: Resource, key: Key | None) -> None:
-        """Unlink nothing from a record if one of its rows cannot be read; from any, if the key cannot."""
+        """Unlink nothing from the record of a row that cannot be read; from none, if its key cannot be."""
         self._spared.add((resource.name, key))
 
     def is_spared(self, resource: Resource, parsed: ParsedRow, record: Record) -> bool:

@@ -7,7 +7,7 @@ from collections import deque
 FEW = 8
 """Records that are read one by one without a look at the list."""
 RECENT, LATEST = 100, 4
-"""Pages by which it is judged what the next one brings, if more rows are to come, or if not."""
+"""How many of the last pages tell what the next one may bring: if more rows are to come, and if not."""
 
 
 class FewestRequests:
@@ -35,10 +35,10 @@ class FewestRequests:
         self._single += number
 
     def one_by_one(self, missing: int, *, more: bool) -> bool:
-        """Return whether the records that are missing had better be asked for one by one.
+        """Return whether it is cheaper to ask for the missing records one by one.
 
-        That is so if a page brings less than one of them. If ``more`` rows are to come, as many again as
-        have come are expected, for which the pages are there then.
+        It is if a page brings less than one of them. If ``more`` rows are to come, as many again as before
+        are expected, and the pages that are read serve them, too.
         """
         times = 1 + (self._batches if more else 0)
         recent = list(self._brought)[-(RECENT if more else LATEST) :]

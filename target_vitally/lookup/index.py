@@ -52,7 +52,7 @@ class Source:
         yield from self._list(self._api.variants.queries[-1])
 
     def newest(self, write_: PendingWrite | None) -> Iterator[list[Record]]:
-        """Yield the lists down to what was there before this run; what is new is not archived."""
+        """Yield the newest records, down to those from before this run; no new one is archived."""
         began = self._client.clock
         for query in self._api.variants.queries[: 1 if self._archives else None]:
             for page in self._list(query, write_):
@@ -97,7 +97,7 @@ class Source:
         return self._client.records(path, label, {by: value}, write_)
 
     def search_ignores_case(self, page: Sequence[Record]) -> bool:
-        """Try with somebody of a page whether the search for an e-mail ignores its case."""
+        """Find out, with a user of a page, whether the search for an e-mail ignores upper and lower case."""
         emails = {str(r["email"]): r.get("id") for r in page if r.get("email")}
         email = next((e for e in emails if e != e.swapcase()), "")
         found: list[Record] = []
@@ -143,7 +143,7 @@ class Index:
                 self._begin()
 
     def find(self, by: str, values: Iterable[str], *, more: bool = False) -> None:
-        """Make sure that it is known which records have these values of a key.
+        """Read the records that have these values of a key, unless they are known.
 
         Pages are read until asking one by one has become the cheaper way; ``more`` if rows are to come
         that will ask for others.
@@ -174,8 +174,8 @@ class Index:
     def get(self, by: str, value: str) -> list[Record]:
         """Return the records that have a value of a key.
 
-        Archived ones count only where no other has it, and then as one: whichever way they were
-        found. `LookupFailed` is raised where the answer to this look-up was none.
+        Archived ones count only where no other has it, and then as one. Raise `LookupFailed` if this
+        look-up was not answered.
         """
         with self._lock:
             found = self._matching(by, value)
@@ -232,7 +232,7 @@ class Index:
         )
 
     def answer(self, by: str, text: str, ask: Callable[[], list[Record]]) -> list[Record]:
-        """Return what is answered about one record; raise `LookupFailed` where that is no data."""
+        """Return what is answered about one record; raise `LookupFailed` if it is not answered."""
         found: list[Record] = []
         self._attempt(by, text, lambda: found.extend(ask()), self._client.metrics.reads)
         self.check(by, text)
@@ -262,7 +262,7 @@ class Index:
                 self._refused.pop((by, text), None)
 
     def put(self, record: Record, *, planned: bool = False) -> None:
-        """Take in a record as it is now, or as it is ``planned``: no reading would bring that back."""
+        """Keep a record as it is now, or for good as it is ``planned``, since nobody can read that."""
         id_ = str(record.get("id") or "")
         if id_:
             with self._lock:
@@ -275,7 +275,7 @@ class Index:
             self._kept.drop(id_)
 
     def drop_planned(self, begins: str) -> None:
-        """Forget the records that a plan made up and gave ids that begin so."""
+        """Forget the records that a plan made up, by the beginning of their ids."""
         with self._lock:
             for record in self._kept.planned():
                 if str(record["id"]).startswith(begins):
@@ -329,7 +329,7 @@ class Index:
         return page
 
     def _put_new(self, page: list[Record]) -> None:
-        """Take in a page; what was written meanwhile is newer than the list."""
+        """Keep the new records of a page; one that was written meanwhile is newer than the list."""
         with self._lock:
             self._kept.add_new(page)
 

@@ -146,7 +146,7 @@ class SimulatedRecords:
         self._runs = (*runs, store.new_scope())
 
     def apart(self) -> SimulatedRecords:
-        """Return one that knows the same, and may remember more without the notice of this one."""
+        """Return a copy, which may remember more that this one does not see."""
         return SimulatedRecords(self._store, self._runs)
 
     def put(self, queue: str, record: Record) -> None:

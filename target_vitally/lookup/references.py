@@ -27,7 +27,7 @@ LOOKED_UP: Mapping[str, Resource] = {
 
 
 class References:
-    """Finds the records that rows name; shares what is known of them with who writes them."""
+    """Finds the records that rows name, in the indexes that their writers use, too."""
 
     def __init__(
         self,

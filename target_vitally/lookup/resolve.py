@@ -1,4 +1,4 @@
-"""What rows refer to, people among it: what has to be looked up, and Vitally's ids in its place."""
+"""References of rows, also to people: what has to be looked up, and the ids that take their place."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def _people(
 
 
 def _candidates(person: Record, *, copy: bool) -> list[RecordRef]:
-    """Return what somebody may be, by the surest of what names them; nothing for an id of this workspace."""
+    """Return the records that a person may be, by the surest key; none for an id of this workspace."""
     if person.get("externalId"):
         return [RecordRef("users", "externalId", str(person["externalId"]))]
     by, member = ("email", "email") if person.get("email") else ("source", "id")

@@ -38,8 +38,8 @@ Key = TypeVar("Key", bound=Hashable)
 class Store:
     """Records as bytes by their keys, and single values by a key; for any thread.
 
-    A key is any value that can be hashed. Of it only the 64 bits of its hash are kept, so that who asks for
-    a record looks whether it is the one.
+    A key is any value that can be hashed. Only the 64 bits of its hash are kept, so that callers check
+    that a record is the one they asked for.
     """
 
     def __init__(self) -> None:
@@ -71,7 +71,7 @@ class Store:
             yield from self._query(sql.format(",".join("?" * len(part))), part)
 
     def new_scope(self) -> int:
-        """Return a number for records that are of one list, read from one time on."""
+        """Return a number for what belongs together, such as the records of one list."""
         return next(self._scopes)
 
     def add(

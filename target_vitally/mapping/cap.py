@@ -40,7 +40,7 @@ class Cap:
         return cls(text, number, percent)
 
     def excess(self, counts: Mapping[str, int], held: Callable[[str, int], int]) -> str | None:
-        """Return None if so many records may be written, or else how the cap reads here.
+        """Return None if so many records may be written, or else the cap in words.
 
         ``counts`` has how many of each resource. ``held`` returns how many records of a resource Vitally
         holds, and need not count beyond the number that it is given.

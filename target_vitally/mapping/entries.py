@@ -45,9 +45,9 @@ EVENTS = "events"
 LIKE = 0.75
 """How much two names have in common, of 1, for one to be taken for a misspelling of the other."""
 STREAM = "undo-"
-"""What the names of streams begin with that take a run back; the resource's name follows."""
+"""Prefix of the streams of an undo file; the name of the resource follows."""
 IGNORE = "ignore"
-"""What ``deleted`` is for a stream in which no column marks deletes."""
+"""The value of ``deleted`` for a stream in which no column marks deletes."""
 
 
 def camel(column: str) -> str:
@@ -76,7 +76,7 @@ def _snake(name: str) -> str:
 
 
 def without_names_of_events(entry: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return an entry in which the properties of events are called traits, which they are like."""
+    """Return an entry with the properties of events called traits: both are read alike."""
     made = {name: value for name, value in entry.items() if name != "event_properties"}
     if "event_properties" in entry:
         made["traits"] = entry["event_properties"]
@@ -84,7 +84,7 @@ def without_names_of_events(entry: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def near(name: str, among: Iterable[str]) -> str:
-    """Return words to put behind a misspelt name: which of some it may be, nothing where none is like it."""
+    """Return words to add behind a misspelt name: which known name is like it, or nothing."""
     spelled = {_spelling(each, tail=tail): each for each in among for tail in (True, False)}
     for given in (_spelling(name), _spelling(name, tail=True)):
         for like in difflib.get_close_matches(given, spelled, n=1, cutoff=LIKE):
@@ -98,7 +98,7 @@ def _spelling(name: str, *, tail: bool = False) -> str:
 
 
 def not_come(entries: Iterable[str], come: Iterable[str]) -> list[str]:
-    """Say which streams have an entry, and no SCHEMA in the input."""
+    """Return a line for each stream that has an entry, and no SCHEMA in the input."""
     streams = list(come)
     if streams and all(stream.startswith(STREAM) for stream in streams):
         return []  # an undo file, which goes by no entry
@@ -163,7 +163,7 @@ class Entry:
         return frozenset({self.deleted} - {None, IGNORE})  # type: ignore[arg-type]
 
     def parts(self, *columns: str) -> frozenset[str]:
-        """Return columns, each that stands for several as these."""
+        """Return columns, with those of a composite key in the place of its name."""
         return frozenset(part for c in columns for part in self.composite_keys.get(c, (c,)))
 
 
@@ -233,7 +233,7 @@ def _wrong_in_events(where: str, entry: Mapping[str, Any], resource: Resource) -
 
 
 def _wrong_keys(where: str, entry: Mapping[str, Any], resource: Resource) -> list[str]:
-    """Find several columns for what is no key; a list of records may hold several keys in one column."""
+    """Find properties with several columns that are no key, or hold the keys of several records."""
     columns = {column for ref in resource.references.values() for column in ref.lookups}
     keys = {column for column in {*columns, *resource.keys} if not column.endswith("Ids")} - {"id"}
     keys.add(str(entry.get("match")))

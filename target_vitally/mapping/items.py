@@ -1,4 +1,4 @@
-"""Items of lists, such as people and fields: which stand for the same, and what two lists make together."""
+"""Items of lists, such as people and fields: which stand for the same, and how two lists are merged."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ IDENTITY = ("id", "userId", "vitallyUserId", "externalId", "email", "label")
 
 
 def unite(first: Iterable[Item], then: Iterable[Item] = ()) -> list[Item]:
-    """Return what two rows name; of two objects that stand for the same, the later one."""
+    """Merge what two rows name; of two objects that stand for the same, keep the later one."""
     united: dict[int, Item] = {}
     place: dict[Any, int] = {}
     for number, item in enumerate((*first, *then)):

@@ -1,4 +1,4 @@
-"""Links of a record to others: those that are there, those that rows name, and what is neither."""
+"""Links of a record to others: those that it has, and those that rows name."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PARTICIPANTS = "participants"
 
 
 def displayed(prop: Property, record: Mapping[str, Any]) -> Any:
-    """Return what a record says of a property, which may stand elsewhere in it."""
+    """Return the value of a property in a record, which may show it elsewhere."""
     if prop.displayed:
         value = record.get(prop.displayed)
         if isinstance(value, list):

@@ -12,13 +12,13 @@ UNDERSTOOD = ("_deleted", "_sdc_deleted_at", "__sdc_deleted_at")
 """Columns that always mark a delete, in upper case, too."""
 YES = TRUE | {"d", "delete", "deleted"}
 NO = frozenset({"false", "f", "no", "n", "off", "c", "create", "i", "insert", "r", "u", "update"})
-"""The words of flags, and those of change data capture, where ``d`` is a delete and ``u`` none."""
+"""The words of flags, and those of change data capture, where ``d`` is a delete and ``u`` an update."""
 ZEROS = re.compile(r"(0[0\s:.tz+-]*)?")
 """Nothing, 0, 0.0 and the day of MySQL that stands for none: 0000-00-00 00:00:00."""
 EARLIEST_EPOCH = 10**8
 """Numbers from here on are seconds, milliseconds and so on since 1970."""
 NEVER = 9999
-"""The year in which what is not deleted is deleted: an infinite moment of PostgreSQL is read as it."""
+"""Year of a deletion that never comes; an infinite moment of PostgreSQL is read as this year."""
 SHAPE = re.compile(
     r"(.*_)?(is_?)?deleted(_?(at|on|time|date|timestamp|ts|utc|flag))?|date_?deleted|_+op"
 )

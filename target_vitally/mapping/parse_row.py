@@ -137,14 +137,14 @@ def parse_row(  # noqa: C901 - one part of a row after the other
 
 
 def record_keys(resource: Resource, parsed: ParsedRow) -> set[Key]:
-    """Name every key by which other rows may speak of the same record."""
+    """Return every key by which other rows may name the same record."""
     given = {by: key_text(by, parsed.properties.get(by)) for by in resource.keys}
     said = {Key(by, text) for by, text in given.items() if text}
     return said | {parsed.key} if parsed.key else said
 
 
 def key_of(mapping: StreamMapping, record: Record) -> Key | None:
-    """Find what a row's record is found by, if the row can be read that far."""
+    """Return the key of a row's record; None if the row has none, or cannot be read that far."""
     if mapping.undo:
         return None
     try:
@@ -188,7 +188,7 @@ def _with_composite_keys(mapping: StreamMapping, record: Record) -> tuple[Record
 
 
 def _properties(mapping: StreamMapping, record: Record, *, clear: bool, keys_only: bool) -> Record:
-    """Read the columns that are properties; nulls count to ``clear`` alone."""
+    """Read the columns that are properties; nulls count only with ``clear``."""
     found: Record = {}
     for prop, column, is_key in mapping.property_columns:
         value, name = record.get(column), prop.name
@@ -216,7 +216,7 @@ def check_clears(name: str, prop: Property | None) -> None:
 
 
 def _key(mapping: StreamMapping, record: Record, properties: Record, fields: Fields) -> Key | None:
-    """Choose what the row's record is found by."""
+    """Return the key by which a row's record is found; None if the row has none."""
     match, resource = mapping.match, mapping.resource
     if match and match.startswith("trait:"):
         path = match.removeprefix("trait:")
@@ -233,9 +233,9 @@ def _key(mapping: StreamMapping, record: Record, properties: Record, fields: Fie
 
 
 def _place(mapping: StreamMapping, record: Record) -> Key | None:
-    """Name what there is one of in each record that the address takes, such as a transcript.
+    """Return the key of what each record has one of, such as a meeting its transcript: the record's.
 
-    Where it takes several, what names them all is written as a list, so that no two make one text.
+    If the address takes several records, their keys are written as a list, so that no two are alike.
     """
     columns, texts = [], []
     for name, reference in mapping.resource.references.items():
@@ -252,9 +252,9 @@ def _place(mapping: StreamMapping, record: Record) -> Key | None:
 
 
 def _refer(found: ParsedRow, reference: Property, lookups: Lookups, record: Record) -> None:
-    """Read what a row refers to by the surest of its columns that says anything, if one does.
+    """Read what a row refers to, by the first of its columns that has a value, the surest first.
 
-    Where there may be several, all columns count: each may name another. In a copy they name the same.
+    If it may be several records, all columns count: each may name another. In a copy they name the same.
     """
     names: tuple[RecordRef, ...] = ()
     empty = ""
@@ -312,7 +312,7 @@ def _is_one(value: Any) -> bool:
 
 
 def _embedded(reference: Property, value: Any) -> Iterator[RecordRef]:
-    """Name the records that travel inside a row of the tap, by their keys or else by their ids there."""
+    """Yield the records that are embedded in a row of the tap, by their keys or else by their ids there."""
     by = next(iter(reference.lookups.values()), "externalId")
     try:
         items = list_of(value) if not isinstance(value, dict) else [value]
@@ -348,7 +348,7 @@ def _trait_map(mapping: StreamMapping, record: Record) -> Record:
 
 
 def _traits(mapping: StreamMapping, record: Record) -> Record:
-    """Return what a row says of traits, nulls among it."""
+    """Return the traits of a row, also those that are null."""
     said = _trait_map(mapping, record)
     if mapping.traits:
         said = said | {path: record[c] for path, c in mapping.traits.items() if c in record}

@@ -23,16 +23,16 @@ OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 ARCHIVED = "archived in Vitally, where nobody can say what a write would do to it"
 
 NO_RECORD = "no record has this"
-"""What the reason begins with of a row that could only update."""
+"""Beginning of the reason of a row that could only update, and whose record is not there."""
 NO_OWN_KEY = "a row without a key of its own cannot be copied"
 SCALARS = frozenset({str, int, bool, Decimal})
 Changes = dict[str, tuple[Any, Any]]
-"""By property or ``traits.<path>``: what the record says, and what the row does."""
+"""By property or ``traits.<path>``: the value of the record, and that of the row."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be done, as the word for it once it is done.
+    """What is to be done; ``outcome`` is the word for it once it is done.
 
     ``body`` is what a create or update sends, ``record`` what is there now; ``reason`` says why
     nothing is done.

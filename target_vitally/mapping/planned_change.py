@@ -65,7 +65,7 @@ def planned_change(
 
 
 def _accepted(made: Plan) -> Action:
-    """Return what was sent in bulk, and is not looked for."""
+    """Return the action of what was sent in bulk, and is not looked for."""
     if made.record is None:
         return "create"
     return "update" if made.body else "delete"

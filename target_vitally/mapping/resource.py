@@ -125,12 +125,12 @@ class Resource:
 
     @cached_property
     def united(self) -> frozenset[str]:
-        """The properties that several rows of one key say together, one part each."""
+        """The properties to which each of several rows of one key adds a part."""
         return frozenset(prop.name for prop in self.properties if prop.many or prop.united)
 
     @cached_property
     def compared(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """The members of a record that may be compared, first what finds it, and those that link others."""
+        """The members of a record that may be compared, keys first; and those that hold linked records."""
         found_by = ("id", *self.keys, "createdAt", "updatedAt", "archivedAt", "traits")
         whole = dict.fromkeys((*found_by, *self.by_name))
         linked = [prop.displayed for prop in self.properties]

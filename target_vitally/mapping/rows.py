@@ -105,7 +105,7 @@ class Undo:
 
     @property
     def identity(self) -> str:
-        """Name the record, by its key where it has one: changes of one record follow each other."""
+        """A name of the record, by its key if it has one: changes of one record follow each other."""
         place = "/".join((self.resource, *self.inside.values()))
         return f"{place}/{f'{self.key.by}:{self.key.value}' if self.key else self.id}"
 
@@ -181,15 +181,15 @@ class PendingWrite:
 
     @property
     def missing_parent(self) -> bool:
-        """Return whether an id that its address takes is not there."""
+        """Return whether an id that its address takes is not known."""
         return not self.resource.in_path <= self.inside.keys()
 
 
 def merge_rows(rows: Iterable[tuple[ParsedRow, InputRow]]) -> list[PendingWrite]:
     """Put the rows of each key together, in the order of the first; a row without a key is alone.
 
-    Rows of two modes are one only where the first makes sure that there is something to update. Rows
-    that go by another key may speak of the same records: what comes after them stays after them.
+    Rows of two modes are merged only if the first makes sure that there is something to update. Rows
+    with another kind of key may be about the same records, so that no row is moved across them.
     """
     writes: list[PendingWrite] = []
     by_key: dict[Key, PendingWrite] = {}
@@ -219,7 +219,7 @@ def _can_merge(first: ParsedRow, then: ParsedRow) -> bool:
 
 
 def merged(first: ParsedRow, then: ParsedRow) -> ParsedRow:
-    """Return what two rows of one key say: a delete forgets what was before it, and is forgotten.
+    """Merge two rows of one key: a delete replaces what was before it, and is replaced by what follows.
 
     A row that only updates has nothing to update after a delete.
     """
@@ -238,7 +238,7 @@ def merged(first: ParsedRow, then: ParsedRow) -> ParsedRow:
 
 
 def _together(first: ParsedRow, then: ParsedRow, part: str) -> dict[str, Any]:
-    """Put what one row says over what another does, but keep both where each may say a part."""
+    """Merge one part of two rows: the later value counts, or both where each row may add to a list."""
     before, after = getattr(first, part), getattr(then, part)
     both = {
         name: before[name] + after[name]

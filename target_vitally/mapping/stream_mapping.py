@@ -29,7 +29,7 @@ FED = {
 }
 """What Vitally takes from a trait that the workspace chooses (API notes on writing, 1.4)."""
 TAP_TRAIT = "trait_"
-"""What the columns begin with that a tap adds for custom fields, whose values are traits, too."""
+"""Prefix of the columns that the tap adds for custom fields; their values are in traits, too."""
 REJECTED = "_rejected"
 MOST_COLUMN_SETS = 1000
 
@@ -44,11 +44,11 @@ class MappingError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class StreamMapping(Entry):
-    """What the rows of a stream are to Vitally: what ``streams`` says, and what their columns say.
+    """What the rows of a stream mean to Vitally, by their entry in ``streams`` and by their columns.
 
     ``lookups`` are the columns of references, ``markers`` those that mark deletes. ``of_links`` if a row
     is one link of a record, so that several rows have the record's key; ``undo`` if rows take back what
-    a run did. ``warnings`` are what is to be said once.
+    a run did. ``warnings`` are to be logged once.
     """
 
     stream: str
@@ -63,7 +63,7 @@ class StreamMapping(Entry):
     warnings: tuple[str, ...] = ()
 
     def unmapped(self, columns: Iterable[str]) -> list[str]:
-        """Find the columns that are nothing to the resource."""
+        """Return the columns that the resource does not take."""
         return [
             name
             for name in columns
@@ -74,7 +74,7 @@ class StreamMapping(Entry):
         ]
 
     def unread_marks(self, columns: Iterable[str]) -> list[str]:
-        """Return the columns that are named like marks of deleted rows, and are not said to be or not."""
+        """Return the columns that are named like marks of deleted rows, if ``deleted`` is not set."""
         if self.deleted:
             return []
         mine = [c for c in columns if c not in self.known and c not in self.markers]
@@ -227,8 +227,8 @@ def _cut(
 ) -> tuple[list[str], bool]:
     """Return what is wrong if rows of several keys would be one record, and whether rows are links.
 
-    A key goes together from the columns of the record's key, those of the address that it lies in, and
-    those of links, which are united.
+    A key may consist of the columns of the record's key, those of the address that it lies in, and those
+    of links, which are united.
     """
     resource = mapping.resource
     usual = (k for k in (resource.key, "id") if k in found)
@@ -256,7 +256,7 @@ def _cut(
 
 
 def explained(resource: Resource, unmapped: Iterable[str]) -> str:
-    """Name columns that are nothing to a resource, with what can be done about those of Vitally."""
+    """Return the names of columns that a resource does not take, with a hint where there is one."""
     return ", ".join(f"{c}{_hint(resource, c)}" for c in unmapped)
 
 
@@ -273,7 +273,7 @@ def _hint(resource: Resource, column: str) -> str:
 
 
 def no_key(mapping: StreamMapping) -> str:
-    """Say that no row of a stream can be found by a key, empty where some may be."""
+    """Return a warning if no row of a stream can have a key, or nothing."""
     resource, match = mapping.resource, mapping.match or ""
     path = match.removeprefix("trait:")
     if path != match:
@@ -296,9 +296,9 @@ def no_key(mapping: StreamMapping) -> str:
 def columns_of_row(
     row: Mapping[str, Any], entry: Mapping[str, Any], resource: Resource, *, copy: bool = False
 ) -> tuple[str, ...]:
-    """Name the columns that stand for something, where the SCHEMA of a stream names none.
+    """Return the columns of a row that mean something, for a stream whose SCHEMA names none.
 
-    What is nothing to the resource is left out: the row is rejected for it, and not the run.
+    Those that the resource does not take are left out: the row is rejected for them, and not the run.
     """
     said = Entry.read(entry)
     named = said.columns | said.marker
@@ -311,7 +311,7 @@ def columns_of_row(
 
 
 def _matching(column: str, resource: Resource, *, copy: bool) -> str:
-    """Find what a column is by its name; what the API only shows is known in a copy alone."""
+    """Return what a column is by its name, or nothing; names that the API only shows count in a copy."""
     names = (name for name in (column, camel(column)) if name in resource.columns)
     return next((n for n in names if copy or resource.columns[n] not in NOT_WRITTEN), "")
 

@@ -22,7 +22,7 @@ LISTS = frozenset({"tags", "ids", "list", "people", "participants", "messages", 
 NEVER_ABSENT = frozenset({"messages", "people", "participants"})
 """Kinds of lists that a create takes even where they are empty."""
 PERSON = ("userId", "vitallyUserId", "email", "id")
-"""What names a person of a meeting; Vitally takes one of these."""
+"""Members that name a person of a meeting; Vitally takes one of them."""
 
 TRANSCRIPT = "a transcript cannot be deleted by the API, only replaced"
 FIELDS = "fields stay that were added to a custom object"
@@ -88,7 +88,7 @@ def _undos_of_messages(made: Plan, record: Record, messages: Resource) -> Iterat
 
 
 def undo_of_update(resource: Resource, sent: Record, record: Record) -> Undo:
-    """Return what takes an update back, with what ``record`` says of what is ``sent``."""
+    """Return what takes an update back: the values that ``record`` has of what is ``sent``."""
     old: Record = {}
     cannot: list[str] = []
     for name, value in sent.items():
@@ -131,7 +131,7 @@ def undo_of_delete(write_: PendingWrite, record: Record) -> Undo:
 
 
 def _key_in(resource: Resource, record: Mapping[str, Any], key: Key | None) -> Key | None:
-    """Return what a record is known by: its external id or name, or else what a row knew it by."""
+    """Return the key of a record: its external id or name, or else the key of its row."""
     text = key_text(resource.key, record.get(resource.key)) if resource.key else ""
     if resource.key and text:
         return Key(resource.key, text)
@@ -139,7 +139,7 @@ def _key_in(resource: Resource, record: Mapping[str, Any], key: Key | None) -> K
 
 
 def _as_taken(prop: Property, record: Record) -> Any:
-    """Return what a record says of a property, as Vitally takes it."""
+    """Return the value of a property in a record, in the form that Vitally takes."""
     value = displayed(prop, record)
     if value is None and prop.kind in {"tags", "ids"}:
         return []
@@ -212,7 +212,7 @@ def read_undo(resource: Resource, row: Mapping[str, Any]) -> Undo:
 
 
 def _check(resource: Resource, undo: Undo) -> None:
-    """Raise an error for a row that somebody has mended by hand into what no run writes."""
+    """Raise an error for a row that was edited by hand into something that no run writes."""
     maps = undo.old.get("traits") or {}, undo.written.get("traits", {})
     inside = [undo.inside[name] for name in resource.in_path]
     if not all(isinstance(each, dict) for each in maps) or not all(inside):
@@ -292,7 +292,7 @@ def _plan_deleted(resource: Resource, undo: Undo, wanted: ParsedRow, record: Rec
 
 
 def _differing(resource: Resource, undo: Undo, record: Record) -> set[str]:
-    """Name what a record says otherwise than was written; Vitally fills in ``{{...}}``."""
+    """Return the properties in which a record is not as it was written; Vitally fills in ``{{...}}``."""
     written = undo.run.renamed({n: v for n, v in undo.written.items() if n != "traits"})
     sent = {n: v for n, v in written.items() if not (isinstance(v, str) and "{{" in v)}
     return set(changes(resource, sent, undo.written.get("traits") or {}, record))

@@ -34,7 +34,7 @@ from vitally_api.values import (
 
 IDS = frozenset({"id", "externalId"})
 NAMES = ("type", "id", "externalId", "email", "userId", "vitallyUserId", "responseStatus")
-"""What names somebody, or says what they are."""
+"""Members that name a person, or say which role they have."""
 MESSAGE: Final[Mapping[str, Kind]] = {
     "externalId": "text",
     "message": "html",
@@ -144,7 +144,7 @@ READ_AS: Final[Mapping[Kind, Callable[[Any], Any]]] = {
 
 
 def same(kind: Kind, wanted: Any, present: Any) -> bool:  # noqa: PLR0911 - a table of kinds
-    """Return whether a property that shows one value already says the other."""
+    """Return whether a property that shows ``present`` has what is ``wanted`` already."""
     if wanted is None or present is None:
         return wanted in EMPTY and present in EMPTY
     if kind == "html":
@@ -168,7 +168,7 @@ def same(kind: Kind, wanted: Any, present: Any) -> bool:  # noqa: PLR0911 - a ta
 
 
 def changed_messages(wanted: Iterable[Record], present: Any) -> list[Record]:
-    """Return the messages that are not there as a row says them, by their external ids."""
+    """Return the messages of a row that are missing or different, by their external ids."""
     held = {str(message.get("externalId")): message for message in present or ()}
     return [
         message
@@ -241,7 +241,7 @@ def typed_traits(
 
 
 def same_trait(field: TraitField | None, wanted: Any, present: Any) -> bool:
-    """Return whether a trait that Vitally shows already says what a row does."""
+    """Return whether a trait that shows ``present`` has what is ``wanted`` already."""
     if (wanted in EMPTY and present in EMPTY) or same_json(wanted, present):
         return True
     if field is None or not field.kind or wanted is None or present is None:

@@ -80,7 +80,7 @@ class Batches(Stage):
         )
 
     def _prefetch(self, refs: Iterable[RecordRef], *, more: bool) -> None:
-        """Look up what rows refer to, once it was looked whether what was sent of it is there."""
+        """Look up what rows refer to, after records of it that were sent in bulk and not looked for yet."""
         refs = list(refs)
         if self._channel:
             self._channel.delivery.see_parents(refs)
@@ -163,7 +163,7 @@ class Batches(Stage):
         return True
 
     def _only_record(self, write_: PendingWrite) -> Record | None:
-        """Return the one record that a write may change; what cannot be looked up is for its plan."""
+        """Return the one record that a write may change; None also if its plan says that it is unknown."""
         if write_.parsed.mode == "create" or not write_.key:
             return None
         try:
@@ -212,7 +212,7 @@ class Batches(Stage):
 
 
 def with_own_ids(writer: ResourceWriter, writes: Sequence[PendingWrite]) -> set[PendingWrite]:
-    """Return the writes that would create a record by the id of one in the same list."""
+    """Return the writes whose external id is the id of a record, which they would create once more."""
     by_index: dict[int, tuple[Index, dict[str, list[PendingWrite]]]] = {}
     for write_ in writes:
         id_ = _as_id(write_)

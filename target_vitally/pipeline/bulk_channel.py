@@ -106,7 +106,7 @@ class BulkChannel(Stage):
         self.delivery.carry_out(units)
 
     def unlinks_later(self, write_: PendingWrite, made: Plan, now: Record | None) -> bool:
-        """Remember the accounts that an update was to unlink a user from, and did not."""
+        """Remember accounts that an update did not unlink a user from; return whether there are any."""
         if write_.resource.name != "users" or not write_.exact or self.settings.dry_run:
             return False
         accounts = displayed(write_.resource.by_name["accountIds"], now or {}) or ()

@@ -49,7 +49,7 @@ class BulkDelivery(Stage):
         self.not_seen |= {ref for ref, unit in units.items() if unit.state != "seen"}
 
     def follows(self, queue: Sequence[PendingWrite]) -> bool:
-        """End writes of a record whose earlier messages may still be applied, and undo these."""
+        """End writes of a record whose earlier messages may still come over them; return if they are that."""
         if not any(self._open and not self._open.isdisjoint(self._places(w)) for w in queue):
             return False
         for write_ in queue:
@@ -97,7 +97,7 @@ class BulkDelivery(Stage):
             self.undo_file.before(write_, plan)
 
     def _see(self, unit: Expected) -> None:
-        """End what is there as it was sent."""
+        """End a unit whose record is as it was sent."""
         write_, unit.state = unit.write_, "seen"
         self.warn_not_applied(write_, unit.lacking)
         self.writers[unit.resource.name].index(write_).put(unit.record)

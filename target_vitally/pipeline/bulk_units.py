@@ -27,7 +27,7 @@ PROPERTIES = {
     "user": {"name": "name", "email": "email", "avatar": "avatar", "joinDate": "createdAt"},
     "customobjectinstance": {"name": ""},
 }
-"""What each type of message carries of a record, and the trait that stands for it, if one does."""
+"""By type of message: the properties that it carries, and the trait that each is sent as, if any."""
 RESERVED = frozenset({"name", "email", "avatar", "createdAt"})
 """Traits that Vitally takes for properties."""
 IDS = {"organization": "organizationId", "account": "accountId", "user": "userId"}
@@ -42,7 +42,7 @@ PARENTS = {
         "organizationId": ("organizationId", "organizations"),
     },
 }
-"""What a property that holds other records is called in a message, and which these are."""
+"""By type of message and property: what a message calls the linked record, and its resource."""
 CLEARS = "it empties something"
 OWNED = "a trait belongs to another system (protected_traits)"
 OVERWRITES = "a trait is called like a property"
@@ -205,7 +205,7 @@ class BulkUnits(Stage):
         return traits | given
 
     def _parents(self, kind: str, write_: PendingWrite, plan: Plan) -> list[tuple[str, str]]:
-        """Return what messages say of parents: those that are new, or one that is there if one is needed."""
+        """Return the parents that messages name: the new ones, or one that is there if one is needed."""
         body, record = plan.body, plan.record
         found = []
         for prop, (name, of) in PARENTS.get(kind, {}).items():

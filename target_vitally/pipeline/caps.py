@@ -19,9 +19,9 @@ from target_vitally.writers.base import NEW, ResourceWriter
 from vitally_api import Refused, safe_name
 
 FEW = 100
-"""A stream that creates one record for so many that Vitally holds only adds to what is there."""
+"""A stream that creates one record for so many that Vitally holds is no first push."""
 INSIDE = {"messages": "conversations", "meeting_transcripts": "meetings"}
-"""What has no list of its own is a share of what holds it."""
+"""Resources without a list of their own: a share of them is one of the records that hold them."""
 OVER = "more than {} ({}) would be {}, so that nothing was"
 FIRST_PUSH = "more would be created than found, and first_push is not set, so that nothing was"
 
@@ -83,7 +83,7 @@ class WriteCaps(Stage):
         self._refused: dict[tuple[Outcome, str | None], str] = {}
 
     def follows(self, write_: PendingWrite) -> bool:
-        """Let a write wait that comes after one of its record that does."""
+        """Let a write wait if an earlier one of its record does; return whether it is so."""
         if self.phase != "collecting":
             return False
         follows = self.waiting.follows(write_.resource, write_.parsed)
@@ -179,5 +179,5 @@ class WriteCaps(Stage):
 
 
 def counted(number: int, what: str) -> str:
-    """Say how many there are of something."""
+    """Return a number with its noun: ``1 record``, ``2,000 records``."""
     return f"{number:,} {what}{'s' if number != 1 else ''}"

@@ -49,7 +49,7 @@ def count_writes(batches: Batches, rows: Iterable[tuple[Resource, Sequence[Input
 
 
 def _apart(writer: ResourceWriter) -> ResourceWriter:
-    """Return a writer that knows the same, and that may simulate without the other's notice."""
+    """Return a copy of a writer, whose simulations the other does not see."""
     made = copy.copy(writer)
     for name, value in vars(writer).items():
         if isinstance(value, dict | list | set):  # what it would have done, wherever it keeps that

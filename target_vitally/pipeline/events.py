@@ -24,9 +24,9 @@ IDS = {
     "accountExternalId": ("accountId", "accounts"),
     "organizationExternalId": ("organizationId", "organizations"),
 }
-"""What a message calls the ids of a row, and the resources whose they are."""
+"""By column of a row: what a message calls this id, and the resource that has it."""
 OLD = timedelta(days=30)
-"""How old an event may be until it is said that nobody knows whether Vitally takes it."""
+"""Age from which on a warning says that Vitally may not take an event."""
 MOST_KNOWN = 10_000
 """Different people and companies of events that are remembered, to be looked for at the end."""
 LOOKUPS, SHARE = 4, 125

@@ -18,7 +18,7 @@ from vitally_api import Budget, RateLimited, VitallyError, WriteOutcomeUnknown
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 30.0
 """Seconds between two looks, which grow from one to the next."""
 SHORTEST_WAIT, BEYOND_TIMEOUT = 10.0, 5.0
-"""Seconds in which a lost write may still be carried out: the timeout and so many more, or so many."""
+"""Seconds in which a lost write may still be carried out: at the least, and beyond the timeout."""
 PATIENCE = 300.0
 """Seconds in which a lost write is sent again."""
 METHODS: Mapping[str, str] = {"created": "POST", "updated": "PUT", "deleted": "DELETE"}

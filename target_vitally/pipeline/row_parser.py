@@ -19,7 +19,7 @@ PROTECTED = "the trait %s belongs to another system and was left out (protected_
 
 @dataclass
 class RowParser(Stage):
-    """Parses rows, and remembers what has to be known of those of the whole run."""
+    """Parses rows, and remembers what counts for the whole run: the keys and links that they name."""
 
     exact: ExactLinks
 

@@ -22,7 +22,7 @@ Shared = tuple[Settings, Mapping[str, ResourceWriter], References, CustomFields,
 
 @dataclass
 class Stage:
-    """What rows go through: what each stage goes by, and where it says what became of them."""
+    """A step on the way of rows, with what all steps have in common."""
 
     settings: Settings
     writers: Mapping[str, ResourceWriter]

@@ -57,12 +57,12 @@ class StateTracker:
                 )
 
     def end(self, row: int) -> None:
-        """Let a row be done with."""
+        """Note that a row has ended."""
         with self._lock:
             self._ended[row] = 1
 
     def reject(self, row: int) -> None:
-        """Let no STATE out that stands behind a row, for good."""
+        """Send out no STATE that comes after a row, for the rest of the run."""
         with self._lock:
             self._rejected = row if self._rejected is None else min(row, self._rejected)
             while self._states and self._states[-1][0] >= self._rejected:

@@ -25,10 +25,10 @@ AT_ONCE = 500
 
 @dataclass
 class UnchangedRows(Stage):
-    """Ends rows that nothing has to be done for: to lead each through all stages took twice as long.
+    """Ends rows whose records are as they say: to lead each through all stages took twice as long.
 
-    These wait for nothing, and are alone in a batch in what they say of their records. Where rows go by
-    several keys, one may speak of another's record without a sign of it.
+    Only rows that wait for nothing, and are the only ones of their records in the batch. Where a batch
+    has several kinds of keys, two rows may be about one record without a sign of it.
     """
 
     deletes: Deletes
@@ -76,7 +76,7 @@ class UnchangedRows(Stage):
         return [(parsed, row) for parsed, row in rows if row.number not in ended]
 
     def _is_alone(self, resource: Resource, parsed: ParsedRow, row: InputRow) -> bool:
-        """Return whether a row only has to be compared, and nothing that waits may be of its record."""
+        """Return whether a row only has to be compared, and no row that waits is about its record."""
         return (
             parsed.mode in {"upsert", "update"}
             and not (parsed.delete or parsed.archived)

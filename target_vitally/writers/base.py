@@ -21,7 +21,7 @@ from vitally_api.statuses import EXISTS, GONE, MAY_EXIST
 from vitally_api.values import key_text
 
 NOT_ANSWERED = frozenset({"traits", "messages", "participants"})
-"""What is compared in another way, or is not as it was sent in the answer."""
+"""Properties that are compared in another way, or that the answer shows in another form."""
 NEW = "new:"
 """What the ids begin with that a dry run gives to records that it would create."""
 
@@ -48,7 +48,7 @@ class ResourceWriter:
         """By `queue`, what a dry run must not read anew: it has to remember what it would have done."""
 
     def index(self, write_: PendingWrite) -> Index:
-        """Return the index that the record belongs into."""
+        """Return the index that the record belongs to."""
         return self.references.index(self.resource.name, write_.inside)
 
     def find(self, writes: Sequence[PendingWrite], *, more: bool = False) -> None:
@@ -147,7 +147,7 @@ class ResourceWriter:
         return self.asks
 
     def queue(self, write_: PendingWrite) -> str:
-        """Name what must be written one after the other."""
+        """Return a name that writes have in common which must be sent one after the other."""
         if write_.undo:
             return write_.undo.identity
         if write_.key is None:
@@ -156,7 +156,7 @@ class ResourceWriter:
         return ids[0] if ids else f"{write_.key.by}:{write_.key.value}"
 
     def touched(self, write_: PendingWrite) -> set[str]:
-        """Name what a write may change: an undo knows its record by its key, and others by its id."""
+        """Return names of what a write may change: an undo may know its record by its key or its id."""
         undo = write_.undo
         known = {undo.id, *undo.inside.values()} if undo else set()
         return {self.queue(write_), *known} - {""}
@@ -244,7 +244,7 @@ class ResourceWriter:
         return f"{self.path(write_)}/{segment(str(record['id']))}"
 
     def not_applied(self, write_: PendingWrite, plan: Plan, now: Record) -> list[str]:
-        """Name what was sent and is not what the answer says; Vitally fills in ``{{...}}``."""
+        """Return the properties that the answer shows otherwise than sent; Vitally fills in ``{{...}}``."""
         body = {
             name: value
             for name, value in plan.body.items()

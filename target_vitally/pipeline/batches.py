@@ -40,7 +40,7 @@ class Batches(Stage):
     def __post_init__(self) -> None:
         self._waiting, self._channel = self.executor.waiting, self.executor.channel
         self._parser = RowParser(*self.shared, self.exact)
-        self.deletes = Deletes(*self.shared, self._parser)
+        self.deletes = Deletes(*self.shared, self._parser, self._waiting.store)
         self._unchanged = UnchangedRows(
             *self.shared, self.deletes, self._waiting, self.executor.caps, self._prefetch
         )
@@ -213,14 +213,13 @@ class Batches(Stage):
 
 def with_own_ids(writer: ResourceWriter, writes: Sequence[PendingWrite]) -> set[PendingWrite]:
     """Return the writes whose external id is the id of a record, which they would create once more."""
-    by_index: dict[int, tuple[Index, dict[str, list[PendingWrite]]]] = {}
+    by_index: dict[Index, dict[str, list[PendingWrite]]] = {}
     for write_ in writes:
         id_ = _as_id(write_)
         if id_ and _is_new(writer, write_):
-            index = writer.index(write_)
-            by_index.setdefault(id(index), (index, {}))[1].setdefault(id_, []).append(write_)
+            by_index.setdefault(writer.index(write_), {}).setdefault(id_, []).append(write_)
     found: set[PendingWrite] = set()
-    for index, by_id in by_index.values():
+    for index, by_id in by_index.items():
         if "id" in writer.resource.api.lookups:
             index.find("id", by_id)
         found.update(*(by_id[id_] for id_ in by_id if index.ids("id", id_)))

@@ -31,7 +31,7 @@ class HeldRecords:
 
     def __init__(self, writers: Mapping[str, ResourceWriter]) -> None:
         self._writers = writers
-        self._indexes: defaultdict[str, dict[int, Index]] = defaultdict(dict)
+        self._indexes: defaultdict[str, dict[Index, None]] = defaultdict(dict)
 
     def note(self, write_: PendingWrite) -> None:
         """Remember the list that a write concerns."""
@@ -41,12 +41,12 @@ class HeldRecords:
             writer = self._writers[name]
             holder = INSIDE.get(name)
             index = writer.references.index(holder) if holder else writer.index(write_)
-            self._indexes[name][id(index)] = index
+            self._indexes[name][index] = None
 
     def count(self, resource: str, enough: int) -> int:
         """Return how many records are there, or at least ``enough``: no more pages are read for it."""
         found = 0
-        for index in self._indexes[resource].values():
+        for index in self._indexes[resource]:
             with suppress(Refused):  # what cannot be listed counts as far as it was
                 while found + index.listed < enough and index.read_on():
                     pass

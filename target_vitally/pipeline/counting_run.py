@@ -32,7 +32,7 @@ def count_writes(batches: Batches, rows: Iterable[tuple[Resource, Sequence[Input
     executor = replace(
         batches.executor,
         **shared,
-        waiting=WaitingRows(batches.references.store),
+        waiting=WaitingRows(batches.executor.waiting.store),
         undo_file=undo_file,
         channel=None,
         new=COUNTED,

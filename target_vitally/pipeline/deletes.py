@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from itertools import islice
 
 from target_vitally.lookup.kept_records import key_of_record
-from target_vitally.lookup.resolve import resolve
+from target_vitally.lookup.resolve import refs_of, resolve
+from target_vitally.lookup.store import Store
 from target_vitally.mapping.parse_row import Key, Rejection, key_of, record_keys
 from target_vitally.mapping.plan import ARCHIVED, Outcome, Plan
 from target_vitally.mapping.resource import Record, Resource
@@ -28,14 +29,14 @@ class Deletes(Stage):
     """What is deleted at the end: records, and links that no row names."""
 
     parser: RowParser
+    store: Store
 
     def __post_init__(self) -> None:
-        store = self.references.store
         self._held = HeldRecords(self.writers)
-        self._scope = store.new_scope()
-        self._waiting = WaitingRows(store)
+        self._scope = self.references.store.new_scope()
+        self._waiting = WaitingRows(self.store)
         self._kept_ways: defaultdict[str, set[str]] = defaultdict(set)
-        self.archived = WaitingRows(store)
+        self.archived = WaitingRows(self.store)
         """Rows of archived records, which wait for the delete that may come after them."""
         self._unlinking: list[tuple[PendingWrite, int]] = []
 
@@ -137,12 +138,7 @@ class Deletes(Stage):
         self, writer: ResourceWriter, writes: Sequence[PendingWrite], found: dict[str, Doomed]
     ) -> None:
         """Add what is there to be deleted, by its id; the rest ends here."""
-        self.references.prefetch(
-            ref
-            for write_ in writes
-            for refs in write_.parsed.references.values()
-            for ref in refs or ()
-        )
+        self.references.prefetch(ref for write_ in writes for ref in refs_of(write_.parsed))
         writes = [write_ for write_ in writes if self._resolve(write_)]
         writer.find(writes)
         for write_ in writes:

@@ -78,7 +78,7 @@ class Engine:
             name: writers[name](resource, self.references) for name, resource in resources.items()
         }
         shared = (settings, built, self.references, self.fields, self.outcomes)
-        self._waiting = WaitingRows(store)
+        self._waiting = WaitingRows(Store())
         self._recovery = Recovery(*shared, budget)
         self._undo_file = UndoFile(*shared)
         self._caps = WriteCaps(*shared, self._waiting)
@@ -92,7 +92,7 @@ class Engine:
             BulkChannel(*shared, analytics, budget, self._undo_file) if analytics else None,
         )
         self._batches = Batches(*shared, self._executor, ExactLinks(store))
-        self._take_back = TakeBack(*shared)
+        self._take_back = TakeBack(*shared, self._waiting.store)
         self._buffers: dict[str, list[InputRow]] = {}
         self._flushed_at = time.monotonic()
         self._exact = False
@@ -238,12 +238,14 @@ class Engine:
     def end(self) -> None:
         """End every row that is left as not reached; send out STATE as far as it is."""
         self.emit()
-        if self.outcomes.unended:
-            for row in self._left():
+        stores = self._waiting.store, self.references.store
+        try:
+            for row in self._left() if self.outcomes.unended else ():
                 key = key_of(row.mapping, row.record)
                 self.outcomes.end([row], "not reached", key=key)
-        for part in (self._undo_file, self.workers, self.outcomes, self.references.store):
-            part.close()
+        finally:
+            for part in (self._undo_file, self.workers, self.outcomes, *stores):
+                part.close()
 
     def _left(self) -> Iterator[InputRow]:
         """Yield every row that may not have ended, and some that have."""

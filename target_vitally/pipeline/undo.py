@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from target_vitally.lookup.index import Index
+from target_vitally.lookup.store import Store
 from target_vitally.mapping.entries import EVENTS, STREAM
 from target_vitally.mapping.parse_row import Rejection
 from target_vitally.mapping.plan import Plan
@@ -152,9 +153,11 @@ def _private(path: Any, flags: int) -> int:
 class TakeBack(Stage):
     """Takes back what another run has changed, whatever ``deletes`` and the caps say."""
 
+    store: Store
+
     def __post_init__(self) -> None:
         self._run = UndoRun()
-        self.waiting = WaitingRows(self.references.store)
+        self.waiting = WaitingRows(self.store)
         self._order: list[tuple[int, int, str]] = []
         self._completed: set[int] = set()
         self._found: set[str] = set()
@@ -229,13 +232,12 @@ class TakeBack(Stage):
 
     def _find(self, writer: ResourceWriter, block: Sequence[PendingWrite]) -> None:
         """Find the ids of records that the API only finds in lists."""
-        wanted: dict[tuple[int, str], tuple[Index, list[str]]] = {}
+        wanted: dict[tuple[Index, str], list[str]] = {}
         for write_ in block:
             key = write_.undo.key if write_.undo else None
             if key and key.by not in writer.resource.api.lookups and not writer.asks:
-                index = writer.index(write_)
-                wanted.setdefault((id(index), key.by), (index, []))[1].append(key.value)
-        for (_, by), (index, values) in wanted.items():
+                wanted.setdefault((writer.index(write_), key.by), []).append(key.value)
+        for (index, by), values in wanted.items():
             if by.startswith("trait:"):
                 self.references.want(writer.resource.name, {by.removeprefix("trait:")})
             index.find(by, values)

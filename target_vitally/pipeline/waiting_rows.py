@@ -1,4 +1,7 @@
-"""Rows that wait for the end of the input, in the `Store`."""
+"""Rows that wait for the end of the input, in a database of their own.
+
+If the one of the records finds no room any more, nothing of it can be read; rows have to end all the same.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ class WaitingRows:
     """Rows that wait, by resource, and by keys of their records; those of one write together."""
 
     def __init__(self, store: Store) -> None:
-        self._store = store
+        self.store = store
         self._scopes: defaultdict[str, int] = defaultdict(store.new_scope)
         self._streams: list[tuple[StreamMapping, Origin]] = []
         self._may_wait = bytearray(PLACES)
@@ -39,7 +42,7 @@ class WaitingRows:
             kept = [(row.number, self._stream(row), row.record, row.raw) for row in rows]
             for key in keys:
                 self._may_wait[hash(key) % PLACES] = 1
-            self._store.add(scope, [(encoded(kept), [(scope, key) for key in keys])])
+            self.store.add(scope, [(encoded(kept), [(scope, key) for key in keys])])
 
     def _stream(self, row: InputRow) -> int:
         at = next((i for i, (m, _) in enumerate(self._streams) if m is row.mapping), None)
@@ -64,27 +67,28 @@ class WaitingRows:
             return False
         scope = self._scopes[resource]
         return any(
-            self._may_wait[hash(key) % PLACES] and self._store.known([(scope, key)]) for key in keys
+            self._may_wait[hash(key) % PLACES] and self.store.known([(scope, key)]) for key in keys
         )
 
     def having(self, resource: str, key: Hashable) -> list[InputRow]:
         """Return the rows that wait under a key."""
         place = self._scopes[resource], key
-        return [row for _, raw in self._store.find(place) for row in self._read(raw)]
+        return [row for _, raw in self.store.find(place) for row in self._read(raw)]
 
     def take(self, resource: str, key: Hashable) -> list[InputRow]:
         """Return the rows that wait under a key and no other, and let them wait no more."""
         if not self.has(resource, [key]):
             return []
         rows, place = self.having(resource, key), (self._scopes[resource], key)
-        for number, _ in self._store.find(place):
-            self._store.remove(number, [place])
+        for number, _ in self.store.find(place):
+            self.store.remove(number, [place])
         return rows
 
     def writes(self, resource: str) -> Iterator[list[InputRow]]:
         """Yield the rows of each write of a resource, in their order."""
-        for _, raw in self._store.all(self._scopes[resource]):
-            yield self._read(raw)
+        if resource in self._scopes:
+            for _, raw in self.store.all(self._scopes[resource]):
+                yield self._read(raw)
 
     def rows(self, *resources: str) -> Iterator[InputRow]:
         """Yield the rows of some resources, or of all."""

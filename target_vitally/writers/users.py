@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -76,6 +76,11 @@ class UserWriter(ResourceWriter):
         return now
 
 
+def _users_of(writes: Iterable[PendingWrite]) -> set[str]:
+    ids = {write_.inside.get("userId", NEW) for write_ in writes}
+    return {id_ for id_ in ids if not id_.startswith(NEW)}
+
+
 class UserAccountWriter(ResourceWriter):
     """Finds a link in the accounts that its user shows."""
 
@@ -85,14 +90,11 @@ class UserAccountWriter(ResourceWriter):
 
     @override
     def find(self, writes: Sequence[PendingWrite], *, more: bool = False) -> None:
-        ids = {write_.inside.get("userId", NEW) for write_ in writes}
-        known = {id_ for id_ in ids if not id_.startswith(NEW)}
-        self.references.index("users").find("id", known, more=more)
+        self.references.index("users").find("id", _users_of(writes), more=more)
 
     @override
     def find_again(self, writes: Sequence[PendingWrite]) -> None:
-        ids = {write_.inside.get("userId", NEW) for write_ in writes}
-        self.references.index("users").refresh("id", ids - {NEW})
+        self.references.index("users").refresh("id", _users_of(writes))
 
     @override
     def present(self, write_: PendingWrite) -> list[Record]:

@@ -109,12 +109,13 @@ def test_a_full_disk_is_one_line(here: Workspace, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(stores, "TABLES", (*stores.TABLES, "PRAGMA max_page_count = 8"))
     for each in range(300):
         here.put("accounts", externalId=f"a{each}", name="A" * 200)
-    found = write(
-        here, messages(accounts=[{"externalId": f"a{n}", "name": "B"} for n in range(200)])
-    )
+    deletes = [{"externalId": f"o{n}", "_deleted": True} for n in range(3)]
+    accounts = [{"externalId": f"a{n}", "name": "B"} for n in range(200)]
+    found = write(here, messages(organizations=deletes, accounts=accounts), deletes="delete")
     assert "temporary file" in found.failure
     assert "TMPDIR" in found.failure
     assert here.writes() == []
+    assert found.words == ["not reached"] * 203  # those that waited, too
     full = Store()
     with pytest.raises(VitallyError, match="TMPDIR"):
         full.add(1, [(b"x" * 100, [number]) for number in range(2_000)])

@@ -22,7 +22,7 @@ BOOLEANS = ("true", "false", "1", "0", "yes", "no", "on", "off")
 
 
 def prefix_of(program: str) -> str:
-    """Return what the names of a program's variables begin with."""
+    """Return the prefix of the names of a program's variables."""
     return f"{program.upper().replace('-', '_')}_"
 
 

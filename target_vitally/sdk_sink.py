@@ -114,7 +114,7 @@ class SeamTarget(Target):
     @property
     @abstractmethod
     def streams(self) -> Streams:
-        """What takes the rows of streams."""
+        """The receiver of the rows of all streams."""
 
     @override
     def _process_record_message(self, message_dict: dict[str, Any]) -> None:

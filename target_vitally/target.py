@@ -77,22 +77,22 @@ class TargetVitally(SeamTarget):
 
     @cached_property
     def settings(self) -> Settings:
-        """What the writer goes by."""
+        """The settings of the run, checked."""
         return Settings.from_config(self.config)
 
     @cached_property
     def endpoint(self) -> Endpoint:
-        """Which host is asked, with which key."""
+        """The host that is asked, and the key."""
         return Endpoint.from_config(self.config, f"{self.name}/{self.plugin_version}")
 
     @cached_property
     def analytics_endpoint(self) -> AnalyticsEndpoint:
-        """Where messages go; raise a `SettingsError` where that is not known."""
+        """The address of the Analytics API, and its key; raise a `SettingsError` if they are not known."""
         return AnalyticsEndpoint.from_config(self.config, f"{self.name}/{self.plugin_version}")
 
     @cached_property
     def engine(self) -> Engine:
-        """What rows are handed to."""
+        """The engine that takes and writes rows."""
         settings = self.settings.only_looking() if self._looking else self.settings
         policy = replace(self.policy, request_timeout=settings.request_timeout)
         budget = Budget(settings.max_requests_per_minute)
@@ -104,7 +104,7 @@ class TargetVitally(SeamTarget):
 
     @cached_property
     def preflight(self) -> Preflight:
-        """What looks at rows in place of the engine."""
+        """The check, which takes rows in place of the engine."""
         engine = self.engine
         return Preflight(engine.references, engine.fields, self.settings, RESOURCES, IGNORED)
 

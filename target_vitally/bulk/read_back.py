@@ -1,4 +1,4 @@
-"""What was sent in bulk is looked for: in lists, newest first, or one by one where that is fewer requests."""
+"""Looks for what was sent in bulk: in lists, newest first, or one by one where that is fewer requests."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ class Source:
         return [record for record in found if key_of_record(by, record) == text]
 
     def _search(self, by: str, value: str, write_: PendingWrite | None = None) -> list[Record]:
-        """Search for records, however the workspace compares the value."""
+        """Search for records by a value, in whatever way the workspace compares it."""
         path, label = f"{self._path}/search", f"{self._label}/search"
         return self._client.records(path, label, {by: value}, write_)
 

@@ -126,7 +126,7 @@ class KeptRecords:
                 yield self._scope, by, text
 
     def _sort_by(self, by: str) -> None:
-        """Let records be found by a key; those that are there already are sorted once."""
+        """Make records known by a further key; those that are there already are read once for that."""
         if by in self._sorted_by:
             return
         self._sorted_by.append(by)

@@ -103,7 +103,7 @@ class References:
         return str(found[0]["id"])
 
     def spelled(self, email: str) -> str:
-        """Return a user's e-mail as Vitally has it, or as it is given where there is none."""
+        """Return a user's e-mail as Vitally writes it, or as it is given if nobody has it."""
         try:
             id_ = self.resolve(RecordRef("users", "email", email))
             return str(self.index("users").get("id", id_)[0]["email"])

@@ -1,4 +1,4 @@
-"""What a run keeps of a million records and rows: in a temporary database, so that memory stays flat."""
+"""A temporary database, which keeps what a run knows of a million records, so that memory stays flat."""
 
 from __future__ import annotations
 

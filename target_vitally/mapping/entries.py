@@ -60,7 +60,7 @@ def camel(column: str) -> str:
 
 
 def resource_named(stream: str, resources: Mapping[str, Resource], ignored: Iterable[str]) -> str:
-    """Find the resource whose name a stream has, or ends in after a hyphen; empty if there is none.
+    """Return the resource that a stream is named like, also after a hyphen; empty if there is none.
 
     A stream of the tap that nothing takes is its own name.
     """

@@ -14,7 +14,7 @@ YES = TRUE | {"d", "delete", "deleted"}
 NO = frozenset({"false", "f", "no", "n", "off", "c", "create", "i", "insert", "r", "u", "update"})
 """The words of flags, and those of change data capture, where ``d`` is a delete and ``u`` an update."""
 ZEROS = re.compile(r"(0[0\s:.tz+-]*)?")
-"""Nothing, 0, 0.0 and the day of MySQL that stands for none: 0000-00-00 00:00:00."""
+"""Nothing, 0, 0.0 and the date that MySQL has in place of none: 0000-00-00 00:00:00."""
 EARLIEST_EPOCH = 10**8
 """Numbers from here on are seconds, milliseconds and so on since 1970."""
 NEVER = 9999

@@ -90,7 +90,7 @@ def plan(  # noqa: PLR0911, PLR0913 - a table of cases
 def is_unchanged(
     resource: Resource, wanted: ParsedRow, ids: Mapping[str, Sequence[str]], record: Record
 ) -> bool:
-    """Return True only if `plan` would find nothing to do for a row that adds links, in less time.
+    """Return True only if `plan` finds nothing to do for a row that adds links; this takes less time.
 
     ``ids`` are those of what the row refers to, by property.
     """

@@ -111,7 +111,7 @@ class Undo:
 
     @property
     def by(self) -> Key | None:
-        """What the record is found by."""
+        """The key that the record is found by."""
         by_id = Key("id", self.id) if self.id else None
         return by_id or self.key if self.change == "updated" else self.key or by_id
 
@@ -166,7 +166,7 @@ class PendingWrite:
 
     @property
     def key(self) -> Key | None:
-        """What the record is found by."""
+        """The key that the record is found by."""
         return self.parsed.key
 
     @property

@@ -12,7 +12,7 @@ from target_vitally.mapping.markers import UNDERSTOOD, marks_deletes
 from target_vitally.mapping.resource import Property, Resource
 
 Lookups = tuple[tuple[str, str], ...]
-"""Columns that name records, each after what it holds: ``id``, ``externalId``, ``embedded`` records..."""
+"""Columns that name records: what each holds (``id``, ``externalId``, ``embedded``...), and its name."""
 STAMPS = frozenset({"createdAt", "updatedAt"})
 UNDECLARED = "additionalProperties"
 """The column in which the tap keeps what it does not declare, and which nothing else has."""

@@ -173,7 +173,7 @@ class Batches(Stage):
         return found[0] if len(found) == 1 else None
 
     def _may_be_deleted(self, write_: PendingWrite) -> bool:
-        """Let rows of an archived record wait: they are at fault unless a delete comes after them."""
+        """Keep rows of an archived record: they are at fault unless a delete comes after them."""
         archives = self.settings.deletes and write_.resource.archives
         record = self._only_record(write_) if archives else None
         if not record or not record.get("archivedAt"):

@@ -146,7 +146,7 @@ class BulkChannel(Stage):
         return queue
 
     def _not_taken(self, queue: list[PendingWrite]) -> list[PendingWrite]:
-        """Let a write of a blocked type go by REST if its stream says so; end it if not."""
+        """Return writes of a blocked type that may go by REST, as their stream says; end the others."""
         write_ = queue[0]
         kind = write_.resource.message
         words = self.sender.blocked.get(kind, "")

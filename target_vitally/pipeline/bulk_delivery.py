@@ -1,4 +1,4 @@
-"""What is sent in bulk is looked for, and ends."""
+"""Units of messages: sent, looked for in Vitally, and ended by what is seen."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class BulkDelivery(Stage):
         return True
 
     def _places(self, write_: PendingWrite) -> set[tuple[str, str]]:
-        """Name the record of a write by its id and its external id."""
+        """Return names of the record of a write: its id, its external id and its key."""
         record = (write_.plan.record if write_.plan else None) or {}
         ids = (record.get("id"), record.get("externalId"), write_.body.get("externalId"))
         keys = (write_.key.value if write_.key else None, *ids)

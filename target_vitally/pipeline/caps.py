@@ -83,7 +83,7 @@ class WriteCaps(Stage):
         self._refused: dict[tuple[Outcome, str | None], str] = {}
 
     def follows(self, write_: PendingWrite) -> bool:
-        """Let a write wait if an earlier one of its record does; return whether it is so."""
+        """Return whether an earlier write of its record waits; then this one waits, too."""
         if self.phase != "collecting":
             return False
         follows = self.waiting.follows(write_.resource, write_.parsed)

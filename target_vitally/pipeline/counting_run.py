@@ -19,7 +19,7 @@ from target_vitally.pipeline.waiting_rows import WaitingRows
 from target_vitally.writers.base import NEW, ResourceWriter
 
 COUNTED = f"{NEW}counted-"
-"""What the ids begin with of records that were only created to be counted."""
+"""Prefix of the ids of records that were only made up to be counted."""
 
 
 def count_writes(batches: Batches, rows: Iterable[tuple[Resource, Sequence[InputRow]]]) -> None:

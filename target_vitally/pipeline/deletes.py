@@ -26,7 +26,7 @@ Doomed = tuple[PendingWrite, Record]
 
 @dataclass
 class Deletes(Stage):
-    """What is deleted at the end: records, and links that no row names."""
+    """Deletes at the end of the input: records, and links that no row names."""
 
     parser: RowParser
     store: Store
@@ -45,7 +45,7 @@ class Deletes(Stage):
         return key is not None and self._waiting.has(resource, [key])
 
     def put(self, resource: str, key: Key, rows: Sequence[InputRow]) -> None:
-        """Let the rows of a delete wait, with those of its key that wait already."""
+        """Keep the rows of a delete, with those of its key that wait already."""
         self._waiting.keep(resource, [key], [*self.take(resource, key), *rows])
 
     def take(self, resource: str, key: Key | None) -> list[InputRow]:
@@ -65,7 +65,7 @@ class Deletes(Stage):
                     self.references.store.remember(kept, row.number)
 
     def unlink(self, write_: PendingWrite, links: int) -> None:
-        """Let a write wait that takes so many links away: these count as deletes."""
+        """Keep a write that takes so many links away: these count as deletes."""
         self._unlinking.append((write_, links))
 
     def rows(self) -> Iterator[InputRow]:
@@ -111,7 +111,7 @@ class Deletes(Stage):
         return f"{reported} would be deleted, and max_deletes is {most}: nothing was deleted."
 
     def _end_archived(self) -> None:
-        """Let rows of archived records go with the delete that came, or reject them."""
+        """Add rows of archived records to the delete that came after them, or reject them."""
         for resource in self.archived.resources:
             for rows in self.archived.writes(resource):
                 key = key_of(rows[-1].mapping, rows[-1].record)

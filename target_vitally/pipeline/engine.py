@@ -224,7 +224,7 @@ class Engine:
 
     @contextmanager
     def _working(self) -> Iterator[None]:
-        """Let a signal wait for the end of what is under way, and be what ends the run."""
+        """Delay a signal until what is under way has ended, and end the run with it then."""
         self.busy = True
         try:
             yield

@@ -42,7 +42,7 @@ SOME_UNKNOWN = (
 NOT_LOOKED = (
     "it was not looked whether Vitally holds all that the events are about: they are too many."
 )
-"""What is said once."""
+"""Warnings, each logged once for a stream."""
 
 
 @dataclass

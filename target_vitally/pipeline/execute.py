@@ -27,9 +27,9 @@ from vitally_api import Refused, Unavailable
 
 @dataclass
 class Executor(Stage):
-    """Writes side by side what belongs to different records, and one after the other the rest.
+    """Sends the writes of one record one after the other, and those of others side by side.
 
-    ``new`` is what the ids of records begin with that a dry run creates.
+    ``new`` is the prefix of the ids of records that a dry run creates.
     """
 
     workers: Workers

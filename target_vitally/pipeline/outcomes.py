@@ -32,7 +32,7 @@ MOST_EXAMPLES = 3
 WRITTEN: tuple[Outcome, ...] = ("created", "updated", "deleted", "uncertain", "accepted")
 MATCHED: tuple[Outcome, ...] = (*WRITTEN, "unchanged")
 NO_STREAM = "(no stream)"
-"""What lines that name no stream are counted under."""
+"""The stream under which lines are counted that name none."""
 STOP = "A row was rejected, and on_reject is stop: see the summary, and rejects_file."
 NO_ROOM = (
     "{} cannot be written any more ({}): the run ends here. What was written is in the summary, and "
@@ -358,7 +358,7 @@ def _known(key: Key | None, id_: str) -> str:
 
 
 def _name(row: InputRow, key: Key | None, id_: str) -> str:
-    """Name a row by its number and its id."""
+    """Return what the log calls a row: its number, and its key or id if that names nobody."""
     known = _known(key, id_)
     return f"row {row.number:,} ({known})" if known else f"row {row.number:,}"
 

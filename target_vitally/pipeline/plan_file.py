@@ -62,7 +62,7 @@ class Part:
 
     @property
     def rest(self) -> int:
-        """How many are not kept."""
+        """The number of changes that are not kept."""
         return self.count - self.kept
 
     def line(self, **said: Any) -> bytes:
@@ -90,7 +90,7 @@ class PlannedChanges:
         self._lock = threading.Lock()
         self._parts: dict[tuple[str, str, str], Part] = {}
         self.requests = 0
-        """How many requests to write it takes to carry them out."""
+        """The number of requests that carrying them out takes."""
 
     def add(self, change: PlannedChange, displayed: str) -> None:
         """Take in a change; ``displayed`` is what the log may call its record."""
@@ -159,7 +159,7 @@ class Facts:
 
 
 def cost(requests: int, per_minute: int | None) -> str:
-    """Say what it costs to carry a plan out."""
+    """Return a sentence on what it costs to carry a plan out."""
     if not requests:
         return "To carry it out takes no request."
     said = f"To carry it out takes {requests:,} request{'s' if requests > 1 else ''}"

@@ -26,7 +26,7 @@ WRONG_CAP = "{} is neither a number of records (100), nor a share (10%), nor bot
 
 @dataclass(frozen=True)
 class Settings(ConnectionSettings):
-    """What a run goes by."""
+    """The settings of a run."""
 
     streams: Mapping[str, Any] = setting(
         "What incoming streams mean, by their names: resource, mode, match, properties, traits, "

@@ -74,7 +74,7 @@ class StateTracker:
             self._held = row if self._held is None else self._held
 
     def release(self) -> None:
-        """Let STATE go by the rows that have ended alone."""
+        """Hold STATE back only before rows that have not ended."""
         with self._lock:
             self._held = None
 

@@ -163,7 +163,7 @@ class TakeBack(Stage):
         self._found: set[str] = set()
 
     def put(self, row: InputRow) -> None:
-        """Let a row wait, or end one that is no row of an undo file."""
+        """Keep a row until the end of the input, or reject one that is no row of an undo file."""
         try:
             undo = read_undo(row.mapping.resource, row.record)
         except Rejection as rejection:

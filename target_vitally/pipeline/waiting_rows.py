@@ -31,12 +31,12 @@ class WaitingRows:
         self._lock = threading.Lock()
 
     def put(self, write_: PendingWrite) -> None:
-        """Let the rows of a write wait, under every key of their record."""
+        """Keep the rows of a write, under every key of their record."""
         keys = record_keys(write_.resource, write_.parsed)
         self.keep(write_.resource.name, keys, write_.rows)
 
     def keep(self, resource: str, keys: Collection[Hashable], rows: Sequence[InputRow]) -> None:
-        """Let rows wait under some keys, from any thread."""
+        """Keep rows under some keys, from any thread."""
         with self._lock:
             scope = self._scopes[resource]
             kept = [(row.number, self._stream(row), row.record, row.raw) for row in rows]
@@ -76,7 +76,7 @@ class WaitingRows:
         return [row for _, raw in self.store.find(place) for row in self._read(raw)]
 
     def take(self, resource: str, key: Hashable) -> list[InputRow]:
-        """Return the rows that wait under a key and no other, and let them wait no more."""
+        """Remove and return the rows that wait under a key and no other."""
         if not self.has(resource, [key]):
             return []
         rows, place = self.having(resource, key), (self._scopes[resource], key)

@@ -23,7 +23,7 @@ from vitally_api.values import key_text
 NOT_ANSWERED = frozenset({"traits", "messages", "participants"})
 """Properties that are compared in another way, or that the answer shows in another form."""
 NEW = "new:"
-"""What the ids begin with that a dry run gives to records that it would create."""
+"""Prefix of the ids of records that a dry run would create."""
 
 
 class ResourceWriter:

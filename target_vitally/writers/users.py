@@ -48,7 +48,7 @@ class UserWriter(ResourceWriter):
         return STILL_LINKED.format(staying) if staying else super().not_undone(write_, now)
 
     def _staying(self, write_: PendingWrite, record: Record) -> list[str]:
-        """Name the links that a record has more of than an undo leaves, and no message takes away."""
+        """Return the properties with links that an undo should take away, and can neither by a message."""
         wanted = write_.parsed.properties
         named = [name for name in LINKS if name in wanted and not self._by_message(name)]
         return [name for name in named if _linked(record, name) > set(wanted[name])]

@@ -22,7 +22,7 @@ CUSTOM = "vitally.custom."
 """Prefix of the paths of traits that need a custom field, which is made in the app."""
 OBJECTS = "customObjects"
 NOT_SHOWN = (
-    "the workspace does not tell its custom fields, so that traits are compared as they are: %s"
+    "%s: the workspace does not tell its custom fields, so that traits are compared as they are: %s"
 )
 
 
@@ -68,7 +68,7 @@ class CustomFields:
         for path in traits.keys() - checked:
             checked.add(path)
             for what in missing_fields(typed.fields, [path]):
-                self._warn_once(stream, "%s.", what)
+                self._warn_once(stream, "%s: %s.", what)
         return typed
 
     def typed(self, stream: str, resource: Resource, object_id: str = "") -> Resource | None:

@@ -27,7 +27,7 @@ from vitally_api.values import InvalidValue
 
 OWN_ID = "its externalId is the id of a record in Vitally: say match: id, or map a key of your own"
 DIGITS = 32
-LEFT_OUT = "some of %s cannot be found in this workspace and were left out."
+LEFT_OUT = "%s: some of %s cannot be found in this workspace and were left out."
 
 
 @dataclass

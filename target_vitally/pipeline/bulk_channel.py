@@ -22,7 +22,7 @@ IN_BULK = "in bulk"
 BY_REST = "by REST, since {}"
 FEW = "no more than bulk_from are to be written"
 SEVERAL = "several rows of its record are written one after the other"
-BLOCKED = "Vitally takes no messages of type %s in this workspace, so that rows go by REST: %s"
+BLOCKED = "%s: Vitally takes no messages of type %s in this workspace, so that rows go by REST: %s"
 
 
 @dataclass

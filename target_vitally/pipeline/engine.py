@@ -38,7 +38,7 @@ from vitally_api import Analytics, Budget, Cancelled, SettingsError, Vitally, Vi
 
 logger = logging.getLogger("target-vitally")
 
-NOTHING_UNLINKED = "nothing is unlinked: links is exact, which takes deletes: delete, too."
+NOTHING_UNLINKED = "%s: nothing is unlinked: links is exact, which takes deletes: delete, too."
 LONGEST_WAIT = 45.0
 """Seconds after which rows and STATE go on by the clock: within the minute that is promised."""
 
@@ -102,7 +102,7 @@ class Engine:
         """Prepare for the rows of a stream, and return its mapping as it is for this run."""
         stream, resource = mapping.stream, mapping.resource
         for warning in (*mapping.warnings, *filter(None, [no_key(mapping)])):
-            self.outcomes.warn_once(stream, "%s.", warning)
+            self.outcomes.warn_once(stream, "%s: %s.", warning)
         if mapping.links == "exact" and not self._settings.deletes:
             self.outcomes.warn_once(stream, NOTHING_UNLINKED)
             mapping = replace(mapping, links="add")

@@ -35,12 +35,12 @@ LOOKUPS, SHARE = 4, 125
 TOO_LARGE = "it is larger than a request to the Analytics API may be"
 BLOCKED = "Vitally takes no messages of type track in this workspace: {}"
 LOST = "it is not known whether Vitally has accepted it; another run may send it again"
-SOME_OLD = "some events are older than %d days: look in Vitally whether it has taken them."
+SOME_OLD = "%s: some events are older than %d days: look in Vitally whether it has taken them."
 SOME_UNKNOWN = (
-    "%s events are about users, accounts or organizations that this workspace does not hold."
+    "%s: %s events are about users, accounts or organizations that this workspace does not hold."
 )
 NOT_LOOKED = (
-    "it was not looked whether Vitally holds all that the events are about: they are too many."
+    "%s: it was not looked whether Vitally holds all that the events are about: they are too many."
 )
 """Warnings, each logged once for a stream."""
 

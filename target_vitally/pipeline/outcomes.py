@@ -294,8 +294,8 @@ class Outcomes:
         self._write(self._rejects, line)
 
     def warn_once(self, stream: str, message: str, *args: Any) -> None:
-        """Warn of something in a stream, the first time that it is met there."""
-        line = f"{stream}: {message % args}"
+        """Warn of something in a stream, which the message begins with, the first time it is met."""
+        line = message % (stream, *args)
         with self._lock:
             if line in self._warned:
                 return

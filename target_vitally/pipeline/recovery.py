@@ -26,7 +26,9 @@ MOST_ASIDE = 3
 """Writes that may fail for ever without a sign that others succeed."""
 MOST_IN_A_ROW = 20
 """Writes that are lost one after the other before no more are sent until these were looked for."""
-NO_KEY = "the answer to row %s was lost, and it has no key: look in Vitally whether it is there."
+NO_KEY = (
+    "%s: the answer to row %s was lost, and it has no key: look in Vitally whether it is there."
+)
 
 
 @dataclass

@@ -13,8 +13,8 @@ from target_vitally.pipeline.stage import Stage
 ParsedRows = list[tuple[ParsedRow, InputRow]]
 LINKS = "user_accounts"
 AMBIGUOUS = "other values of the columns of its key make the same text"
-SPARED = "nothing is unlinked from records that have a rejected row."
-PROTECTED = "the trait %s belongs to another system and was left out (protected_traits)."
+SPARED = "%s: nothing is unlinked from records that have a rejected row."
+PROTECTED = "%s: the trait %s belongs to another system and was left out (protected_traits)."
 
 
 @dataclass

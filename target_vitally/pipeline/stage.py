@@ -15,7 +15,7 @@ from target_vitally.pipeline.settings import Settings
 from target_vitally.writers.base import ResourceWriter
 from vitally_api import safe_name
 
-NOT_APPLIED = "Vitally did not take %s as it was sent: the record shows something else."
+NOT_APPLIED = "%s: Vitally did not take %s as it was sent: the record shows something else."
 
 Shared = tuple[Settings, Mapping[str, ResourceWriter], References, CustomFields, Outcomes]
 

@@ -39,8 +39,8 @@ logger = logging.getLogger("target-vitally")
 
 NO_ROOM = "undo_file cannot be written ({}): the run ends here, and what it changed is in the file."
 KEPT = "undo_file: the way back of an earlier run is now %s."
-STAYS = "not everything can be taken back: %s."
-PROTECTED = "the trait %s of deleted records is left out (protected_traits)."
+STAYS = "%s: not everything can be taken back: %s."
+PROTECTED = "%s: the trait %s of deleted records is left out (protected_traits)."
 THE_OTHER = "the next row of this create tells its id"
 SENT = "an event that was sent stays"
 PRIVATE = 0o600

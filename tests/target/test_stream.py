@@ -17,7 +17,6 @@ from harness.target import Row, messages, schema, write
 from harness.workspace import Workspace
 from sandbox import Sandbox
 from tap_vitally.tap import TapVitally
-from target_vitally.pipeline import waiting_rows
 from target_vitally.resources import RESOURCES
 from target_vitally.sdk_sink import SeamTarget
 from target_vitally.target import TargetVitally
@@ -135,8 +134,7 @@ def test_a_list_is_read_by_the_page_where_that_costs_less(here: Workspace) -> No
     assert len(here.log) == 5
 
 
-def test_rows_that_wait_go_to_a_file(here: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiting_rows, "IN_MEMORY", 100)
+def test_rows_wait_over_batches_for_their_parents(here: Workspace) -> None:
     users = [
         {"externalId": f"u{n}", "accountExternalId": "a", "joinDate": "2026-01-01"}
         for n in range(9)

@@ -27,7 +27,7 @@ class WaitingRows:
         self.store = store
         self._scopes: defaultdict[str, int] = defaultdict(store.new_scope)
         self._streams: list[tuple[StreamMapping, Origin]] = []
-        self._may_wait = bytearray(PLACES)
+        self._may_wait = bytearray()
         self._lock = threading.Lock()
 
     def put(self, write_: PendingWrite) -> None:
@@ -40,6 +40,7 @@ class WaitingRows:
         with self._lock:
             scope = self._scopes[resource]
             kept = [(row.number, self._stream(row), row.record, row.raw) for row in rows]
+            self._may_wait = self._may_wait or bytearray(PLACES)
             for key in keys:
                 self._may_wait[hash(key) % PLACES] = 1
             self.store.add(scope, [(encoded(kept), [(scope, key) for key in keys])])

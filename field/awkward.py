@@ -23,6 +23,7 @@ TEXTS: Final = (
     "007",
     "1e5",
     "null",
+    "NULL",
     "None",
     "true",
     "2026-01-31",
@@ -30,6 +31,9 @@ TEXTS: Final = (
     "{}",
     "[1, 2]",
     "\ufeffa mark before it",
+    "\x01 a control character",
+    "\u2028a line separator",
+    "\\N",
     "long " * 5_000,
 )
 NUMBERS: Final = (0, 0.0, -1, 0.1, 1e-7, 123456789.12, 9007199254740991, 1234567890123.25)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import datetime as dt
 import json
+import re
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
@@ -16,7 +17,8 @@ EMPTY_TO_NULL: Final = "empty text becomes null"
 NULL_TO_EMPTY: Final = "null becomes empty text"
 LEFT_OUT: Final = "a value becomes null"
 ZERO_TO_NULL: Final = "0 and false become null"
-ESCAPED_BREAKS: Final = "line breaks and tabs become a backslash and a letter"
+ESCAPED_CONTROLS: Final = "line breaks, tabs and other control characters become text such as `\\n`"
+NULL_TEXT: Final = "the text `NULL` becomes null"
 ESCAPED: Final = r"characters beyond ASCII become \uXXXX"
 MILLISECONDS: Final = "milliseconds are cut"
 MOMENT: Final = "a moment becomes another"
@@ -81,9 +83,7 @@ def changed(declared: str, before: Any, after: Any) -> str | None:  # noqa: PLR0
     if before is None:
         return None if after is None else NULL_TO_EMPTY if after == "" else OTHER
     if after is None or (after == "" and before != ""):
-        if before == "":
-            return EMPTY_TO_NULL
-        return ZERO_TO_NULL if before is False or before == 0 else LEFT_OUT
+        return _gone(before)
     match declared:
         case "date-time":
             return _moment(before, after)
@@ -96,6 +96,12 @@ def changed(declared: str, before: Any, after: Any) -> str | None:  # noqa: PLR0
         case "object" | "array":
             return _structure(before, after)
     return None if str(after) == str(before) else _text(str(before), str(after))
+
+
+def _gone(before: Any) -> str:
+    if before is False or before == 0:
+        return ZERO_TO_NULL
+    return {"": EMPTY_TO_NULL, "NULL": NULL_TEXT}.get(str(before), LEFT_OUT)
 
 
 def _moment(before: str, after: Any) -> str | None:
@@ -146,8 +152,8 @@ def _plain(value: Any, *, digits: bool = True) -> Any:
 
 
 def _text(before: str, after: str) -> str:
-    if after == before.replace("\n", "\\n").replace("\t", "\\t").replace("\r", "\\r"):
-        return ESCAPED_BREAKS
+    if after == re.sub(r"[\x00-\x1f]", lambda found: json.dumps(found[0])[1:-1], before):
+        return ESCAPED_CONTROLS
     if after == before.encode("ascii", "backslashreplace").decode() or _unescaped(after) == before:
         return ESCAPED
     if f"'{after}'" == before:

@@ -171,6 +171,7 @@ LOADERS: Final = (
         storage.from_bucket("csv"),
         shape="full",
         variables=S3_VARIABLES,
+        note="installed by `uv`: pip refuses it on Python 3.11 and newer",
     ),
 )
 

@@ -151,7 +151,7 @@ class Loading:
         loaded = Loaded()
         for name in names:
             path = self.recorded.path(self.loader.shape, name)
-            written.add(path.read_text().splitlines())
+            written.add(path.read_bytes().splitlines())
             done = run(self._command(destination), source=path, **self._how(destination))
             loaded = self._read(destination, written)
             runs[name] = {**self._ended(done, written), **compare(written, loaded.rows).as_data()}
@@ -208,7 +208,7 @@ class Loading:
         destination = self._destination()
         source = self.recorded.path("batch", "first")
         done = run(self._command(destination), source=source, **self._how(destination))
-        written = Written().add(self.recorded.path("nested", "first").read_text().splitlines())
+        written = Written().add(self.recorded.path("nested", "first").read_bytes().splitlines())
         rows = sum(map(len, self._read(destination, written).rows.values()))
         return {"exit code": done.code, "rows": rows > 0, "STATE": bool(done.last_line)}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import io
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -214,4 +215,4 @@ def exact_number(text: str) -> Any:
 
 def _table(text: str) -> list[Row]:
     csv.field_size_limit(10_000_000)
-    return list(csv.DictReader(text.splitlines(keepends=True)))
+    return list(csv.DictReader(io.StringIO(text, newline="")))

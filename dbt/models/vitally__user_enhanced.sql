@@ -30,17 +30,17 @@ responses as (
 ),
 
 meetings as (
+    {%- set start = "coalesce(meetings.start_at, cast(meetings.start_date as " ~ vitally.type_of("timestamp") ~ "))" %}
     select
         participants.source_relation,
         participants.user_id,
         count(distinct meetings.meeting_id) as meetings_count,
-        max(meetings.start_at) as last_meeting_at
+        max({{ start }}) as last_meeting_at
     from {{ ref("stg_vitally__meeting_participants") }} as participants
     {{ vitally.inner_join("participants.meeting_id", "meetings.meeting_id", vitally.not_deleted("meetings")) }}
     where
         meetings.archived_at is null
-        and coalesce(meetings.start_at, cast(meetings.start_date as {{ vitally.type_of("timestamp") }}))
-        <= {{ vitally.as_of() }}
+        and {{ start }} <= {{ vitally.as_of() }}
     group by
         participants.source_relation,
         participants.user_id

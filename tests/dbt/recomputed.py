@@ -131,7 +131,7 @@ def users(data: Recomputed) -> Rows:
     for key, user in data.all("users").items():
         accounts, owners = data.live_links(user, "account"), data.live_links(user, "organization")
         segments = sorted(each["name"] for each in user["segments"] or ())
-        starts = [moment(data.all("meetings")[each]["startDateTime"]) for each in meetings[key]]
+        starts = [data.start_of(data.all("meetings")[each]) for each in meetings[key]]
         yield {
             "user_id": key,
             "accounts_count": len(accounts),

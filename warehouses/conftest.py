@@ -12,7 +12,7 @@ import duckdb
 import pytest
 
 from tests.dbt.conftest import BEGUN, HISTORY, NOW, VARIABLES, ThreeDays, three_days
-from tests.dbt.odd_tables import SELECTED, OddTables, fill
+from tests.dbt.odd_tables import SELECTED, OddTables, add_unlike_traits, fill
 from tests.dbt.warehouses import Warehouse, as_of, duckdb_warehouse
 from warehouses.emulators import RAW, Column, Emulator, Tables, qualified
 
@@ -75,6 +75,7 @@ def two_workspaces(days: ThreeDays, tmp_path_factory: pytest.TempPathFactory) ->
     without = "".join(line for line in lines if json.loads(line).get("stream") != "tasks")
     for source, messages in zip(SOURCES, (days.bare, without), strict=True):
         warehouse.load(messages, source["schema"])
+    add_unlike_traits(warehouse, "north", "south")
     warehouse.dbt("run", schema=RAW, variables={**as_of(NOW), "vitally_sources": SOURCES})
     path = folder / "warehouse.duckdb"
     return Loaded(warehouse, path, tables_of(path, days.bare))

@@ -103,4 +103,6 @@
 
 
 {#- The values of a group as one text, in their order; null where there is none, where some warehouses have ''. -#}
-{% macro list_of(value) -%} nullif({{ dbt.listagg(value, "', '", "order by " ~ value) }}, '') {%- endmacro %}
+{% macro list_of(value) %}{{ return("nullif(" ~ adapter.dispatch("joined_values", "vitally")(value) ~ ", '')") }}{% endmacro %}
+
+{% macro default__joined_values(value) %}{{ return(dbt.listagg(value, "', '", "order by " ~ value)) }}{% endmacro %}

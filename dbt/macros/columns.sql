@@ -80,9 +80,10 @@
         {%- set values = {} -%}
         {%- for workspace in tables -%}
             {%- set column = columns.get(workspace) -%}
-            {%- set value = adapter.quote(column.name) if column else "null" -%}
+            {%- set value = adapter.quote(column.name) if column -%}
             {%- do values.update({
-                workspace: value if column and types | length == 1 else "cast(" ~ value ~ " as " ~ type ~ ")"
+                workspace: "cast(null as " ~ type ~ ")" if not column else value if types | length == 1
+                else vitally.typed(value, "text", column.data_type)
             }) -%}
         {%- endfor -%}
         {%- do added.update({name: values}) -%}

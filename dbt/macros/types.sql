@@ -55,6 +55,9 @@
     {%- elif type == "timestamp" and kind == "number" -%} {{ return(vitally.moment_of_number(value)) }}
     {%- elif type in ("number", "integer", "double") and kind == "number" -%}
         {{ return(vitally.within(value, type)) }}
+    {#- Redshift casts no boolean to text. -#}
+    {%- elif kind == "boolean" and type != kind -%}
+        {{ return(vitally.from_text("case when " ~ value ~ " then 'true' when not " ~ value ~ " then 'false' end", type)) }}
     {%- elif type in ("text", kind) or type in ("timestamp", "date") and kind in ("timestamp", "date") -%}
         {{ return("cast(" ~ value ~ " as " ~ vitally.type_of(type) ~ ")") }}
     {%- endif -%}

@@ -27,6 +27,7 @@ PASSED_ON: dict[str, list[Any]] = {
         "supportTier",
         {"column": "support_tier", "name": "tier_number", "type": "number"},
         {"expression": "upper(status)", "name": "loud_status"},
+        {"column": "isPaid", "name": "paid_as_text"},
     ],
     "survey_questions": [{"column": "isRequired", "name": "required_as_it_is"}],
 }
@@ -47,7 +48,7 @@ COLUMNS = {
     "meetings": "id text, startDate text",
     "survey_questions": "id text, isRequired text",
     "organizations": "id text, mrr double precision, usersCount double precision, healthScore numeric",
-    "conversations": "id text, status text, supportTier text",
+    "conversations": "id text, status text, supportTier text, isPaid boolean",
     "account_health_scores": "accountId text, observedOn text, observedAt text, breakdown {json}",
 }
 
@@ -111,6 +112,19 @@ SELECTED = [
 TITLES = {"notes": "subject", "survey_responses": "title"}
 
 
+def add_unlike_traits(warehouse: Warehouse, one: str, other: str) -> None:
+    """Add columns of traits to the accounts of two schemas, of a type of its own in each."""
+    kind = "jsonb" if warehouse.name == "postgres" else "json"
+    for schema, name, type_, value in (
+        (one, "trait_paid", "boolean", "true"),
+        (other, "trait_paid", "text", "'perhaps'"),
+        (one, "trait_terms", kind, "'[30]'"),
+        (other, "trait_terms", "text", "'at once'"),
+    ):
+        added = f"ADD COLUMN {name} {type_} DEFAULT {value}"
+        warehouse.write(f"ALTER TABLE {schema}.accounts {added}", [()])
+
+
 def fill(warehouse: Warehouse, schema: str = SCHEMA) -> None:
     """Make the tables of a loader."""
     kind = "jsonb" if warehouse.name == "postgres" else "json"
@@ -155,7 +169,12 @@ def fill(warehouse: Warehouse, schema: str = SCHEMA) -> None:
     )
     insert(
         "conversations",
-        [("1", "Open", "gold"), ("2", "Closed", "7"), ("3", "", ""), ("4", None, None)],
+        [
+            ("1", "Open", "gold", True),
+            ("2", "Closed", "7", False),
+            ("3", "", "", None),
+            ("4", None, None, None),
+        ],
     )
     insert(
         "account_health_scores",

@@ -11,6 +11,7 @@ import pytest
 
 from tests.dbt.conftest import NOW, Built, Models
 from tests.dbt.described import described
+from tests.dbt.odd_tables import add_unlike_traits
 from tests.dbt.warehouses import ODD_SCHEMA, Warehouse, as_of, by_sort
 
 pytestmark = pytest.mark.timeout(900)  # the first test waits until all is built on both databases
@@ -34,6 +35,7 @@ def both(built: Built) -> dict[str, Warehouse]:
     def prepare(warehouse: Warehouse) -> None:
         for source, messages in zip(SOURCES, (built.bare_messages, without), strict=True):
             warehouse.load(messages, source["schema"])
+        add_unlike_traits(warehouse, "north", "south")
         variables = {**as_of(NOW), "vitally_sources": SOURCES}
         warehouse.dbt("run", schema=ODD_SCHEMA, variables=variables)
 
@@ -80,3 +82,11 @@ def test_what_was_not_read_of_one_workspace_is_null_there_alone(workspaces: Ware
     north, south = workspaces.query(sql, ODD_SCHEMA)
     assert (north[0], *south) == ("north", "the south", 0, north[1])
     assert north[1] == north[2] != 0
+
+
+def test_a_trait_of_two_types_is_text(workspaces: Warehouse) -> None:
+    sql = "SELECT DISTINCT source_relation, trait_paid, trait_terms FROM vitally__account_enhanced"
+    assert set(workspaces.query(sql, ODD_SCHEMA)) == {
+        ("north", "true", "[30]"),
+        ("the south", "perhaps", "at once"),
+    }

@@ -53,6 +53,11 @@
     {{ vitally.exploded(relation, keep, object, "object", "part.key as name, part.value as item", "variant_explode(") }}
 {%- endmacro %}
 
+{#- dbt's own listagg leaves the order out. -#}
+{% macro databricks__joined_values(value) %}
+    {{ return("array_join(sort_array(collect_list(" ~ value ~ ")), ', ')") }}
+{% endmacro %}
+
 {% macro databricks__order_text(value) %}{{ return("to_json(" ~ value ~ ")") }}{% endmacro %}
 
 {% macro databricks__moment_in_utc(value) -%}

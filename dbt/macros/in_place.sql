@@ -1,32 +1,35 @@
 {#-
     On PostgreSQL dbt makes a table anew and drops the old one with all views that look at it, also those of
-    analysts. Here what is there stays and is given new content, if its columns stay what they are; new ones
-    may follow them.
+    analysts. Here what is there stays and is given new content, if no column goes or gets another type. New
+    ones are added at its end, wherever the query has them: a var that names one more puts it before the traits.
 -#}
 {% materialization table_in_place, adapter="postgres" %}
-    {%- set added = vitally.new_columns(this, sql) -%}
-    {%- if added is none -%} {{ return(dbt.materialization_table_default()) }} {%- endif -%}
-    {%- if added -%} {%- do alter_relation_add_remove_columns(load_relation(this), added, none) -%} {%- endif -%}
-    {{ return(vitally.fill("delete from " ~ this ~ ";\ninsert into " ~ this ~ " (\n" ~ sql ~ "\n)")) }}
+    {%- set columns = vitally.columns_in_place(this, sql) -%}
+    {%- if not columns -%} {{ return(dbt.materialization_table_default()) }} {%- endif -%}
+    {%- if columns.new -%} {%- do alter_relation_add_remove_columns(load_relation(this), columns.new, none) -%} {%- endif -%}
+    {%- set names = columns.all | map(attribute="quoted") | join(", ") -%}
+    {{ return(vitally.fill(
+        "delete from " ~ this ~ ";\ninsert into " ~ this ~ " (" ~ names ~ ")\nselect " ~ names ~ " from (\n" ~ sql ~ "\n) as made"
+    )) }}
 {% endmaterialization %}
 
 
-{#- The columns that a query has beyond those of what is there; none where that cannot stay. -#}
-{% macro new_columns(relation, sql) %}
+{#- All columns of a query, and those that are new to what is there; none where that cannot stay. -#}
+{% macro columns_in_place(relation, sql) %}
     {%- set existing = load_cached_relation(relation) -%}
     {%- if existing is none or existing.type != "table" or should_full_refresh() -%} {{ return(none) }} {%- endif -%}
     {%- set probe = make_temp_relation(relation) -%}
     {%- do run_query("create temporary view " ~ probe ~ " as (\n" ~ sql ~ "\n)") -%}
     {%- set wanted = adapter.get_columns_in_relation(probe) -%}
     {%- do run_query("drop view " ~ probe) -%}
-    {%- set here = adapter.get_columns_in_relation(existing) -%}
-    {%- for column in here -%}
-        {%- set other = wanted[loop.index0] -%}
-        {%- if not other or other.name != column.name or other.data_type != column.data_type -%}
-            {{ return(none) }}
-        {%- endif -%}
+    {%- set types = {} -%}
+    {%- for column in wanted -%} {%- do types.update({column.name: column.data_type}) -%} {%- endfor -%}
+    {%- set here = [] -%}
+    {%- for column in adapter.get_columns_in_relation(existing) -%}
+        {%- if types.get(column.name) != column.data_type -%} {{ return(none) }} {%- endif -%}
+        {%- do here.append(column.name) -%}
     {%- endfor -%}
-    {{ return(wanted[here | length:]) }}
+    {{ return({"all": wanted, "new": wanted | rejectattr("name", "in", here) | list}) }}
 {% endmacro %}
 
 

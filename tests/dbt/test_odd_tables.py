@@ -20,6 +20,7 @@ from tests.dbt.odd_tables import (
     DOUBLES,
     ODD_TEXTS,
     ODD_TRAITS,
+    PASSED_ON,
     SELECTED,
     STEPS,
     TITLES,
@@ -225,13 +226,14 @@ def test_a_derived_boolean_is_never_null(odd: OddTables) -> None:
 
 def test_columns_that_are_named_are_passed_on(odd: OddTables) -> None:
     found = odd.query(
-        "SELECT conversation_id, support_tier, tier_number, loud_status FROM vitally__conversation_enhanced"
+        "SELECT conversation_id, support_tier, tier_number, loud_status, paid_as_text"
+        " FROM vitally__conversation_enhanced"
     )
     assert by_sort(found) == [
-        ("1", "gold", None, "OPEN"),
-        ("2", "7", 7.0, "CLOSED"),
-        ("3", None, None, ""),
-        ("4", None, None, None),
+        ("1", "gold", None, "OPEN", "true"),
+        ("2", "7", 7.0, "CLOSED", "false"),
+        ("3", None, None, "", None),
+        ("4", None, None, None, None),
     ]
     found = odd.query(
         "SELECT survey_question_id, required_as_it_is FROM stg_vitally__survey_questions"
@@ -377,8 +379,16 @@ def test_a_build_of_a_part_leaves_all_views_where_they_are(both: dict[str, OddTa
     assert sum(kind == "VIEW" for _, _, kind in before) == sum(map(len, looked_at.values()))
     odd.warehouse.write(f"ALTER TABLE {SCHEMA}.accounts ADD COLUMN trait_zone text", [()])
     odd.warehouse.write(f"UPDATE {SCHEMA}.accounts SET trait_zone = 'eu', mrr = '7'", [()])
-    for _ in range(2):
-        odd.dbt("run", "--select", *(table for tables in looked_at.values() for table in tables))
+    # A column that is named comes before those of traits in the query, and after them in the table.
+    more = {"accounts": [{"column": "keyRoles", "name": "roles_as_text"}]}
+    for named in (PASSED_ON, PASSED_ON | more, PASSED_ON | more):
+        odd.dbt(
+            *("run", "--select", *(table for tables in looked_at.values() for table in tables)),
+            vitally__columns=named,
+        )
         assert relations(odd) == before
     assert odd.query("SELECT DISTINCT mrr FROM analyst.vitally__account_enhanced") == [(7.0,)]
     assert odd.query("SELECT DISTINCT trait_zone FROM vitally__account_enhanced") == [("eu",)]
+    enhanced = "SELECT account_id, roles_as_text FROM vitally__account_enhanced"
+    roles = f"SELECT id, nullif(keyRoles, '') FROM {SCHEMA}.accounts"
+    assert by_sort(odd.query(enhanced)) == by_sort(odd.query(roles))

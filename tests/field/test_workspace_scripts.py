@@ -49,9 +49,13 @@ def run(folder: Path, script: str, **more: str) -> subprocess.CompletedProcess[s
     )
 
 
-@pytest.mark.parametrize("end", ["\n", ""], ids=["ended", "last line not ended"])
-def test_each_workspace_has_an_extractor(folder: Path, end: str) -> None:
-    (folder / "workspaces.txt").write_text("\n".join(NAMES) + end)
+@pytest.mark.parametrize(
+    ("between", "end"),
+    [("\n", "\n"), ("\n", ""), ("\n\n", "\n \n")],
+    ids=["ended", "last line not ended", "empty lines"],
+)
+def test_each_workspace_has_an_extractor(folder: Path, between: str, end: str) -> None:
+    (folder / "workspaces.txt").write_text(between.join(NAMES) + end)
     assert run(folder, "workspaces.sh").returncode == 0
     written = yaml.safe_load((folder / "workspaces.meltano.yml").read_text())
     assert written["plugins"]["extractors"] == [

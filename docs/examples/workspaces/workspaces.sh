@@ -3,7 +3,7 @@
 {
   echo "plugins:"
   echo "  extractors:"
-  while read -r workspace || [ "$workspace" ]; do # also a last line that does not end
+  for workspace in $(cat workspaces.txt); do # whatever lines are empty, or do not end
     echo "  - {name: tap-vitally-$workspace, inherit_from: tap-vitally}"
-  done < workspaces.txt
+  done
 } > workspaces.meltano.yml

@@ -13,9 +13,8 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, Generic, TypeVar
-
-from typing_extensions import override
 
 from tap_vitally.sync.batches import Page
 from vitally_api import Cancelled
@@ -57,10 +56,6 @@ class _Source(Generic[Value]):
             self.error = error
             return None
 
-    def end(self) -> None:
-        """Take in that there was no next value."""
-        self.ended = True
-
 
 class _Queue(_Source[Page]):
     """The pages of one list."""
@@ -71,27 +66,18 @@ class _Queue(_Source[Page]):
 
 
 class _Stream(_Source[_Queue]):
-    """The lists of one stream that nobody has asked for yet, phase by phase.
+    """The lists of one phase of a stream that nobody has asked for yet.
 
     ``idle`` are those that a worker may fetch from, ``unfinished`` counts those not fetched to their
-    end. It is looked at when those it comes ``after`` are over, and a further phase when nothing of
-    the one before it is unfinished.
+    end. It is looked at when those it comes ``after`` are over.
     """
 
-    def __init__(self, phases: Phases, after: Collection[_Stream]) -> None:
-        super().__init__(lambda: (_Queue(task, self) for task in self._phases.popleft()))
-        self._phases = deque(phases)
+    def __init__(self, tasks: Iterable[PageTask], after: Collection[_Stream]) -> None:
+        super().__init__(lambda: (_Queue(task, self) for task in tasks))
         self.after = after
         self.idle: deque[_Queue] = deque()
         self.unfinished = 0
         self.dropped = False
-
-    @override
-    def end(self) -> None:
-        if self._phases and not self.error:
-            self._iterator = None  # of the next phase
-        else:
-            self.ended = True
 
     @property
     def over(self) -> bool:
@@ -101,10 +87,8 @@ class _Stream(_Source[_Queue]):
     @property
     def may_go_on(self) -> bool:
         """Return True if one more of its lists is wanted, and can be known."""
-        if self.busy or self.ended or len(self.values) >= MAX_QUEUES:
-            return False
-        between_phases = self._iterator is None and self.unfinished
-        return not between_phases and all(each.over for each in self.after)
+        full = len(self.values) >= MAX_QUEUES
+        return not (self.busy or self.ended or full) and all(each.over for each in self.after)
 
 
 class Prefetcher:
@@ -130,11 +114,15 @@ class Prefetcher:
         # The reader waits for the one, workers for the other: while all waited for the same, a page
         # woke every thread three times, which took a tenth of the time of a run.
         self._changed, self._wanted = threading.Condition(lock), threading.Condition(lock)
-        self._streams: dict[str, _Stream] = {}
+        self._phases: dict[str, list[_Stream]] = {}
         for name, phases in plan.items():
-            before = self._streams.keys() & set((waits or {}).get(name, ()))
-            self._streams[name] = _Stream(phases, [self._streams[other] for other in before])
-        self._turns = deque(self._streams.values())
+            before = self._phases.keys() & set((waits or {}).get(name, ()))
+            after = [each for other in before for each in self._phases[other]]
+            found: list[_Stream] = []
+            for tasks in phases:
+                found.append(_Stream(tasks, [*after, *found]))
+            self._phases[name] = found
+        self._turns = deque(chain.from_iterable(self._phases.values()))
         self._head: _Queue | None = None
         self._held = self._fetching = self._finding = 0
         self._stopped = False
@@ -154,13 +142,14 @@ class Prefetcher:
         An error of a list is raised where its next page would have come, `Cancelled` if the
         workers were stopped.
         """
-        stream = self._streams[name]
+        streams = self._phases[name]
         try:
-            while (queue := self._take(stream)) is not None:
-                while (page := self._take(queue)) is not None:
-                    yield page
+            for stream in streams:
+                while (queue := self._take(stream)) is not None:
+                    while (page := self._take(queue)) is not None:
+                        yield page
         finally:
-            self._drop(stream)
+            self._drop(streams)
 
     def _take(self, source: _Source[Value]) -> Value | None:
         with self._changed:
@@ -180,14 +169,17 @@ class Prefetcher:
             self._wanted.notify()
             return value  # type: ignore[no-any-return]
 
-    def _drop(self, stream: _Stream) -> None:
+    def _drop(self, streams: Iterable[_Stream]) -> None:
         with self._changed:
-            stream.dropped = stream.ended = True
-            for queue in (*stream.values, *([self._head] if self._head else [])):
+            left = [self._head] if self._head else []
+            for stream in streams:
+                left += stream.values
+                stream.dropped = stream.ended = True
+                stream.values.clear()
+                stream.idle.clear()
+            for queue in left:
                 self._held -= sum(page.size_bytes for page in queue.values)
                 queue.values.clear()
-            stream.values.clear()
-            stream.idle.clear()
             self._head = None
             self._wanted.notify_all()
 
@@ -223,7 +215,7 @@ class Prefetcher:
         """Keep a list or a page until it is taken; None is the end."""
         stream = source if isinstance(source, _Stream) else source.stream
         if value is None:
-            source.end()
+            source.ended = True
             stream.unfinished -= isinstance(source, _Queue)
         elif not stream.dropped:
             source.values.append(value)
@@ -262,7 +254,7 @@ class Prefetcher:
         """Choose the stream that has the fewest known lists."""
         if self._finding == FINDERS:
             return None
-        wanted = [stream for stream in self._streams.values() if stream.may_go_on]
+        wanted = [stream for stream in self._turns if stream.may_go_on]
         return min(wanted, key=lambda stream: len(stream.values), default=None)
 
     def _to_fetch(self) -> _Queue | None:

@@ -258,7 +258,7 @@ def test_lists_that_are_slow_to_find_keep_no_other_stream_waiting() -> None:
 
     others = plan_of([[((1, 1), False)] * 50])
     with reading([("slow", slow()), *others], 2) as ahead:
-        stream = ahead._streams[others[0][0]]
+        stream = ahead._phases[others[0][0]][0]
         ahead.until(lambda: len(stream.values) == 50 and ahead._held == 100)
         gate.set()
         assert len(list(ahead.items("slow"))) == 1

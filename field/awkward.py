@@ -138,6 +138,12 @@ def make_extreme(vitally: Vitally) -> None:
         update(vitally, "tasks", row["id"], {"dueDate": next(days), "tags": None})
 
 
+def make_long(vitally: Vitally) -> None:
+    """Give a note a text of three million characters, as a transcript may be that was pasted into one."""
+    note = vitally.expected_rows("notes")[0]
+    update(vitally, "notes", note["id"], {"note": "word " * 600_000})
+
+
 def add_fields(vitally: Vitally) -> None:
     """Define custom fields of accounts, and give each account a value in each."""
     for path, kind in TYPES.items():

@@ -19,7 +19,7 @@ import requests
 from psycopg import sql
 
 from demo.processes import Vitally
-from field.awkward import add_fields, change_fields, make_awkward, make_extreme
+from field.awkward import add_fields, change_fields, make_awkward, make_extreme, make_long
 from field.compare import Found, compare
 from field.loaders import LOADERS, Loader
 from field.messages import Written, kind
@@ -39,6 +39,8 @@ COLUMNS: Final[Mapping[str, Callable[[Vitally], object]]] = {
     "other fields": change_fields,
 }
 """The same for another destination, with a column for each custom field."""
+LONG: Final[Mapping[str, Callable[[Vitally], object]]] = {"a long text": make_long}
+"""The same for a third one."""
 FLAT: Final = {"flattening_enabled": True, "flattening_max_depth": 1}
 
 
@@ -57,7 +59,7 @@ class Recorded:
 def record(servers: Servers, folder: Path) -> Recorded:
     """Run the tap at some times in each shape, and once with BATCH messages."""
     recorded = Recorded(folder, servers.vitally.url)
-    for runs in (RUNS, COLUMNS):
+    for runs in (RUNS, COLUMNS, LONG):
         states: dict[str, Path] = {}
         for name, happens in runs.items():
             happens(servers.vitally)
@@ -138,7 +140,7 @@ class Loading:
             "note": self.loader.note,
             "names": {name: loaded.columns.get(name) for name in ("createdAt", "accountId")},
             "types": _types(loaded, written),
-            "runs": runs | self._loads(COLUMNS, Written())[0],
+            "runs": runs | self._loads(COLUMNS, Written())[0] | self._loads(LONG, Written())[0],
             "SIGTERM to the loader": self.loader_ended(),
             "SIGTERM to the tap": self.tap_ended(),
             "BATCH": self.batch(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from tap_vitally.state.passes import FIRST_PASS
@@ -48,13 +49,17 @@ class StreamRun:
         self.list_client = ListClient(
             resource, workspace.api, self.settings, self.metrics, fixed or {}
         )
-        self.mapper = RecordMapper(
-            resource, schema, self.settings.embedded_objects, self.metrics, masked
-        )
+        self._schema, self._masked = schema, masked
         self.stream_state = StreamState(None)
         self.plan = FIRST_PASS
         self.complete = True
         self.note_rows: Callable[[ListRequest, Sequence[Record]], None] = lambda _list, _rows: None
+
+    @cached_property
+    def mapper(self) -> RecordMapper:
+        """What makes its records: made with the first of them, as most streams of a run have none."""
+        embedded = self.settings.embedded_objects
+        return RecordMapper(self.resource, self._schema, embedded, self.metrics, self._masked)
 
     def page(self, request: ListRequest, rows: Iterable[Any], size: int = 0, **place: Any) -> Page:
         """Make a page of rows that are no page of a list, in ``size`` bytes of JSON."""

@@ -21,8 +21,17 @@ from sandbox import Sandbox, World, serve
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
-LONG = ("tests/dbt", "test_targets", "test_refresh", "test_hunt", "test_histories", "test_children")
-"""Files that take half a minute or more: begun last, they would leave one core idle at the end."""
+LONG = (
+    "tests/dbt",
+    "test_targets",
+    "test_refresh",
+    "test_hunt",
+    "test_histories",
+    "test_resume",
+    "test_children",
+    "test_troubleshooting",
+)
+"""Files that take long: begun last, as the names of many are, they would leave one core idle at the end."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

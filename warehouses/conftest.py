@@ -180,7 +180,7 @@ def _rounded(value: Any) -> Any:
         case bool() | None | str():
             return value
         case int() | float():
-            number = round(float(str(value)), 4)
+            number = round(float(str(value)), 6)
             # The rows of an emulator come as JSON, which has no infinity.
             return float(f"{number:.12g}") if math.isfinite(number) else None
         case list():

@@ -3,7 +3,7 @@
     {%- if type == "json" -%} {{ return(vitally.type_json()) }}
     {%- elif type == "timestamp" -%} {{ return(adapter.dispatch("type_moment", "vitally")()) }}
     {%- elif type == "integer" -%} {{ return(dbt.type_bigint()) }}
-    {%- elif type == "number" -%} {{ return(dbt.type_numeric()) }}
+    {%- elif type == "number" -%} {{ return(adapter.dispatch("type_number", "vitally")()) }}
     {%- elif type == "double" -%} {{ return(vitally.type_double()) }}
     {%- elif type == "boolean" -%} {{ return(dbt.type_boolean()) }}
     {%- elif type == "date" -%} {{ return("date") }}
@@ -12,6 +12,8 @@
     {%- endif -%}
 {% endmacro %}
 
+
+{% macro default__type_number() %}{{ return(dbt.type_numeric()) }}{% endmacro %}
 
 {% macro default__type_moment() %}{{ return(dbt.type_timestamp()) }}{% endmacro %}
 

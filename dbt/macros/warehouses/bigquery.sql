@@ -1,5 +1,8 @@
 {#- What is different on BigQuery. -#}
 
+{#- With six digits after the point, as on the others: NUMERIC alone has nine. -#}
+{% macro bigquery__type_number() %}{{ return("numeric(28, 6)") }}{% endmacro %}
+
 {% macro bigquery__type_double() %}{{ return("float64") }}{% endmacro %}
 
 {#-

@@ -38,7 +38,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the long files, in the order in which they are named."""
 
     def place(item: pytest.Item) -> int:
-        return next((i for i, part in enumerate(LONG) if part in item.nodeid), len(LONG))
+        file = item.nodeid.partition("::")[0]
+        return next((i for i, part in enumerate(LONG) if part in file), len(LONG))
 
     items.sort(key=place)
 

@@ -72,8 +72,8 @@ class Watched(Prefetcher):
         super()._wait()
 
     def until(self, state: Callable[[], bool]) -> None:
-        with self._changed:
-            assert self._changed.wait_for(state, PATIENCE)
+        while not state():
+            assert self._changed.acquire(timeout=PATIENCE)
 
     def end(self) -> None:
         """No thread outlives it."""

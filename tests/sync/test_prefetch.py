@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 from itertools import islice, zip_longest
 from typing import Any
@@ -14,12 +15,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tap_vitally.sync import prefetch
-from tap_vitally.sync.batches import (
-    SMALLEST_COMPRESSED,
-    CompressedRecords,
-    ListRequest,
-    Page,
-)
 from tap_vitally.sync.prefetch import DEPTH, PageTask, Prefetcher, run_sequentially
 from tests.sync.instrumented import (
     PATIENCE,
@@ -34,7 +29,6 @@ from tests.sync.instrumented import (
     shapes,
 )
 from vitally_api import Cancelled
-from vitally_api.decoding import decoded, encoded
 
 # The same items in the same order
 
@@ -334,6 +328,38 @@ def test_a_stop_wakes_a_reader_who_waits() -> None:
         gated.open.set()
 
 
+@pytest.mark.parametrize("at", range(8))
+def test_a_signal_that_ends_the_reader_leaves_nothing_locked(at: int) -> None:
+    """Python raises it between two steps, also of what the standard library has written in Python."""
+    if threading.current_thread() is not threading.main_thread():
+        pytest.skip("signals come to the main thread alone")
+
+    def end(*_: object) -> None:
+        raise SystemExit
+
+    def pages(first: int) -> Iterator[Item]:
+        assert begun.wait(PATIENCE)
+        for number in range(first, first + 2):
+            if number == at:
+                signal.raise_signal(signal.SIGUSR1)
+            yield Item("page", 1)
+
+    def tasks(first: int) -> list[Any]:
+        return [partial(pages, first), partial(pages, first + 2)]
+
+    before = signal.signal(signal.SIGUSR1, end)
+    try:
+        for _ in range(50):
+            begun = threading.Event()
+            with reading([("one", tasks(0)), ("two", tasks(4))], 4) as ahead, suppress(SystemExit):
+                begun.set()
+                for name in ("one", "two"):
+                    list(ahead.items(name))
+                pytest.fail("no signal came")
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
 def test_workers_in_the_middle_of_a_request_hold_the_end_up_for_a_moment_only(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -358,33 +384,3 @@ def test_who_waits_for_long_looks_whether_anybody_still_reads() -> None:
     gated.open.set()
     ahead.stop()
     assert not any(thread.is_alive() for thread in ahead._threads)
-
-
-# Pages that wait
-
-values = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.decimals(allow_nan=False, allow_infinity=False)
-    | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
-)
-
-
-@often
-@given(st.lists(st.dictionaries(st.text(), values, max_size=4), max_size=4))
-def test_records_that_waited_are_what_they_were(written: list[dict[str, Any]]) -> None:
-    records = [decoded(encoded(record), "a test") for record in written]
-    page = Page(ListRequest("/users"), records, SMALLEST_COMPRESSED).compressed()
-    assert isinstance(page.records, CompressedRecords)
-    assert repr(list(page.records)) == repr(records)
-    assert page.records.lines == list(map(encoded, records))
-    assert len(page.records) == len(records)
-    assert page.records[-1:] == records[-1:]
-    assert page.size_bytes == page.records.size_bytes
-
-
-def test_what_is_small_is_left_as_it_is() -> None:
-    page = Page(ListRequest("/users"), [{"id": "1"}], 100)
-    assert page.compressed() is page

@@ -38,8 +38,9 @@ completed_tasks as (
         sum(case when cast(completed_at as date) <= due_date then 1 else 0 end) as tasks_completed_in_time_count,
         sum(case when cast(completed_at as date) > due_date then 1 else 0 end) as tasks_completed_late_count,
         {# Redshift's average of integers is an integer. #}
-        {%- set days = "cast(" ~ dbt.datediff("created_at", "completed_at", "day") ~ " as " ~ dbt.type_numeric() ~ ")" %}
-        round(cast(avg({{ days }}) as {{ dbt.type_numeric() }}), 1) as average_days_to_complete
+        {%- set days = dbt.datediff("created_at", "completed_at", "day") %}
+        {%- set average = "avg(cast(" ~ days ~ " as " ~ dbt.type_numeric() ~ "))" %}
+        round(cast({{ average }} as {{ dbt.type_numeric() }}), 1) as average_days_to_complete
     from {{ vitally.not_deleted("tasks") }} as tasks
     where
         archived_at is null

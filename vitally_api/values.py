@@ -289,7 +289,7 @@ def has_time_of_day(value: Any) -> bool:
 
 
 def latest(moments: Iterable[datetime | None]) -> datetime | None:
-    """Return the latest of some moments, some of which may be None; None if all are."""
+    """Return the latest of some moments, without those that are None; None if all are."""
     return max((moment for moment in moments if moment), default=None)
 
 

@@ -54,7 +54,7 @@ class WaitingRows:
 
     @property
     def resources(self) -> Collection[str]:
-        """The resources of which rows wait, or have waited."""
+        """The resources whose rows wait, or have waited."""
         return self._scopes.keys()
 
     def follows(self, resource: Resource, parsed: ParsedRow) -> bool:

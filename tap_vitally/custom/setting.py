@@ -1,4 +1,4 @@
-"""What an entry of ``custom_streams`` may hold, as a JSON schema; its descriptions are what mistakes say."""
+"""The JSON schema of an entry of ``custom_streams``; errors in an entry are told by its descriptions."""
 
 from __future__ import annotations
 

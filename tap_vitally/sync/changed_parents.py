@@ -21,10 +21,10 @@ LOOKED_UP: Mapping[str, tuple[str, str]] = {
     "conversations": ("/conversations", "conversation"),
     "nps_responses": ("/users", "user"),
 }
-"""Where to look up the links of a row that has none itself, and by the id of what."""
+"""Where to look up the links of a row that has none itself: the path, and the kind of id it takes."""
 ACCOUNTS = "accounts"
 Organizations = Mapping[str, tuple[str, ...] | None]
-"""Those of accounts, by the account's id."""
+"""The organizations of accounts, by the account's id."""
 
 
 class CostLimitExceeded(Exception):

@@ -68,7 +68,7 @@ class TopLevel:
             yield replace(request, cursor=resume.cursor) if resume and here else request
 
     def lists_to_look_at(self, long: list[ListRequest]) -> Iterable[ListRequest]:
-        """Look at all, if one took long enough to change or the pass was interrupted."""
+        """Return all lists if one took so long that it may have changed, or the pass was interrupted."""
         changed = long or self.stream.stream_state.resume
         return self.lists() if self.stream.resource.ordered and changed else ()
 
@@ -258,7 +258,7 @@ class PerParent:
         return done if self.stream.incremental and not self.stream.resource.only_changed else ()
 
     def lists_to_look_at(self, long: list[ListRequest]) -> Iterator[ListRequest]:
-        """Look at the lists of several pages: to look at every parent again would be another pass."""
+        """Yield the lists of several pages alone: those of every parent would be another pass."""
         for parent in {each.parent.id: each.parent for each in long if each.parent}.values():
             yield from self.lists_of(parent)
 

@@ -1,4 +1,4 @@
-"""Lists below each account and each organization, read for those that something changed of.
+"""Lists below each account and each organization, read for those in which something changed.
 
 A scan of all parents costs a request for each of their lists. Between two such scans, the list of
 the whole workspace says in a request or two what has changed, and below which parents.

@@ -212,10 +212,10 @@ class StreamReader:
         return start
 
     def _moments(self, parent: Parent | None) -> Moments:
-        """Return what the lists of a parent are asked for by, in a declared stream.
+        """Return the moments that the requests of a declared stream may contain, for one parent.
 
-        ``bookmark`` is where this parent's records start: all of them are wanted of one that could not
-        be read before, and a server that cuts its lists off must not hide the rest.
+        ``bookmark`` is the start of this parent's records. It is that of a full read for a parent whose
+        lists failed before, since a server that filters by it would hide what was missed then.
         """
         stream = self.stream
         since = self._start_for(ListRequest("", label=self.contexts.labels[0], parent=parent))

@@ -90,7 +90,7 @@ def _estimates(run: Run, streams: Sequence[VitallyStream]) -> Iterator[str]:
     limit = run.budget.limit
     reported = f" at {limit:,} a minute" if limit else ""
     selected = [stream for stream in streams if stream.selected]
-    # Meltano hands no STATE to `invoke`, so that the price is seldom that of the next run there.
+    # Meltano hands to `invoke` the STATE with which the last run began, or none: the heading says which.
     which = "the next" if any(stream.entry for stream in selected) else "a first"
     yield ""
     yield f"Requests of {which} run{reported}:"

@@ -103,12 +103,17 @@ class References:
         return str(found[0]["id"])
 
     def spelled(self, email: str) -> str:
-        """Return a user's e-mail as Vitally writes it, or as it is given if nobody has it."""
+        """Return a user's e-mail as Vitally writes it, or as it is given if nobody has it.
+
+        Raise `Unresolved` where that cannot be looked up.
+        """
         try:
             id_ = self.resolve(RecordRef("users", "email", email))
-            return str(self.index("users").get("id", id_)[0]["email"])
-        except (Unresolved, LookupFailed):
+        except Unresolved as unresolved:
+            if unresolved.unanswered:
+                raise
             return email
+        return str(self.index("users").get("id", id_)[0]["email"])
 
     def _known(self, ref: RecordRef) -> RecordRef | None:
         """Replace an id of the workspace that rows came from by what its record is known by."""

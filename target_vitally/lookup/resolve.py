@@ -111,7 +111,7 @@ def _people(
         try:
             yield taken(person, references, copy=write_.parsed.copy)
         except Unresolved as unresolved:
-            if not write_.parsed.copy:
+            if not write_.parsed.copy or unresolved.count:
                 raise
             write_.left_out.append((name, unresolved.ref))
 
@@ -138,6 +138,8 @@ def _sender(person: Record, references: References, *, copy: bool) -> Record:
         try:
             return {"type": ref.resource.removesuffix("s"), "id": references.resolve(ref)}
         except Unresolved as unresolved:
+            if unresolved.unanswered:  # or somebody else would be named
+                raise
             missing = missing if missing and missing.count else unresolved
     raise missing or Unresolved(candidates[0])
 
@@ -151,7 +153,9 @@ def _participant(person: Record, references: References, *, copy: bool) -> Recor
     if email := person.get("email"):
         try:
             id_ = references.resolve(RecordRef("admins", "email", str(email)))
-        except Unresolved:
+        except Unresolved as unresolved:
+            if unresolved.unanswered:
+                raise
             return {"email": references.spelled(str(email)), **more}
         return {"vitallyUserId": id_, **more}
     ids = [name for name in ("vitallyUserId", "userId", "id") if person.get(name)]

@@ -48,6 +48,11 @@ class Unresolved(Exception):
         self.ref = ref
         self.count = -1 if why else count
 
+    @property
+    def unanswered(self) -> bool:
+        """Whether nobody knows if it is there, since the look-up was refused."""
+        return self.count < 0
+
 
 Change = Literal["created", "updated", "deleted", "found"]
 """What was done; ``found`` if a create was refused because the record was there."""

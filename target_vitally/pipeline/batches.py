@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from uuid import UUID
@@ -68,12 +68,12 @@ class Batches(Stage):
         separate = (part for write_ in merged for part in self._separate(write_, last=last))
         writes = [write_ for write_ in separate if self._resolve(write_, last=last)]
         writer.find(writes, more=more)
-        own = with_own_ids(writer, writes)
+        at_fault = with_own_ids(writer, writes)
         self.executor.write(
             [
                 write_
                 for write_ in writes
-                if (write_ not in own or self._end(write_, "rejected", OWN_ID))
+                if (write_ not in at_fault or self._end(write_, "rejected", at_fault[write_]))
                 and not self._may_be_deleted(write_)
                 and not self._unlinks(write_, last=last)
             ]
@@ -147,11 +147,7 @@ class Batches(Stage):
         if not last and self._may_come(write_):
             return self._wait(write_)
         if missing and (parsed.mode == "upsert" or write_.missing_parent):
-            reason = str(missing)
-            if self._is_unseen(missing):
-                reason = f"its {missing.ref.resource.removesuffix('s')} was not seen"
-            made = plan(write_.resource, parsed.mode, parsed, {}, [], missing=reason)
-            return self._end(write_, made.outcome, made.reason)
+            return self._end_without(write_, missing)
         if write_.left_out:
             if not last and any(self.references.can_come(ref) for _, ref in write_.left_out):
                 return self._wait(write_)
@@ -161,6 +157,17 @@ class Batches(Stage):
         write_.retry_at_end = not last and PARTICIPANTS in write_.body
         write_.exact = write_.mapping.links == "exact"
         return True
+
+    def _end_without(self, write_: PendingWrite, missing: Unresolved) -> bool:
+        """End a write of which something that it refers to is missing."""
+        if self._is_unseen(missing):
+            reason = f"its {missing.ref.resource.removesuffix('s')} was not seen"
+            return self._end(write_, "rejected", reason)
+        if missing.count:  # nobody knows whether the record of the row is there
+            return self._end(write_, "rejected", str(missing))
+        parsed = write_.parsed
+        made = plan(write_.resource, parsed.mode, parsed, {}, [], missing=str(missing))
+        return self._end(write_, made.outcome, made.reason)
 
     def _only_record(self, write_: PendingWrite) -> Record | None:
         """Return the one record that a write may change; None also if its plan says that it is unknown."""
@@ -211,18 +218,28 @@ class Batches(Stage):
         return False
 
 
-def with_own_ids(writer: ResourceWriter, writes: Sequence[PendingWrite]) -> set[PendingWrite]:
-    """Return the writes whose external id is the id of a record, which they would create once more."""
+def with_own_ids(
+    writer: ResourceWriter, writes: Sequence[PendingWrite]
+) -> Mapping[PendingWrite, str]:
+    """Return the writes whose external id is the id of a record, or may be, and why they are rejected.
+
+    They would create that record once more.
+    """
     by_index: dict[Index, dict[str, list[PendingWrite]]] = {}
     for write_ in writes:
         id_ = _as_id(write_)
         if id_ and _is_new(writer, write_):
             by_index.setdefault(writer.index(write_), {}).setdefault(id_, []).append(write_)
-    found: set[PendingWrite] = set()
+    found: dict[PendingWrite, str] = {}
     for index, by_id in by_index.items():
         if "id" in writer.resource.api.lookups:
             index.find("id", by_id)
-        found.update(*(by_id[id_] for id_ in by_id if index.ids("id", id_)))
+        for id_, of_id in by_id.items():
+            try:
+                there = OWN_ID if index.get("id", id_) else ""
+            except LookupFailed as failed:
+                there = str(failed)
+            found |= dict.fromkeys(of_id, there) if there else {}
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import gc
+import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -50,6 +51,16 @@ class OneWorkerForDbt(LoadFileScheduling):  # type: ignore[misc]
     def _split_scope(self, nodeid: str) -> str:
         file = super()._split_scope(nodeid)
         return "tests/dbt" if file.startswith("tests/dbt/") else file
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Return one worker more than there are cores.
+
+    Tests wait for programs they have started: on two cores the suite took 324 s with three workers,
+    423 s with two and 327 s with four.
+    """
+    affinity = getattr(os, "sched_getaffinity", None)
+    return 1 + (len(affinity(0)) if affinity else os.cpu_count() or 1)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling | None:

@@ -89,8 +89,8 @@ class Bench:
         return max(1, round(number * self._scale))
 
     def sandbox(self, *options: str) -> Any:
-        """Start a sandbox; without a request budget, unless the options say otherwise."""
-        return sandbox(self.folder, "--rate-model", "none", *options)
+        """Start a sandbox with what all contestants can hold, and no request budget unless options say so."""
+        return sandbox(self.folder, "--rate-model", "none", "--plain-traits", *options)
 
     def read(
         self,

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from sandbox.clock import Clock
+from sandbox.fake_values import fake_values
 from sandbox.rate import Rate
 from sandbox.server import serve
 from sandbox.world import World
@@ -44,6 +45,9 @@ def arguments() -> argparse.ArgumentParser:
         metavar="RESOURCE=N",
         help="rows of one resource, such as users=100000; repeatable",
     )
+    parser.add_argument(
+        "--plain-traits", action="store_true", help="no values that only some programs can hold"
+    )
     parser.add_argument("--latency", type=float, default=0.0, help="seconds per request")
     parser.add_argument("--rate-model", choices=("none", "sliding", "bucket"), default="sliding")
     parser.add_argument("--limit", type=int, default=1000, help="requests per window")
@@ -65,6 +69,8 @@ def main() -> None:
     parser = arguments()
     args = parser.parse_args()
     gc.disable()
+    if args.plain_traits:
+        fake_values(args.seed).leave_out_odd_traits()
     try:
         clock = Clock(offset=args.clock_offset)
         sizes = {"customObjects": 0, "surveys": 0} if args.empty else {}

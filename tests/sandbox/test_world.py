@@ -11,6 +11,7 @@ import pytest
 
 from sandbox import STREAMS, Clock, World
 from sandbox.expected_rows import NESTED, WHOLE_TABLES
+from sandbox.fake_values import FakeValues
 from tests.sandbox.client import NOW, START, Client, as_sent, contexts, json_text, running
 
 
@@ -192,3 +193,13 @@ def test_the_clock_of_the_server_can_be_wrong() -> None:
 
 def test_by_default_the_clock_is_right() -> None:
     assert abs(Clock().now() - datetime.now(UTC)) < timedelta(minutes=1)
+
+
+def test_without_odd_traits_there_is_nothing_that_a_program_ends_at() -> None:
+    values = FakeValues(3)
+    numbers = [v for traits in values.traits for v in traits.values() if type(v) is int]
+    assert max(numbers) >= 2**64
+    values.leave_out_odd_traits()
+    numbers = [v for traits in values.traits for v in traits.values() if type(v) is int]
+    assert 0 < max(numbers) < 2**64
+    assert all(name.isascii() and " " not in name for traits in values.traits for name in traits)

@@ -80,7 +80,7 @@ class Run:
         if ahead:
             plan = {reader.stream.name: reader.phases() for reader in selected}
             waits = {reader.stream.name: reader.contexts.waits_for for reader in selected}
-            self._ahead = Prefetcher(plan, self.settings.concurrency, self._waiting, waits=waits)
+            self._ahead = Prefetcher(plan, self.settings.concurrency, self._waiting, waits)
 
     def _tell_beginning(self, streams: list[StreamRun]) -> None:
         address, start = self.api.endpoint.base_url, self.settings.start_date

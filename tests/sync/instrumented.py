@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
+from unittest import mock
 
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from tap_vitally.sync import prefetch
 from tap_vitally.sync.prefetch import Prefetcher
 
 PATIENCE = 20.0
@@ -42,38 +46,49 @@ class Watched(Prefetcher):
     """Remembers the most it ever held, and tells when its reader has to wait."""
 
     def __init__(
-        self,
-        plan: Plan,
-        workers: int,
-        max_bytes: int,
-        on_wait: Callable[[], object] = lambda: None,
+        self, plan: Plan, workers: int, on_wait: Callable[[], object] = lambda: None
     ) -> None:
-        self.most = self._now = 0
+        self.most = 0
         self._on_wait = on_wait
-        self._seconds_of_silence = 0
+        self._since = time.monotonic()
+        self._stepped = threading.Semaphore(0)
         phases = {name: tasks if isinstance(tasks, tuple) else [tasks] for name, tasks in plan}
-        super().__init__(phases, workers, self._silence, max_bytes=max_bytes)
+        super().__init__(phases, workers, self._waiting, {})
 
-    def _silence(self) -> None:
-        self._seconds_of_silence += 1
-        assert self._seconds_of_silence < PATIENCE, "the threads wait for each other"
+    def _waiting(self) -> None:
+        assert time.monotonic() - self._since < PATIENCE, "the threads wait for each other"
+        self._on_wait()
 
     @property
-    def _held(self) -> int:
-        return self._now
+    def held(self) -> int:
+        return sum(stream.held for stream in self._turns)
 
-    @_held.setter
-    def _held(self, size_bytes: int) -> None:
-        self._now = size_bytes
-        self.most = max(self.most, size_bytes)
+    @property
+    def fetching(self) -> int:
+        return self._busy[prefetch._Queue]
 
-    def _wait(self) -> None:
-        self._on_wait()
-        super()._wait()
+    @property
+    def at_rest(self) -> bool:
+        return not self._busy.total()
+
+    def _keep(self, source: Any, value: Any) -> None:
+        super()._keep(source, value)
+        self._since = time.monotonic()
+        self.most = max(self.most, self.held)
+        self._stepped.release()
+
+    def _next_source(self) -> Any:
+        source = super()._next_source()
+        self._stepped.release()
+        return source
 
     def until(self, state: Callable[[], bool]) -> None:
-        while not state():
-            assert self._changed.acquire(timeout=PATIENCE)
+        """Wait for a state that a step of the workers leads to."""
+        while True:
+            with self._lock:
+                if state():
+                    return
+            assert self._stepped.acquire(timeout=PATIENCE)
 
     def end(self) -> None:
         """No thread outlives it."""
@@ -90,11 +105,12 @@ def reading(
     max_bytes: int = 1 << 30,
     **more: Any,
 ) -> Iterator[Watched]:
-    ahead = Watched(plan, workers, max_bytes, **more)
-    try:
-        yield ahead
-    finally:
-        ahead.end()
+    with mock.patch.multiple(prefetch, MAX_BYTES=max_bytes, WAIT_SECONDS=0.001):
+        ahead = Watched(plan, workers, **more)
+        try:
+            yield ahead
+        finally:
+            ahead.end()
 
 
 # Streams of any shape

@@ -110,7 +110,7 @@ def test_what_is_held_exceeds_the_bound_by_what_was_under_way_and_the_list_being
             assert outcome(ahead.items(name)) == outcome(run_sequentially([page_tasks]))
         # Thirty are compressed to three.
         assert ahead.most <= max_bytes + 3 * workers + 30 * DEPTH
-        assert ahead._held == 0
+        assert ahead.held == 0
 
 
 @often
@@ -121,10 +121,8 @@ def test_a_slow_reader_finds_as_much_as_the_bound_allows(
     ((name, planned),) = plan_of([[task for stream in shape for task in stream]])
     total = sum(len(weights) for stream in shape for weights, _ in stream)
     with reading([(name, planned)], workers, max_bytes) as ahead:
-        ahead.until(
-            lambda: not ahead._fetching + ahead._finding and ahead._held >= min(total, max_bytes)
-        )
-        assert ahead._held < max_bytes + workers
+        ahead.until(lambda: ahead.at_rest and ahead.held >= min(total, max_bytes))
+        assert ahead.held < max_bytes + workers
         assert outcome(ahead.items(name)) == outcome(run_sequentially([planned]))
 
 
@@ -135,7 +133,7 @@ def test_the_list_being_written_is_fetched_only_a_few_pages_ahead() -> None:
         next(items)
         queue = ahead._head
         assert queue
-        ahead.until(lambda: not ahead._fetching + ahead._finding and len(queue.values) >= DEPTH)
+        ahead.until(lambda: ahead.at_rest and queue.values.qsize() >= DEPTH)
         assert len(list(items)) == 49
 
 
@@ -175,12 +173,12 @@ def test_no_long_list_is_left_for_the_end() -> None:
             yield Item(f"{name}, item {number}", 1)
 
     def done(number: int) -> bool:
-        return len(fetched) == number and ahead._fetching == 1
+        return len(fetched) == number and ahead.fetching == 1
 
     names = ["first", "second", "third"]
     with reading([(name, [partial(chain, name)]) for name in names], 1) as ahead:
         try:
-            ahead.until(lambda: all(stream.ended for stream in ahead._turns))
+            ahead.until(lambda: all(stream.values.qsize() == 2 for stream in ahead._turns))
             for number in range(1, 10):
                 wanted.release()
                 ahead.until(partial(done, number))
@@ -237,7 +235,7 @@ def test_the_plan_is_walked_only_a_little_ahead(monkeypatch: pytest.MonkeyPatch)
 
     with reading([("stream 0", page_tasks())], 2) as ahead:
         (stream,) = ahead._turns
-        ahead.until(lambda: len(stream.values) == 20 and not stream.idle)
+        ahead.until(lambda: stream.values.qsize() == 20 and not stream.idle)
         assert scanned == 20
         assert list(ahead.items("stream 0")) == []
         assert scanned == 100
@@ -253,7 +251,7 @@ def test_lists_that_are_slow_to_find_keep_no_other_stream_waiting() -> None:
     others = plan_of([[((1, 1), False)] * 50])
     with reading([("slow", slow()), *others], 2) as ahead:
         stream = ahead._phases[others[0][0]][0]
-        ahead.until(lambda: len(stream.values) == 50 and ahead._held == 100)
+        ahead.until(lambda: stream.unfinished == 0 and ahead.held == 100)
         gate.set()
         assert len(list(ahead.items("slow"))) == 1
         assert len(list(ahead.items(others[0][0]))) == 100
@@ -378,7 +376,7 @@ def test_who_waits_for_long_looks_whether_anybody_still_reads() -> None:
     def gone() -> None:
         raise BrokenPipeError
 
-    ahead = Prefetcher({"stream": [[gated]]}, 1, alive=gone)
+    ahead = Prefetcher({"stream": [[gated]]}, 1, gone, {})
     with pytest.raises(BrokenPipeError):
         next(ahead.items("stream"))
     gated.open.set()

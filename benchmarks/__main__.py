@@ -38,15 +38,16 @@ def main(page: Path = README) -> None:
     repeat, scale = (1, QUICK) if args.quick else (args.repeat, 1.0)
     arguments = ["DIR" if each == str(args.before) else each for each in sys.argv[1:]]
     commit = measured_commit()  # before the first results change a file of it
-    with tempfile.TemporaryDirectory() as folder:
-        bench = Bench(Path(folder), repeat, scale, args.before)
-        for name in args.only:
+    for name in args.only:
+        # What a case leaves behind is nothing that the next one may find.
+        with tempfile.TemporaryDirectory() as folder:
             print(f"{name} ...", file=sys.stderr, flush=True)
+            bench = Bench(Path(folder), repeat, scale, args.before)
             lines = list(CASES[name](bench))
-            report = f"{machine(' '.join(arguments), commit, repeat)}\n\n{table(lines)}"
-            print(f"{report}\n", flush=True)
-            if not args.quick:
-                keep(page, name, report)
+        report = f"{machine(' '.join(arguments), commit, repeat)}\n\n{table(lines)}"
+        print(f"{report}\n", flush=True)
+        if not args.quick:
+            keep(page, name, report)
 
 
 if __name__ == "__main__":

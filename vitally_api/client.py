@@ -25,7 +25,15 @@ from vitally_api.errors import (
 from vitally_api.rate import Quota
 from vitally_api.retrying import Policy, RequestMetrics, TryAgain, until_answered
 from vitally_api.statuses import StatusClass, classify, phrase
-from vitally_api.wording import NetworkErrorKind, Wording, network_error_kind
+from vitally_api.wording import (
+    NetworkErrorKind,
+    network_error_kind,
+    network_message,
+    redacted,
+    refusal,
+    safe_text,
+    status_in_words,
+)
 
 T = TypeVar("T")
 
@@ -57,7 +65,6 @@ class Vitally:
         self._budget = budget
         self._connection = Connection(endpoint, concurrency)
         self._under_way = threading.BoundedSemaphore(concurrency)
-        self._wording = Wording(endpoint)
         self._met = self._understood = False
         self._nul_told: set[str] = set()
 
@@ -128,7 +135,7 @@ class Vitally:
 
     def _broken(self, asked: Request, found: NetworkErrorKind, took: float) -> Exception:
         """Decide what follows from a failure of the network, which took so many seconds to show."""
-        policy, message = asked.policy, self._wording.network(found, asked.label)
+        policy, message = asked.policy, network_message(self.endpoint, found, asked.label)
         if asked.method not in policy.repeats and not found.unsent:
             return WriteOutcomeUnknown(f"{message} {UNKNOWN}")
         if not found.passing:
@@ -137,7 +144,7 @@ class Vitally:
         if not self._met and found.address:
             # Who has never had an answer asks at a wrong address more often than in an outage.
             patience = min(patience, policy.first_patience - took)
-            reason = self._wording.network(found).rstrip(".")
+            reason = network_message(self.endpoint, found).rstrip(".")
         return TryAgain(reason, lambda _: Unavailable(message), patience)
 
     def _answer(
@@ -157,7 +164,7 @@ class Vitally:
             kind = UnexpectedShape
             data = parse(body)
         except Unreadable as failure:
-            reason = self._wording.redacted(str(failure))
+            reason = redacted(str(failure), self.endpoint.secrets)
             raise self._unreadable(asked, response, kind(reason)) from None
         self._understood = True
         return Answer(data, response.date, len(response.body))
@@ -171,7 +178,7 @@ class Vitally:
         tries = policy.odd_tries if odd else policy.unreadable_tries
         kind = response.headers.get("Content-Type", "no type").partition(";")[0]
         what = f"something that is not the data asked for, at {asked.label}: {failure} "
-        what += f"({self._wording.safe(kind)})."
+        what += f"({safe_text(kind, self.endpoint.secrets)})."
         if asked.method not in policy.repeats:
             return WriteOutcomeUnknown(f"Vitally answered with {what} {UNKNOWN}")
 
@@ -186,7 +193,7 @@ class Vitally:
     def _failed(self, asked: Request, response: Response) -> Exception:
         status, quota, policy = response.status, response.quota, asked.policy
         body = decoded_or_none(response.body[:ERROR_BODY])
-        reported = self._wording.reported(status, body, asked.label)
+        reported = status_in_words(self.endpoint, status, body, asked.label)
         kind = classify(status)
         match kind:
             case StatusClass.WAIT:
@@ -217,5 +224,5 @@ class Vitally:
                     wait=None if wait is None else min(wait, LONGEST_WAIT),
                 )
         location = response.headers.get("Location", "")
-        message = self._wording.refusal(status, reported, location)
+        message = refusal(self.endpoint, status, reported, location)
         return KeyRefused(message) if kind is StatusClass.KEY else Refused(message, status)

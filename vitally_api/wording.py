@@ -95,53 +95,39 @@ def _held(error: BaseException) -> Iterator[BaseException]:
     return (cause for cause in held if isinstance(cause, BaseException))
 
 
-class Wording:
-    """Messages about one endpoint, which never hold its key."""
+def network_message(endpoint: Endpoint, found: NetworkErrorKind, label: str = "") -> str:
+    """Return the message of a network failure; without a label what to say before any answer."""
+    remedy = found.remedy.replace("api_url", endpoint.url_setting)
+    return f"{found.what}, at {endpoint.base_url}{f' for {label}' if label else ''}. {remedy}"
 
-    def __init__(self, endpoint: Endpoint) -> None:
-        self._host = endpoint.base_url
-        self._secrets = endpoint.secrets
-        self._endpoint = endpoint
 
-    def network(self, found: NetworkErrorKind, label: str = "") -> str:
-        """Return the message of a network failure; without a label what to say before any answer."""
-        remedy = found.remedy.replace("api_url", self._endpoint.url_setting)
-        return f"{found.what}, at {self._host}{f' for {label}' if label else ''}. {remedy}"
+def status_in_words(endpoint: Endpoint, status: int, body: Any, label: str) -> str:
+    """Return a status in words: ``404 Not Found at /resources/... (what the body says)``."""
+    text = error_text(body, endpoint.secrets)
+    return f"{status} {phrase(status)} at {label}{f' ({text})' if text else ''}"
 
-    def reported(self, status: int, body: Any, label: str) -> str:
-        """Return a status in words: ``404 Not Found at /resources/... (what the body says)``."""
-        text = error_text(body, self._secrets)
-        return f"{status} {phrase(status)} at {label}{f' ({text})' if text else ''}"
 
-    def refusal(self, status: int, reported: str, location: str) -> str:
-        """Return the message of a final answer, with advice; ``location`` is a redirect's."""
-        match classify(status):
-            case StatusClass.KEY:
-                return (
-                    f"Vitally does not accept the API key at {self._host}: {reported}. Check that "
-                    f"{self._endpoint.key_advice}, that it was not revoked, and that data_center and "
-                    "subdomain are those of its workspace."
-                )
-            case StatusClass.ELSEWHERE:
-                target = self.safe(_host(location))
-                return (
-                    f"{self._host} redirects to {target}, and the API key is sent nowhere else: "
-                    f"{reported}. Check data_center, subdomain and {self._endpoint.url_setting}."
-                )
-        if status == HTTPStatus.FORBIDDEN:
+def refusal(endpoint: Endpoint, status: int, reported: str, location: str) -> str:
+    """Return the message of a final answer, with advice; ``location`` is a redirect's."""
+    match classify(status):
+        case StatusClass.KEY:
             return (
-                f"Vitally does not let this API key read it: {reported}. The plan may not include it, "
-                "or the key may lack the right."
+                f"Vitally does not accept the API key at {endpoint.base_url}: {reported}. Check that "
+                f"{endpoint.key_advice}, that it was not revoked, and that data_center and "
+                "subdomain are those of its workspace."
             )
-        return f"Vitally refused the request: {reported}."
-
-    def redacted(self, text: str) -> str:
-        """Return a message of ours without what a server has put into it of key and headers."""
-        return _without(text, self._secrets)
-
-    def safe(self, text: str) -> str:
-        """Return what a server sent, made fit for a log."""
-        return _safe(text, self._secrets)
+        case StatusClass.ELSEWHERE:
+            target = safe_text(_host(location), endpoint.secrets)
+            return (
+                f"{endpoint.base_url} redirects to {target}, and the API key is sent nowhere else: "
+                f"{reported}. Check data_center, subdomain and {endpoint.url_setting}."
+            )
+    if status == HTTPStatus.FORBIDDEN:
+        return (
+            f"Vitally does not let this API key read it: {reported}. The plan may not include it, "
+            "or the key may lack the right."
+        )
+    return f"Vitally refused the request: {reported}."
 
 
 def safe_name(name: str) -> str:
@@ -167,17 +153,19 @@ def error_text(body: Any, secrets: Iterable[str] = ()) -> str:
         )
         texts = [f"{i.get('instancePath', '')} {i.get('message', '')}".strip() for i in items]
         error = ": ".join(filter(None, [str(error.get("message") or ""), ", ".join(texts)]))
-    return _safe(error, secrets) if isinstance(error, str) else ""
+    return safe_text(error, secrets) if isinstance(error, str) else ""
 
 
-def _without(text: str, secrets: Iterable[str]) -> str:
+def redacted(text: str, secrets: Iterable[str]) -> str:
+    """Return a message of ours without what a server has put into it of key and headers."""
     for secret in secrets:
         text = re.sub(re.escape(secret), "***", text, flags=re.IGNORECASE)
     return text
 
 
-def _safe(text: str, secrets: Iterable[str]) -> str:
-    text = _without(text, secrets)
+def safe_text(text: str, secrets: Iterable[str]) -> str:
+    """Return what a server sent, made fit for a log."""
+    text = redacted(text, secrets)
     words = "".join(c if c.isprintable() else " " for c in text)
     # One expression for both sides of the @ takes 7 s for a word of 64 kB.
     text = re.sub(r"\S+", lambda word: "***" if "@" in word[0][1:-1] else word[0], words)

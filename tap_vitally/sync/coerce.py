@@ -13,6 +13,7 @@ from itertools import chain
 from operator import itemgetter
 from typing import Any
 
+from tap_vitally.sync.summary import StreamMetrics
 from vitally_api import as_text
 from vitally_api.values import (
     LARGEST,
@@ -43,25 +44,23 @@ WHOLE: Mapping[str, type] = {"date-time": str, "integer": int, "array": list}
 
 
 class Coercer:
-    """Fits the records of one stream to the JSON schema in force.
+    """Fits the records of one stream to the JSON schema in force, and tells ``metrics`` what was done.
 
-    ``report`` is called with a property and what was done to a value of it, ``lost`` with a
-    property when a value of it was made null, ``day`` with one that holds days and whether a time of
-    day was cut off. ``known`` are the properties that the stream declares itself, which an older
-    catalog may lack; ``masked`` those that a catalog or a stream map names, so that none slips
-    through. ``blank`` is a record that holds nothing, in the order of the schema.
+    ``known`` are the properties that the stream declares itself, which an older catalog may lack;
+    ``masked`` those that a catalog or a stream map names, so that none slips through; ``traits`` the
+    columns whose values stand in `traits` as well. ``blank`` is a record that holds nothing, in the
+    order of the schema.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917 - a schema, and where to report
+    def __init__(
         self,
         schema: Mapping[str, Any],
-        report: Callable[[str, str], None],
-        lost: Callable[[str], None],
+        metrics: StreamMetrics,
         known: Collection[str] = (),
         masked: Collection[str] = (),
-        day: Callable[[str, bool], None] = lambda name, cut: None,  # noqa: ARG005
+        traits: Collection[str] = (),
     ) -> None:
-        self._report, self._lost, self._day = report, lost, day
+        self._metrics, self._traits = metrics, traits
         self._known, self._masked = known, masked
         declared = schema.get("properties") or {}
         self.blank: Mapping[str, Any] = dict.fromkeys(declared)
@@ -114,14 +113,16 @@ class Coercer:
 
     def _keeps(self, name: str) -> bool:
         if name in self._known and name not in self.blank:
-            self._report(name, "is not in the catalog: left out. Make a new one with --discover")
+            self._metrics.report(
+                name, "is not in the catalog: left out. Make a new one with --discover"
+            )
         elif name in self._masked:
-            self._report(name, "is not in the schema, and masked by name: left out")
+            self._metrics.report(name, "is not in the schema, and masked by name: left out")
         elif COLUMN in self.blank:
-            self._report(name, f"is not in the schema: kept in {COLUMN}")
+            self._metrics.report(name, f"is not in the schema: kept in {COLUMN}")
             return True
         else:
-            self._report(name, f"is not in the schema, nor is {COLUMN} selected: left out")
+            self._metrics.report(name, f"is not in the schema, nor is {COLUMN} selected: left out")
         return False
 
     def _fit(self, name: str, kinds: Sequence[str], value: Any) -> Any:
@@ -134,29 +135,29 @@ class Coercer:
         kind, converted = next((each for each in found if each[1] is not None), ("", None))
         held = f"held a {type(value).__name__}"
         if converted is None:
-            self._report(name, f"{held} that is no {' or '.join(kinds)}: made null")
-            self._lost(name)
+            self._metrics.report(name, f"{held} that is no {' or '.join(kinds)}: made null")
+            self._metrics.make_null(name, trait=name in self._traits)
             return None
         if kind == "date":
             cut = has_time_of_day(value)
-            self._day(name, cut)
+            self._metrics.note_day(name, cut)
             if cut:
-                self._report(name, "held a time of day in place of a day: cut to the day")
+                self._metrics.report(name, "held a time of day in place of a day: cut to the day")
         # Another spelling of the same moment is no other type, and not worth a word.
         same = kind in SPELLED and isinstance(value, str)
         if not same and type(converted) is not type(value):
-            self._report(name, f"{held} in place of a {kind}: converted")
+            self._metrics.report(name, f"{held} in place of a {kind}: converted")
         return self._items(name, converted) if kinds == ["array"] else converted
 
     def _items(self, name: str, items: list[Any]) -> list[Any]:
         kinds = self._items_of[name]
         if len(kinds) != 1 or all(_is_of(kinds[0], item) for item in items):
             return items
-        self._report(name, "held list items of another type: converted")
+        self._metrics.report(name, "held list items of another type: converted")
         present = [item for item in items if item is not None]
         made = [item if _is_of(kinds[0], item) else CONVERTERS[kinds[0]](item) for item in present]
         for _ in range(made.count(None)):
-            self._lost(name)
+            self._metrics.make_null(name, trait=name in self._traits)
         return [item for item in made if item is not None]
 
 

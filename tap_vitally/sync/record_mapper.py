@@ -42,12 +42,8 @@ class RecordMapper:
             if "string" in (how := schema["properties"].get(key, {})).get("type", ())
             and "format" not in how
         }
-        self._traits = traits = trait_columns_in(schema)
-
-        def lost(name: str) -> None:
-            metrics.make_null(name, trait=name in traits)
-
-        self._coercer = Coercer(schema, metrics.report, lost, own, masked, metrics.note_day)
+        self._traits = trait_columns_in(schema)
+        self._coercer = Coercer(schema, metrics, own, masked, self._traits)
 
     def records(self, rows: Iterable[Any], context: ListRequest) -> list[Record]:
         """Return records of rows as the API sent them; what is no object or lacks its key is skipped."""

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from tap_vitally.streams import STREAMS
 from tap_vitally.sync.coerce import COLUMN, Coercer
+from tap_vitally.sync.summary import StreamMetrics
 from vitally_api.values import identity_of, is_canonical
 
 Record = dict[str, Any]
@@ -43,16 +44,30 @@ MOST = (1 << 63) - 1
 HUGE = Decimal("1E+5000")  # with some zeros more it would not fit into memory as an integer
 
 
+class Noted(StreamMetrics):
+    """Keeps all that it is told to report."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reported: list[tuple[str, str]] = []
+
+    def report(self, column: str, what: str) -> None:
+        self.reported.append((column, what))
+
+    @property
+    def lines(self) -> list[str]:
+        return [" ".join(each) for each in self.reported]
+
+
 def coerced(name: str, value: Any) -> tuple[Any, list[str]]:
     """What becomes of a value, and what is told of it."""
-    reported: list[str] = []
-    lost: list[str] = []
-    conformer = Coercer(SCHEMA, lambda about, what: reported.append(f"{about} {what}"), lost.append)
+    noted = Noted()
+    conformer = Coercer(SCHEMA, noted)
     record = {**conformer.blank, name: value}
     conformer.coerce([record])
-    assert (lost == [name]) == (value is not None and record[name] is None)
+    assert (noted.made_null == {name: 1}) == (value is not None and record[name] is None)
     assert list(record) == list(SCHEMA["properties"])
-    return record[name], reported
+    return record[name], noted.lines
 
 
 def exactly(value: Any) -> Any:
@@ -225,13 +240,13 @@ def test_a_record_of_any_values_fits_the_schema_of_its_stream(stream: Any) -> No
         st.dictionaries(st.text(), values, max_size=1),
     )
     def check(key: Record, known: Record, unknown: Record) -> None:
-        reported: list[str] = []
-        lost: list[str] = []
+        noted = Noted()
         record = {**unknown, **known, **key}
         before = exactly(record)
-        conformer = Coercer(schema, lambda name, _: reported.append(name), lost.append)
+        conformer = Coercer(schema, noted)
         record = {**conformer.blank, **record}
         conformer.coerce([record])
+        reported = [name for name, _ in noted.reported]
         assert [error.message for error in validator.iter_errors(record)] == []
         assert list(record) == list(schema["properties"])
         undeclared = {n: v for n, v in unknown.items() if n not in known and v is not None}
@@ -245,7 +260,7 @@ def test_a_record_of_any_values_fits_the_schema_of_its_stream(stream: Any) -> No
         spelled = {name for name in changed if "format" in schema["properties"][name]}
         assert changed - spelled <= set(reported) <= record.keys()
         gone = {name for name in record if record[name] is None and name in before}
-        assert {name for name in gone if before[name] != exactly(None)} == set(lost)
+        assert {name for name in gone if before[name] != exactly(None)} == set(noted.made_null)
         assert changed <= schema["properties"].keys()
 
     check()
@@ -271,7 +286,7 @@ def test_declared_twice_is_no_question_of_order() -> None:
     kinds = {"type": ["null", "integer"]}, {"type": ["integer", "null"]}, {"type": "integer"}
     for declared in kinds:
         record: Record = {"n": "5"}
-        Coercer({"properties": {"n": declared}}, lambda *_: None, lambda _: None).coerce([record])
+        Coercer({"properties": {"n": declared}}, Noted()).coerce([record])
         assert record == {"n": 5}
 
 
@@ -349,8 +364,8 @@ def test_an_id_is_text_or_a_whole_number(value: Any, identity: str | None) -> No
 )
 def test_a_type_that_only_a_catalog_gives_is_kept_to(how: Any, value: Any, becomes: Any) -> None:
     record = {"it": value}
-    lost: list[str] = []
+    noted = Noted()
     schema = {"properties": {"it": how}}
-    Coercer(schema, lambda *_: None, lost.append).coerce([record])
+    Coercer(schema, noted).coerce([record])
     assert exactly(record["it"]) == exactly(becomes)
-    assert bool(lost) == (becomes is None or (value == ["1", 2, "x", None]))
+    assert bool(noted.made_null) == (becomes is None or (value == ["1", 2, "x", None]))

@@ -8,17 +8,17 @@ from typing import Any
 import pytest
 
 from tap_vitally.sync.coerce import COLUMN, Coercer
-from tests.sync.test_conform import HUGE, SCHEMA, Record, exactly
+from tests.sync.test_conform import HUGE, SCHEMA, Noted, Record, exactly
 
 
 def gathered(row: Record, schema: Record = SCHEMA, **how: Any) -> tuple[Record | None, list[str]]:
     """What is kept of the properties that a schema does not declare, and what is told of them."""
-    reported: list[str] = []
-    conformer = Coercer(schema, lambda name, what: reported.append(f"{name} {what}"), print, **how)
+    noted = Noted()
+    conformer = Coercer(schema, noted, **how)
     record = {**conformer.blank, **row}
     conformer.coerce([record])
     assert list(record) == list(schema["properties"])
-    return record.get(COLUMN), reported
+    return record.get(COLUMN), noted.lines
 
 
 @pytest.mark.parametrize("value", [5, "text", {"a": Decimal("0.10")}, [None, 1], True, HUGE])
@@ -71,19 +71,13 @@ def test_what_is_masked_by_name_does_not_slip_through() -> None:
 def test_a_day_is_the_one_that_stands_in_the_text_and_a_cut_is_told(
     value: Any, day: str, cut: bool
 ) -> None:
-    counts: list[tuple[str, bool]] = []
-    reported: list[str] = []
-    conformer = Coercer(
-        SCHEMA,
-        lambda _, what: reported.append(what),
-        print,
-        day=lambda name, how: counts.append((name, how)),
-    )
+    noted = Noted()
+    conformer = Coercer(SCHEMA, noted)
     record = {**conformer.blank, "day": value}
     conformer.coerce([record])
     assert record["day"] == day
-    assert counts == [("day", cut)]
-    assert any("cut to the day" in what for what in reported) == cut
+    assert (noted.days, noted.cut) == ({"day": 1}, {"day": int(cut)})
+    assert any("cut to the day" in line for line in noted.lines) == cut
 
 
 def test_what_an_older_catalog_lacks_is_left_out_and_told() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from types import FrameType
@@ -117,9 +117,9 @@ class TapVitally(Tap):
         )
 
     @cached_property
-    def progress(self) -> Progress:
-        """The line that says now and then how far the run has come."""
-        return Progress(self.logger.info, self.run)
+    def show_progress(self) -> Callable[[], None]:
+        """What logs how far the run has come, if it is time to."""
+        return Progress(self.logger.info, self.run).update
 
     @cached_property
     def shutdown(self) -> Shutdown:
@@ -142,10 +142,6 @@ class TapVitally(Tap):
     def _wait(self) -> None:
         check_reader()
         self.show_progress()
-
-    def show_progress(self) -> None:
-        """Log how far the run has come, if it is time to."""
-        self.progress.update()
 
     @property
     def writer(self) -> MessageWriter:

@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Self, overload
+from typing import Any, Self
 
 from typing_extensions import override
 
@@ -63,12 +63,8 @@ class CompressedRecords(Sequence[Record]):
     def __iter__(self) -> Iterator[Record]:
         return map(decoded_or_none, self.lines)
 
-    @overload
-    def __getitem__(self, index: int) -> Record: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Record]: ...
     @override
-    def __getitem__(self, index: int | slice) -> Record | list[Record]:
+    def __getitem__(self, index: Any) -> Any:
         return list(self)[index]
 
 

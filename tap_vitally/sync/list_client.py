@@ -86,8 +86,10 @@ class ListClient:
                 ListRequest(path, query, declared.version, inject, parent)
                 for path, query, inject in found
             )
-        lists = self.resource.all_lists if every else self.resource.lists
-        return (self._context(variant, parent) for variant in lists(self._settings))
+        settings = self._settings
+        if every:
+            settings = replace(settings, account_status="activeOrChurned", include_archived=True)
+        return (self._context(variant, parent) for variant in self.resource.lists(settings))
 
     def _context(self, variant: Variant, parent: Parent | None) -> ListRequest:
         resource = self.resource

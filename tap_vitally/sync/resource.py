@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -128,9 +128,3 @@ class Resource:
             )
             for value in values
         ]
-
-    def all_lists(self, settings: Settings) -> list[Variant]:
-        """Return the lists that hold everything there is, whatever the settings leave out."""
-        return self.lists(
-            replace(settings, account_status="activeOrChurned", include_archived=True)
-        )

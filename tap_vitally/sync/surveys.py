@@ -14,11 +14,6 @@ from tap_vitally.sync.stream_run import StreamRun
 from vitally_api.values import identity_of
 
 
-def _surveys(stream: StreamRun) -> Iterator[Parent]:
-    """Take the surveys from the settings: the API has no list of them."""
-    return map(Parent, stream.settings.survey_ids)
-
-
 def _questions(stream: StreamRun) -> Iterator[Parent]:
     """Find the questions of each survey in its responses, with ``surveyId`` as their record."""
     assert stream.resource.of  # noqa: S101 - the declaration names the responses
@@ -54,5 +49,8 @@ def _question_of(answer: Mapping[str, Any]) -> str | None:
     return next(filter(None, ids), None)
 
 
-SURVEYS = partial(PerParent, find=_surveys, setting="survey_ids")
+SURVEYS = partial(
+    PerParent, find=lambda stream: map(Parent, stream.settings.survey_ids), setting="survey_ids"
+)
+"""The surveys are taken from the settings: the API has no list of them."""
 QUESTIONS = partial(PerParent, find=_questions, lists=_question, setting="survey_ids")

@@ -38,10 +38,6 @@ class Transcripts(PerParent):
         super().__init__(stream)
         self.called = "transcripts"
 
-    @property
-    def _by_meeting(self) -> bool:
-        return self.called == BY_MEETING
-
     @override
     def estimate(self) -> RequestEstimate:
         """Count the transcripts that changed: only those without their text take a request each."""
@@ -81,7 +77,7 @@ class Transcripts(PerParent):
         """Remember in which way the transcripts were found."""
         state = self.stream.stream_state
         state.contexts = []
-        if self._by_meeting:
+        if self.called == BY_MEETING:
             state.finished.add(BY_MEETING)
         return super().finish()
 
@@ -89,7 +85,9 @@ class Transcripts(PerParent):
     def lists_of(self, parent: Parent) -> Iterator[ListRequest]:
         identity = quote(parent.id, safe="")
         # A transcript without an id of its own is known by its meeting.
-        if self._by_meeting or (parent.record and identity_of(parent.record.get("id")) is None):
+        if self.called == BY_MEETING or (
+            parent.record and identity_of(parent.record.get("id")) is None
+        ):
             inject = {"meetingId": parent.id}
             yield ListRequest(f"/meetings/{identity}/transcript", inject=inject, parent=parent)
         else:

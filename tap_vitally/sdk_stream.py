@@ -7,7 +7,7 @@ and how, is up to the reader that a declaration names.
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from dataclasses import fields, replace
 from functools import cached_property
@@ -52,13 +52,9 @@ class TapServices(Protocol):
     """The part of the tap that a stream uses."""
 
     run: Run
-
-    @property
-    def writer(self) -> Any:
-        """The `MessageWriter` of the tap, which stands above this module."""
-
-    def show_progress(self) -> None:
-        """Log how far the run has come, if it is time to."""
+    show_progress: Callable[[], None]
+    writer: Any
+    """The `MessageWriter` of the tap, which stands above this module."""
 
 
 class VitallyStream(Stream):

@@ -55,23 +55,19 @@ class Resume:
     def from_state(cls, state: Any) -> Resume | None:
         """Read what `to_state` wrote; None where it is missing or of no use."""
         state = state if isinstance(state, Mapping) else {}
-        signpost, *others = (
-            parse_moment(state.get(name))
+        moments: dict[str, Any] = {
+            name: parse_moment(state.get(name))
             for name in ("signpost", "newest", "parents_after", "start")
-        )
-        if signpost is None:
+        }
+        if moments["signpost"] is None:
             return None
-        newest, parents_after, start = others
         cursor, done = state.get("cursor"), state.get("done")
         return cls(
-            signpost,
-            newest,
-            str(state.get("context") or ""),
-            cursor if isinstance(cursor, str) else None,
-            next((key for key in SORT_KEYS if key == state.get("sort_by")), None),
-            parents_after,
-            start,
-            tuple(done.split()) if isinstance(done, str) else (),
+            **moments,
+            context=str(state.get("context") or ""),
+            cursor=cursor if isinstance(cursor, str) else None,
+            sort_by=next((key for key in SORT_KEYS if key == state.get("sort_by")), None),
+            done=tuple(done.split()) if isinstance(done, str) else (),
         )
 
     @property

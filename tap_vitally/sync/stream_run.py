@@ -38,17 +38,15 @@ class StreamRun:
         schema: Mapping[str, Any],
         logger: logging.Logger,
         incremental: bool,  # noqa: FBT001
-        fixed: Mapping[str, str] | None = None,
-        masked: Collection[str] = (),
+        fixed: Mapping[str, str],
+        masked: Collection[str],
     ) -> None:
         self.resource, self.workspace, self.name = resource, workspace, name
         self.logger, self.incremental = logger, incremental
         self.key = resource.replication_key if incremental else None
         self.settings: Settings = workspace.settings
         self.metrics = StreamMetrics(name=name, logger=logger)
-        self.list_client = ListClient(
-            resource, workspace.api, self.settings, self.metrics, fixed or {}
-        )
+        self.list_client = ListClient(resource, workspace.api, self.settings, self.metrics, fixed)
         self._schema, self._masked = schema, masked
         self.stream_state = StreamState(None)
         self.plan = FIRST_PASS

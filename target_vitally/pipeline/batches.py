@@ -1,4 +1,4 @@
-"""Rows of one resource: parsed, merged, resolved, looked up, and handed on to be written."""
+"""Turn rows of one resource into writes: parse, merge, look up ids and records, hand on."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ LEFT_OUT = "%s: some of %s cannot be found in this workspace and were left out."
 
 @dataclass
 class Batches(Stage):
-    """Takes rows of one resource to their end, or lets them wait for the end of the input."""
+    """Processes batches of rows of one resource; some rows wait for the end of the input."""
 
     executor: Executor
     exact: ExactLinks
@@ -50,7 +50,7 @@ class Batches(Stage):
         self.under_way: list[InputRow] = []
 
     def process(self, resource: Resource, rows: Sequence[InputRow], *, last: bool) -> None:
-        """Process rows; those whose parents may still come wait, unless it is the ``last`` time."""
+        """Write a batch of rows; unless it is the ``last`` time, rows whose parents may yet come wait."""
         self.under_way = list(rows)
         if resource.name == EVENTS:
             assert self.events is not None  # noqa: S101 - or else the stream was refused
@@ -80,14 +80,17 @@ class Batches(Stage):
         )
 
     def _prefetch(self, refs: Iterable[RecordRef], *, more: bool) -> None:
-        """Look up what rows refer to, after records of it that were sent in bulk and not looked for yet."""
+        """Look up the records that rows refer to; first confirm those that were sent in bulk."""
         refs = list(refs)
         if self._channel:
             self._channel.delivery.see_parents(refs)
         self.references.prefetch(refs, more=more)
 
     def _merge(self, resource: Resource, rows: ParsedRows, *, last: bool) -> list[PendingWrite]:
-        """Merge rows of one key; what needs no look-up ends here."""
+        """Merge the rows of each key; return the writes that need a look-up.
+
+        Deletes are kept for the end of the input, and the outcomes of ignored and rejected rows recorded.
+        """
         writes = []
         for write_ in merge_rows(rows):
             parsed = write_.parsed
@@ -111,7 +114,7 @@ class Batches(Stage):
         return writes
 
     def _separate(self, write_: PendingWrite, *, last: bool) -> list[PendingWrite]:
-        """Separate rows of one key that cannot be written together: one of them stops no other."""
+        """Split merged rows if their references cannot be resolved, so that only the bad row fails."""
         if len(write_.rows) == 1:
             return [write_]
         with suppress(Rejection):
@@ -125,7 +128,7 @@ class Batches(Stage):
         return [PendingWrite(each, [row]) for each, row in pairs if each]
 
     def _may_come(self, write_: PendingWrite) -> bool:
-        """Return whether what a write refers to may still come with the input."""
+        """Return True if a record that a write refers to may still come with the input."""
         missing = write_.missing
         if missing is None or missing.count or self._is_unseen(missing):
             return False
@@ -135,7 +138,7 @@ class Batches(Stage):
         return self._channel is not None and missing.ref in self._channel.delivery.not_seen
 
     def _resolve(self, write_: PendingWrite, *, last: bool) -> bool:
-        """Resolve what a write refers to; return False if it waits or ends here."""
+        """Fill in the ids that a write refers to; return False if it has to wait, or has its outcome."""
         if not last and self._waiting.follows(write_.resource, write_.parsed):
             return self._wait(write_)
         try:
@@ -159,7 +162,7 @@ class Batches(Stage):
         return True
 
     def _end_without(self, write_: PendingWrite, missing: Unresolved) -> bool:
-        """End a write of which something that it refers to is missing."""
+        """Record the outcome of a write that refers to a missing record; return False."""
         if self._is_unseen(missing):
             reason = f"its {missing.ref.resource.removesuffix('s')} was not seen"
             return self._end(write_, "rejected", reason)
@@ -170,7 +173,7 @@ class Batches(Stage):
         return self._end(write_, made.outcome, made.reason)
 
     def _only_record(self, write_: PendingWrite) -> Record | None:
-        """Return the one record that a write may change; None also if its plan says that it is unknown."""
+        """Return the record that a write would change; None if there is none, several, or it is unknown."""
         if write_.parsed.mode == "create" or not write_.key:
             return None
         try:
@@ -180,7 +183,7 @@ class Batches(Stage):
         return found[0] if len(found) == 1 else None
 
     def _may_be_deleted(self, write_: PendingWrite) -> bool:
-        """Keep rows of an archived record: they are at fault unless a delete comes after them."""
+        """Keep a write to an archived record, and return True: it is rejected unless a delete follows."""
         archives = self.settings.deletes and write_.resource.archives
         record = self._only_record(write_) if archives else None
         if not record or not record.get("archivedAt"):
@@ -189,7 +192,10 @@ class Batches(Stage):
         return True
 
     def _unlinks(self, write_: PendingWrite, *, last: bool) -> bool:
-        """Keep a write that removes links until all rows have named theirs: it counts as a delete."""
+        """Keep a write that removes links, and return True: removing a link counts as a delete.
+
+        It waits until all rows of the input have named their links.
+        """
         resource = write_.resource
         record = None if write_.missing or not write_.exact else self._only_record(write_)
         if not record or record.get("archivedAt"):
@@ -221,9 +227,9 @@ class Batches(Stage):
 def with_own_ids(
     writer: ResourceWriter, writes: Sequence[PendingWrite]
 ) -> Mapping[PendingWrite, str]:
-    """Return the writes whose external id is the id of a record, or may be, and why they are rejected.
+    """Return the creates whose external id is, or may be, the Vitally id of a record, with the reason.
 
-    They would create that record once more.
+    They are rejected, since they would create that record a second time.
     """
     by_index: dict[Index, dict[str, list[PendingWrite]]] = {}
     for write_ in writes:
@@ -253,7 +259,7 @@ def _is_new(writer: ResourceWriter, write_: PendingWrite) -> bool:
 
 
 def _as_id(write_: PendingWrite) -> str:
-    """Return a write's external id as Vitally writes its own, empty for what cannot be one."""
+    """Return a write's external id as a lower-case UUID, the form of Vitally's ids; empty if it is none."""
     key = write_.key
     text = key.value if key and key.by == "externalId" else str(write_.body.get("externalId") or "")
     try:

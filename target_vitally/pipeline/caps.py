@@ -1,4 +1,7 @@
-"""Creates and updates that may be too many wait for the end of the input, and are counted first."""
+"""Limit creates and updates: ``max_creates``, ``max_updates`` and ``first_push``.
+
+Writes under a limit wait for the end of the input, so that they are counted before the first is sent.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,7 @@ class HeldRecords:
         self._indexes: defaultdict[str, dict[Index, None]] = defaultdict(dict)
 
     def note(self, write_: PendingWrite) -> None:
-        """Remember the list that a write concerns."""
+        """Remember which list holds the records that a write is compared with."""
         # What lies inside a record that is still to be created has no list yet.
         if not any(id_.startswith(NEW) for id_ in write_.inside.values()):
             name = write_.resource.name
@@ -44,7 +47,7 @@ class HeldRecords:
             self._indexes[name][index] = None
 
     def count(self, resource: str, enough: int) -> int:
-        """Return how many records are there, or at least ``enough``: no more pages are read for it."""
+        """Return how many records those lists hold; stop reading pages once there are ``enough``."""
         found = 0
         for index in self._indexes[resource]:
             with suppress(Refused):  # what cannot be listed counts as far as it was
@@ -56,10 +59,10 @@ class HeldRecords:
 
 @dataclass
 class WriteCaps(Stage):
-    """Lets planned writes go on, wait, or end as rejected.
+    """Lets planned writes pass, wait, or be rejected.
 
-    While rows come, what is capped waits. At the end a dry run is counting what all of that would do, and
-    once that is decided, what is too much is refused.
+    While rows come in, writes under a limit wait. At the end a dry run counts them all (``counting``);
+    then those over their limit are rejected and all others pass (``decided``).
     """
 
     waiting: WaitingRows
@@ -83,7 +86,7 @@ class WriteCaps(Stage):
         self._refused: dict[tuple[Outcome, str | None], str] = {}
 
     def follows(self, write_: PendingWrite) -> bool:
-        """Return whether an earlier write of its record waits; then this one waits, too."""
+        """Let a write wait, and return True, if an earlier write to its record waits."""
         if self.phase != "collecting":
             return False
         follows = self.waiting.follows(write_.resource, write_.parsed)
@@ -92,7 +95,7 @@ class WriteCaps(Stage):
         return follows
 
     def admit(self, write_: PendingWrite, made: Plan) -> bool:
-        """Return whether a write may go on as it is planned; if not, it waits or has ended."""
+        """Return True if a write may be carried out now; else let it wait, or reject it."""
         stream, outcome = write_.mapping.stream, made.outcome
         if write_.lost or write_.undo:
             return True  # it was admitted before its answer was lost, or takes back what was
@@ -111,7 +114,7 @@ class WriteCaps(Stage):
         return True
 
     def _count(self, write_: PendingWrite, made: Plan) -> bool:
-        """Count a write; let it go on only where rows after it need a record that it creates."""
+        """Count a write; return True if the dry run creates its record, which later rows may need."""
         resource = write_.resource.name
         id_ = str((made.record or {}).get("id") or NEW)
         writes = made.outcome in {"created", "updated"}
@@ -127,7 +130,7 @@ class WriteCaps(Stage):
         return writes and id_.startswith(NEW)
 
     def found(self, stream: str, rows: int) -> None:
-        """Count rows that found their records; what was decided is not decided again."""
+        """Count rows whose records exist, for ``first_push``."""
         if self.phase != "decided":
             with self._lock:
                 self._found[stream] += rows
@@ -143,7 +146,7 @@ class WriteCaps(Stage):
         return self.settings.first_push if own is None else bool(own)
 
     def decide(self) -> list[str]:
-        """Refuse what is too much, and return what is wrong; nothing waits from here on."""
+        """Decide what to reject, after everything was counted; return an error message per exceeded limit."""
         self.phase = "decided"
         created = Counter[str]()
         for (_, resource), count in self._created.items():

@@ -1,4 +1,4 @@
-"""Deletes wait for the end of the input, so that their number is known before the first."""
+"""Hold deletes back until the end of the input, so that they can be counted before the first is sent."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Doomed = tuple[PendingWrite, Record]
 
 @dataclass
 class Deletes(Stage):
-    """Deletes at the end of the input: records, and links that no row names."""
+    """Deletes records and removes links at the end of the input, unless ``max_deletes`` is exceeded."""
 
     parser: RowParser
     store: Store
@@ -41,21 +41,21 @@ class Deletes(Stage):
         self._unlinking: list[tuple[PendingWrite, int]] = []
 
     def waits(self, resource: str, key: Key | None) -> bool:
-        """Return whether a delete waits that has this key."""
+        """Return True if a delete with this key waits."""
         return key is not None and self._waiting.has(resource, [key])
 
     def put(self, resource: str, key: Key, rows: Sequence[InputRow]) -> None:
-        """Keep the rows of a delete, with those of its key that wait already."""
+        """Keep the rows of a delete, together with rows of the same key that wait already."""
         self._waiting.keep(resource, [key], [*self.take(resource, key), *rows])
 
     def take(self, resource: str, key: Key | None) -> list[InputRow]:
-        """Return the rows of a delete that waits, which is not carried out unless it is put again."""
+        """Remove a waiting delete and return its rows; an empty list if none has this key."""
         return self._waiting.take(resource, key) if key else []
 
     def keep(self, resource: Resource, rows: ParsedRows) -> None:
-        """Remember the last row that wants each record, by every key that it may be known by.
+        """Note which row last wrote each record, under all keys of the record.
 
-        A delete before it may have named the record by another key: which one shows at the end.
+        A delete before that row must not be carried out, and may have another key of the same record.
         """
         for parsed, row in rows if resource.name in self._waiting.resources else ():
             if not (parsed.delete or parsed.archived or parsed.mode == "update"):
@@ -65,20 +65,21 @@ class Deletes(Stage):
                     self.references.store.remember(kept, row.number)
 
     def unlink(self, write_: PendingWrite, links: int) -> None:
-        """Keep a write that takes so many links away: these count as deletes."""
+        """Keep a write that removes ``links`` links until the end: each counts as a delete."""
         self._unlinking.append((write_, links))
 
     def rows(self) -> Iterator[InputRow]:
-        """Yield the rows that wait."""
+        """Yield all rows that wait for the end of the input."""
         yield from self.archived.rows()
         yield from self._waiting.rows()
         for write_, _ in self._unlinking:
             yield from write_.rows
 
     def carry_out(self, executor: Executor) -> str:
-        """Unlink and delete, if it is not too much; return what is wrong, or nothing.
+        """Remove links and delete records; return an error message, or an empty string.
 
-        What is written first is deleted last.
+        If ``max_deletes`` is exceeded, delete nothing and reject the rows. Resources are deleted in the
+        reverse of the order in which they are written.
         """
         self._end_archived()
         rank = {name: writer.resource.rank for name, writer in self.writers.items()}
@@ -121,7 +122,10 @@ class Deletes(Stage):
                     self.outcomes.end(rows, "rejected", ARCHIVED, key=key)
 
     def _find_all(self, name: str) -> list[Doomed]:
-        """Return what is there to be deleted of a resource, each record once; the rest ends here."""
+        """Return the records of a resource to delete, each once, with the writes that ask for it.
+
+        Record the outcome of deletes that have no record to delete.
+        """
         found: dict[str, Doomed] = {}
         waiting = self._writes(name)
         while writes := list(islice(waiting, self.settings.batch_size_rows)):
@@ -129,7 +133,7 @@ class Deletes(Stage):
         return list(found.values())
 
     def _writes(self, name: str) -> Iterator[PendingWrite]:
-        """Yield the deletes of a resource that wait."""
+        """Yield the waiting deletes of a resource."""
         for rows in self._waiting.writes(name):
             parsed = [each for row in rows if (each := self.parser.parse(row))]
             yield PendingWrite(next(each for each in reversed(parsed) if each.delete), rows)
@@ -137,7 +141,7 @@ class Deletes(Stage):
     def _find(
         self, writer: ResourceWriter, writes: Sequence[PendingWrite], found: dict[str, Doomed]
     ) -> None:
-        """Add what is there to be deleted, by its id; the rest ends here."""
+        """Add the records to delete to ``found``, by their ids; record the outcome of all other deletes."""
         self.references.prefetch(ref for write_ in writes for ref in refs_of(write_.parsed))
         writes = [write_ for write_ in writes if self._resolve(write_)]
         writer.find(writes)
@@ -154,7 +158,7 @@ class Deletes(Stage):
                 self._end(write_, made.outcome, made.reason, str((record or {}).get("id") or ""))
 
     def _is_kept(self, write_: PendingWrite, record: Record) -> bool:
-        """Return whether a row after the delete wants the record, by any key."""
+        """Return True if a row after the delete writes the record, under any of its keys."""
         name, deleted_at = write_.resource.name, write_.rows[-1].number
         known = (Key(by, key_of_record(by, record)) for by in self._kept_ways[name])
         places = (("kept", self._scope, name, key) for key in known)
@@ -162,7 +166,7 @@ class Deletes(Stage):
         return any((number or 0) > deleted_at for number in kept_at)
 
     def _resolve(self, write_: PendingWrite) -> bool:
-        """Resolve what a delete refers to; return False if it ends here."""
+        """Look up the ids that a delete needs; if that fails, record the outcome and return False."""
         try:
             resolve(write_, self.references)
         except Rejection as rejection:

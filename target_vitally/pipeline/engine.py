@@ -1,4 +1,4 @@
-"""Rows in, parents first, and STATE out: what leads rows through all stages."""
+"""Lead rows through all stages, parents before children, and send out STATE."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ LONGEST_WAIT = 45.0
 
 
 class Engine:
-    """Collects rows by resource, and processes them in the order of their ranks."""
+    """Collects rows by resource, and writes them in batches, parents before children."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - all that a run is made of
         self,
@@ -57,10 +57,11 @@ class Engine:
         emit: Callable[[Any], None],
         analytics: Analytics | None = None,
     ) -> None:
-        """Build the stages; ``only_named`` has streams that say what ids stand for, by which column.
+        """Build the stages.
 
-        ``emit`` sends out a STATE; a dry run acknowledges nothing. ``analytics`` is needed for streams
-        that are sent there.
+        ``only_named`` has the streams of the tap that are not written but whose rows name ids of the
+        source workspace, each with the column of the name. ``emit`` sends out a STATE; a dry run sends
+        none. ``analytics`` is needed for streams that go to the Analytics API.
         """
         self._settings = settings
         self._only_named = only_named
@@ -99,7 +100,7 @@ class Engine:
         self.busy = self.finished = False
 
     def declare(self, mapping: StreamMapping) -> StreamMapping:
-        """Prepare for the rows of a stream, and return its mapping as it is for this run."""
+        """Prepare for the rows of a stream; return its mapping, adapted to the settings of the run."""
         stream, resource = mapping.stream, mapping.resource
         for warning in (*mapping.warnings, *filter(None, [no_key(mapping)])):
             self.outcomes.warn_once(stream, "%s: %s.", warning)
@@ -115,7 +116,7 @@ class Engine:
         return mapping
 
     def take(self, row: InputRow) -> None:
-        """Take a row, and number it."""
+        """Number a row and keep it; write the batch once that is full."""
         mapping, record = row.mapping, row.record
         row.number = self._state.row()
         self.outcomes.read(row)
@@ -140,7 +141,11 @@ class Engine:
             self.tick()
 
     def ignore(self, name: str, stream: str, origin: Origin, record: Record) -> None:
-        """Take a row of a stream that is not written; ``name`` is the name that the tap has for it."""
+        """Record a row of a stream that is not written as ignored.
+
+        ``name`` is the stream's name in the tap. If other rows refer to its records, remember which id
+        stands for which name.
+        """
         number, key_columns = self._state.row(), key_columns_of(origin, record)
         self.outcomes.ignore(stream, number, "a stream that nothing takes", key_columns)
         by = self._only_named.get(name)
@@ -148,21 +153,21 @@ class Engine:
             self.references.remember_source(name, str(record["id"]), str(record[by]))
 
     def state(self, value: Any) -> None:
-        """Take a STATE."""
+        """Keep a STATE until all rows before it have outcomes."""
         self._state.state(value)
         self.tick()
 
     def tick(self) -> None:
-        """Write what has waited long enough, whether or not more is to come."""
+        """Write all rows that came so far if the last time was more than `LONGEST_WAIT` seconds ago."""
         if time.monotonic() - self._flushed_at >= LONGEST_WAIT:
             self.flush()
 
     def reject_line(self, stream: str, line: int, reason: str) -> None:
-        """Take a line of the input that is no message, of a stream if that is known."""
+        """Reject a line of the input that is no Singer message; ``stream`` is empty if it is unknown."""
         self.outcomes.reject_line(stream or NO_STREAM, self._state.row(), line, reason)
 
     def flush(self, rank: int | None = None) -> None:
-        """Write what has come so far, up to a rank: parents before their children."""
+        """Write the rows that came so far, parents before children; with ``rank``, only up to that rank."""
         with self._working():
             for resource in self._ranked:
                 if rank is None or resource.rank <= rank:
@@ -173,18 +178,18 @@ class Engine:
             self.emit()
 
     def emit(self) -> None:
-        """Send out the last STATE whose rows have ended."""
+        """Send out the latest STATE that only has rows with outcomes before it."""
         self._state.emit()
 
     def refuse(self, stream: str, error: MappingError | SettingsError) -> None:
-        """End the run: a stream cannot be written."""
+        """Raise the error, which ends the run: a stream cannot be written."""
         _ = stream
         raise error
 
     def finish(self, streams: Iterable[str]) -> None:
-        """Write the rest, the rows that waited and the deletes; raise `VitallyError` for what is not.
+        """Write the remaining and the waiting rows, then delete; raise `VitallyError` if a limit is exceeded.
 
-        ``streams`` are those that have had a SCHEMA.
+        ``streams`` are those whose SCHEMA has come.
         """
         for missing in not_come(self._settings.streams, streams):
             logger.warning("%s.", missing)
@@ -216,7 +221,7 @@ class Engine:
             raise VitallyError(problem)
 
     def _rest(self, resource: str) -> Iterator[list[InputRow]]:
-        """Yield the rows of a resource that have waited, then those that came last, in batches."""
+        """Yield the rows of a resource in batches: those that waited, then those that came last."""
         left = chain(self._waiting.rows(resource), self._buffers.get(resource, ()))
         while rows := list(islice(left, self._settings.batch_size_rows)):
             yield rows
@@ -224,7 +229,7 @@ class Engine:
 
     @contextmanager
     def _working(self) -> Iterator[None]:
-        """Delay a signal until what is under way has ended, and end the run with it then."""
+        """Delay a signal while the block runs, and end the run after it."""
         self.busy = True
         try:
             yield
@@ -236,7 +241,7 @@ class Engine:
         self.workers.check()
 
     def end(self) -> None:
-        """End every row that is left as not reached; send out STATE as far as it is."""
+        """Record all remaining rows as not reached, send out the last STATE, and close files and threads."""
         self.emit()
         stores = self._waiting.store, self.references.store
         try:
@@ -248,7 +253,7 @@ class Engine:
                 part.close()
 
     def _left(self) -> Iterator[InputRow]:
-        """Yield every row that may not have ended, and some that have."""
+        """Yield all rows that may have no outcome yet; some of them may have one."""
         yield from self._batches.under_way
         yield from self._recovery.rows()
         for rows in self._buffers.values():
@@ -258,6 +263,6 @@ class Engine:
         yield from self._take_back.waiting.rows()
 
     def interrupt(self, signal: int) -> None:
-        """Stop for a signal: what is under way comes to its end, nothing new begins."""
+        """Stop for a signal: let requests in progress end, and begin no others."""
         aborted = RunAborted("Ended by a signal: what was written so far is acknowledged.", signal)
         self.workers.abort(aborted, now=True)

@@ -47,7 +47,7 @@ NOT_LOOKED = (
 
 @dataclass
 class Events(Stage):
-    """Sends events, and counts those about somebody unknown to the workspace."""
+    """Sends events, and counts those whose user, account or organization the workspace lacks."""
 
     sender: Sender
     parser: RowParser
@@ -57,7 +57,7 @@ class Events(Stage):
         self._sent = 0
 
     def process(self, rows: Sequence[InputRow]) -> None:
-        """Send the events of rows; each row ends here, unless the run does before."""
+        """Send rows as events and record their outcomes, also if sending fails."""
         units = [unit for row in rows if (unit := self._unit(row))]
         if self.settings.dry_run:
             for unit in units:
@@ -70,7 +70,7 @@ class Events(Stage):
             self._end(units)
 
     def _unit(self, row: InputRow) -> Unit | None:
-        """Make the message of a row, or end the row."""
+        """Make a message of a row; reject the row and return None if that is impossible."""
         parsed = self.parser.parse(row)
         if parsed is None:
             return None
@@ -107,7 +107,10 @@ class Events(Stage):
             self._about[stream] = None
 
     def finish(self) -> None:
-        """Count the events about somebody unknown to the workspace, if that costs little."""
+        """Count the events whose user, account or organization the workspace lacks.
+
+        Give up with a warning if that takes too many requests (see `LOOKUPS`).
+        """
         wanted: dict[str, set[str]] = {}
         for about in self._about.values():
             for of, id_ in chain.from_iterable(about or ()):
@@ -132,7 +135,7 @@ class Events(Stage):
                 self.outcomes.warn_once(stream, NOT_LOOKED)
 
     def _absent(self, of: str, ids: set[str], spare: int) -> set[str] | None:
-        """Return the ids that no record has; None if it takes more requests to know that."""
+        """Return the ids that no record has; None if ``spare`` requests are not enough to find out."""
         index = self.references.index(of)
         most = index.listed + PAGE_SIZE * spare
         try:
@@ -148,7 +151,7 @@ class Events(Stage):
 
 
 def message_of_event(row: InputRow, parsed: ParsedRow) -> Message:
-    """Return a row as a message of type track."""
+    """Return a row as a message of type ``track``, as the Analytics API takes it."""
     said = parsed.properties
     ids = {name: said[column] for column, (name, _) in IDS.items() if said.get(column)}
     event = said.get("event") or row.mapping.fixed.get("event")
@@ -159,7 +162,7 @@ def message_of_event(row: InputRow, parsed: ParsedRow) -> Message:
 
 
 def _digits(value: Any) -> str:
-    """Return the digits of a moment after its milliseconds, by which two events may be told apart."""
+    """Return the digits of a timestamp beyond its milliseconds; only these may tell two events apart."""
     found = re.search(r"[.,]\d{3}(\d+)", value) if isinstance(value, str) else None
     return found[1].rstrip("0") if found else ""
 

@@ -1,4 +1,4 @@
-"""Writes are planned, sent once, and their outcomes recorded."""
+"""Plan writes, send each of them once, and record their outcomes."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Executor(Stage):
         self._simulated = itertools.count(1)
 
     def write(self, writes: Sequence[PendingWrite]) -> None:
-        """Take writes to their end, those of one record in their order."""
+        """Carry writes out and record their outcomes; writes to one record keep their order."""
         while writes:
             # Most rows of a nightly push have nothing to write: a thread for each would cost 50 µs.
             busy = [
@@ -66,7 +66,7 @@ class Executor(Stage):
     def _for_each(
         self, do: Callable[[Item], Any], items: Sequence[Item], writes: Sequence[PendingWrite]
     ) -> None:
-        """Call a function for each of many items, in their order where no request is sent for them."""
+        """Call a function for each item, on several threads; in order if it sends no requests."""
         asks = any(self.writers[name].asks for name in {write_.resource.name for write_ in writes})
         if items and (asks or not self.settings.dry_run):
             self.workers.map_concurrently(do, items)
@@ -75,7 +75,10 @@ class Executor(Stage):
                 do(item)
 
     def _queues(self, writes: Sequence[PendingWrite]) -> list[list[PendingWrite]]:
-        """Put together what must be written one after the other; new records go by any of their keys."""
+        """Group writes that must be sent one after the other: those to one record.
+
+        A record that does not exist yet is recognised by any of its keys.
+        """
         queues: dict[str, list[PendingWrite]] = {}
         several = len({write_.key.by for write_ in writes if write_.key}) > 1
         known: dict[Key, str] = {}
@@ -90,7 +93,10 @@ class Executor(Stage):
         return list(queues.values())
 
     def _needs_request(self, write_: PendingWrite) -> bool:
-        """Plan a write, and end it unless it takes a request; a plan that does travels with it."""
+        """Return True if a write needs a request, and keep its plan if none was needed to make it.
+
+        Otherwise record the outcome, or let the write wait, and return False.
+        """
         if self.writer(write_).asks or write_.undo:
             return True
         made = self.plan(write_)
@@ -103,7 +109,10 @@ class Executor(Stage):
         return False
 
     def _write_queue(self, left: list[list[PendingWrite]], queue: Sequence[PendingWrite]) -> None:
-        """Write one after the other; add to ``left`` what is lost, and what has to wait for that."""
+        """Carry out the writes of a queue in order.
+
+        Add to ``left`` each write whose answer was lost, followed by those that have to wait for it.
+        """
         stuck: list[list[PendingWrite]] = []
         for write_ in queue:
             writer = self.writer(write_)
@@ -115,7 +124,7 @@ class Executor(Stage):
         left += stuck
 
     def _write(self, write_: PendingWrite) -> bool:
-        """Take one write to its end, or let it wait; return False where its answer was lost."""
+        """Carry out one write, or let it wait; return False if its answer was lost."""
         made = self._admitted(write_)
         if made is None:
             return True
@@ -148,7 +157,7 @@ class Executor(Stage):
         return made
 
     def _carry_out(self, write_: PendingWrite, made: Plan) -> tuple[Plan, Record | None] | None:
-        """Do what is planned; return what was done and the record, or None if the write is not done now."""
+        """Carry out a plan; return what was done and the record; None if the write waits or was rejected."""
         if made.outcome not in {"created", "updated"}:
             return made, made.record
         if self.settings.dry_run:
@@ -168,9 +177,9 @@ class Executor(Stage):
         self.outcomes.end_write(write_, made, now)
 
     def _send(self, write_: PendingWrite, made: Plan) -> tuple[Plan, Record] | None:
-        """Send once, or twice where a create is refused because the record is there.
+        """Send a create or an update; if a create is refused as a duplicate, update that record instead.
 
-        Return None if an update in place of a create has to wait, or has ended.
+        Return None if a cap on updates makes that update wait, or rejects it.
         """
         writer, undos = self.writer(write_), self.undo_file.before(write_, made)
         try:
@@ -200,7 +209,7 @@ class Executor(Stage):
         return made, now
 
     def delete(self, doomed: Sequence[tuple[PendingWrite, Record]]) -> None:
-        """Delete records."""
+        """Delete records, or unlink them if they are links; record the outcomes."""
         writes = [write_ for write_, _ in doomed]
         links = any(write_.resource.only_message for write_ in writes)
         if links and self.channel and not self.settings.dry_run:

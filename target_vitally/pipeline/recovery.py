@@ -1,4 +1,4 @@
-"""Writes whose answers were lost: looked for, again and again, before they are sent once more.
+"""Recover writes whose answers were lost: look for the record repeatedly, then send again.
 
 A service may finish a request seconds after it, or a proxy before it, has given up answering. Sent
 again too early, a create is there twice, and an update undoes one that came after it.
@@ -33,7 +33,7 @@ NO_KEY = (
 
 @dataclass
 class Recovery(Stage):
-    """Finds out what became of lost writes."""
+    """Finds out which of the writes whose answers were lost were carried out."""
 
     budget: Budget
 
@@ -44,9 +44,9 @@ class Recovery(Stage):
         self._in_a_row = 0
 
     def lose(self, write_: PendingWrite, made: Plan, failure: VitallyError) -> None:
-        """Remember that it is unknown whether a write was carried out.
+        """Note that it is unknown whether a write was carried out.
 
-        The failure is raised where it is not the row's: a rate limit, a server that answers nothing.
+        Raise the failure if it does not concern this row alone: a rate limit, or a server that is down.
         """
         certain = not isinstance(failure, WriteOutcomeUnknown)
         if certain and (isinstance(failure, RateLimited) or not self.references.client.answers()):
@@ -74,11 +74,11 @@ class Recovery(Stage):
 
     @property
     def failing(self) -> bool:
-        """Return whether so many writes in a row were lost that nothing should be sent now."""
+        """True if so many consecutive writes were lost that no more should be sent for now."""
         return self._in_a_row >= MOST_IN_A_ROW
 
     def recover(self, lost: Sequence[PendingWrite]) -> list[PendingWrite]:
-        """Look for lost writes, all together, until each is found; return those to be sent again."""
+        """Look lost writes up until each is found or may be repeated; return those to send again."""
         again: list[PendingWrite] = []
         waiting = [write_ for write_ in lost if not self._has_no_key(write_)]
         pause = FIRST_PAUSE
@@ -99,7 +99,10 @@ class Recovery(Stage):
         return again
 
     def _has_no_key(self, write_: PendingWrite) -> bool:
-        """End a write that cannot be looked for; return whether it was one."""
+        """Record a lost write without a key as uncertain and return True; else return False.
+
+        Without a key its record cannot be looked up.
+        """
         if write_.key is not None or self.writer(write_).asks:
             return False
         self.outcomes.warn_once(write_.mapping.stream, NO_KEY, write_.rows[-1].number)
@@ -108,7 +111,7 @@ class Recovery(Stage):
         return True
 
     def _found(self, write_: PendingWrite) -> bool:
-        """End a write that was carried out, or can be no more; return whether that is so."""
+        """Return True, and record the outcome, if a lost write needs no further request."""
         writer, lost = self.writer(write_), write_.lost
         try:
             made = writer.plan(write_, only_changed=self.settings.only_changed)
@@ -126,7 +129,7 @@ class Recovery(Stage):
         return True
 
     def remember(self, write_: PendingWrite) -> None:
-        """Remember until when an earlier try of a write may still be carried out, over later ones."""
+        """Note until when a delayed earlier attempt of a write may still overwrite later writes."""
         self._in_a_row = 0
         late = self.budget.monotonic() + self._window if write_.retries else 0.0
         late = write_.lost.late if write_.lost else late
@@ -134,7 +137,7 @@ class Recovery(Stage):
             self._late |= dict.fromkeys(self.writer(write_).touched(write_), late)
 
     def wait_for_late(self, write_: PendingWrite) -> None:
-        """Wait while an earlier write may still be carried out after what is to be written now."""
+        """Wait until no delayed earlier attempt can overwrite the write that is to be sent now."""
         for name in self.writer(write_).touched(write_):
             rest = self._late.get(name, 0.0) - self.budget.monotonic()
             if rest > 0:
@@ -142,10 +145,10 @@ class Recovery(Stage):
             self._late.pop(name, None)
 
     def give_up(self, write_: PendingWrite) -> None:
-        """End a write that fails for ever as uncertain, if others of its kind succeed meanwhile.
+        """Record a write that keeps failing as uncertain, once others of its kind have succeeded.
 
-        Without a sign of that it waits for one. When more wait than `MOST_ASIDE`, or no write of the
-        run has succeeded at all, that is taken for a server that does not take writes any more.
+        Until then it is set aside. If more than `MOST_ASIDE` are, or no write of the run has succeeded,
+        the server no longer takes writes: raise the failure.
         """
         self._aside.append(write_)
         self.end_aside()
@@ -153,9 +156,10 @@ class Recovery(Stage):
             raise self._failure
 
     def end_aside(self, *, last: bool = False) -> None:
-        """End what was set aside as uncertain, if others of its kind succeeded since it was lost.
+        """Record writes that were set aside as uncertain if others of their kind have succeeded since.
 
-        The ``last`` time it is enough that any write succeeded; if none did, its failure is raised.
+        With ``last``, at the end of the run, it is enough that any write succeeded; if none did, raise
+        the failure.
         """
         waiting, self._aside = self._aside, []
         writes = self.references.client.metrics.writes
@@ -175,6 +179,6 @@ class Recovery(Stage):
         return lost.failure if lost else VitallyError()
 
     def rows(self) -> Iterator[InputRow]:
-        """Yield the rows that were set aside."""
+        """Yield the rows of the writes that were set aside."""
         for write_ in self._aside:
             yield from write_.rows

@@ -1,4 +1,4 @@
-"""What the stages of a run share."""
+"""The base class of the stages that rows pass through, with what all of them need."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Shared = tuple[Settings, Mapping[str, ResourceWriter], References, CustomFields,
 
 @dataclass
 class Stage:
-    """A step on the way of rows, with what all steps have in common."""
+    """A stage of the pipeline: the settings, resources and outcomes that all stages use."""
 
     settings: Settings
     writers: Mapping[str, ResourceWriter]
@@ -32,20 +32,20 @@ class Stage:
 
     @property
     def shared(self) -> Shared:
-        """What this stage has in common with others, for those that it builds."""
+        """The first arguments of every stage, for a stage that builds another."""
         return self.settings, self.writers, self.references, self.fields, self.outcomes
 
     def writer(self, write_: PendingWrite) -> ResourceWriter:
-        """Return what writes the resource of a write."""
+        """Return the `ResourceWriter` for the resource of a write."""
         return self.writers[write_.resource.name]
 
     def warn_not_applied(self, write_: PendingWrite, names: Iterable[str]) -> None:
-        """Warn, once for each, of properties that Vitally did not take."""
+        """Warn, once per stream and property, that Vitally did not store what was sent."""
         for name in names:
             self.outcomes.warn_once(write_.mapping.stream, NOT_APPLIED, safe_name(name))
 
     def plan(self, write_: PendingWrite) -> Plan:
-        """Compare a write with what is there."""
+        """Compare a write with the record in Vitally; plan a rejection if that cannot be looked up."""
         try:
             return self.writer(write_).plan(write_, only_changed=self.settings.only_changed)
         except LookupFailed as failed:

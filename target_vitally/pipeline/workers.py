@@ -1,4 +1,4 @@
-"""The threads of a run, and what ends it."""
+"""The threads that send requests, and how a failure on one of them ends the run."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class RunAborted(Exception):
 
 
 class Workers:
-    """As many threads as may have a request under way; ``poll`` is called while they work."""
+    """A pool of ``concurrency`` threads; ``poll`` is called on the main thread while they work."""
 
     def __init__(
         self, concurrency: int, budgets: Sequence[Budget], poll: Callable[[], None]
@@ -39,7 +39,10 @@ class Workers:
         self.failure: BaseException | None = None
 
     def abort(self, failure: BaseException, *, now: bool = False) -> None:
-        """Begin nothing new; the first reason counts. ``now`` also ends waiting for a request's turn."""
+        """Stop the run: begin nothing new, and raise the first failure that was given.
+
+        ``now`` also interrupts threads that wait for the rate limit.
+        """
         with self._lock:
             # What was cancelled was so because of something else, which is reported by itself.
             if self.failure is None or isinstance(self.failure, Cancelled):
@@ -49,12 +52,12 @@ class Workers:
                 budget.stop()
 
     def check(self) -> None:
-        """Raise what ends the run, if something does."""
+        """Raise the failure that ends the run, if there was one."""
         if self.failure is not None:
             raise self.failure
 
     def map_concurrently(self, do: Callable[[Item], Any], items: Iterable[Item]) -> None:
-        """Call a function for each of many items; the first failure ends all, and is raised."""
+        """Call a function for each item, on all threads; raise the first failure, which stops the others."""
 
         def guarded(item: Item) -> None:
             if self.failure is None:
@@ -75,6 +78,6 @@ class Workers:
         self.check()
 
     def close(self) -> None:
-        """End the threads."""
+        """Wait for calls in progress and end the threads."""
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)

@@ -35,6 +35,7 @@ class Workers:
         self._budgets = budgets
         self._poll = poll
         self._pool: ThreadPoolExecutor | None = None
+        self._of_thread = threading.local()
         self._lock = threading.Lock()
         self.failure: BaseException | None = None
 
@@ -57,9 +58,17 @@ class Workers:
             raise self.failure
 
     def map_concurrently(self, do: Callable[[Item], Any], items: Iterable[Item]) -> None:
-        """Call a function for each item, on all threads; raise the first failure, which stops the others."""
+        """Call a function for each item, on all threads; raise the first failure, which stops the others.
+
+        Called on one of these threads, it stays there: if each waited for another one, none would go on.
+        """
+        if getattr(self._of_thread, "inside", False):
+            for item in items:
+                do(item)
+            return
 
         def guarded(item: Item) -> None:
+            self._of_thread.inside = True
             if self.failure is None:
                 try:
                     do(item)

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from target_vitally.bulk.sender import Unit
-from target_vitally.lookup.client import PAGE_SIZE, segment
+from target_vitally.lookup.client import PAGE_SIZE, found_records, one_record, segment
 from target_vitally.lookup.references import References
 from target_vitally.mapping.parse_row import RecordRef
 from target_vitally.mapping.plan import Plan
 from target_vitally.mapping.resource import Record, Resource
-from vitally_api import Budget, Refused
+from vitally_api import Budget, Refused, Unreadable
 
 FIRST_PAUSE, LONGEST_PAUSE = 2.0, 30.0
 """Seconds between two looks, which grow from one to the next."""
@@ -128,14 +128,17 @@ class ReadBack:
         unit = units[0]
         label = f"/resources{unit.resource.api.path}/..."
         query: dict[str, str] = {}
+        parse = one_record
         if unit.resource.api.lookups.get("externalId") == "search":
             path, query = f"{unit.path}/search", {"externalId": unit.external_id}
+            parse = found_records
         else:
             path = f"{unit.path}/{segment(unit.external_id)}"
         try:
-            found = self.references.client.records(path, label, query, unit.write_)
-        except Refused:
-            return  # that this one is refused says nothing of the others
+            client = self.references.client
+            found = client.records(path, label, query, unit.write_, parse=parse)
+        except (Refused, Unreadable):
+            return  # that this one is not shown says nothing of the others
         for record in found:
             if record.get("externalId") == unit.external_id and not record.get("archivedAt"):
                 for each in units:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
@@ -13,6 +13,7 @@ from urllib.parse import quote
 from target_vitally.mapping.resource import Record
 from target_vitally.mapping.rows import PendingWrite
 from vitally_api import (
+    MOST_EMPTY_PAGES,
     Answer,
     CursorRefused,
     Cursors,
@@ -87,11 +88,28 @@ def segment(text: str) -> str:
     return quote(text, safe="")
 
 
-def record_or_none(body: Any) -> list[Record]:
-    """Return the record in a body, or nothing for an error that was answered in place of one."""
-    if body is None:  # a record that is there must not seem absent
+def found_records(body: Any) -> list[Record]:
+    """Return the records that a search has found, perhaps none; raise `Unreadable` for another answer.
+
+    A status 200 with an error or nothing in it must not make a record that is there seem absent.
+    """
+    if body is None:
         raise Unreadable("there is nothing in it")
-    return [] if _is_error(body) else single(body)
+    return _with_ids(single(body))
+
+
+def one_record(body: Any) -> list[Record]:
+    """Return the record that is at an address: what is not there is answered with a status that says so."""
+    found = found_records(body)
+    if not found:
+        raise Unreadable("there is no record in it")
+    return found
+
+
+def _with_ids(found: list[Any]) -> list[Record]:
+    if not all(isinstance(record, dict) and record.get("id") for record in found):
+        raise Unreadable("it holds something else than records: an id is missing")
+    return found
 
 
 def _is_error(body: Any) -> bool:
@@ -113,21 +131,25 @@ class RecordClient:
         """Return what counts the requests for a write, or for none."""
         return self.metrics if write_ is None else _WriteMetrics(self.metrics, write_)
 
-    def records(
+    def records(  # noqa: PLR0913 - one request, described by its parts
         self,
         path: str,
         label: str,
         query: Mapping[str, str] | None = None,
         write_: PendingWrite | None = None,
         *,
-        parse: Callable[[Any], list[Record]] = record_or_none,
+        parse: Callable[[Any], list[Record]] = one_record,
+        absent: Collection[int] = GONE,
     ) -> list[Record]:
-        """Return what is at an address: one record, or those that a search finds, or none."""
+        """Return what is at an address: one record, or those that a search finds, or none.
+
+        ``absent`` are the statuses that say that there is none.
+        """
         counts = self.counted_for(write_)
         try:
             answer = self._vitally.get(path, query or {}, parse, counts, label=label)
         except Refused as refused:
-            if refused.status not in GONE:
+            if refused.status not in absent:
                 raise
             self.metrics.reads += 1
             return []
@@ -146,7 +168,7 @@ class RecordClient:
         once = replace(self._vitally.policy, patience=0.0, first_patience=0.0)
         one = {"limit": "1"}
         try:
-            self._vitally.get("/accounts", one, record_or_none, self.metrics, policy=once)
+            self._vitally.get("/accounts", one, found_records, self.metrics, policy=once)
         except (Refused, Unreadable):
             return True
         except Unavailable:
@@ -174,7 +196,7 @@ class RecordClient:
                 asked["from"] = cursors.current
 
             def parse(body: Any, at: Cursors = cursors) -> tuple[list[Record], str | None]:
-                return objects_at(body, "$.results[*]"), at.following(body)
+                return _with_ids(objects_at(body, "$.results[*]")), at.following(body)
 
             try:
                 answer = self._vitally.get(path, asked, parse, counts, label=label, decode=decode)
@@ -188,6 +210,11 @@ class RecordClient:
             rows, following = self._read(answer)
             cursors.advance(following, len(rows))
             yield rows
+        if cursors.endless:
+            raise Unreadable(
+                f"Vitally sent {MOST_EMPTY_PAGES:,} empty pages in a row, each pointing to another, "
+                f"at {label}. If it goes on, tell Vitally's support."
+            )
 
     def rows(self, path: str, label: str, query: Mapping[str, str]) -> list[Record]:
         """Return a list that comes whole."""

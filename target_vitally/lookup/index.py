@@ -3,107 +3,25 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterable, Mapping
 
-from target_vitally.lookup.client import RecordClient, segment
+from target_vitally.lookup.client import RecordClient
 from target_vitally.lookup.fewest_requests import FEW, FewestRequests
 from target_vitally.lookup.kept_records import UNIQUE, KeptRecords, key_of_record
+from target_vitally.lookup.source import ArchivedRefused, Source
 from target_vitally.lookup.store import Store
+from target_vitally.lookup.unanswered import Unanswered
 from target_vitally.mapping.resource import Record, Resource
 from target_vitally.mapping.rows import PendingWrite
 from vitally_api import (
     CursorRefused,
-    PageDecoder,
-    RateLimited,
     Refused,
-    Unavailable,
     Unreadable,
-    VitallyError,
 )
 from vitally_api.values import key_text
 
 Concurrently = Callable[..., None]
 """Calls a function for each of many values, on as many threads as may ask at once."""
-
-
-class LookupFailed(VitallyError):
-    """The look-up of one record was not answered with data, while that of others is."""
-
-
-class Source:
-    """The lists of a resource, and its look-ups of single records."""
-
-    def __init__(self, client: RecordClient, resource: Resource, path: str) -> None:
-        self._client = client
-        self._api = resource.api
-        self._path = path
-        self._label = f"/resources{self._api.path}"
-        self._archives = resource.archives
-        self._decode = PageDecoder(*resource.compared)
-
-    def pages(self) -> Iterator[list[Record]]:
-        """Yield the whole list; sorted by creation, a change does not move a record."""
-        for query in self._api.variants.queries:
-            yield from self._list(query)
-
-    def archived(self) -> Iterator[list[Record]]:
-        """Yield the archived records of a resource that archives."""
-        yield from self._list(self._api.variants.queries[-1])
-
-    def newest(self, write_: PendingWrite | None) -> Iterator[list[Record]]:
-        """Yield the newest records, down to those from before this run; no new one is archived."""
-        began = self._client.clock
-        for query in self._api.variants.queries[: 1 if self._archives else None]:
-            for page in self._list(query, write_):
-                yield page
-                oldest = str(page[-1].get("createdAt") or "") if page else ""
-                if began and oldest and oldest < began.strftime("%Y-%m-%dT%H:%M"):
-                    break
-
-    def _list(
-        self, query: Mapping[str, str], write_: PendingWrite | None = None
-    ) -> Iterator[list[Record]]:
-        order = {"sortBy": "createdAt"} if self._api.sortable else {}
-        try:
-            asked = {**order, **query}
-            yield from self._client.pages(self._path, self._label, asked, write_, self._decode)
-        except Refused as refused:
-            # A workspace may lack the lists after the first, but not the rest of one.
-            first = query == self._api.variants.queries[0]
-            if isinstance(refused, CursorRefused) or first:
-                raise
-
-    def ask(
-        self, by: str, value: str, write_: PendingWrite | None = None, *, both: bool = False
-    ) -> list[Record]:
-        """Look up the records that have a value of a key.
-
-        ``both`` searches for the value as it is, too, not only for the text of the key.
-        """
-        text = key_text(by, value)
-        if self._api.lookups[by] == "search":
-            spellings = {text, value} if both else {text}
-            found = [r for spelling in spellings for r in self._search(by, spelling, write_)]
-        else:
-            path = f"{self._path}/{segment(value)}"
-            found = self._client.records(path, f"{self._label}/...", None, write_)
-        # A path takes ids and external ids alike, and one may look like the other.
-        return [record for record in found if key_of_record(by, record) == text]
-
-    def _search(self, by: str, value: str, write_: PendingWrite | None = None) -> list[Record]:
-        """Search for records by a value, in whatever way the workspace compares it."""
-        path, label = f"{self._path}/search", f"{self._label}/search"
-        return self._client.records(path, label, {by: value}, write_)
-
-    def search_ignores_case(self, page: Sequence[Record]) -> bool:
-        """Find out, with a user of a page, whether the search for an e-mail ignores upper and lower case."""
-        emails = {str(r["email"]): r.get("id") for r in page if r.get("email")}
-        email = next((e for e in emails if e != e.swapcase()), "")
-        found: list[Record] = []
-        with suppress(Refused):
-            found = self._search("email", email.swapcase()) if email else []
-        return bool(email) and emails[email] in {record.get("id") for record in found}
 
 
 class Index:
@@ -125,7 +43,7 @@ class Index:
         self._lock = threading.RLock()
         self._kept = KeptRecords(resource, store)
         self._fewest = FewestRequests()
-        self._refused: dict[tuple[str, str], str] = {}
+        self._unanswered = Unanswered(client)
         self._search_ignores_case: bool | None = None
         self._unlisted = False
         self._begin()
@@ -158,9 +76,12 @@ class Index:
                 break
             try:
                 found = missing & {key_of_record(by, record) for record in self._read_page()}
+            except ArchivedRefused as refused:
+                self._unanswered.add(by, self._absent(by, missing), str(refused))
+                return
             except Refused as refused:
                 if not (alone and isinstance(refused, CursorRefused)):
-                    self._refused |= dict.fromkeys(((by, text) for text in missing), str(refused))
+                    self._unanswered.add(by, missing, str(refused))
                     return
                 break
             # What several records may have is known at the end of the list alone.
@@ -169,7 +90,10 @@ class Index:
         if missing and not self._complete:
             self._fewest.single(len(missing))
             self.ask_each(by, missing, lambda text: self._read_one(by, text, wanted[text]))
-            self._read_archived({text for text in missing if not self.ids(by, text)})
+            try:
+                self._read_archived(self._absent(by, missing))
+            except Refused as refused:
+                self._unanswered.add(by, self._absent(by, missing), str(refused))
 
     def get(self, by: str, value: str) -> list[Record]:
         """Return the records that have a value of a key.
@@ -179,7 +103,7 @@ class Index:
         """
         with self._lock:
             found = self._matching(by, value)
-            if self._refused:
+            if self._unanswered.any:
                 self.check(by, key_text(by, value))
                 for record in found:
                     self.check("id", str(record["id"]))
@@ -189,7 +113,7 @@ class Index:
         """Return what `get` does for each of many texts of a key, without those that fail."""
         with self._lock:
             found = self._kept.having_any(by, texts)
-            failed = {text for refused, text in self._refused if refused in {by, "id"}}
+            failed = self._unanswered.texts(by, "id")
         return {
             text: _one_if_archived(records)
             for text, records in found.items()
@@ -198,8 +122,7 @@ class Index:
 
     def check(self, by: str, text: str) -> None:
         """Raise `LookupFailed` where what was asked about a record was not answered."""
-        if (by, text) in self._refused:
-            raise LookupFailed(self._refused[by, text])
+        self._unanswered.check(by, text)
 
     def ids(self, by: str, value: str) -> tuple[str, ...]:
         """Return the ids of the records that have a value of a key."""
@@ -228,38 +151,16 @@ class Index:
         """Ask something about each of many records, on many threads; `check` tells what was not answered."""
         since = self._client.metrics.reads
         self._map_concurrently(
-            lambda text: self._attempt(by, text, lambda: ask(text), since), texts
+            lambda text: self._unanswered.attempt(by, text, lambda: ask(text), since), texts
         )
 
     def answer(self, by: str, text: str, ask: Callable[[], list[Record]]) -> list[Record]:
         """Return what is answered about one record; raise `LookupFailed` if it is not answered."""
         found: list[Record] = []
-        self._attempt(by, text, lambda: found.extend(ask()), self._client.metrics.reads)
+        since = self._client.metrics.reads
+        self._unanswered.attempt(by, text, lambda: found.extend(ask()), since)
         self.check(by, text)
         return found
-
-    def _attempt(self, by: str, text: str, ask: Callable[[], object], since: int) -> None:
-        """Ask something about one record; where that alone is not answered, remember why.
-
-        An answer that is no data, or none at all while others get theirs, concerns this record alone.
-        ``since`` is how many reads of the run had been answered before the first of several were asked.
-        """
-        metrics = self._client.metrics
-        reads = metrics.reads
-        try:
-            ask()
-        except RateLimited:
-            raise
-        except (Refused, Unavailable, Unreadable) as failure:
-            # The others may have been answered just before this one was asked.
-            answered = isinstance(failure, Refused) or metrics.reads != reads
-            if not answered and (since == reads or not self._client.answers()):
-                raise
-            with self._lock:
-                self._refused[by, text] = str(failure)
-        else:
-            with self._lock:
-                self._refused.pop((by, text), None)
 
     def put(self, record: Record, *, planned: bool = False) -> None:
         """Keep a record as it is now, or for good as it is ``planned``, since nobody can read that."""
@@ -281,18 +182,26 @@ class Index:
                 if str(record["id"]).startswith(begins):
                     self._kept.drop(str(record["id"]))
 
+    @property
+    def complete(self) -> bool:
+        """Whether all records are known, those that are archived included."""
+        return self._complete
+
     def read_on(self) -> bool:
         """Read one more page of what is not archived; return False if there is none."""
         if self._complete or self._unlisted:
             return False
         return not any(record.get("archivedAt") for record in self._read_page())  # these come last
 
+    def _absent(self, by: str, texts: Iterable[str]) -> set[str]:
+        return {text for text in texts if not self.ids(by, text)}
+
     def _unknown(self, by: str, texts: Iterable[str]) -> set[str]:
         """Return the texts whose records are not known."""
         with self._lock:
             if self._complete:
                 return set()
-            left = {text for text in texts if (by, text) not in self._refused}
+            left = set(texts) - self._unanswered.texts(by)
             left -= self._kept.known(by, left) if by in UNIQUE else set()
             return {text for text in left if not self._kept.was_asked(by, text)}
 
@@ -320,6 +229,9 @@ class Index:
         except StopIteration:
             self._complete = True
             return []
+        except ArchivedRefused:
+            self._pages = self.source.archived()
+            raise
         except BaseException:
             # A generator that failed looks as if it were at its end: a list read in part is none.
             self._pages, self.listed = self.source.pages(), 0

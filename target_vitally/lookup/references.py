@@ -6,8 +6,9 @@ import threading
 from collections.abc import Iterable, Mapping
 
 from target_vitally.lookup.client import RecordClient, segment
-from target_vitally.lookup.index import Concurrently, Index, LookupFailed
+from target_vitally.lookup.index import Concurrently, Index
 from target_vitally.lookup.store import Store
+from target_vitally.lookup.unanswered import LookupFailed
 from target_vitally.mapping.parse_row import RecordRef
 from target_vitally.mapping.resource import Property, Resource
 from target_vitally.mapping.rows import Unresolved

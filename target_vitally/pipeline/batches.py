@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from target_vitally.lookup.exact_links import ExactLinks
-from target_vitally.lookup.index import Index, LookupFailed
+from target_vitally.lookup.index import Index
 from target_vitally.lookup.resolve import refs_of, resolve
+from target_vitally.lookup.unanswered import LookupFailed
 from target_vitally.mapping.entries import EVENTS
 from target_vitally.mapping.links import PARTICIPANTS, unlinked
 from target_vitally.mapping.parse_row import RecordRef, Rejection
@@ -207,6 +208,9 @@ class Batches(Stage):
         whole = PendingWrite(parsed, write_.rows)
         self.references.prefetch(refs_of(parsed))
         resolve(whole, self.references)
+        if whole.missing and (whole.missing.count or PARTICIPANTS in parsed.properties):
+            write_.exact = False  # what another row names is not known, and may be linked
+            return False
         write_.parsed, write_.body = parsed, whole.body
         gone = unlinked(resource, write_.body, record)
         if gone and last:

@@ -11,7 +11,7 @@ from typing import Any
 
 from target_vitally.bulk.read_back import ABSENT, Expected, Found
 from target_vitally.bulk.sender import message_id
-from target_vitally.lookup.index import LookupFailed
+from target_vitally.lookup.unanswered import LookupFailed
 from target_vitally.mapping.links import displayed
 from target_vitally.mapping.parse_row import owned_traits
 from target_vitally.mapping.plan import Plan, changes

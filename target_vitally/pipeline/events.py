@@ -12,7 +12,7 @@ from typing import Any
 
 from target_vitally.bulk.sender import Sender, Unit, message_id
 from target_vitally.lookup.client import PAGE_SIZE
-from target_vitally.lookup.index import LookupFailed
+from target_vitally.lookup.unanswered import LookupFailed
 from target_vitally.mapping.parse_row import ParsedRow
 from target_vitally.mapping.rows import InputRow, PendingWrite
 from target_vitally.pipeline.row_parser import RowParser
@@ -147,7 +147,7 @@ class Events(Stage):
                 ids = {id_ for id_ in ids if not index.ids("externalId", id_)}
         except (LookupFailed, Unavailable, Unreadable, Refused):
             return None
-        return None if ids and index.listed >= most else ids
+        return ids if index.complete or not ids else None
 
 
 def message_of_event(row: InputRow, parsed: ParsedRow) -> Message:

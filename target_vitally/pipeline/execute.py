@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from target_vitally.lookup.client import WriteRejected
-from target_vitally.lookup.index import LookupFailed
+from target_vitally.lookup.unanswered import LookupFailed
 from target_vitally.mapping.parse_row import Key, record_keys
 from target_vitally.mapping.plan import Plan
 from target_vitally.mapping.resource import Record
@@ -223,7 +223,7 @@ class Executor(Stage):
                 self.recovery.wait_for_late(write_)
             self.undo_file.before_delete(write_, record)
             there = self.settings.dry_run or self.writer(write_).delete(write_, record)
-        except (LookupFailed, WriteRejected) as rejected:
+        except (LookupFailed, Refused, WriteRejected) as rejected:
             self.outcomes.end_write(write_, Plan("rejected", str(rejected)), record)
         except Unavailable as failure:
             self.recovery.lose(write_, Plan("deleted", record=record), failure)

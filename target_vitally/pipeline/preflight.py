@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -12,6 +13,7 @@ from typing import IO, Any
 from target_vitally.lookup.custom_fields import CustomFields, missing_fields
 from target_vitally.lookup.references import References
 from target_vitally.lookup.resolve import check_address
+from target_vitally.lookup.unanswered import LookupFailed
 from target_vitally.mapping.entries import EVENTS, not_come, resource_named, trait_columns
 from target_vitally.mapping.parse_row import ParsedRow, Rejection, parse_row
 from target_vitally.mapping.resource import Fields, Record, Resource
@@ -164,8 +166,14 @@ class Preflight:
                 yield from self._traits(resource, object_, list(dict.fromkeys(paths)))
         except Refused as refused:
             yield self._problem(f"is not given by this workspace ({refused.status})")
+        except LookupFailed as failed:
+            yield self._problem(str(failed))
 
     def _object_id(self, name: str) -> str:
+        """Return the id of a custom object, empty if there is none.
+
+        Raise `LookupFailed` where that is unknown.
+        """
         index = self.references.index(OBJECTS)
         index.find("name", [name])
         found = index.get("name", name)
@@ -174,13 +182,23 @@ class Preflight:
     def _fields_of(self, mapping: StreamMapping) -> Fields:
         """Return the custom fields of the one object whose records a stream has."""
         object_ = mapping.fixed.get("customObjectName", "")
-        if not object_ or not (id_ := self._object_id(object_)):
+        id_ = ""
+        with suppress(LookupFailed):  # which `lines` reports
+            id_ = self._object_id(object_) if object_ else ""
+        if not id_:
             return {}
         typed = self.fields.typed(mapping.stream, mapping.resource, id_)
         return typed.fields if typed else {}
 
     def _traits(self, resource: Resource, object_: str, paths: Sequence[str]) -> Iterator[str]:
-        fields = self.fields.read(resource, self._object_id(object_) if object_ else "")
+        object_id = self._object_id(object_) if object_ else ""
+        try:
+            fields = self.fields.read(resource, object_id)
+        except Refused as refused:
+            yield self._problem(
+                f"its custom fields are not given by this workspace ({refused.status})"
+            )
+            return
         if fields is None:
             return
         for absent in missing_fields(fields, paths):

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from target_vitally.lookup.index import LookupFailed
+from target_vitally.lookup.unanswered import LookupFailed
 from target_vitally.mapping.plan import Plan
 from target_vitally.mapping.rows import InputRow, LostWrite, PendingWrite
 from target_vitally.pipeline.stage import Stage
-from vitally_api import Budget, RateLimited, VitallyError, WriteOutcomeUnknown
+from vitally_api import Budget, RateLimited, Refused, VitallyError, WriteOutcomeUnknown
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 30.0
 """Seconds between two looks, which grow from one to the next."""
@@ -87,8 +87,14 @@ class Recovery(Stage):
             rest = max(soonest - self.budget.monotonic(), 0.0)
             self.budget.sleep(min(pause, rest))
             pause = min(pause * 2, LONGEST_PAUSE)
-            self.writers[waiting[0].resource.name].find_again(waiting)
+            refused = self._look(waiting)
             now = self.budget.monotonic()
+            if refused:  # nobody knows whether they are there, and they must not be sent again
+                for write_ in waiting:
+                    if write_.lost and now >= write_.lost.until:
+                        self.outcomes.end_write(write_, Plan("uncertain", refused))
+                waiting = [w for w in waiting if w.lost and now < w.lost.until]
+                continue
             waiting = [write_ for write_ in waiting if not self._found(write_)]
             for write_ in waiting:
                 if write_.lost and now >= write_.lost.ends and now >= write_.lost.until:
@@ -97,6 +103,14 @@ class Recovery(Stage):
             waiting = [w for w in waiting if w.lost and now < w.lost.until]
         self._in_a_row = 0
         return again
+
+    def _look(self, waiting: Sequence[PendingWrite]) -> str:
+        """Read anew what lost writes may have changed; return why that is refused, or nothing."""
+        try:
+            self.writers[waiting[0].resource.name].find_again(waiting)
+        except Refused as refused:
+            return str(refused)
+        return ""
 
     def _has_no_key(self, write_: PendingWrite) -> bool:
         """Record a lost write without a key as uncertain and return True; else return False.
@@ -115,7 +129,7 @@ class Recovery(Stage):
         writer, lost = self.writer(write_), write_.lost
         try:
             made = writer.plan(write_, only_changed=self.settings.only_changed)
-        except LookupFailed as failed:
+        except (LookupFailed, Refused) as failed:
             made = Plan("uncertain", str(failed))
         created = lost is not None and lost.plan.outcome == "created" and made.record is not None
         if created and made.outcome in {"updated", "ignored"} and not writer.in_parts(write_):

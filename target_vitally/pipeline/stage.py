@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from target_vitally.lookup.custom_fields import CustomFields
-from target_vitally.lookup.index import LookupFailed
 from target_vitally.lookup.references import References
+from target_vitally.lookup.unanswered import LookupFailed
 from target_vitally.mapping.plan import Plan
 from target_vitally.mapping.rows import PendingWrite
 from target_vitally.pipeline.outcomes import Outcomes
 from target_vitally.pipeline.settings import Settings
 from target_vitally.writers.base import ResourceWriter
-from vitally_api import safe_name
+from vitally_api import Refused, safe_name
 
 NOT_APPLIED = "%s: Vitally did not take %s as it was sent: the record shows something else."
 
@@ -48,5 +48,5 @@ class Stage:
         """Compare a write with the record in Vitally; plan a rejection if that cannot be looked up."""
         try:
             return self.writer(write_).plan(write_, only_changed=self.settings.only_changed)
-        except LookupFailed as failed:
+        except (LookupFailed, Refused) as failed:
             return Plan("rejected", str(failed))

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
-from target_vitally.lookup.client import WriteRejected, segment
+from target_vitally.lookup.client import RecordClient, WriteRejected, segment
 from target_vitally.lookup.index import Index
 from target_vitally.lookup.kept_records import SimulatedRecords
 from target_vitally.lookup.references import References
+from target_vitally.lookup.unanswered import LookupFailed
 from target_vitally.mapping import plan as planning
 from target_vitally.mapping.links import PARTICIPANTS
 from target_vitally.mapping.plan import Plan, as_displayed, changes
@@ -114,9 +115,12 @@ class ResourceWriter:
         for name, (path, query) in lists_below(self.resource.name).items():
             address = f"{self.path_of(write_, record)}{path}"
             pages = self.client.pages(address, f"{self.label}/...{path}", query, write_)
-            with suppress(Refused):
+            try:
                 if any(str(r.get("id")) not in undo.run.settled for page in pages for r in page):
                     return name.replace("_", " ")
+            except Refused as refused:
+                if refused.status not in GONE or not _lacks(self.client, name):
+                    raise LookupFailed(str(refused)) from None
         return ""
 
     def not_undone(self, write_: PendingWrite, now: Record) -> str:
@@ -213,10 +217,27 @@ class ResourceWriter:
         """Return what a record is after a write, and remember it: before, sent, answered."""
         now = self._after(sent, record or {}) | answer
         if not now.get("id"):
-            self.find_again([write_])
-            now |= next(iter(self.present(write_)), {})
+            now |= self.read_after(write_)
         self.index(write_).put(now)
         return now
+
+    def read_after(self, write_: PendingWrite) -> Record:
+        """Read a record that was just written, as far as Vitally shows it.
+
+        Where that is refused, it is written all the same; what rows after it do to it is then not known.
+        """
+        key = write_.key
+        if key is None:
+            return {}
+
+        def find() -> list[Record]:
+            self.find_again([write_])
+            return self.present(write_)
+
+        with suppress(LookupFailed):
+            found = self.index(write_).answer(key.by, key_text(key.by, key.value), find)
+            return next(iter(found), {})
+        return {}
 
     def simulate(self, write_: PendingWrite, plan: Plan, id_: str) -> Record:
         """Do as if it were written: what would be created is there for the rows after it."""
@@ -261,6 +282,18 @@ def lists_below(resource: str) -> Mapping[str, tuple[str, Mapping[str, str]]]:
         name: (LISTS[name].path, variants.queries[0])
         for name, variants in NESTED.get(resource, {}).items()
     }
+
+
+def _lacks(client: RecordClient, name: str) -> bool:
+    """Return whether the workspace does not have a list at all, so that nothing can be in it."""
+    if name not in LISTS:
+        return False
+    path = LISTS[name].path
+    try:
+        next(client.pages(path, f"/resources{path}", {"limit": "1"}), None)
+    except Refused as refused:
+        return refused.status in GONE
+    return False
 
 
 def is_duplicate(rejected: WriteRejected) -> bool:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from typing_extensions import override
 
 from target_vitally.lookup.client import WriteRejected, segment
+from target_vitally.lookup.unanswered import LookupFailed
 from target_vitally.mapping.items import difference
 from target_vitally.mapping.links import PARTICIPANTS
 from target_vitally.mapping.plan import Plan
@@ -42,8 +44,11 @@ class MeetingWriter(ResourceWriter):
         return self._read(write_, record) or now
 
     def _read(self, write_: PendingWrite, record: Record) -> Record:
-        found = self.index(write_).refresh("id", [str(record["id"])], write_)
-        return found[-1] if found else {}
+        id_, index = str(record["id"]), self.index(write_)
+        with suppress(LookupFailed):  # it is written, and nobody knows it for the rows after it
+            found = index.answer("id", id_, lambda: index.refresh("id", [id_], write_))
+            return found[-1] if found else {}
+        return {}
 
 
 class TranscriptWriter(ResourceWriter):

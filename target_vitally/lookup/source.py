@@ -1,0 +1,99 @@
+"""The requests for the records of one resource: its lists, and look-ups of single records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+
+from target_vitally.lookup.client import RecordClient, found_records, segment
+from target_vitally.lookup.kept_records import key_of_record
+from target_vitally.mapping.resource import Record, Resource
+from target_vitally.mapping.rows import PendingWrite
+from vitally_api import PageDecoder, Refused
+from vitally_api.resources import LISTS
+from vitally_api.statuses import GONE, PARAMETER_REFUSED
+from vitally_api.values import key_text
+
+
+class ArchivedRefused(Refused):
+    """The list of what is archived was refused, after all other records had been read."""
+
+
+class Source:
+    """The lists of a resource, and its look-ups of single records."""
+
+    def __init__(self, client: RecordClient, resource: Resource, path: str) -> None:
+        self._client = client
+        self._api = resource.api
+        self._path = path
+        self._label = f"/resources{self._api.path}"
+        self._archives = resource.archives
+        self._decode = PageDecoder(*resource.compared)
+
+    def pages(self) -> Iterator[list[Record]]:
+        """Yield the whole list; sorted by creation, a change does not move a record."""
+        for query in self._api.variants.queries:
+            yield from self._list(query)
+
+    def archived(self) -> Iterator[list[Record]]:
+        """Yield the archived records of a resource that archives."""
+        yield from self._list(self._api.variants.queries[-1])
+
+    def newest(self, write_: PendingWrite | None) -> Iterator[list[Record]]:
+        """Yield the newest records, down to those from before this run; no new one is archived."""
+        began = self._client.clock
+        for query in self._api.variants.queries[: 1 if self._archives else None]:
+            for page in self._list(query, write_):
+                yield page
+                oldest = str(page[-1].get("createdAt") or "") if page else ""
+                if began and oldest and oldest < began.strftime("%Y-%m-%dT%H:%M"):
+                    break
+
+    def _list(
+        self, query: Mapping[str, str], write_: PendingWrite | None = None
+    ) -> Iterator[list[Record]]:
+        asked = {**({"sortBy": "createdAt"} if self._api.sortable else {}), **query}
+        first, begun = query == self._api.variants.queries[0], False
+        try:
+            for page in self._client.pages(self._path, self._label, asked, write_, self._decode):
+                begun = True
+                yield page
+        except Refused as refused:
+            if self._archives and not first:
+                raise ArchivedRefused(str(refused), refused.status) from None
+            # Older workspaces know no target of a response, and hold none about organizations.
+            if first or begun or refused.status not in PARAMETER_REFUSED:
+                raise
+
+    def ask(
+        self, by: str, value: str, write_: PendingWrite | None = None, *, both: bool = False
+    ) -> list[Record]:
+        """Look up the records that have a value of a key.
+
+        ``both`` searches for the value as it is, too, not only for the text of the key.
+        """
+        text = key_text(by, value)
+        if self._api.lookups[by] == "search":
+            spellings = {text, value} if both else {text}
+            found = [r for spelling in spellings for r in self._search(by, spelling, write_)]
+        else:
+            path = f"{self._path}/{segment(value)}"
+            found = self._client.records(path, f"{self._label}/...", None, write_)
+        # A path takes ids and external ids alike, and one may look like the other.
+        return [record for record in found if key_of_record(by, record) == text]
+
+    def _search(self, by: str, value: str, write_: PendingWrite | None = None) -> list[Record]:
+        """Search for records by a value, in whatever way the workspace compares it."""
+        path, label, query = f"{self._path}/search", f"{self._label}/search", {by: value}
+        # The search for admins answers one of them or 404, others answer a list.
+        absent = GONE if self._api == LISTS["admins"] else ()
+        return self._client.records(path, label, query, write_, parse=found_records, absent=absent)
+
+    def search_ignores_case(self, page: Sequence[Record]) -> bool:
+        """Find out, with a user of a page, whether the search for an e-mail ignores upper and lower case."""
+        emails = {str(r["email"]): r.get("id") for r in page if r.get("email")}
+        email = next((e for e in emails if e != e.swapcase()), "")
+        found: list[Record] = []
+        with suppress(Refused):
+            found = self._search("email", email.swapcase()) if email else []
+        return bool(email) and emails[email] in {record.get("id") for record in found}

@@ -13,7 +13,7 @@ from target_vitally.mapping.resource import Record
 from target_vitally.mapping.rows import PendingWrite
 from target_vitally.mapping.undo import GONE
 from target_vitally.pipeline.bulk_delivery import NOT_TAKEN, BulkDelivery
-from target_vitally.pipeline.bulk_units import BulkUnits, NotInBulk, parents_to_find
+from target_vitally.pipeline.bulk_units import BulkUnits, NotInBulk, NotShown, parents_to_find
 from target_vitally.pipeline.stage import Stage
 from target_vitally.pipeline.undo import UndoFile
 from vitally_api import Analytics, Budget
@@ -101,7 +101,8 @@ class BulkChannel(Stage):
                 units.append(self._units.of_links(write_, plan))
             except NotInBulk as reason:
                 # An undo may be fed again when the user or account has gone.
-                made = Plan("ignored", GONE) if write_.undo else Plan("rejected", str(reason))
+                gone = write_.undo and not isinstance(reason, NotShown)
+                made = Plan("ignored", GONE) if gone else Plan("rejected", str(reason))
                 self.outcomes.end_write(write_, made)
         self.delivery.carry_out(units)
 

@@ -58,6 +58,10 @@ class NotInBulk(Exception):
     """A write that goes by REST; the message says why."""
 
 
+class NotShown(NotInBulk):
+    """It is not known what messages would have to name, since a look-up was not answered."""
+
+
 @dataclass
 class BulkUnits(Stage):
     """Makes units; `NotInBulk` is raised for writes that messages cannot carry."""
@@ -77,11 +81,11 @@ class BulkUnits(Stage):
             self.references.index(of).find("id", ids)
 
     def _read_external_id(self, of: str, id_: str) -> str:
-        """Return the external id of a record, empty if none is known."""
+        """Return the external id of a record, empty if it has none or is not there."""
         try:
             found = self.references.index(of).get("id", id_)
-        except LookupFailed:
-            found = []
+        except LookupFailed as failed:
+            raise NotShown(str(failed)) from None
         return str(found[0].get("externalId") or "") if found else ""
 
     def of_write(self, write_: PendingWrite, plan: Plan) -> Expected:
@@ -130,7 +134,7 @@ class BulkUnits(Stage):
             done = all((account in there) is linked for account in accounts)
             return Found(open=record is ABSENT or not done)
 
-        key = self._external_id("users", user) or str((plan.record or {}).get("externalId") or "")
+        key = str((plan.record or {}).get("externalId") or "") or self._external_id("users", user)
         self.find(("accounts", account) for account in accounts)
         kind = "user" if linked else "unlink"
         return Expected(

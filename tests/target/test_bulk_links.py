@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -235,3 +236,22 @@ def test_ids_of_vitally_name_users_and_accounts_too(sandbox: Sandbox) -> None:
     unknown = {"userId": account, "accountId": account}
     assert put(sandbox, unknown).words == ["rejected"]
     assert len(sandbox.world.tables["users"].rows) == 60
+
+
+@pytest.mark.parametrize("status", [400, 403, 422])
+@pytest.mark.parametrize("path", ["users*", "accounts*"])
+def test_an_undo_of_a_link_whose_ends_are_not_shown_is_rejected(
+    tmp_path: Path, path: str, status: int
+) -> None:
+    undo = tmp_path / "undo.jsonl"
+    with workspace() as sandbox:
+        add_user(sandbox, "u", "b")
+        assert put(sandbox, link(), undo_file=str(undo)).words == ["created"]
+        sandbox.faults.append(Fault("status", path, method="GET", status=status))
+        found = push(sandbox, undo.read_text(), channel="rest")
+        assert found.words == ["rejected"]
+        assert str(status) in found.reasons
+        assert accounts_of(sandbox) == {"a", "b"}
+        sandbox.faults.clear()
+        assert push(sandbox, undo.read_text(), channel="rest").words == ["deleted"]
+        assert accounts_of(sandbox) == {"b"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 from urllib.parse import quote
 
 from tap_vitally.state.parent_scan import ALL_LISTS, ChangedParentIds, Parent
@@ -13,7 +14,7 @@ from tap_vitally.sync.linked_ids import NOBODY, LinkedIds, digest, ids_of_kind, 
 from tap_vitally.sync.list_client import ListClient
 from tap_vitally.sync.resource import Record
 from tap_vitally.sync.workspace import Workspace
-from vitally_api import Refused, single
+from vitally_api import Refused, Unreadable, single
 from vitally_api.statuses import GONE
 from vitally_api.values import identity_of, parse_moment
 
@@ -153,12 +154,24 @@ class ChangedParents:
 
     def _ask(self, path: str) -> None:
         try:
-            found = self._client.ask(ListRequest(path, parent=Parent(path)), single).data
+            found = self._client.ask(ListRequest(path, parent=Parent(path)), _one_record).data
         except Refused as refusal:
             if refusal.status not in GONE:
                 raise
             found = []
         self._workspace.remember_linked_ids(path, found[0] if found else None)
+
+
+def _one_record(body: Any) -> list[Record]:
+    """Return the record in an answer; raise `Unreadable` where it holds none.
+
+    A record that is gone is answered with a status that says so: what is below its parents would be
+    left unread if nothing at all, or an object without an id, were taken for that.
+    """
+    found = single(body)
+    if not any(isinstance(row, dict) and identity_of(row.get("id")) for row in found):
+        raise Unreadable("there is no record in it")
+    return found
 
 
 def _links_of(row: Record, whole: str) -> LinkedIds:

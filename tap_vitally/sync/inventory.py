@@ -75,7 +75,8 @@ def read_ids(stream: StreamRun, request: ListRequest, _start: datetime | None) -
     resource = request.label
     runs = stream.workspace.readers.get(RUNS)
     before = runs.stream_state.counts.get(resource) if runs else None
-    first = count = yield from _ids(stream, request)
+    first, without_key = yield from _ids(stream, request)
+    count = first
     if _is_short(count, before):
         stream.logger.warning(
             "The list of ids of '%s' has %s%s: it is read a second time.",
@@ -83,7 +84,12 @@ def read_ids(stream: StreamRun, request: ListRequest, _start: datetime | None) -
             f"{count:,}",
             "" if before is None else f" where the last one had {before:,}",
         )
-        count = max(first, (yield from _ids(stream, request)))
+        second, without_key = yield from _ids(stream, request)
+        count = max(first, second)
+    if without_key:  # those of other runs would look deleted
+        line = f"{without_key:,} of {resource} came without an id"
+        stream.metrics.remark(line, ", so this list is not in inventory_runs")
+        return
     suspect = before is not None and _is_short(count, before)
     if suspect:
         stream.metrics.remark(
@@ -94,7 +100,8 @@ def read_ids(stream: StreamRun, request: ListRequest, _start: datetime | None) -
     yield Page(replace(request, inject={**request.inject, **run}))
 
 
-def _ids(stream: StreamRun, request: ListRequest) -> Generator[Page, None, int]:
+def _ids(stream: StreamRun, request: ListRequest) -> Generator[Page, None, tuple[int, int]]:
+    """Yield the ids of a resource; return how many records have one, and how many have none."""
     workspace, resource = stream.workspace, request.label
     seen = format_moment(workspace.started_at)
     sizes: Counter[str] = Counter()
@@ -105,10 +112,12 @@ def _ids(stream: StreamRun, request: ListRequest) -> Generator[Page, None, int]:
     if len(lists) > 1:
         # What moved from a list not yet read to one already read is at the front of that one.
         scans += [client.scan(each, "updatedAt", workspace.signpost) for each in lists]
+    without_key = 0
     for number, pages in enumerate(scans):
         for page in pages:
             rows = [row for row in page.records if not _created_meanwhile(row, workspace)]
             ids = [each for row in rows if (each := identity_of(row.get("id")))]
+            without_key += len(rows) - len(ids)
             for _ in range(len(rows) - len(ids)):
                 stream.metrics.skip(f"{resource}: a record without its key")
             if number < len(lists):  # in a second look, an id may come again
@@ -117,7 +126,8 @@ def _ids(stream: StreamRun, request: ListRequest) -> Generator[Page, None, int]:
             found = [{"id": each, "seenAt": seen} for each in ids]
             yield stream.page(request, found, ID_BYTES * len(ids), ends=False)
     # Lists that are equal come of an API that does not know their parameter: they are one.
-    return sum(size for size, _ in {(sizes[label], digests[label]) for label in sizes})
+    count = sum(size for size, _ in {(sizes[label], digests[label]) for label in sizes})
+    return count, without_key
 
 
 def _created_meanwhile(row: Record, workspace: Workspace) -> bool:

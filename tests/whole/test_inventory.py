@@ -13,8 +13,10 @@ import pytest
 from harness.expectations import loaded
 from harness.fuzzer import Fuzzer
 from harness.run_attempts import Attempt, PlannedFault
-from harness.support import ROOT, read
+from harness.support import ROOT, config_for, read
+from sandbox import Fault
 from tap_vitally.streams import INVENTORIED
+from tests.whole.workspaces import frozen
 
 DELETED = (ROOT / "docs" / "sql" / "deleted.sql").read_text()
 
@@ -249,6 +251,22 @@ def test_a_resource_that_is_refused_costs_its_own_list_only(
     runs = [row["resource"] for row in some.warehouse.tables["inventory_runs"].values()]
     assert runs.count("notes") == 1
     assert runs.count("nps_responses") == 2
+
+
+def test_a_list_with_records_without_ids_proves_nothing() -> None:
+    with frozen(accounts=3) as sandbox:
+        for _ in range(10):
+            sandbox.world.create("users", name="N")
+        here = config_for(sandbox.url, inventory_resources=["users"], page_size=5)
+        runs = ["inventory", "inventory_runs"]
+        whole = loaded(read(here, select=runs)).tables
+        assert len(whole["inventory_runs"]) == 1
+        body = '{"results": [{"name": "N"}], "next": null}'
+        last = Fault("status", "users?from=*", status=200, body=body, after=1)
+        sandbox.faults.append(last)
+        cut = loaded(read(here, select=runs)).tables
+        assert 0 < len(cut["inventory"]) < len(whole["inventory"])
+        assert "inventory_runs" not in cut or not cut["inventory_runs"]
 
 
 def test_what_the_settings_leave_out_is_listed_all_the_same(fuzzer: StartFuzzer) -> None:

@@ -214,6 +214,20 @@ def test_the_user_of_a_response_is_looked_up_once() -> None:
         pipe.is_true()
 
 
+@pytest.mark.parametrize("body", ["", "null", "{}", '{"message": "no"}', '{"error": "no"}'])
+@pytest.mark.parametrize("status", [200, 403, 422])
+def test_a_user_who_is_not_shown_hides_no_changed_response(status: int, body: str) -> None:
+    with pipeline("account_nps_responses", accounts=5) as pipe:
+        rows = pipe.world.tables["npsResponses"].rows.values()
+        user = next(row["userId"] for row in rows if row["userId"])
+        for key in [row["id"] for row in rows if row["userId"] == user]:
+            scenarios.edit(pipe.world, "npsResponses", key)
+        hidden = Fault("status", f"users/{user}", status=status, body=body)
+        pipe.sandbox.faults.append(hidden)
+        assert f"users/{user}" in pipe.run()
+        pipe.is_true()
+
+
 def test_a_user_that_is_gone_names_nobody(caplog: pytest.LogCaptureFixture) -> None:
     with pipeline("account_nps_responses") as pipe:
         response = pipe.world.ids("npsResponses")[0]

@@ -55,7 +55,7 @@ def test_no_value_breaks_the_reading_of_moments(value: Any) -> None:
 def test_a_moment_is_never_written_later_than_it_is(moment: datetime) -> None:
     written = parse_moment(format_moment(moment))
     assert written is not None
-    assert moment - timedelta(milliseconds=1) < written <= moment
+    assert timedelta() <= moment - written < timedelta(milliseconds=1)
 
 
 @sometimes

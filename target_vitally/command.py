@@ -1,4 +1,4 @@
-"""The shell around the target: failures out in one line, without a row's data."""
+"""Turn every failure of the target into one line of the log, without any data of rows."""
 
 from __future__ import annotations
 

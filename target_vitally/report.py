@@ -49,7 +49,7 @@ def table(streams: Mapping[str, StreamOutcomes], parts: Sequence[Part] = ()) -> 
 
 
 def failure_of(outcomes: Outcomes) -> str:
-    """Return why a run fails that has come to its end, or nothing."""
+    """Return the error message of a run that finished, but with too many failed rows; else empty."""
     if outcomes.failing:
         total = outcomes.total
         return (
@@ -107,7 +107,7 @@ def write_plan(outcomes: Outcomes, host: str, requests: int, per_minute: int | N
 
 
 def _planned_requests(outcomes: Outcomes) -> int:
-    """Return how many requests a plan takes: in bulk and for events one for each hundred rows."""
+    """Return how many requests a plan takes; in bulk and for events one takes a hundred rows."""
     bulk = sum(counts.ways[IN_BULK] for counts in outcomes.streams.values())
     together = bulk + outcomes.total["accepted"]
     return outcomes.planned.requests - bulk - (-together // MOST_TOGETHER)

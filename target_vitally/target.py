@@ -1,4 +1,4 @@
-"""The SDK's target: its settings, its streams, the run behind it."""
+"""The target as the SDK runs it: settings, command line, and the run from input to summary."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ GARBAGE_THRESHOLD = 100_000
 class TargetVitally(SeamTarget):
     """Writes rows into a Vitally workspace through its REST API.
 
-    ``policy`` is how patiently; a test that wants every try to be the last sets another one.
+    ``policy`` says how often and how long failed requests are repeated; tests replace it.
     """
 
     name = "target-vitally"
@@ -82,12 +82,12 @@ class TargetVitally(SeamTarget):
 
     @cached_property
     def endpoint(self) -> Endpoint:
-        """The host that is asked, and the key."""
+        """The address of the REST API, and its key."""
         return Endpoint.from_config(self.config, f"{self.name}/{self.plugin_version}")
 
     @cached_property
     def analytics_endpoint(self) -> AnalyticsEndpoint:
-        """The address of the Analytics API, and its key; raise a `SettingsError` if they are not known."""
+        """The address of the Analytics API, and its key; raise a `SettingsError` if they are not set."""
         return AnalyticsEndpoint.from_config(self.config, f"{self.name}/{self.plugin_version}")
 
     @cached_property
@@ -104,7 +104,7 @@ class TargetVitally(SeamTarget):
 
     @cached_property
     def preflight(self) -> Preflight:
-        """The check, which takes rows in place of the engine."""
+        """The check of ``--test``, which takes rows in place of the engine."""
         engine = self.engine
         return Preflight(engine.references, engine.fields, self.settings, RESOURCES, IGNORED)
 
@@ -118,7 +118,10 @@ class TargetVitally(SeamTarget):
         return stream in self.mapper.stream_maps
 
     def write_all(self, file_input: IO[str] | None = None) -> None:
-        """Read the input to its end, and end well whatever happens."""
+        """Write all rows of the input; log the summary and send the last STATE, also after a failure.
+
+        Raise a `VitallyError` if too many rows failed.
+        """
         given = sys.stdin if file_input is None else file_input
         intake = Intake(given, self._knows, self.engine.reject_line, self.engine.tick)
         with ExitStack() as last:
@@ -138,7 +141,7 @@ class TargetVitally(SeamTarget):
         log_summary(self.logger, self.engine.outcomes, metrics, self.streams.mapped)
 
     def _write_plan(self) -> None:
-        """Write ``plan_file``, unless the run ended before it knew everything."""
+        """Write ``plan_file``; only warn if the run ended early, as the plan would lack changes."""
         engine = self.engine
         if engine.finished:
             requests = int(engine.client.metrics.values["requests"])
@@ -149,7 +152,7 @@ class TargetVitally(SeamTarget):
 
     @override
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
-        """Acknowledge what has ended, and end with the code that shells know a signal by."""
+        """End the run: send STATE for the rows that have outcomes, and exit with 128 + the signal."""
         if self._signalled:
             return  # another one within the same moments would cost the summary
         self._signalled = True
@@ -165,7 +168,10 @@ class TargetVitally(SeamTarget):
         self.engine.emit()
 
     def check(self, file_input: IO[str] | None = None) -> None:
-        """Print whether a run would work: key, resources, objects, traits, and an input if there is one."""
+        """Print if a run would work: the key, resources, custom objects, traits, and the input if any.
+
+        Raise a `VitallyError` if something would fail.
+        """
         self._looking = True
         preflight = self.preflight
         try:
@@ -257,7 +263,7 @@ def _needs_analytics(stream: str, entry: Any, config: Mapping[str, Any]) -> bool
 
 
 def _give_up(last_words: Callable[[], None], code: int) -> None:
-    """End, also where a thread holds a lock because its output is not read."""
+    """Exit even if a thread is stuck, such as one that writes to an output that nobody reads."""
     last = threading.Thread(target=last_words, daemon=True)
     last.start()
     last.join(LAST_WORDS)
@@ -265,5 +271,5 @@ def _give_up(last_words: Callable[[], None], code: int) -> None:
 
 
 def _emit(value: Any) -> None:
-    """Send out a STATE, which the next run begins from."""
+    """Write a STATE to stdout; the next run begins from it."""
     write_whole(encoded(value) + b"\n")

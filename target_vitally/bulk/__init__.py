@@ -1,1 +1,1 @@
-"""The Analytics API: rows as messages, a hundred a request, and how it is seen what became of them."""
+"""Send messages to the Analytics API, a hundred per request, and check that they were applied."""

@@ -1,4 +1,4 @@
-"""Looks for what was sent in bulk: in lists, newest first, or one by one where that is fewer requests."""
+"""Check that messages were applied: read lists, newest first, or single records if that is cheaper."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from target_vitally.mapping.resource import Record, Resource
 from vitally_api import Budget, Refused, Unreadable
 
 FIRST_PAUSE, LONGEST_PAUSE = 2.0, 30.0
-"""Seconds between two looks, which grow from one to the next."""
+"""Seconds between two checks; each pause is twice the one before."""
 LOOKS = 5
-"""Looks at a record that has changed without what was sent, until Vitally has left that out: 60 s."""
+"""Checks of a record that has changed, but not as sent, before Vitally is taken to ignore that: 60 s."""
 ABSENT: Record = {}
 
 
 @dataclass(frozen=True)
 class Found:
-    """How a record compares with what was sent: ``lacking`` are the properties in which it differs.
+    """How a record compares with what was sent.
 
-    ``some`` if at least one property is as it was sent; ``open`` if a link is not as it is to be, so
-    that the messages cannot all have been applied.
+    ``lacking`` are the properties that differ; ``some`` is True if at least one is as sent; ``open`` is
+    True if a link is still missing or present, so that not all messages have been applied.
     """
 
     lacking: tuple[str, ...] = ()
@@ -37,12 +37,12 @@ class Found:
 
 @dataclass(eq=False, kw_only=True)
 class Expected(Unit):
-    """A unit whose record is looked for.
+    """A unit of messages whose record is read until it shows that they were applied.
 
-    ``resource`` is that of the record, ``path`` its list and ``external_id`` its key there; ``check``
-    compares a record, or `ABSENT`. ``since`` is the moment before it was sent. ``record`` is as it was
-    seen last, ``lacking`` what Vitally did not take, and ``changed`` how often it was seen as changed
-    without a sign of what was sent.
+    ``resource`` is the record's resource, ``path`` the list that has it, ``external_id`` its key there;
+    ``check`` compares the record, or `ABSENT`, with what was sent. ``since`` is the server's time before
+    it was sent. ``record`` is the record as last read, ``lacking`` the properties that Vitally did not
+    store, ``changed`` how often it was read as changed, but not in the way that was sent.
     """
 
     plan: Plan
@@ -57,22 +57,22 @@ class Expected(Unit):
 
     @property
     def ref(self) -> RecordRef:
-        """The reference by which rows name its record."""
+        """The reference that rows use for its record."""
         return RecordRef(self.resource.name, "externalId", self.external_id)
 
 
 @dataclass
 class ReadBack:
-    """Looks for units until each was seen, or time is over."""
+    """Reads records until all units were seen to be applied, or time is up."""
 
     references: References
     budget: Budget
 
     def seen(self, units: Sequence[Expected], seconds: float) -> Iterator[list[Expected]]:
-        """Yield units as they are seen; those that never come are not yielded.
+        """Yield units once their records show what was sent, within ``seconds``; never yield the others.
 
-        Their ``since`` is a moment of the server's clock, as text that sorts; empty where it is not
-        known, and then each is looked up.
+        ``since`` of the units is a time of the server's clock as text that sorts; if one is empty, it is
+        unknown, and each record is read by itself.
         """
         since = min((unit.since for unit in units), default="")
         ends = self.budget.monotonic() + seconds
@@ -106,7 +106,7 @@ class ReadBack:
                 self.references.map_concurrently(self._read_one, wanted.values())
 
     def _read_list(self, path: str, wanted: dict[str, list[Expected]], since: str) -> int:
-        """Read a list down to a moment; return how many pages that took."""
+        """Read a list, newest first, down to ``since``; return the number of pages."""
         pages = 0
         resource = next(iter(wanted.values()))[0].resource
         label = f"/resources{resource.api.path}"
@@ -124,7 +124,7 @@ class ReadBack:
         return pages
 
     def _read_one(self, units: Sequence[Expected]) -> None:
-        """Look one record up."""
+        """Read the one record that all ``units`` are about."""
         unit = units[0]
         label = f"/resources{unit.resource.api.path}/..."
         query: dict[str, str] = {}
@@ -146,7 +146,7 @@ class ReadBack:
 
 
 def _is_done(unit: Expected, since: str) -> bool:
-    """Return whether a record shows that the messages of a unit were applied."""
+    """Return True if the record shows that the messages of a unit were applied."""
     found = unit.check(unit.record)
     if not (found.lacking or found.open):
         unit.lacking = ()
@@ -163,5 +163,5 @@ def _is_done(unit: Expected, since: str) -> bool:
 
 
 def as_text(value: Any) -> str:
-    """Return a moment of the server's clock as text that sorts with ``updatedAt``."""
+    """Return a time of the server's clock as text that sorts with ``updatedAt``; empty for None."""
     return value.strftime("%Y-%m-%dT%H:%M:%S") if value else ""

@@ -1,4 +1,4 @@
-"""Messages are sent a hundred at once; what is refused is halved until the bad ones are found."""
+"""Send messages a hundred at once; halve a refused request until the bad messages are found."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ from vitally_api import (
 from vitally_api.statuses import StatusClass, classify
 
 SAME_WORDS = 3
-"""Single messages refused in the same words, none accepted: then a type may be blocked."""
+"""Single messages refused with the same text, none accepted, after which a type may be blocked."""
 
 State = Literal["waiting", "sent", "accepted", "refused", "seen"]
 
 
 @dataclass(eq=False)
 class Unit:
-    """What is accepted or refused together: the messages of one write, all of one type.
+    """The messages of one write, all of one type, which are accepted or refused together.
 
-    ``state`` is ``sent`` while it is unknown whether they were accepted, and ``seen`` once what was
-    accepted was seen to be applied; ``reason`` says why they were refused. ``counts`` takes the
-    requests, as those of the write that is the first in them.
+    ``state`` is ``sent`` while it is unknown if they were accepted, ``seen`` once a record was read that
+    shows them applied. ``reason`` is the text of the refusal. ``counts`` counts the requests, each for
+    the first write in it.
     """
 
     messages: list[Message]
@@ -47,7 +47,7 @@ class Unit:
 
 
 def message_id(*content: Any) -> str:
-    """Return a digest by which a message is known if it comes again, whatever the order of names."""
+    """Return a digest that is the same if the message is sent again, in any order of its members."""
     return hashlib.sha256(encoded(_ordered(content))).hexdigest()[:40]
 
 
@@ -59,9 +59,9 @@ def _ordered(value: Any) -> Any:
 
 @dataclass
 class Sender:
-    """Sends messages on all threads of a run, units of one type at a time.
+    """Sends messages on all threads of a run, one type at a time.
 
-    ``blocked`` has the types that the workspace refuses, with the words of the refusal.
+    ``blocked`` has the types that the workspace refuses altogether, with the text of the refusal.
     """
 
     analytics: Analytics
@@ -76,10 +76,10 @@ class Sender:
         self._date: datetime | None = None
 
     def send(self, kind: str, units: Sequence[Unit]) -> datetime | None:
-        """Send units of one type; each ends accepted or refused, and waits on if its type is blocked.
+        """Send units of one type; afterwards each is accepted or refused, or waiting if its type is blocked.
 
-        Requests go one by one until one of the type was accepted: what is not taken at all is found
-        out once. Return the server's clock at the first answer that was data.
+        Requests go one by one until the first is accepted, so that a blocked type is found out once.
+        Return the server's time at the first request that was accepted; None if none was.
         """
         self._units, self._date = list(units), None
         requests = list(in_requests(self._units, lambda unit: unit.messages))
@@ -95,9 +95,9 @@ class Sender:
         return self._date
 
     def _send(self, kind: str, units: Sequence[Unit], *, bad: bool = False) -> bool:
-        """Send units, in halves if they are refused together; return whether all were accepted.
+        """Send units, in halves if they are refused; return True if all were accepted.
 
-        ``bad`` if one of them is known to be: they were refused with others that were then accepted.
+        ``bad`` is True if one of them is known to be refused, since the other half was accepted.
         """
         units = [unit for unit in units if unit.state == "waiting"]
         if not units or kind in self.blocked:
@@ -115,7 +115,7 @@ class Sender:
         return False
 
     def _post(self, kind: str, units: Sequence[Unit]) -> str:
-        """Send units in one request; return why they were refused, or nothing."""
+        """Send units in one request; return the text of the refusal, empty if they were accepted."""
         for unit in units:
             unit.state = "sent"
         try:
@@ -146,9 +146,10 @@ class Sender:
             self.blocked[kind] = words
 
     def _all_refused(self, kind: str, words: str) -> bool:
-        """Try some units from the whole list: perhaps only the first rows of a table are bad.
+        """Return True if units from other parts of the list are refused with the same text, too.
 
-        Nothing else is under way, since none of the type was accepted.
+        Perhaps only the first rows of a table are bad. No other request is in progress, since none of
+        the type was accepted.
         """
         rest = [unit for unit in self._units if unit.state == "waiting"]
         for parts in range(1, SAME_WORDS + 1):

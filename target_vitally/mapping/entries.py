@@ -60,9 +60,9 @@ def camel(column: str) -> str:
 
 
 def resource_named(stream: str, resources: Mapping[str, Resource], ignored: Iterable[str]) -> str:
-    """Return the resource that a stream is named like, also after a hyphen; empty if there is none.
+    """Return the resource that a stream has the name of, also behind a hyphen; empty if there is none.
 
-    A stream of the tap that nothing takes is its own name.
+    For a stream of the tap that is ignored, return its own name.
     """
     name = stream.rpartition("-")[2]
     for candidate in (stream, name, stream.replace("-", "_"), _snake(name)):
@@ -76,7 +76,7 @@ def _snake(name: str) -> str:
 
 
 def without_names_of_events(entry: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return an entry with the properties of events called traits: both are read alike."""
+    """Return an entry with ``event_properties`` renamed to ``traits``, which are read in the same way."""
     made = {name: value for name, value in entry.items() if name != "event_properties"}
     if "event_properties" in entry:
         made["traits"] = entry["event_properties"]
@@ -84,7 +84,7 @@ def without_names_of_events(entry: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def near(name: str, among: Iterable[str]) -> str:
-    """Return words to add behind a misspelt name: which known name is like it, or nothing."""
+    """Return `` (is it NAME?)`` for a misspelt name, with a similar known one; empty if none is."""
     spelled = {_spelling(each, tail=tail): each for each in among for tail in (True, False)}
     for given in (_spelling(name), _spelling(name, tail=True)):
         for like in difflib.get_close_matches(given, spelled, n=1, cutoff=LIKE):
@@ -93,12 +93,15 @@ def near(name: str, among: Iterable[str]) -> str:
 
 
 def _spelling(name: str, *, tail: bool = False) -> str:
-    """Return a name without what tells spellings apart; ``tail`` leaves out the schema of a table."""
+    """Return a name in a form that is equal for snake_case, camelCase and capitals.
+
+    ``tail`` drops the schema in front of a table's name.
+    """
     return camel(name.rpartition("-")[2] if tail else name).lower()
 
 
 def not_come(entries: Iterable[str], come: Iterable[str]) -> list[str]:
-    """Return a line for each stream that has an entry, and no SCHEMA in the input."""
+    """Return a warning for each stream in the setting ``streams`` that had no SCHEMA in the input."""
     streams = list(come)
     if streams and all(stream.startswith(STREAM) for stream in streams):
         return []  # an undo file, which goes by no entry
@@ -111,12 +114,12 @@ def not_come(entries: Iterable[str], come: Iterable[str]) -> list[str]:
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """What ``streams`` says of a stream.
+    """The entry of a stream in the setting ``streams``.
 
-    ``properties`` gives the column of a property, ``traits`` that of a trait path. A key of several columns
-    goes by one name there, and ``composite_keys`` has its columns by that name. ``match`` is None where each
-    row decides between externalId and id; ``fixed`` is what all rows say; ``channel`` is empty where
-    the setting of that name counts.
+    ``properties`` has the column of each property, ``traits`` that of each trait path. A key of several
+    columns has one name there, and ``composite_keys`` has its columns by that name. ``match`` is None if
+    each row may have externalId or id; ``fixed`` has values that are the same for all rows; ``channel``
+    is empty if the setting ``channel`` applies.
     """
 
     mode: Mode

@@ -1,4 +1,4 @@
-"""What a row says: its key, properties, traits and references, as its resource takes them."""
+"""Parse a row: its key, properties, traits and references, converted for its resource."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from vitally_api.values import InvalidValue, key_text, list_of, object_of
 Nulls = Literal["omit", "clear"]
 NO_FIELDS: Fields = MappingProxyType({})
 JOINED_BY = "-"
-"""What stands between the columns of a key in its text."""
+"""The separator between the columns of a composite key."""
 NOT_CLEARED = "{}: it cannot be emptied, and the row has a null there (nulls: clear)"
 
 
@@ -32,7 +32,7 @@ class Rejection(Exception):
 
 @contextmanager
 def _naming(name: str) -> Iterator[None]:
-    """Reject the row for an invalid value, and say which column or property has it."""
+    """Turn `InvalidValue` into a `Rejection` that names the column or property."""
     try:
         yield
     except InvalidValue as invalid:
@@ -40,14 +40,14 @@ def _naming(name: str) -> Iterator[None]:
 
 
 class Key(NamedTuple):
-    """What a record is found by: ``id``, ``externalId``, ``email``, ``name`` or ``trait:<path>``."""
+    """The key of a record; ``by`` is ``id``, ``externalId``, ``email``, ``name`` or ``trait:<path>``."""
 
     by: str
     value: str
 
 
 class RecordRef(NamedTuple):
-    """A record that a row refers to; ``by`` is ``source`` for an id of the workspace it came from."""
+    """A record that a row refers to; ``by`` is ``source`` for an id of the workspace of the tap."""
 
     resource: str
     by: str
@@ -55,15 +55,15 @@ class RecordRef(NamedTuple):
 
 
 Ambiguous = frozenset[tuple[RecordRef, tuple[str, ...]]]
-"""Texts that were made of several columns with a hyphen in them, and the values of those columns."""
+"""Composite keys with a hyphen in one of their columns, each with the values of these columns."""
 
 
 @dataclass(slots=True)
 class ParsedRow:
-    """A row as its resource takes it.
+    """A row, converted for its resource.
 
-    ``references`` has the records that a property refers to, or None where it is to be emptied;
-    ``protected`` the traits that were left out.
+    ``references`` has the records that each property refers to, None to empty it; ``protected`` the
+    traits that were left out, since ``protected_traits`` names them.
     """
 
     key: Key | None
@@ -86,7 +86,7 @@ def parse_row(  # noqa: C901 - one part of a row after the other
     protected: Sequence[str] = (),
     fields: Fields = NO_FIELDS,
 ) -> ParsedRow:
-    """Read a row; `Rejection` is raised for one that cannot be written."""
+    """Parse a row; raise `Rejection` if it cannot be written."""
     marks, unmapped = mapping.check_columns(record)
     if marks:
         raise Rejection(
@@ -137,14 +137,14 @@ def parse_row(  # noqa: C901 - one part of a row after the other
 
 
 def record_keys(resource: Resource, parsed: ParsedRow) -> set[Key]:
-    """Return every key by which other rows may name the same record."""
+    """Return all keys that other rows may have for the same record."""
     given = {by: key_text(by, parsed.properties.get(by)) for by in resource.keys}
     said = {Key(by, text) for by, text in given.items() if text}
     return said | {parsed.key} if parsed.key else said
 
 
 def key_of(mapping: StreamMapping, record: Record) -> Key | None:
-    """Return the key of a row's record; None if the row has none, or cannot be read that far."""
+    """Return the key of a row; None if it has none, or one that is not valid."""
     if mapping.undo:
         return None
     try:
@@ -157,9 +157,9 @@ def key_of(mapping: StreamMapping, record: Record) -> Key | None:
 
 
 def _with_composite_keys(mapping: StreamMapping, record: Record) -> tuple[Record, Ambiguous]:
-    """Add the keys that several columns make; a null or a blank in one of them makes none.
+    """Add the composite keys to a row; reject it if only some of a key's columns have values.
 
-    Return also those texts that other values could make: ``a-b`` and ``c``, or ``a`` and ``b-c``.
+    Return also the keys that other values could result in: ``a-b`` and ``c``, or ``a`` and ``b-c``.
     """
     made, values = dict(record), {}
     for name, columns in mapping.composite_keys.items():
@@ -188,7 +188,7 @@ def _with_composite_keys(mapping: StreamMapping, record: Record) -> tuple[Record
 
 
 def _properties(mapping: StreamMapping, record: Record, *, clear: bool, keys_only: bool) -> Record:
-    """Read the columns that are properties; nulls count only with ``clear``."""
+    """Convert the columns of properties; skip nulls unless ``clear``."""
     found: Record = {}
     for prop, column, is_key in mapping.property_columns:
         value, name = record.get(column), prop.name
@@ -210,13 +210,13 @@ def _properties(mapping: StreamMapping, record: Record, *, clear: bool, keys_onl
 
 
 def check_clears(name: str, prop: Property | None) -> None:
-    """Raise `Rejection` for a property that a null does not empty."""
+    """Raise `Rejection` if a property cannot be emptied with a null."""
     if prop is None or prop.needed or not prop.clears:
         raise Rejection(NOT_CLEARED.format(name))
 
 
 def _key(mapping: StreamMapping, record: Record, properties: Record, fields: Fields) -> Key | None:
-    """Return the key by which a row's record is found; None if the row has none."""
+    """Return the key of a row; None if it has none."""
     match, resource = mapping.match, mapping.resource
     if match and match.startswith("trait:"):
         path = match.removeprefix("trait:")
@@ -233,9 +233,9 @@ def _key(mapping: StreamMapping, record: Record, properties: Record, fields: Fie
 
 
 def _place(mapping: StreamMapping, record: Record) -> Key | None:
-    """Return the key of what each record has one of, such as a meeting its transcript: the record's.
+    """Return the parent's key, as the key of a resource with one record per parent, such as transcripts.
 
-    If the address takes several records, their keys are written as a list, so that no two are alike.
+    If it has several parents, their keys are written as a JSON list; None if one is missing.
     """
     columns, texts = [], []
     for name, reference in mapping.resource.references.items():
@@ -252,9 +252,10 @@ def _place(mapping: StreamMapping, record: Record) -> Key | None:
 
 
 def _refer(found: ParsedRow, reference: Property, lookups: Lookups, record: Record) -> None:
-    """Read what a row refers to, by the first of its columns that has a value, the surest first.
+    """Add a reference of a row, from the first of its columns that has a value.
 
-    If it may be several records, all columns count: each may name another. In a copy they name the same.
+    If it may refer to several records, all columns are read, as each may name others; in a copy only
+    the first, as they name the same.
     """
     names: tuple[RecordRef, ...] = ()
     empty = ""
@@ -277,7 +278,7 @@ def _refer(found: ParsedRow, reference: Property, lookups: Lookups, record: Reco
 
 
 def _clear_references(mapping: StreamMapping, found: ParsedRow, record: Record) -> None:
-    """Read nulls in the columns of references: of two parents, one may well be null."""
+    """Empty the references whose columns are null; of two possible parents, one may be null."""
     for name, lookups in mapping.lookups.items():
         reference = mapping.resource.references[name]
         reported = any(column in record for _, column in lookups)
@@ -306,13 +307,13 @@ def _named(
 
 
 def _is_one(value: Any) -> bool:
-    """A single text stands for a list of one, unless it is a list written as text."""
+    """Return True for a single value, False for a list or a list written as JSON text."""
     written = isinstance(value, str) and value.lstrip().startswith("[")
     return not isinstance(value, list) and not written
 
 
 def _embedded(reference: Property, value: Any) -> Iterator[RecordRef]:
-    """Yield the records that are embedded in a row of the tap, by their keys or else by their ids there."""
+    """Yield the records embedded in a row of the tap, by their keys or else by their ids."""
     by = next(iter(reference.lookups.values()), "externalId")
     try:
         items = list_of(value) if not isinstance(value, dict) else [value]
@@ -333,7 +334,7 @@ def _text_in(item: Any, member: str) -> str:
 
 
 def has_traits(mapping: StreamMapping, record: Record) -> bool:
-    """Return whether a row says anything of traits."""
+    """Return True if a row has any traits."""
     columns = (*mapping.traits.values(), *filter(None, [mapping.trait_map]))
     said = any(record.get(column) not in (None, {}, "{}") for column in columns)
     return said or bool(mapping.unknown == "traits" and mapping.check_columns(record)[1])
@@ -348,7 +349,7 @@ def _trait_map(mapping: StreamMapping, record: Record) -> Record:
 
 
 def _traits(mapping: StreamMapping, record: Record) -> Record:
-    """Return the traits of a row, also those that are null."""
+    """Return the traits of a row, with nulls."""
     said = _trait_map(mapping, record)
     if mapping.traits:
         said = said | {path: record[c] for path, c in mapping.traits.items() if c in record}
@@ -359,7 +360,7 @@ def _traits(mapping: StreamMapping, record: Record) -> Record:
 
 @lru_cache(maxsize=4096)
 def owned_traits(paths: tuple[str, ...], protected: tuple[str, ...]) -> frozenset[str]:
-    """Return the traits that belong to another system: 33 µs a row, were they not remembered."""
+    """Return the paths that match ``protected_traits``; cached, since it takes 33 µs for each row."""
     return frozenset(path for path in paths if _is_owned(path, protected))
 
 

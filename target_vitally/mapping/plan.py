@@ -1,4 +1,4 @@
-"""In what a record differs from a row, and what has to be done for the row."""
+"""Compare a row with its record in Vitally, and decide what to send."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 ARCHIVED = "archived in Vitally, where nobody can say what a write would do to it"
 
 NO_RECORD = "no record has this"
-"""Beginning of the reason of a row that could only update, and whose record is not there."""
+"""The beginning of the reason if an update's record does not exist."""
 NO_OWN_KEY = "a row without a key of its own cannot be copied"
 SCALARS = frozenset({str, int, bool, Decimal})
 Changes = dict[str, tuple[Any, Any]]
@@ -32,10 +32,10 @@ Changes = dict[str, tuple[Any, Any]]
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be done; ``outcome`` is the word for it once it is done.
+    """What to do for a write; ``outcome`` is the outcome once that is done.
 
-    ``body`` is what a create or update sends, ``record`` what is there now; ``reason`` says why
-    nothing is done.
+    ``body`` is what a create or update sends, ``record`` the record as it is now; ``reason`` says why
+    nothing, or not all of it, is done.
     """
 
     outcome: Outcome
@@ -56,10 +56,11 @@ def plan(  # noqa: PLR0911, PLR0913 - a table of cases
     missing: str = "",
     exact: AbstractSet[str] = frozenset(),
 ) -> Plan:
-    """Decide; ``body`` is what the row says with its references resolved, without traits.
+    """Decide what to do for a row; ``body`` has its properties and the ids of its references.
 
-    ``missing`` says what the row refers to and is not there, which only matters if it is written.
-    ``exact`` are the properties from which links are taken away that the row does not name.
+    ``present`` are the records with its key. ``missing`` names a record that the row refers to and that
+    does not exist: a write is rejected for it. From the properties in ``exact``, links are removed
+    that the row does not name.
     """
     if len(present) > 1:
         return Plan("rejected", f"{len(present)} records have this {_key_name(wanted)}")
@@ -90,9 +91,9 @@ def plan(  # noqa: PLR0911, PLR0913 - a table of cases
 def is_unchanged(
     resource: Resource, wanted: ParsedRow, ids: Mapping[str, Sequence[str]], record: Record
 ) -> bool:
-    """Return True only if `plan` finds nothing to do for a row that adds links; this takes less time.
+    """Return True if `plan` would find nothing to do for a row that only adds links; this is faster.
 
-    ``ids`` are those of what the row refers to, by property.
+    It may return False where `plan` finds nothing, too. ``ids`` has the ids of the row's references.
     """
     for name, linked in ids.items():
         there = displayed(resource.by_name[name], record)
@@ -108,7 +109,7 @@ def _key_name(wanted: ParsedRow) -> str:
 
 
 def deletion(record: Record | None) -> Plan:
-    """Decide on a delete."""
+    """Decide what to do for a delete."""
     if record is None:
         return Plan("unchanged", "it is not there")
     if record.get("archivedAt"):
@@ -119,7 +120,7 @@ def deletion(record: Record | None) -> Plan:
 def _creation(  # noqa: PLR0911 - a table of cases
     resource: Resource, mode: Mode, wanted: ParsedRow, body: Mapping[str, Any], missing: str
 ) -> Plan:
-    """Decide on a row whose record is not there."""
+    """Decide what to do for a row whose record does not exist."""
     if mode == "update":
         return Plan("ignored", f"{NO_RECORD} {_key_name(wanted)}")
     if missing:
@@ -148,7 +149,7 @@ def _creation(  # noqa: PLR0911 - a table of cases
 
 
 def create_body(wanted: ParsedRow, body: Mapping[str, Any]) -> Record:
-    """Return what a create sends: all that is no null."""
+    """Return the body of a create: all values that are not None."""
     sent = {name: value for name, value in body.items() if value is not None}
     traits = {path: value for path, value in wanted.traits.items() if value is not None}
     return sent | ({"traits": traits} if traits else {})
@@ -163,7 +164,7 @@ def update_body(  # noqa: PLR0913 - what there is, what is wanted, and the diffe
     *,
     only_changed: bool = True,
 ) -> Record:
-    """Return what an update sends: what differs, or everything; empty if there is nothing to send."""
+    """Return the body of an update: what differs, or everything unless ``only_changed``; or empty."""
     fixed = {"id", "externalId", *(prop.name for prop in resource.fixed)}
     sent = {
         name: found[name][1] if name in found else value
@@ -186,7 +187,7 @@ def update_body(  # noqa: PLR0913 - what there is, what is wanted, and the diffe
 
 
 def as_displayed(resource: Resource, body: Mapping[str, Any], before: Record) -> Record:
-    """Return what a record shows of what was written into it, without its traits."""
+    """Return the members that a record shows after ``body`` was written into it, without traits."""
     now = {name: value for name, value in body.items() if name != "traits"}
     for name, prop in resource.by_name.items():
         if name in body and prop.displayed:
@@ -203,7 +204,7 @@ def changes(
     traits: Mapping[str, Any],
     record: Mapping[str, Any],
 ) -> Changes:
-    """Return the properties and traits in which a record differs from a row, as far as it shows them."""
+    """Return the properties and traits in which a record differs from a row; skip what it does not show."""
     found: Changes = {}
     properties = resource.by_name
     for name, wanted in body.items():

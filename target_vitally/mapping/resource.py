@@ -1,4 +1,4 @@
-"""What is declared of a resource: its properties, its references, how its records are found."""
+"""The types that resources are declared with: properties, references, keys."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ Kind = Literal[
     "text", "email", "html", "number", "integer", "boolean", "instant", "date",
     "tags", "ids", "list", "json", "people", "participants", "messages", "fields",
 ]  # fmt: skip
-"""What a property holds, which decides how values are fitted and compared."""
+"""The type of a property, which decides how values are converted and compared."""
 
 
 @dataclass(frozen=True)
 class TraitField:
-    """A custom field: what it holds, and its choices by the texts that stand for them."""
+    """A custom field: its type, and the value of each of its choices by value or label as text."""
 
     kind: FieldKind
     choices: Mapping[str, Any] = field(default_factory=dict)
@@ -62,7 +62,7 @@ class Property:
 
     @property
     def many(self) -> bool:
-        """Return whether it holds the ids of several records."""
+        """True if it holds the ids of several records."""
         return self.kind == "ids"
 
 
@@ -95,7 +95,7 @@ class Resource:
 
     @property
     def archives(self) -> bool:
-        """Return whether a delete only archives its records."""
+        """True if Vitally archives a record of it that is deleted."""
         return self.api.variants is ARCHIVED
 
     @cached_property
@@ -110,7 +110,7 @@ class Resource:
 
     @cached_property
     def in_path(self) -> frozenset[str]:
-        """The ids that the address takes."""
+        """The names of the ids that its address contains."""
         return frozenset(prop.name for prop in self.properties if prop.in_path)
 
     @cached_property
@@ -120,17 +120,17 @@ class Resource:
 
     @cached_property
     def links(self) -> tuple[Property, ...]:
-        """The references that are one of several links, or hold several."""
+        """The references to several records, or to one of several that a record is linked to."""
         return tuple(prop for prop in self.properties if prop.of and (prop.many or prop.among))
 
     @cached_property
     def united(self) -> frozenset[str]:
-        """The properties to which each of several rows of one key adds a part."""
+        """The properties whose values are merged if several rows have one key."""
         return frozenset(prop.name for prop in self.properties if prop.many or prop.united)
 
     @cached_property
     def compared(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """The members of a record that may be compared, keys first; and those that hold linked records."""
+        """The members of a record that comparisons need, keys first; and those that hold linked records."""
         found_by = ("id", *self.keys, "createdAt", "updatedAt", "archivedAt", "traits")
         whole = dict.fromkeys((*found_by, *self.by_name))
         linked = [prop.displayed for prop in self.properties]
@@ -140,7 +140,7 @@ class Resource:
 
     @cached_property
     def columns(self) -> Mapping[str, str]:
-        """Every name that a column may have, and what it is: property, reference, left out, traits."""
+        """What each known column holds: ``property``, ``reference``, ``traits``, ``embedded``, ``left out``."""
         found = dict.fromkeys(self.read_only, "left out")
         found |= {prop.embedded: "embedded" for prop in self.properties if prop.embedded}
         found |= dict.fromkeys((*self.by_name, *self.keys), "property")

@@ -1,4 +1,4 @@
-"""A row on its way: as it came in, and as part of the write that rows of one key make together."""
+"""Rows as they come in, and the writes that rows of one key are merged into."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from target_vitally.mapping.stream_mapping import StreamMapping
 
 @dataclass(frozen=True)
 class Origin:
-    """The stream before stream maps, for rows that go into ``rejects_file``."""
+    """The stream as it came, before stream maps: rows go into ``rejects_file`` in this form."""
 
     stream: str
     schema: Mapping[str, Any]
@@ -25,7 +25,7 @@ class Origin:
 
 @dataclass(slots=True)
 class InputRow:
-    """A row that was read; ``raw`` is what came in, if a stream map made something else of it."""
+    """A row of the input; ``raw`` is the row before a stream map, or None if that changed nothing."""
 
     number: int
     mapping: StreamMapping
@@ -50,7 +50,7 @@ class Unresolved(Exception):
 
     @property
     def unanswered(self) -> bool:
-        """Whether nobody knows if it is there, since the look-up was refused."""
+        """True if it is unknown whether the record exists, since the look-up was refused."""
         return self.count < 0
 
 
@@ -60,10 +60,10 @@ Change = Literal["created", "updated", "deleted", "found"]
 
 @dataclass
 class UndoRun:
-    """What is known of a run that takes changes back.
+    """The progress of a run that reverses changes.
 
-    ``moved`` has the new ids of records that were created again, by their old ones; ``settled`` the
-    ids of records that are as they were before; ``simulated`` what a dry run would have made of records.
+    ``moved`` has the new ids of records that were created again, by their old ids; ``settled`` the ids
+    of records that are as before the changes; ``simulated`` the records as a dry run would leave them.
     """
 
     moved: dict[str, str] = field(default_factory=dict)
@@ -87,13 +87,12 @@ class UndoRun:
 
 @dataclass
 class Undo:
-    """One change of a run.
+    """One change of a run, with what is needed to reverse it.
 
-    ``old`` is what the record said of what an update changed, or the whole record of a delete;
-    ``written`` is what was sent. Traits are in ``traits`` of both. ``inside`` has the ids that the
-    record's address takes. ``cannot`` says what will stay; ``order`` grows from one change to the next.
-    ``completes`` is the order of the create whose id this one tells. ``run`` is the run that takes it
-    back.
+    ``old`` has the former values that an update changed, or the whole record of a delete; ``written``
+    what was sent. Traits are in ``traits`` of both. ``inside`` has the ids in the record's address.
+    ``cannot`` says what cannot be reversed; ``order`` grows from one change to the next. ``completes``
+    is the ``order`` of the create whose id this change adds. ``run`` is the run that reverses it.
     """
 
     change: Change
@@ -110,24 +109,25 @@ class Undo:
 
     @property
     def identity(self) -> str:
-        """A name of the record, by its key if it has one: changes of one record follow each other."""
+        """A name of the record, from its key or else its id; changes of one record are done in order."""
         place = "/".join((self.resource, *self.inside.values()))
         return f"{place}/{f'{self.key.by}:{self.key.value}' if self.key else self.id}"
 
     @property
     def by(self) -> Key | None:
-        """The key that the record is found by."""
+        """The key by which the record is looked up."""
         by_id = Key("id", self.id) if self.id else None
         return by_id or self.key if self.change == "updated" else self.key or by_id
 
 
 @dataclass
 class LostWrite:
-    """A write whose answer was lost: what it was to do, and until when it is sent again.
+    """The plan of a write whose answer was lost, and the times for its recovery.
 
-    Seconds of the budget's clock: until ``late`` it may still be carried out, from ``until`` on it may
-    be sent again, after ``ends`` it is not. ``kind`` is its method and label, ``writes`` how many of
-    that kind had been answered when it was lost first, ``tries`` how often it was sent.
+    Times are seconds of the budget's clock: until ``late`` the server may still carry it out, from
+    ``until`` on it may be sent again, after ``ends`` it is given up. ``kind`` is its method and label,
+    ``writes`` the number of that kind that had been answered when it was lost first, ``tries`` how often
+    it was sent.
     """
 
     plan: Plan
@@ -142,15 +142,15 @@ class LostWrite:
 
 @dataclass(slots=True, eq=False)
 class PendingWrite:
-    """What the rows of one key say together, on its way to one record.
+    """A write to one record, merged from all rows with its key.
 
-    ``body`` has Vitally's ids in the place of references, ``inside`` the ids that the address of its
-    resource takes. ``missing`` is the first record that is referred to and not there, ``left_out`` has
-    those that a copy does without. ``retry_at_end`` if Vitally may take later what it refuses now;
-    ``exact`` if links that no row names are taken away. ``typed`` is the resource with its custom
-    fields. ``plan`` is what is to be sent, unless a write before it in its queue may change that.
-    ``requests`` and ``retries`` were sent for it; ``retried_at`` has how many writes of each kind had
-    been answered at the first retry. ``undo`` is the change that it takes back, if it is to do that.
+    ``body`` has Vitally's ids in place of references, ``inside`` the ids in the address of its
+    resource. ``missing`` is the first record that it refers to and that does not exist, ``left_out`` has
+    those that a copy is written without. ``retry_at_end`` if Vitally may accept at the end what it
+    refuses now; ``exact`` if links that no row names are removed. ``typed`` is the resource with its
+    custom fields. ``plan`` is set if no earlier write to the record can change it. ``requests`` and
+    ``retries`` count what was sent for it; ``retried_at`` how many writes of each kind had been answered
+    at its first retry. ``undo`` is the change that it reverses, or None.
     """
 
     parsed: ParsedRow
@@ -171,7 +171,7 @@ class PendingWrite:
 
     @property
     def key(self) -> Key | None:
-        """The key that the record is found by."""
+        """The key by which the record is looked up."""
         return self.parsed.key
 
     @property
@@ -181,20 +181,21 @@ class PendingWrite:
 
     @property
     def resource(self) -> Resource:
-        """The resource, with its custom fields where they are known."""
+        """The resource, with its custom fields if they have been read."""
         return self.typed or self.rows[-1].mapping.resource
 
     @property
     def missing_parent(self) -> bool:
-        """Return whether an id that its address takes is not known."""
+        """True if an id in its address is not known."""
         return not self.resource.in_path <= self.inside.keys()
 
 
 def merge_rows(rows: Iterable[tuple[ParsedRow, InputRow]]) -> list[PendingWrite]:
-    """Put the rows of each key together, in the order of the first; a row without a key is alone.
+    """Merge the rows of each key into one write, in the order of their first rows.
 
-    Rows of two modes are merged only if the first makes sure that there is something to update. Rows
-    with another kind of key may be about the same records, so that no row is moved across them.
+    A row without a key is a write of its own. Rows with different modes are merged only if the first is
+    an upsert, which makes sure that the record exists. No row is moved across rows with another kind of
+    key, since those may have the same record.
     """
     writes: list[PendingWrite] = []
     by_key: dict[Key, PendingWrite] = {}
@@ -224,9 +225,9 @@ def _can_merge(first: ParsedRow, then: ParsedRow) -> bool:
 
 
 def merged(first: ParsedRow, then: ParsedRow) -> ParsedRow:
-    """Merge two rows of one key: a delete replaces what was before it, and is replaced by what follows.
+    """Merge two rows of one key: later values win, and a delete replaces all before it, or is replaced.
 
-    A row that only updates has nothing to update after a delete.
+    Only a row in mode ``update`` does not replace a delete: it would have nothing to update.
     """
     if first.delete and then.mode == "update" and not then.delete:
         return first
@@ -243,7 +244,7 @@ def merged(first: ParsedRow, then: ParsedRow) -> ParsedRow:
 
 
 def _together(first: ParsedRow, then: ParsedRow, part: str) -> dict[str, Any]:
-    """Merge one part of two rows: the later value counts, or both where each row may add to a list."""
+    """Merge one part of two rows: take the later value, or join both if rows add to a list."""
     before, after = getattr(first, part), getattr(then, part)
     both = {
         name: before[name] + after[name]

@@ -1,4 +1,4 @@
-"""What a stream means: which resource it fills, in which mode, which column is what."""
+"""Map a stream to a resource: the mode, and what each of its columns holds."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from target_vitally.mapping.markers import UNDERSTOOD, marks_deletes
 from target_vitally.mapping.resource import Property, Resource
 
 Lookups = tuple[tuple[str, str], ...]
-"""Columns that name records: what each holds (``id``, ``externalId``, ``embedded``...), and its name."""
+"""Columns that refer to records: what each holds (``id``, ``externalId``, ``embedded``...), its name."""
 STAMPS = frozenset({"createdAt", "updatedAt"})
 UNDECLARED = "additionalProperties"
-"""The column in which the tap keeps what it does not declare, and which nothing else has."""
+"""The column in which the tap keeps undeclared members; other sources do not have it."""
 TAP_ADDED = frozenset({UNDECLARED, "accountIds", "organizationIds", "userIds", "adminIds"})
 """Columns that the tap adds to any stream; where one is written, it is declared."""
 TAP_ID = "Id given by Vitally."
@@ -44,11 +44,11 @@ class MappingError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class StreamMapping(Entry):
-    """What the rows of a stream mean to Vitally, by their entry in ``streams`` and by their columns.
+    """How the rows of a stream are written, from its entry in ``streams`` and its columns.
 
-    ``lookups`` are the columns of references, ``markers`` those that mark deletes. ``of_links`` if a row
-    is one link of a record, so that several rows have the record's key; ``undo`` if rows take back what
-    a run did. ``warnings`` are to be logged once.
+    ``copy`` if rows are the tap's own. ``lookups`` has the columns of references, ``markers`` those that
+    mark deletes. ``of_links`` if each row is one link of a record, so that several rows have the same
+    key; ``undo`` if rows reverse an earlier run. ``warnings`` are to be logged once.
     """
 
     stream: str
@@ -74,7 +74,7 @@ class StreamMapping(Entry):
         ]
 
     def unread_marks(self, columns: Iterable[str]) -> list[str]:
-        """Return the columns that are named like marks of deleted rows, if ``deleted`` is not set."""
+        """Return columns whose names suggest that they mark deleted rows, unless ``deleted`` is set."""
         if self.deleted:
             return []
         mine = [c for c in columns if c not in self.known and c not in self.markers]
@@ -91,7 +91,7 @@ class StreamMapping(Entry):
 
     @cached_property
     def property_columns(self) -> tuple[tuple[Property, str, bool], ...]:
-        """Return the properties, their columns, and whether each is needed to delete a record."""
+        """The properties, with their columns, and True for those that a delete needs."""
         keys = {"deleteOn", *self.resource.keys}
         return tuple(
             (self.resource.by_name.get(name) or Property(name, clears=False), column, name in keys)
@@ -100,7 +100,7 @@ class StreamMapping(Entry):
 
     @cached_property
     def fixed_references(self) -> Mapping[str, tuple[str, str, str]]:
-        """Return what all rows refer to: resource, key and value by property."""
+        """References that are the same for all rows: (resource, key, value) by property."""
         return {
             name: (reference.of, by, self.fixed[column])
             for name, reference in self.resource.references.items()
@@ -110,9 +110,10 @@ class StreamMapping(Entry):
 
 
 def is_copy(entry: Mapping[str, Any], properties: Mapping[str, Any]) -> bool:
-    """Return whether rows are the tap's own: what only the tap writes tells it, or ``copy``.
+    """Return True if rows come from tap-vitally: by ``copy``, or by a column that only the tap has.
 
-    ``properties`` are those of the SCHEMA, or a row. A table may well have id, createdAt and updatedAt.
+    ``properties`` are those of the SCHEMA, or a row. The columns id, createdAt and updatedAt prove
+    nothing, since any table may have them.
     """
     if entry.get("copy") is not None:
         return bool(entry["copy"])
@@ -136,9 +137,9 @@ def map_stream(  # noqa: PLR0913 - the stream as it came, and what the settings 
     keys: Sequence[str] = (),
     copy: bool = False,
 ) -> StreamMapping:
-    """Work out what a stream means; `MappingError` is raised with everything that is wrong.
+    """Map a stream to its resource; raise `MappingError` with all mistakes at once.
 
-    ``keys`` are the key_properties of its SCHEMA; ``copy`` if its rows are the tap's own.
+    ``keys`` are the key_properties of its SCHEMA; ``copy`` is True if its rows are the tap's own.
     """
     columns = list(columns)
     said = Entry.read(entry, default_mode)
@@ -225,10 +226,10 @@ def _problems(mapping: StreamMapping, columns: Sequence[str]) -> Iterator[str]:
 def _cut(
     mapping: StreamMapping, found: Mapping[str, str], keys: Sequence[str]
 ) -> tuple[list[str], bool]:
-    """Return what is wrong if rows of several keys would be one record, and whether rows are links.
+    """Check that rows with different keys are not written to one record.
 
-    A key may consist of the columns of the record's key, those of the address that it lies in, and those
-    of links, which are united.
+    A key may consist of the columns of the record's key, of the ids in its address, and of links: rows
+    that differ in links alone are merged. Return the mistakes, and True if each row is one link.
     """
     resource = mapping.resource
     usual = (k for k in (resource.key, "id") if k in found)
@@ -273,7 +274,7 @@ def _hint(resource: Resource, column: str) -> str:
 
 
 def no_key(mapping: StreamMapping) -> str:
-    """Return a warning if no row of a stream can have a key, or nothing."""
+    """Return a warning if no row of a stream can have a key; else empty."""
     resource, match = mapping.resource, mapping.match or ""
     path = match.removeprefix("trait:")
     if path != match:
@@ -296,9 +297,9 @@ def no_key(mapping: StreamMapping) -> str:
 def columns_of_row(
     row: Mapping[str, Any], entry: Mapping[str, Any], resource: Resource, *, copy: bool = False
 ) -> tuple[str, ...]:
-    """Return the columns of a row that mean something, for a stream whose SCHEMA names none.
+    """Return the columns of a row that the resource takes, for a stream whose SCHEMA has no columns.
 
-    Those that the resource does not take are left out: the row is rejected for them, and not the run.
+    Others are left out: they reject the row that has them, and do not end the run.
     """
     said = Entry.read(entry)
     named = said.columns | said.marker
@@ -311,13 +312,16 @@ def columns_of_row(
 
 
 def _matching(column: str, resource: Resource, *, copy: bool) -> str:
-    """Return what a column is by its name, or nothing; names that the API only shows count in a copy."""
+    """Return the property, reference or other column of a resource that has this name; empty if none.
+
+    Properties that the API shows and does not take count in a copy only.
+    """
     names = (name for name in (column, camel(column)) if name in resource.columns)
     return next((n for n in names if copy or resource.columns[n] not in NOT_WRITTEN), "")
 
 
 def _lookups(reference: Property, found: Mapping[str, str], *, copy: bool) -> Lookups:
-    """Return the columns that name the records that a reference holds, the surest first."""
+    """Return the columns that a reference can be looked up by, the most reliable one first."""
     ways = [(by, column) for column, by in reference.lookups.items()]
     ways += [("embedded", reference.embedded)] if copy else []
     return tuple((by, found[name]) for by, name in (*ways, ("id", reference.name)) if name in found)

@@ -1,4 +1,4 @@
-"""Changes that are taken back: what is written of them in time, and what is done about them later."""
+"""Reverse changes: what is written about each of them first, and how it is reversed in a later run."""
 
 from __future__ import annotations
 
@@ -53,9 +53,9 @@ STILL_ARCHIVED = "Vitally keeps it archived: restore it in the app"
 
 
 def undos_of_write(write_: PendingWrite, made: Plan, messages: Resource) -> list[Undo]:
-    """Return what takes a create or an update back, in the order of what is written.
+    """Return what reverses a create or an update, in the order of the writes.
 
-    ``messages`` is the resource of what a conversation holds.
+    ``messages`` is the resource of the messages of conversations.
     """
     resource, record = write_.resource, made.record or {}
     if made.outcome == "created":
@@ -75,7 +75,7 @@ def undos_of_write(write_: PendingWrite, made: Plan, messages: Resource) -> list
 
 
 def _undos_of_messages(made: Plan, record: Record, messages: Resource) -> Iterator[Undo]:
-    """Yield what takes back the messages that the update of a conversation writes."""
+    """Yield what reverses the messages that an update of a conversation writes."""
     held = {str(m.get("externalId")): m for m in record.get("messages") or ()}
     for message in made.body.get("messages") or ():
         key = Key("externalId", str(message["externalId"]))
@@ -88,7 +88,7 @@ def _undos_of_messages(made: Plan, record: Record, messages: Resource) -> Iterat
 
 
 def undo_of_update(resource: Resource, sent: Record, record: Record) -> Undo:
-    """Return what takes an update back: the values that ``record`` has of what is ``sent``."""
+    """Return what reverses an update: the former values, from ``record``, of the properties ``sent``."""
     old: Record = {}
     cannot: list[str] = []
     for name, value in sent.items():
@@ -112,7 +112,7 @@ def undo_of_update(resource: Resource, sent: Record, record: Record) -> Undo:
 
 
 def undo_of_delete(write_: PendingWrite, record: Record) -> Undo:
-    """Return what takes a delete back; ``record`` is what is deleted, as Vitally shows it."""
+    """Return what reverses a delete; ``record`` is the deleted record as Vitally shows it."""
     resource = write_.resource
     key = _key_in(resource, record, write_.key if resource.only_message else None)
     cannot: list[str] = []
@@ -139,7 +139,7 @@ def _key_in(resource: Resource, record: Mapping[str, Any], key: Key | None) -> K
 
 
 def _as_taken(prop: Property, record: Record) -> Any:
-    """Return the value of a property in a record, in the form that Vitally takes."""
+    """Return the value of a property in a record, in the form that a write takes."""
     value = displayed(prop, record)
     if value is None and prop.kind in {"tags", "ids"}:
         return []
@@ -156,7 +156,7 @@ def _participant(person: Record) -> Record:
 
 
 def _sender(value: Any) -> Any:
-    """Return people as messages take them, and anything else as it is."""
+    """Reduce people to the type and id that messages take; return anything else as it is."""
     if isinstance(value, list):
         return [_sender(person) for person in value]
     return _some(value, ("type", "id")) if isinstance(value, dict) else value
@@ -187,7 +187,7 @@ def as_row(undo: Undo) -> Record:
 
 
 def read_undo(resource: Resource, row: Mapping[str, Any]) -> Undo:
-    """Read a row of an undo file; raise `Rejection` for one that it cannot have had."""
+    """Read a row of an undo file; raise `Rejection` if no run can have written it."""
     how = row.get(UNDO)
     if not isinstance(how, dict) or how.get("change") not in get_args(Change):
         raise Rejection(f"{UNDO}: it does not say what was changed, as rows of an undo file do")
@@ -212,7 +212,7 @@ def read_undo(resource: Resource, row: Mapping[str, Any]) -> Undo:
 
 
 def _check(resource: Resource, undo: Undo) -> None:
-    """Raise an error for a row that was edited by hand into something that no run writes."""
+    """Raise `KeyError`, `TypeError` or `ValueError` if a row was edited into what no run writes."""
     maps = undo.old.get("traits") or {}, undo.written.get("traits", {})
     inside = [undo.inside[name] for name in resource.in_path]
     if not all(isinstance(each, dict) for each in maps) or not all(inside):
@@ -226,7 +226,7 @@ def _check(resource: Resource, undo: Undo) -> None:
 def parsed_undo(
     resource: Resource, undo: Undo, protected: Iterable[str]
 ) -> tuple[ParsedRow, frozenset[str]]:
-    """Return a change as a row that takes it back, and the traits of a deleted record that are left out."""
+    """Return a row that reverses a change, and the ``protected`` traits that it leaves out."""
     old = undo.run.renamed({name: value for name, value in undo.old.items() if name != "traits"})
     traits = dict(undo.old.get("traits") or {})
     left_out: frozenset[str] = frozenset()
@@ -251,7 +251,7 @@ def parsed_undo(
 def plan_undo(  # noqa: PLR0911 - a table of cases
     resource: Resource, undo: Undo, wanted: ParsedRow, present: list[Record]
 ) -> Plan:
-    """Decide how a change is taken back; what somebody else has changed since is left as it is."""
+    """Decide how to reverse a change; what somebody else has changed since is left as it is."""
     if len(present) > 1:
         return Plan("rejected", f"{len(present)} records have its key")
     record = present[0] if present else None
@@ -292,7 +292,10 @@ def _plan_deleted(resource: Resource, undo: Undo, wanted: ParsedRow, record: Rec
 
 
 def _differing(resource: Resource, undo: Undo, record: Record) -> set[str]:
-    """Return the properties in which a record is not as it was written; Vitally fills in ``{{...}}``."""
+    """Return the properties that differ from what was written, except text with ``{{...}}``.
+
+    Vitally fills that in.
+    """
     written = undo.run.renamed({n: v for n, v in undo.written.items() if n != "traits"})
     sent = {n: v for n, v in written.items() if not (isinstance(v, str) and "{{" in v)}
     return set(changes(resource, sent, undo.written.get("traits") or {}, record))

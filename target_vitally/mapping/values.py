@@ -1,4 +1,4 @@
-"""Values as properties and traits take them, and whether two of them say the same."""
+"""Convert values to what properties and traits accept, and compare them with what Vitally shows."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ SHOWN_CHOICES = 20
 
 
 def coerce(kind: Kind, value: Any) -> Any:
-    """Make of a value that is not null what a property of a kind takes, or raise `InvalidValue`."""
+    """Convert a value, not None, for a property of this kind; raise `InvalidValue` if it does not fit."""
     return COERCIONS[kind](value)
 
 
 def check_id(name: str, value: Any) -> None:
-    """Raise `InvalidValue` for an id that no address can hold: ``/accounts/..`` is ``/`` to HTTP."""
+    """Raise `InvalidValue` for an id that a URL cannot hold: HTTP reads ``/accounts/..`` as ``/``."""
     if name in IDS and value in {".", ".."}:
         raise InvalidValue(
             "it cannot be asked for, since . and .. have a meaning of their own in addresses"
@@ -86,7 +86,7 @@ def _people(value: Any) -> list[Record]:
 
 
 def _person(person: Record) -> Record:
-    """Return a person with text in everything that names somebody."""
+    """Return a person whose ids, e-mail and role are text."""
     try:
         named = {name: text_of(person[name]) for name in NAMES if person.get(name) is not None}
         for name, value in named.items():
@@ -144,7 +144,7 @@ READ_AS: Final[Mapping[Kind, Callable[[Any], Any]]] = {
 
 
 def same(kind: Kind, wanted: Any, present: Any) -> bool:  # noqa: PLR0911 - a table of kinds
-    """Return whether a property that shows ``present`` has what is ``wanted`` already."""
+    """Return True if a property that shows ``present`` needs no update to become ``wanted``."""
     if wanted is None or present is None:
         return wanted in EMPTY and present in EMPTY
     if kind == "html":
@@ -168,7 +168,7 @@ def same(kind: Kind, wanted: Any, present: Any) -> bool:  # noqa: PLR0911 - a ta
 
 
 def changed_messages(wanted: Iterable[Record], present: Any) -> list[Record]:
-    """Return the messages of a row that are missing or different, by their external ids."""
+    """Return the messages of a row that a conversation lacks or shows differently, by external id."""
     held = {str(message.get("externalId")): message for message in present or ()}
     return [
         message
@@ -188,7 +188,7 @@ def _ids_in(value: Any) -> set[str]:
 
 
 def fields_of(rows: Iterable[Any]) -> Fields:
-    """Return the custom fields of ``GET /customFields`` by their paths."""
+    """Return the custom fields by their paths, from the rows of ``GET /customFields``."""
     return {
         row["path"]: TraitField(field_kind(row.get("type")), _choices(row.get("options")))
         for row in rows
@@ -197,7 +197,7 @@ def fields_of(rows: Iterable[Any]) -> Fields:
 
 
 def _choices(options: Any) -> Mapping[str, Any]:
-    """Return the value of each choice by the texts that may stand for it, its value before its label."""
+    """Return the value of each choice, by its value as text and by its label; values take precedence."""
     found: dict[str, Any] = {}
     for name in ("value", "label"):
         for option in options if isinstance(options, list) else ():
@@ -208,9 +208,9 @@ def _choices(options: Any) -> Mapping[str, Any]:
 
 
 def typed(field: TraitField | None, value: Any) -> Any:
-    """Return a value as the field of a trait takes it; None for an empty one that is no text.
+    """Convert the value of a trait for its custom field; raise `InvalidValue` if it does not fit.
 
-    A trait without a field stays. Raise `InvalidValue` for what the field does not take.
+    An empty text is None, unless the field is of text. Without a field the value stays as it is.
     """
     if isinstance(value, date):  # or a datetime
         value = _instant(value) if isinstance(value, datetime) else value.isoformat()
@@ -224,7 +224,10 @@ def typed(field: TraitField | None, value: Any) -> Any:
 def typed_traits(
     fields: Fields, traits: Record, without: Collection[str] = (), *, keep_nulls: bool
 ) -> Record:
-    """Return traits as their fields take them; the `InvalidValue` raised for one names its path."""
+    """Convert traits for their custom fields, except the paths in ``without``.
+
+    Nulls are left out unless ``keep_nulls``. Raise `InvalidValue` with the path of the trait.
+    """
     made: Record = {}
     for path, read in traits.items():
         if path in without:
@@ -241,7 +244,7 @@ def typed_traits(
 
 
 def same_trait(field: TraitField | None, wanted: Any, present: Any) -> bool:
-    """Return whether a trait that shows ``present`` has what is ``wanted`` already."""
+    """Return True if a trait that shows ``present`` needs no update to become ``wanted``."""
     if (wanted in EMPTY and present in EMPTY) or same_json(wanted, present):
         return True
     if field is None or not field.kind or wanted is None or present is None:
@@ -281,7 +284,7 @@ def _several(field: TraitField, value: Any) -> list[Any]:
 
 
 def _out_of_text(field: TraitField, text: str) -> list[Any]:
-    """Read several choices: JSON, a list or set of Python, an array of PostgreSQL, a SET of MySQL."""
+    """Split text into choices: JSON, a Python list or set, a PostgreSQL array or a MySQL SET."""
     text = text.strip()
     if text == "set()":
         return []

@@ -1,4 +1,4 @@
-"""Which writes go to the Analytics API, a hundred a request, and which by REST."""
+"""Decide which writes go to the Analytics API, a hundred per request, and which by REST."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ BLOCKED = "%s: Vitally takes no messages of type %s in this workspace, so that r
 
 @dataclass
 class BulkChannel(Stage):
-    """Takes writes to their end that messages can carry; the others go by REST."""
+    """Sends the writes that messages can express in bulk, and returns the others."""
 
     analytics: Analytics
     budget: Budget
@@ -43,7 +43,7 @@ class BulkChannel(Stage):
             writer.unlinks = True
 
     def take(self, queues: Sequence[list[PendingWrite]]) -> list[list[PendingWrite]]:
-        """Take writes of one resource to their end, and return those that go by REST."""
+        """Send writes of one resource in bulk and record their outcomes; return those that go by REST."""
         queues = [queue for queue in queues if not self.delivery.follows(queue)]
         if queues and queues[0][0].resource.only_message:
             return self._take_links(queues)
@@ -75,7 +75,7 @@ class BulkChannel(Stage):
         return list(queues) if self.settings.dry_run else [queue for queue in left if queue]
 
     def _take_links(self, queues: Sequence[list[PendingWrite]]) -> list[list[PendingWrite]]:
-        """Link users to accounts, which nothing but messages does; return what a dry run goes on with."""
+        """Link users to accounts, which only messages can do; in a dry run return the writes instead."""
         changing: list[tuple[PendingWrite, Plan]] = []
         for write_ in (write_ for queue in queues for write_ in queue):
             plan = write_.plan or self.plan(write_)
@@ -107,7 +107,7 @@ class BulkChannel(Stage):
         self.delivery.carry_out(units)
 
     def unlinks_later(self, write_: PendingWrite, made: Plan, now: Record | None) -> bool:
-        """Remember accounts that an update did not unlink a user from; return whether there are any."""
+        """Remember the accounts that an update left a user linked to; return True if there are any."""
         if write_.resource.name != "users" or not write_.exact or self.settings.dry_run:
             return False
         accounts = displayed(write_.resource.by_name["accountIds"], now or {}) or ()
@@ -118,7 +118,7 @@ class BulkChannel(Stage):
         return True
 
     def unlink_rest(self) -> None:
-        """Unlink what updates did not."""
+        """Remove the links that `unlinks_later` remembered."""
         waiting, self._unlinking = self._unlinking, []
         units = []
         for write_, made, gone in waiting:
@@ -129,7 +129,10 @@ class BulkChannel(Stage):
         self.delivery.carry_out(units)
 
     def _why_rest(self, queue: Sequence[PendingWrite], of: int) -> str | None:
-        """Return why writes of a record go by REST, empty if that needs no reason; None if they may not."""
+        """Return why the writes of a record go by REST; None if they go in bulk.
+
+        An empty reason is not counted in the summary: REST was asked for. ``of`` is the number of queues.
+        """
         write_ = queue[0]
         channel = self._channel(write_)
         if channel == "rest" or write_.undo:
@@ -147,7 +150,7 @@ class BulkChannel(Stage):
         return queue
 
     def _not_taken(self, queue: list[PendingWrite]) -> list[PendingWrite]:
-        """Return writes of a blocked type that may go by REST, as their stream says; end the others."""
+        """Return writes of a blocked type, for REST, if their stream allows that; else reject them."""
         write_ = queue[0]
         kind = write_.resource.message
         words = self.sender.blocked.get(kind, "")

@@ -1,4 +1,4 @@
-"""Units of messages: sent, looked for in Vitally, and ended by what is seen."""
+"""Send units of messages, check in Vitally that they were applied, and record the outcomes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PARENT_SECONDS = 300.0
 
 @dataclass
 class BulkDelivery(Stage):
-    """Takes units to their end: sent, looked for, and their outcomes recorded."""
+    """Sends units, checks that they were applied, and records their outcomes."""
 
     sender: Sender
     read_back: ReadBack
@@ -36,7 +36,7 @@ class BulkDelivery(Stage):
         self.not_seen: set[RecordRef] = set()
 
     def see_parents(self, refs: Iterable[RecordRef]) -> None:
-        """Look for records that were accepted and are not verified, now that rows refer to them."""
+        """Check that records exist whose creation was accepted but not verified: rows refer to them."""
         units = {ref: unit for ref in refs if (unit := self._unseen.pop(ref, None))}
         if not units:
             return
@@ -49,7 +49,10 @@ class BulkDelivery(Stage):
         self.not_seen |= {ref for ref, unit in units.items() if unit.state != "seen"}
 
     def follows(self, queue: Sequence[PendingWrite]) -> bool:
-        """End writes of a record whose earlier messages may still come over them; return if they are that."""
+        """Record writes as uncertain, and return True, if earlier messages may yet overwrite them.
+
+        That is so if messages about the same record were sent, and not seen to be applied.
+        """
         if not any(self._open and not self._open.isdisjoint(self._places(w)) for w in queue):
             return False
         for write_ in queue:
@@ -57,14 +60,17 @@ class BulkDelivery(Stage):
         return True
 
     def _places(self, write_: PendingWrite) -> set[tuple[str, str]]:
-        """Return names of the record of a write: its id, its external id and its key."""
+        """Return the names under which a write's record is remembered: id, external id and key."""
         record = (write_.plan.record if write_.plan else None) or {}
         ids = (record.get("id"), record.get("externalId"), write_.body.get("externalId"))
         keys = (write_.key.value if write_.key else None, *ids)
         return {(write_.resource.name, str(each)) for each in keys if each}
 
     def carry_out(self, units: Sequence[Expected]) -> None:
-        """Send units and look for them; each ends here unless its type is blocked."""
+        """Send units, check that they were applied, and record their outcomes.
+
+        Units of a type that the workspace does not accept stay ``waiting``.
+        """
         by_kind: dict[str, list[Expected]] = {}
         for unit in units:
             by_kind.setdefault(unit.messages[0]["type"], []).append(unit)
@@ -97,7 +103,7 @@ class BulkDelivery(Stage):
             self.undo_file.before(write_, plan)
 
     def _see(self, unit: Expected) -> None:
-        """End a unit whose record is as it was sent."""
+        """Record the outcome of a unit that was seen to be applied."""
         write_, unit.state = unit.write_, "seen"
         self.warn_not_applied(write_, unit.lacking)
         self.writers[unit.resource.name].index(write_).put(unit.record)
@@ -107,7 +113,7 @@ class BulkDelivery(Stage):
         self.outcomes.end_write(write_, unit.plan, record)
 
     def _accept(self, units: Sequence[Expected]) -> None:
-        """End what is not looked for; records that rows may refer to are, once a row does."""
+        """Record units as accepted without a check; check new records once a row refers to them."""
         for unit in units:
             unit.state = "seen"
             if unit.plan.outcome == "created":
@@ -116,7 +122,10 @@ class BulkDelivery(Stage):
             self.outcomes.end_write(unit.write_, made, made.record)
 
     def _end_rest(self, unit: Expected) -> None:
-        """End what was refused, or not seen; what was never sent has not ended."""
+        """Record the outcome of a unit that was refused, or sent and not seen to be applied.
+
+        A unit that was not sent gets none, unless only messages can carry it and its type is blocked.
+        """
         write_ = unit.write_
         if unit.state == "refused":
             self.outcomes.end_write(write_, Plan("rejected", unit.reason))

@@ -1,4 +1,4 @@
-"""Writes as messages of the Analytics API, and what each record has to show once these were applied."""
+"""Turn writes into messages of the Analytics API, with a check that tells when they were applied."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class NotShown(NotInBulk):
 
 @dataclass
 class BulkUnits(Stage):
-    """Makes units; `NotInBulk` is raised for writes that messages cannot carry."""
+    """Makes units of messages; raises `NotInBulk` for writes that messages cannot express."""
 
     def __post_init__(self) -> None:
         self._external_id = cache(self._read_external_id)
@@ -72,7 +72,7 @@ class BulkUnits(Stage):
         self._began = str(time.time_ns())
 
     def find(self, wanted: Iterable[tuple[str, str]]) -> None:
-        """Read records, by resource and id, since only lists tell their external ids."""
+        """Read records, given by resource and id, for their external ids."""
         by_resource: dict[str, set[str]] = {}
         for of, id_ in wanted:
             if not id_.startswith(NEW):
@@ -89,7 +89,7 @@ class BulkUnits(Stage):
         return str(found[0].get("externalId") or "") if found else ""
 
     def of_write(self, write_: PendingWrite, plan: Plan) -> Expected:
-        """Return what is sent for a write, and how it is seen to be there."""
+        """Return the messages of a write, with the check that finds out if they were applied."""
         return Expected(
             self._messages(write_, plan),
             self.references.client.counted_for(write_),
@@ -102,7 +102,7 @@ class BulkUnits(Stage):
         )
 
     def _check(self, write_: PendingWrite, plan: Plan) -> Callable[[Record], Found]:
-        """Return what compares a record with what was sent."""
+        """Return a function that compares a record with what was sent."""
         resource = write_.resource
         body = {n: v for n, v in plan.body.items() if n not in {"traits", "externalId"}}
         traits = plan.body.get("traits") or {}
@@ -123,7 +123,10 @@ class BulkUnits(Stage):
         return check
 
     def of_links(self, write_: PendingWrite, plan: Plan, gone: Collection[str] = ()) -> Expected:
-        """Return what links a user to an account, or unlinks the two; or unlinks a user from all ``gone``."""
+        """Return the messages that link a user to an account or unlink it, with a check.
+
+        With ``gone``, ids of accounts, unlink the user from all of these.
+        """
         linked = plan.outcome == "created"
         accounts = sorted(gone) or [write_.inside["accountId"]]
         user = str((plan.record or {})["id"]) if gone else write_.inside["userId"]
@@ -149,7 +152,7 @@ class BulkUnits(Stage):
         )
 
     def _messages(self, write_: PendingWrite, plan: Plan) -> list[Message]:
-        """Return the messages of a write; raise `NotInBulk` if they cannot say all of it."""
+        """Return the messages of a write; raise `NotInBulk` if they cannot express all of it."""
         kind = write_.resource.message
         if kind not in PROPERTIES:
             raise NotInBulk(f"Vitally takes no {write_.resource.name} in bulk")
@@ -171,7 +174,7 @@ class BulkUnits(Stage):
     def _link_messages(
         self, kind: str, write_: PendingWrite, user: str, accounts: Iterable[str]
     ) -> list[Message]:
-        """Return messages of a type about a user, by external id, and accounts, by id."""
+        """Return a message for each account; ``user`` is an external id, ``accounts`` are Vitally ids."""
         if not user:
             raise NotInBulk(NO_USER)
         more: Message = {"traits": {}} if kind == "user" else {}
@@ -180,7 +183,7 @@ class BulkUnits(Stage):
         return self._identified(write_, made)
 
     def _identified(self, write_: PendingWrite, made: Sequence[Message]) -> list[Message]:
-        """Add ids by which this run's messages are known; raise `NotInBulk` if they are too large."""
+        """Add a ``messageId`` that is unique to this run; raise `NotInBulk` if a message is too large."""
         identity = (write_.mapping.stream, self._began, write_.rows[-1].number)
         messages = [{**message, "messageId": message_id(*identity, message)} for message in made]
         if not fits(messages):
@@ -188,7 +191,7 @@ class BulkUnits(Stage):
         return messages
 
     def _traits(self, kind: str, write_: PendingWrite, plan: Plan) -> Record:
-        """Return the traits of a message, among them the properties that stand there."""
+        """Return the traits of a message, with the properties that it carries as traits."""
         body, carried = plan.body, PROPERTIES[kind]
         given: Record = body.get("traits") or {}
         if None in (*body.values(), *given.values()):
@@ -209,7 +212,10 @@ class BulkUnits(Stage):
         return traits | given
 
     def _parents(self, kind: str, write_: PendingWrite, plan: Plan) -> list[tuple[str, str]]:
-        """Return the parents that messages name: the new ones, or one that is there if one is needed."""
+        """Return the parents that messages name, as (member, external id): those to link.
+
+        Users and custom objects need at least one, which then is a parent that is linked already.
+        """
         body, record = plan.body, plan.record
         found = []
         for prop, (name, of) in PARENTS.get(kind, {}).items():
@@ -233,12 +239,12 @@ class BulkUnits(Stage):
 
 
 def external_id_of(plan: Plan) -> str:
-    """Return the external id of a record, as it is or is to be; empty if it has none."""
+    """Return the external id that a record has or will get; empty if none."""
     return str((plan.record or {}).get("externalId") or plan.body.get("externalId") or "")
 
 
 def parents_to_find(write_: PendingWrite, plan: Plan) -> Iterator[tuple[str, str]]:
-    """Yield the resources and ids of what the messages of a write may have to name."""
+    """Yield the parents that the messages of a write may name, as (resource, id)."""
     kind = write_.resource.message
     for prop, (_, of) in PARENTS.get(kind, {}).items():
         for id_ in _ids(plan.body.get(prop)):
@@ -251,7 +257,7 @@ def parents_to_find(write_: PendingWrite, plan: Plan) -> Iterator[tuple[str, str
 def _linked(
     kind: str, write_: PendingWrite, record: Record | None
 ) -> Iterator[tuple[str, str, str]]:
-    """Yield what a record is linked to: as messages call it, its resource, its id."""
+    """Yield the parents of a record, as (member of the message, resource, id)."""
     for prop, (name, of) in PARENTS[kind].items():
         for id_ in _ids(displayed(write_.resource.by_name[prop], record or {})):
             yield name, of, id_

@@ -40,7 +40,8 @@ SOME_UNKNOWN = (
     "%s: %s events are about users, accounts or organizations that this workspace does not hold."
 )
 NOT_LOOKED = (
-    "%s: it was not looked whether Vitally holds all that the events are about: they are too many."
+    "%s: it was not checked whether this workspace has the users, accounts and organizations of all "
+    "events: they are too many."
 )
 """Warnings, each logged once for a stream."""
 

@@ -1,4 +1,4 @@
-"""What became of each row: counts for the summary, lines of results_file and rejects_file."""
+"""Record the outcome of each row: for the summary, ``results_file`` and ``rejects_file``."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ NO_ROOM = (
 
 @dataclass
 class StreamOutcomes:
-    """What became of the rows of one stream.
+    """Counts the outcomes of the rows of one stream.
 
-    ``examples`` has the first rows of each reason: their number, and their id as far as it names
-    nobody. ``unmatched`` are rows that could only update, and whose record is not there, ``unknown`` events
-    about somebody who is not there. ``ways`` are how many rows go in bulk and how many by REST, and why.
+    ``examples`` has the first rows of each reason: their numbers, and their ids if these are no personal
+    data. ``unmatched`` counts updates whose record does not exist, ``unknown`` events whose user, account
+    or organization does not exist. ``ways`` counts the rows sent in bulk and by REST, with the reason.
     """
 
     read: int = 0
@@ -60,7 +60,7 @@ class StreamOutcomes:
     unknown: int = 0
 
     def count(self, outcome: Outcome, reason: str = "", name: str = "") -> None:
-        """Count an outcome and its reason, and name the first rows that a reason is about."""
+        """Count an outcome and its reason; keep ``name`` as an example if it is among the first rows."""
         self.outcomes[outcome] += 1
         if not reason:
             return
@@ -73,7 +73,7 @@ class StreamOutcomes:
                 named.append(name)
 
     def reason_lines(self) -> list[str]:
-        """Return each reason with the rows that it is about, the most frequent first."""
+        """Return a line for each reason with example rows, the most frequent reason first."""
         return [
             f"{reason} ({count:,}): {', '.join(named)}{', ...' if count > len(named) else ''}"
             for reason, count in self.reasons.most_common()
@@ -82,12 +82,12 @@ class StreamOutcomes:
 
     @property
     def matched_none(self) -> bool:
-        """Return whether rows could only update, and no row had a record."""
+        """True if rows were to update records and none of these exists."""
         return self.unmatched > 0 and not any(self.outcomes[outcome] for outcome in MATCHED)
 
 
 class Outcomes:
-    """Records what became of rows, from any thread."""
+    """Records the outcomes of rows; may be called from any thread."""
 
     def __init__(self, settings: Settings, state_tracker: StateTracker) -> None:
         self.settings = settings
@@ -113,12 +113,12 @@ class Outcomes:
             self._open.append(1)
 
     def ignore(self, stream: str, number: int, reason: str, key_columns: Record) -> None:
-        """Count a row of a stream that is not written."""
+        """Record a row of a stream that is not written as ignored."""
         self._end_without_row(stream, "ignored", reason, {"row": number}, key_columns)
         self._state_tracker.end(number)
 
     def reject_line(self, stream: str, number: int, line: int, reason: str) -> None:
-        """Count a line of the input that cannot be a row; STATE is held as with any rejected row."""
+        """Record a line of the input that is no row as rejected; it holds STATE as any rejected row does."""
         self._end_without_row(stream, "rejected", reason, {"row": number, "line": line}, {})
         if self.settings.on_reject == "hold":
             self._state_tracker.reject(number)
@@ -150,9 +150,10 @@ class Outcomes:
     def end_write(
         self, write_: PendingWrite, made: Plan, record: Record | None = None, *, refusal: str = ""
     ) -> None:
-        """Record what became of a write; one that was lost in between ends as what it was to be.
+        """Record the outcome of a write for all of its rows.
 
-        ``refusal`` says why it is not carried out, with all others of its kind.
+        A write whose answer was lost, and which was found to be carried out, gets its first plan's outcome.
+        ``refusal`` is the limit, such as ``max_creates``, for which it was rejected with all others.
         """
         if write_.lost and made.outcome in {"created", "updated", "unchanged"}:
             first = write_.lost.plan
@@ -173,7 +174,7 @@ class Outcomes:
         )
 
     def end_uncertain(self, write_: PendingWrite, reason: str) -> None:
-        """Record that nobody knows what became of a write that another run may send again."""
+        """Record a write as uncertain that another run may safely send again."""
         key, requests = write_.key, write_.requests
         self.end(write_.rows, "uncertain", reason, key=key, requests=requests, again=True)
 
@@ -191,12 +192,12 @@ class Outcomes:
         refused: bool = False,
         again: bool = False,
     ) -> None:
-        """Record what became of rows that were written together; those that have ended stay.
+        """Record the outcome of rows that were written together; rows that already have one keep it.
 
-        ``again`` is for uncertain rows that another run may send again: they hold STATE and are kept as
-        rejected ones are. STATE stays before rows that are ``refused`` with all others of their kind,
-        whatever on_reject is. Raise `RunAborted` for rejected rows under ``on_reject: stop``, unless that is
-        not for them.
+        ``again`` marks uncertain rows that another run may send again: like rejected rows they hold STATE
+        and go into ``rejects_file``. Rows that are ``refused`` by a limit hold STATE whatever ``on_reject``
+        is. Raise `RunAborted` for rejected rows under ``on_reject: stop``; not if ``refused``, or if
+        ``stops`` is False.
         """
         held = refused or (outcome == "rejected" and self.settings.on_reject == "hold")
         held |= again and self.settings.on_reject != "continue"
@@ -264,7 +265,7 @@ class Outcomes:
                 logger.warning("%s: %s was %s.", stream, _name(row, key, id_), outcome)
 
     def _write(self, file: IO[bytes] | None, line: Any) -> None:
-        """Write a line of a file; raise `VitallyError`, once, if there is no room for it."""
+        """Write a line; on the first error close both files and raise `VitallyError`."""
         if file is None:
             return
         try:
@@ -294,7 +295,7 @@ class Outcomes:
         self._write(self._rejects, line)
 
     def warn_once(self, stream: str, message: str, *args: Any) -> None:
-        """Warn of something in a stream, which the message begins with, the first time it is met."""
+        """Log a warning that begins with the stream; the same line is logged once in a run."""
         line = message % (stream, *args)
         with self._lock:
             if line in self._warned:
@@ -303,29 +304,29 @@ class Outcomes:
         logger.warning("%s", line)
 
     def count_ways(self, write_: PendingWrite, way: str) -> None:
-        """Count which way the rows of a write go, and why."""
+        """Count the rows of a write under ``way``: in bulk, or by REST and for which reason."""
         with self._lock:
             for row in write_.rows:
                 self._of(row.mapping.stream).ways[way] += 1
 
     def count_unknown(self, stream: str, events: int) -> None:
-        """Count events about somebody who is not there."""
+        """Count events whose user, account or organization is not in the workspace."""
         with self._lock:
             self._of(stream).unknown += events
 
     @property
     def unended(self) -> bool:
-        """Return whether rows were read whose outcome is not recorded."""
+        """True if some row that was read has no outcome yet."""
         return 1 in self._open
 
     @property
     def unmatched(self) -> list[str]:
-        """Return the streams in which no row matched a record that it was to update."""
+        """The streams whose rows were to update records, none of which exists."""
         return [name for name, counts in self.streams.items() if counts.matched_none]
 
     @property
     def failing(self) -> bool:
-        """Return whether what was rejected or is uncertain makes the run fail."""
+        """True if so many rows were rejected or uncertain that the run fails."""
         rejected = self.total["rejected"]
         allowed = self.settings.max_rejects if self.settings.on_reject == "continue" else 0
         return rejected > allowed or self.total["uncertain"] > 0
@@ -339,26 +340,26 @@ class Outcomes:
 
 
 def key_columns_of(origin: Origin, record: Record) -> Record:
-    """Return the key that a row came with."""
+    """Return the key columns of a row, as its SCHEMA's ``key_properties`` name them."""
     return {name: record.get(name) for name in origin.key_properties}
 
 
 def _key_or_row(write_: PendingWrite, record: Record | None) -> str:
-    """Return what the log calls the record of a write: its key, if that names nobody."""
+    """Return a name of a write's record for the log: its key or id, or else the row's number."""
     row, id_ = write_.rows[-1], str((record or {}).get("id") or "")
     known = _known(write_.key, "" if id_.startswith("new:") else id_)
     return known or f"row {row.number:,}"
 
 
 def _known(key: Key | None, id_: str) -> str:
-    """Return the key or id that a record is known by; an e-mail or a trait's value is nobody's business."""
+    """Return a key or id that may be logged; empty for e-mails and trait values, as personal data."""
     known = key.value if key and key.by in {"id", "externalId"} else id_
     # The id of a link is those of its user and account, with a slash between them.
     return "/".join(map(safe_name, known.split("/", 1))) if "@" not in known else ""
 
 
 def _name(row: InputRow, key: Key | None, id_: str) -> str:
-    """Return what the log calls a row: its number, and its key or id if that names nobody."""
+    """Return a name of a row for the log: its number, and its key or id unless that is personal data."""
     known = _known(key, id_)
     return f"row {row.number:,} ({known})" if known else f"row {row.number:,}"
 

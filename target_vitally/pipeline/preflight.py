@@ -1,4 +1,4 @@
-"""The check of a run before its first row: what its settings name, and what an input would bring."""
+"""Check for ``--test`` that the settings fit the workspace, and that rows of an input can be written."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SAMPLE = 1_000
 
 @dataclass
 class Preflight:
-    """Looks with reads alone at what ``streams`` names, and takes an input in place of the engine."""
+    """Checks ``streams`` with read requests alone, and takes an input in place of the engine."""
 
     references: References
     fields: CustomFields
@@ -48,24 +48,24 @@ class Preflight:
         self.problems = 0
 
     def probe(self) -> None:
-        """Prove the key."""
+        """Send one request, to prove that the address and the API key are right."""
         next(self.references.client.pages("/accounts", "/resources/accounts", {"limit": "1"}), None)
 
     # What the engine would take.
 
     def declare(self, mapping: StreamMapping) -> StreamMapping:
-        """Take in what a stream means."""
+        """Keep the mapping of a stream for `lines`."""
         _ = self._come[mapping.stream]
         self._mappings[mapping.stream] = mapping
         return mapping
 
     def refuse(self, stream: str, error: MappingError | SettingsError) -> None:
-        """Take in why a stream cannot be written."""
+        """Keep the reasons why a stream cannot be written for `lines`."""
         _ = self._come[stream]
         self._refused[stream] += error.problems
 
     def take(self, row: InputRow) -> None:
-        """Look at a row."""
+        """Check a row, up to `SAMPLE` of each stream, and count it as rejected if it cannot be written."""
         mapping, record = row.mapping, row.record
         counts = self._come[mapping.stream]
         counts.read += 1
@@ -84,25 +84,25 @@ class Preflight:
             self._paths[mapping.stream].update(parsed.traits)
 
     def ignore(self, name: str, stream: str, origin: Origin, record: Record) -> None:
-        """Pass over a row of a stream that is not written."""
+        """Do nothing: rows of streams that are not written need no check."""
 
     def state(self, value: Any) -> None:
-        """Pass over a STATE."""
+        """Do nothing: a check acknowledges no STATE."""
 
     def tick(self) -> None:
-        """Wait for more."""
+        """Do nothing: a check has no batches to write."""
 
     def finish(self, streams: Iterable[str]) -> None:
-        """Leave it to `lines` to say what was found."""
+        """Do nothing: `lines` reports the findings."""
 
     def reject_line(self, stream: str, line: int, reason: str) -> None:
-        """Take in a line of the input that is no message."""
+        """Count a line of the input that is no Singer message."""
         self._come[stream or NO_STREAM].count("rejected", reason, f"line {line:,}")
 
     # What was found.
 
     def lines(self) -> Iterator[str]:
-        """Yield what would be taken of each stream: of the input, of ``streams``, or of all resources."""
+        """Yield the findings about each stream: of the input, else of ``streams``, else of all resources."""
         for setting, path in self.settings.files.items():
             if not os.access(path if Path(path).exists() else Path(path).parent, os.W_OK):
                 yield self._problem(f"{setting}: it cannot be written")
@@ -142,7 +142,7 @@ class Preflight:
     def _in_settings(
         self, stream: str, entry: Mapping[str, Any], resource: Resource
     ) -> Iterator[str]:
-        """Yield what is wrong with an entry, whatever columns come."""
+        """Yield the mistakes of an entry that show without knowing the columns."""
         try:
             map_stream(stream, (), entry, resource, self.settings.mode)
         except MappingError as error:
@@ -151,7 +151,7 @@ class Preflight:
     def _in_workspace(
         self, stream: str, entry: Mapping[str, Any], resource: Resource
     ) -> Iterator[str]:
-        """Yield what the workspace does not have."""
+        """Yield the custom objects and traits that the workspace lacks, and the choices of traits."""
         if resource.only_message:
             return
         try:
@@ -165,7 +165,7 @@ class Preflight:
             if paths and resource.model:
                 yield from self._traits(resource, object_, list(dict.fromkeys(paths)))
         except Refused as refused:
-            yield self._problem(f"is not given by this workspace ({refused.status})")
+            yield self._problem(f"cannot be read in this workspace (status {refused.status})")
         except LookupFailed as failed:
             yield self._problem(str(failed))
 
@@ -180,7 +180,7 @@ class Preflight:
         return str(found[0]["id"]) if len(found) == 1 else ""
 
     def _fields_of(self, mapping: StreamMapping) -> Fields:
-        """Return the custom fields of the one object whose records a stream has."""
+        """Return the custom fields of the custom object that ``custom_object`` names; empty if none."""
         object_ = mapping.fixed.get("customObjectName", "")
         id_ = ""
         with suppress(LookupFailed):  # which `lines` reports
@@ -210,7 +210,7 @@ class Preflight:
 
 
 def check_files(settings: Settings, source: IO[str] | None) -> None:
-    """Raise `VitallyError` for a file that would be emptied while something else needs it."""
+    """Raise `VitallyError` if an output file is also the input, or two output files are the same."""
     known: dict[str, str] = {}
     for name, path in settings.files.items():
         # undo_file is fed back while it is set: it is renamed before anything is written.
@@ -232,7 +232,7 @@ def _same_file(path: str, name: str) -> bool:
 
 
 def _check_sendable(row: InputRow, parsed: ParsedRow) -> None:
-    """Raise `Rejection` for a row that lacks what its address or its message takes."""
+    """Raise `Rejection` if a row lacks what the address or the event message requires."""
     resource = row.mapping.resource
     check_address(resource, parsed)
     if resource.name == EVENTS and (

@@ -1,4 +1,4 @@
-"""Which rows have ended, and which STATE may therefore go out."""
+"""Track which rows have outcomes, and so which STATE may be sent out."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MOST_STATES = 1000
 
 
 class StateTracker:
-    """Numbers rows as they come, and lets STATE out when every row before it has ended."""
+    """Numbers rows, and sends a STATE out once every row before it has its outcome."""
 
     def __init__(
         self, emit: Callable[[Any], None], clock: Callable[[], float] = time.monotonic
@@ -38,13 +38,13 @@ class StateTracker:
         return len(self._ended) - 1
 
     def row(self) -> int:
-        """Number a row that has come."""
+        """Return the number of the next row, counted from 1."""
         with self._lock:
             self._ended.append(0)
             return self._rows
 
     def state(self, value: Any) -> None:
-        """Keep a STATE for when the rows before it have ended."""
+        """Keep a STATE until the rows before it have outcomes."""
         with self._lock:
             if self._rejected is not None:
                 return
@@ -57,29 +57,32 @@ class StateTracker:
                 )
 
     def end(self, row: int) -> None:
-        """Note that a row has ended."""
+        """Note that a row has its outcome."""
         with self._lock:
             self._ended[row] = 1
 
     def reject(self, row: int) -> None:
-        """Send out no STATE that comes after a row, for the rest of the run."""
+        """Send out no STATE from after this row, for the rest of the run."""
         with self._lock:
             self._rejected = row if self._rejected is None else min(row, self._rejected)
             while self._states and self._states[-1][0] >= self._rejected:
                 self._states.pop()
 
     def hold(self, row: int) -> None:
-        """Keep STATE before a row until `release`, even when the row has ended."""
+        """Send out no STATE from after this row until `release`, even once the row has its outcome."""
         with self._lock:
             self._held = row if self._held is None else self._held
 
     def release(self) -> None:
-        """Hold STATE back only before rows that have not ended."""
+        """End the `hold`."""
         with self._lock:
             self._held = None
 
     def emit(self, *, only_if_due: bool = False) -> None:
-        """Send out the last STATE that may go out, if there is one."""
+        """Send out the latest STATE whose rows all have outcomes, if there is a new one.
+
+        With ``only_if_due``, only if the last time was `SECONDS` ago.
+        """
         with self._lock:
             if only_if_due and self._clock() - self._emitted_at < SECONDS:
                 return

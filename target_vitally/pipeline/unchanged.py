@@ -1,4 +1,4 @@
-"""Rows that say nothing that Vitally does not hold: most of a nightly push ends here."""
+"""Find rows that change nothing early: in a nightly push that is most of them."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from target_vitally.pipeline.stage import Stage
 from target_vitally.pipeline.waiting_rows import WaitingRows
 
 Ids = Mapping[str, Sequence[str]]
-"""By property, the ids of what a row refers to."""
+"""Ids of the records that a row refers to, by property."""
 AT_ONCE = 500
 """Rows whose records are in memory at once."""
 
 
 @dataclass
 class UnchangedRows(Stage):
-    """Ends rows whose records are as they say: to lead each through all stages took twice as long.
+    """Records rows as unchanged without the other stages, which took twice as long.
 
-    Only rows that wait for nothing, and are the only ones of their records in the batch. Where a batch
-    has several kinds of keys, two rows may be about one record without a sign of it.
+    Only rows that wait for nothing, and are the only ones of their record in the batch. If a batch
+    has several kinds of keys, two rows may have the same record and nothing shows it: then none.
     """
 
     deletes: Deletes
@@ -37,7 +37,10 @@ class UnchangedRows(Stage):
     prefetch: Callable[..., None]
 
     def end(self, resource: Resource, rows: ParsedRows, *, more: bool) -> ParsedRows:
-        """End rows that change nothing; return the others. ``more`` if further rows are to come."""
+        """Record rows that change nothing as unchanged; return the others.
+
+        ``more`` is True if further rows will follow.
+        """
         count = Counter(parsed.key for parsed, _ in rows if parsed.key)
         one_way = len({key.by for key in count}) == 1
         if resource.in_path or not (one_way and self.settings.only_changed):
@@ -76,7 +79,7 @@ class UnchangedRows(Stage):
         return [(parsed, row) for parsed, row in rows if row.number not in ended]
 
     def _is_alone(self, resource: Resource, parsed: ParsedRow, row: InputRow) -> bool:
-        """Return whether a row only has to be compared, and no row that waits is about its record."""
+        """Return True if a row only has to be compared, and no row of the same record waits."""
         return (
             parsed.mode in {"upsert", "update"}
             and not (parsed.delete or parsed.archived)
@@ -91,7 +94,7 @@ class UnchangedRows(Stage):
         references: Mapping[str, Sequence[RecordRef] | None],
         known: dict[RecordRef, str | None],
     ) -> Ids | None:
-        """Return the ids of what a row refers to; None if one is not there, or is to be taken away."""
+        """Return the ids of the records that a row refers to; None if one is missing, or to be emptied."""
         ids: dict[str, list[str]] = {}
         for name, refs in references.items():
             found = [self._resolve(ref, known) for ref in refs or ()]

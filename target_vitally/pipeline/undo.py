@@ -1,4 +1,4 @@
-"""The setting ``undo_file``: a Singer stream that takes a run back, written as it goes and fed back later."""
+"""The setting ``undo_file``: write Singer rows that reverse a run, and carry them out in a later run."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from vitally_api import VitallyError, encoded
 logger = logging.getLogger("target-vitally")
 
 NO_ROOM = "undo_file cannot be written ({}): the run ends here, and what it changed is in the file."
-KEPT = "undo_file: the way back of an earlier run is now %s."
+KEPT = "undo_file: the file of an earlier run was renamed to %s."
 STAYS = "%s: not everything can be taken back: %s."
 PROTECTED = "%s: the trait %s of deleted records is left out (protected_traits)."
 THE_OTHER = "the next row of this create tells its id"
@@ -48,9 +48,10 @@ PRIVATE = 0o600
 
 @dataclass
 class UndoFile(Stage):
-    """Writes, from any thread, how each change is taken back; without a path it does nothing.
+    """Writes a row for each change that reverses it; does nothing without a path.
 
-    The file of an earlier run is renamed when there is something to write: it may be needed, too.
+    May be called from any thread. The file of an earlier run is renamed before the first row, since it
+    may still be needed.
     """
 
     def __post_init__(self) -> None:
@@ -67,16 +68,16 @@ class UndoFile(Stage):
             open(self._path, "ab", opener=_private).close()
 
     def before(self, write_: PendingWrite, made: Plan) -> Sequence[Undo]:
-        """Write what takes a create or an update back, and return it."""
+        """Write the rows that reverse a create or an update, and return them."""
         messages = self.writers["messages"].resource
         undos = undos_of_write(write_, made, messages) if self._path else ()
         self._write(write_.mapping.stream, undos)
         return undos
 
     def before_delete(self, write_: PendingWrite, record: Record) -> None:
-        """Write what takes a delete back: the whole record, which is read for that.
+        """Write the row that reverses a delete: the whole record, which is read for that.
 
-        Raise `LookupFailed` where it cannot be read, since it would be lost.
+        Raise `LookupFailed` if it cannot be read: it must not be deleted then.
         """
         if self._path is not None:
             dry_run = self.settings.dry_run
@@ -84,20 +85,20 @@ class UndoFile(Stage):
             self._write(write_.mapping.stream, [undo_of_delete(write_, whole)])
 
     def after(self, write_: PendingWrite, undos: Sequence[Undo], now: Record) -> None:
-        """Write which record was made by a create that has no key."""
+        """Write the id of a record that was created without a key, so that an undo can find it."""
         for undo in undos:
             if undo.change == "created" and undo.key is None and now.get("id"):
                 made = replace(undo, id=str(now["id"]), completes=undo.order)
                 self._write(write_.mapping.stream, [made])
 
     def events(self, stream: str) -> None:
-        """Write, once, that the events of a stream stay."""
+        """Write, once per stream, that events cannot be reversed."""
         if self._path is not None and stream not in self._event_streams:
             self._event_streams.add(stream)
             self._write(stream, [Undo("updated", EVENTS, cannot=(SENT,))])
 
     def found(self, write_: PendingWrite, undos: Sequence[Undo]) -> None:
-        """Write that a create was refused because the record was there: no undo may delete it."""
+        """Write that a create was refused as a duplicate, so that no undo deletes the record."""
         self._write(write_.mapping.stream, [replace(undo, change="found") for undo in undos])
 
     def _write(self, stream: str, undos: Iterable[Undo]) -> None:
@@ -130,7 +131,7 @@ class UndoFile(Stage):
             raise VitallyError(NO_ROOM.format(error.strerror)) from None
 
     def _opened(self) -> IO[bytes]:
-        """Open the file, where only its owner may read it: it holds customer data."""
+        """Open the file, readable by its owner alone as it holds customer data; rename an earlier one."""
         path = self._path or Path()
         if path.is_file() and path.stat().st_size:
             numbers = (Path(f"{path}.{number}") for number in range(1, 1 << 30))
@@ -151,7 +152,7 @@ def _private(path: Any, flags: int) -> int:
 
 @dataclass
 class TakeBack(Stage):
-    """Takes back what another run has changed, whatever ``deletes`` and the caps say."""
+    """Reverses the changes of an earlier run, whatever ``deletes`` and the limits on writes are."""
 
     store: Store
 
@@ -163,7 +164,7 @@ class TakeBack(Stage):
         self._found: set[str] = set()
 
     def put(self, row: InputRow) -> None:
-        """Keep a row until the end of the input, or reject one that is no row of an undo file."""
+        """Keep a row until the end of the input; reject it if it is no row of an undo file."""
         try:
             undo = read_undo(row.mapping.resource, row.record)
         except Rejection as rejection:
@@ -176,7 +177,10 @@ class TakeBack(Stage):
         self.waiting.keep(resource, [row.number], [row])
 
     def carry_out(self, write: Callable[[Sequence[PendingWrite]], None]) -> None:
-        """Take back the last change first; side by side only what is of one resource, each record alone."""
+        """Reverse the changes, the last one first.
+
+        A batch that is sent concurrently has rows of one resource only.
+        """
         last_first = sorted(self._order, reverse=True)
         for resource, places in groupby(last_first, itemgetter(2)):
             rows = (r for _, number, _ in places for r in self.waiting.having(resource, number))
@@ -186,7 +190,7 @@ class TakeBack(Stage):
                     self._write(block, write)
 
     def _write_of(self, row: InputRow) -> PendingWrite | None:
-        """Return what takes a change back; None if the row ends here."""
+        """Return the write that reverses a change; None, with the outcome recorded, if there is none."""
         undo = read_undo(row.mapping.resource, row.record)
         undo.run = self._run
         reason = ""
@@ -231,7 +235,7 @@ class TakeBack(Stage):
                     self._run.moved[undo.id] = again[-1]
 
     def _find(self, writer: ResourceWriter, block: Sequence[PendingWrite]) -> None:
-        """Find the ids of records that the API only finds in lists."""
+        """Look records up in lists whose keys the API has no look-up for."""
         wanted: dict[tuple[Index, str], list[str]] = {}
         for write_ in block:
             key = write_.undo.key if write_.undo else None

@@ -1,6 +1,7 @@
-"""Rows that wait for the end of the input, in a database of their own.
+"""Keep rows that wait for the end of the input in a temporary database.
 
-If the one of the records finds no room any more, nothing of it can be read; rows have to end all the same.
+It is not the database of the records: if the disk is full that one cannot be read any more, and rows
+still need their outcomes.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ PLACES = 1 << 20
 
 
 class WaitingRows:
-    """Rows that wait, by resource, and by keys of their records; those of one write together."""
+    """Keeps rows by resource and by the keys of their records; rows of one write stay together."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -36,7 +37,7 @@ class WaitingRows:
         self.keep(write_.resource.name, keys, write_.rows)
 
     def keep(self, resource: str, keys: Collection[Hashable], rows: Sequence[InputRow]) -> None:
-        """Keep rows under some keys, from any thread."""
+        """Keep rows under each of ``keys``; may be called from any thread."""
         with self._lock:
             scope = self._scopes[resource]
             kept = [(row.number, self._stream(row), row.record, row.raw) for row in rows]
@@ -54,16 +55,16 @@ class WaitingRows:
 
     @property
     def resources(self) -> Collection[str]:
-        """The resources whose rows wait, or have waited."""
+        """The resources of all rows that ever waited."""
         return self._scopes.keys()
 
     def follows(self, resource: Resource, parsed: ParsedRow) -> bool:
-        """Return whether an earlier row waits whose record has one of the keys of this one."""
+        """Return True if a row that waits has one of the keys of this one."""
         name = resource.name
         return name in self._scopes and self.has(name, record_keys(resource, parsed))
 
     def has(self, resource: str, keys: Iterable[Hashable]) -> bool:
-        """Return whether rows wait under one of some keys."""
+        """Return True if rows wait under any of ``keys``."""
         if resource not in self._scopes:
             return False
         scope = self._scopes[resource]
@@ -77,7 +78,7 @@ class WaitingRows:
         return [row for _, raw in self.store.find(place) for row in self._read(raw)]
 
     def take(self, resource: str, key: Hashable) -> list[InputRow]:
-        """Remove and return the rows that wait under a key and no other."""
+        """Remove and return the rows that wait under ``key``; they must have been kept under it alone."""
         if not self.has(resource, [key]):
             return []
         rows, place = self.having(resource, key), (self._scopes[resource], key)
@@ -92,7 +93,7 @@ class WaitingRows:
                 yield self._read(raw)
 
     def rows(self, *resources: str) -> Iterator[InputRow]:
-        """Yield the rows of some resources, or of all."""
+        """Yield the waiting rows of these resources; of all if none is named."""
         for resource in resources or list(self._scopes):
             for rows in self.writes(resource):
                 yield from rows

@@ -1,4 +1,4 @@
-"""What several resources have in common."""
+"""Properties and references that several resources have."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ COUNTS = names(
     npsDetractorCount npsPassiveCount npsPromoterCount npsScore segments trialEndDate usersCount
     """
 )
-"""What Vitally works out, or only the app edits."""
+"""Properties that Vitally computes, or that can only be edited in its app."""
 PARENTS = ("accountId", "organizationId")
 
 EXTERNAL_ID = Property("externalId", needed=True, fixed=True, clears=False)
 OWN_ID = Property("externalId", fixed=True, clears=False)
-"""An external id that a record may do without."""
+"""An external id that a record need not have."""
 
 
 def account(name: str = "accountId", embedded: str = "account", **more: Any) -> Property:
@@ -44,21 +44,21 @@ def organization(embedded: str = "organization", **more: Any) -> Property:
 
 
 def admin(name: str, column: str, embedded: str = "") -> Property:
-    """Declare a link to somebody of the team, who is known by an e-mail."""
+    """Declare a link to a user of the Vitally app; ``column`` holds the e-mail."""
     return Property(name, of="admins", lookups={column: "email"}, embedded=embedded)
 
 
 def named(name: str, column: str, of: str, embedded: str = "", **more: Any) -> Property:
-    """Declare a link to something that goes by its name."""
+    """Declare a link to a record that is looked up by its name, in ``column``."""
     return Property(name, of=of, lookups={column: "name"}, embedded=embedded, **more)
 
 
 def inside(name: str, of: str, column: str, by: str = "externalId") -> Property:
-    """Declare an id that the address takes."""
+    """Declare a reference whose id is part of the resource's address."""
     return Property(name, of=of, lookups={column: by}, in_path=True)
 
 
 kept = partial(Property, clears=False)
-"""A property that nothing empties."""
+"""A property that a null does not empty."""
 TAGS = kept("tags", "tags", always=True)
-"""An update without them takes them away."""
+"""Tags: an update without them removes them all."""

@@ -1,4 +1,4 @@
-"""The input, line by line: what is no message becomes one rejected row, and a silence is noticed."""
+"""Read the input line by line; a line that is no Singer message is rejected as one row."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from vitally_api import Unreadable, VitallyError, decoded_or_none, sanitized
 
 CHUNK = 1 << 16
 TICK = 5.0
-"""Seconds without input after which the clock is looked at."""
+"""Seconds without input after which ``tick`` is called."""
 NEEDED = {
     "SCHEMA": ("stream", "schema"),
     "RECORD": ("stream", "record"),
@@ -25,7 +25,7 @@ NEEDED = {
     "STATE": ("value",),
     "ACTIVATE_VERSION": ("stream",),
 }
-"""What a message of each type must have."""
+"""The members that each type of message must have."""
 READ = ("jsonl", *(("parquet",) if find_spec("pyarrow") else ()))
 """The formats of a BATCH's files that the SDK reads."""
 UNREADABLE: Mapping[type[Exception], str] = {
@@ -39,7 +39,7 @@ UNREADABLE: Mapping[type[Exception], str] = {
 
 
 class Unusable(Exception):
-    """A line that is no message; says why without its content, and names the stream if it is known."""
+    """A line that is no message; the text says why, without its content. ``stream`` may be empty."""
 
     def __init__(self, reason: str, stream: str = "") -> None:
         super().__init__(reason)
@@ -66,9 +66,9 @@ def _is_batch(encoding: Any, files: Any) -> bool:
 
 
 def waiting_input() -> IO[str] | None:
-    """Return standard input if rows come out of it: out of a file, or out of a program within seconds.
+    """Return standard input if it is a file, or if a program writes to it within `TICK` seconds.
 
-    Whatever runs a check may have left it open, without anybody who writes there.
+    Otherwise return None: whoever runs a check may have left it open without writing anything.
     """
     if sys.stdin is None or sys.stdin.closed:
         return None
@@ -81,7 +81,7 @@ def waiting_input() -> IO[str] | None:
 
 
 def _comes(file: IO[Any]) -> int:
-    """Wait for input, for some seconds; return what `select.poll` says of it, 0 if nothing has come."""
+    """Wait up to `TICK` seconds for input; return the event of `select.poll`, 0 if none came."""
     poller = select.poll()
     poller.register(file, select.POLLIN)
     return next((event for _, event in poller.poll(TICK * 1000)), 0)
@@ -89,11 +89,11 @@ def _comes(file: IO[Any]) -> int:
 
 @dataclass
 class Intake:
-    """Yields the messages of an input one by one, parsed.
+    """Yields the parsed messages of an input one by one.
 
-    ``knows`` says whether a stream has had its SCHEMA, ``reject`` takes a line that is no message
-    (its stream or nothing, its number, and the reason), ``tick`` is called now and then while nothing
-    comes.
+    ``knows`` returns True if the SCHEMA of a stream has come. ``reject`` is called for a line that is
+    no message, with its stream or an empty text, its number and the reason. ``tick`` is called every
+    `TICK` seconds while no input comes.
     """
 
     file: IO[str] | None
@@ -124,7 +124,7 @@ class Intake:
         return self._checked(self._patiently(line) if message is None else message)
 
     def _patiently(self, line: bytes) -> Any:
-        """Read what a strict decoder does not take, or say what is wrong with it."""
+        """Decode a line that the strict decoder refuses; raise `Unusable` with the reason if it is bad."""
         try:
             return sanitized(_decoder.decode(line.decode()))
         except tuple(UNREADABLE) as error:
@@ -132,7 +132,7 @@ class Intake:
             raise Unusable(why) from None
 
     def _checked(self, message: Any) -> dict[str, Any]:
-        """Raise `Unusable` for what the SDK would fail on."""
+        """Return a message; raise `Unusable` for one that the SDK would fail on."""
         kind = message.get("type") if isinstance(message, dict) else None
         if not isinstance(kind, str) or kind not in NEEDED:
             raise Unusable("it is no Singer message")
@@ -146,13 +146,13 @@ class Intake:
         if kind == "RECORD" and not isinstance(message["record"], dict):
             raise Unusable("its record is no object", stream)
         if kind == "SCHEMA" and not _is_schema(message["schema"], message.get("key_properties")):
-            raise Unusable("its schema or its key_properties are none", stream)
+            raise Unusable("its schema is no object, or its key_properties are no list of names", stream)
         if kind == "BATCH" and not _is_batch(message["encoding"], message["manifest"]):
             raise Unusable(f"its files are in no format that is read ({', '.join(READ)})", stream)
         return cast("dict[str, Any]", message)
 
     def _lines(self) -> Iterator[bytes]:
-        """Yield the lines as bytes: an unreadable byte spoils its line, and not the rest of the input."""
+        """Yield the lines as bytes, so that a byte that is not UTF-8 affects its line alone."""
         if self.file is None:
             raise VitallyError("There is no input: standard input is closed.")
         held = getattr(self.file, "buffer", None)

@@ -1,7 +1,7 @@
-"""The one seam to the SDK: its messages in, our engine behind, nothing of its draining.
+"""Connect the SDK's target to our engine: its parsing of messages is used, its writing is not.
 
-The SDK's target validates with an exception, parses dates, takes `_sdc_` columns away, drains streams
-side by side and loses STATE when a row fails. All of that is replaced here, and here alone.
+The SDK's target ends the run at a row that is not valid, parses dates, removes ``_sdc_`` columns,
+drains streams concurrently and loses STATE when a row fails. This module replaces all of that.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from target_vitally.pipeline.streams import Streams
 from vitally_api.values import InvalidValue, number_of
 
 DECIMAL = "singer.decimal"
-"""The format of numbers that a tap writes as text, so that no reader makes doubles of them."""
+"""The format of numbers that a tap writes as text, so that they are not rounded to doubles."""
 
 
 def _as_number(value: Any) -> Any:
-    """Read a number that came as text; other text stays, and is rejected where a number belongs."""
+    """Convert text to a number; leave other text as it is, to be rejected by a number's property."""
     try:
         return number_of(value) if isinstance(value, str) and value else value
     except InvalidValue:
@@ -36,7 +36,7 @@ def _as_number(value: Any) -> Any:
 
 
 class Reader(SingerReader):
-    """Passes on messages that have been read."""
+    """Passes on messages that `Intake` has parsed already."""
 
     @override
     def deserialize_json(self, line: Any) -> dict[str, Any]:
@@ -44,7 +44,7 @@ class Reader(SingerReader):
 
 
 class VitallySink(Sink):
-    """A stream as the SDK knows it; it passes rows on and holds nothing."""
+    """The SDK's sink for a stream; it passes rows on and keeps none."""
 
     MAX_SIZE_DEFAULT = 1 << 62
 
@@ -55,7 +55,7 @@ class VitallySink(Sink):
         schema: dict[str, Any],
         key_properties: Sequence[str] | None,
     ) -> None:
-        """Take in what the stream's SCHEMA says; a stream that cannot be written ends the run."""
+        """Map the stream by its SCHEMA; one that cannot be written ends the run."""
         super().__init__(target, stream_name, schema, key_properties)
         assert isinstance(target, SeamTarget)  # noqa: S101 - the SDK's type is wider
         self._streams = target.streams
@@ -66,7 +66,7 @@ class VitallySink(Sink):
 
     @override
     def get_validator(self) -> None:
-        """Leave validation to the resource: the SDK's ends the run at the first bad row."""
+        """Use no validator: the SDK's would end the run at the first bad row."""
 
     @property
     @override
@@ -75,7 +75,7 @@ class VitallySink(Sink):
 
     @override
     def _add_sdc_metadata_to_schema(self) -> None:
-        """Leave the schema as it is."""
+        """Do nothing: the schema stays as it is."""
 
     @override
     def process_record(self, record: Record, context: Any) -> None:
@@ -83,19 +83,19 @@ class VitallySink(Sink):
 
     @override
     def process_batch(self, context: Any) -> None:
-        """Take rows that came in a file, to which the SDK has applied stream maps."""
+        """Pass on the rows of a BATCH file, to which the SDK has applied stream maps."""
         for record in context.get("records", ()):
             self.process_record(record, context)
 
     def with_numbers(self, record: Record) -> Record:
-        """Read the columns whose numbers the SCHEMA says to be text."""
+        """Convert the columns that have numbers as text, by their SCHEMA."""
         if not self._decimals:
             return record
         return record | {n: _as_number(record[n]) for n in self._decimals if n in record}
 
 
 class SeamTarget(Target):
-    """The SDK's target, with what it does between two messages taken out."""
+    """The SDK's target without its own writing of rows and STATE."""
 
     default_sink_class = VitallySink
     message_reader_class = Reader
@@ -114,11 +114,11 @@ class SeamTarget(Target):
     @property
     @abstractmethod
     def streams(self) -> Streams:
-        """The receiver of the rows of all streams."""
+        """The `Streams` that all rows are passed to."""
 
     @override
     def _process_record_message(self, message_dict: dict[str, Any]) -> None:
-        """Hand a row on as it came, after stream maps."""
+        """Pass a row on after stream maps, otherwise as it came."""
         stream, raw = message_dict["stream"], message_dict["record"]
         for stream_map in self.mapper.stream_maps[stream]:
             alias = stream_map.stream_alias
@@ -142,11 +142,11 @@ class SeamTarget(Target):
 
     @override
     def _process_activate_version_message(self, message_dict: dict[str, Any]) -> None:
-        """Delete nothing: what a full table does not have may be wanted in Vitally all the same."""
+        """Delete nothing: Vitally may have records that the source does not have."""
 
     @override
     def _handle_max_record_age(self) -> None:
-        """Leave it to the engine when to write."""
+        """Do nothing: the engine decides when to write."""
 
     @override
     def process_endofpipe(self) -> None:
@@ -155,5 +155,5 @@ class SeamTarget(Target):
     @override
     @classmethod
     def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
-        """Add the settings of stream maps alone: the SDK's others would do nothing here."""
+        """Add only the SDK's settings of stream maps: its others have no effect here."""
         super(Target, cls).append_builtin_config(config_jsonschema)

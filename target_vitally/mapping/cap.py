@@ -1,4 +1,4 @@
-"""How many records a run may create, update or delete."""
+"""Limits on how many records a run may create, update or delete."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ NUMBER, SHARE = re.compile(r"\d{1,12}"), re.compile(r"(\d{1,6}(?:\.\d{1,6})?)\s*
 
 @dataclass(frozen=True)
 class Cap:
-    """A number of records, a share of those that Vitally holds, or both: then the smaller counts.
+    """A limit: a number of records, a percentage of those in Vitally, or the smaller of both.
 
-    ``text`` is how it was written.
+    ``text`` is the setting as it was written.
     """
 
     text: str
@@ -25,7 +25,7 @@ class Cap:
 
     @classmethod
     def read(cls, value: Any) -> Cap:
-        """Read a cap as it is written in a configuration; raise `ValueError` for anything else."""
+        """Parse a setting such as ``100``, ``5%`` or ``100, 5%``; raise `ValueError` for anything else."""
         text = str(value).strip()
         number: int | None = None
         percent: Decimal | None = None
@@ -40,10 +40,10 @@ class Cap:
         return cls(text, number, percent)
 
     def excess(self, counts: Mapping[str, int], held: Callable[[str, int], int]) -> str | None:
-        """Return None if so many records may be written, or else the cap in words.
+        """Return None if the limit allows that many records; else the limit, as text for a message.
 
-        ``counts`` has how many of each resource. ``held`` returns how many records of a resource Vitally
-        holds, and need not count beyond the number that it is given.
+        ``counts`` has the number of records by resource. ``held(resource, enough)`` returns how many
+        records Vitally has, and may stop counting at ``enough``.
         """
         if self.number is not None and sum(counts.values()) > self.number:
             return self.text
@@ -55,9 +55,9 @@ class Cap:
         return None
 
     def _share(self, resource: str, count: int, held: Callable[[str, int], int]) -> tuple[int, int]:
-        """Return how many records of a resource may be written, and how many there are.
+        """Return how many records of a resource may be written, and how many Vitally has.
 
-        One always may: otherwise nothing could be deleted in a workspace of nine accounts.
+        One is always allowed: 10% of nine accounts would otherwise be none.
         """
         percent = self.percent or Decimal(0)
         if not percent or count <= 1:

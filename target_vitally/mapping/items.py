@@ -1,4 +1,4 @@
-"""Items of lists, such as people and fields: which stand for the same, and how two lists are merged."""
+"""Compare and merge lists of items, such as people and fields."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from vitally_api.values import email_text
 
 Item = TypeVar("Item")
 IDENTITY = ("id", "userId", "vitallyUserId", "externalId", "email", "label")
-"""Members by which people, messages and fields are known apart."""
+"""Members that identify a person, message or field."""
 
 
 def unite(first: Iterable[Item], then: Iterable[Item] = ()) -> list[Item]:
-    """Merge what two rows name; of two objects that stand for the same, keep the later one."""
+    """Merge two lists without duplicates; of two objects with the same identity, keep the later one."""
     united: dict[int, Item] = {}
     place: dict[Any, int] = {}
     for number, item in enumerate((*first, *then)):
@@ -30,7 +30,7 @@ def unite(first: Iterable[Item], then: Iterable[Item] = ()) -> list[Item]:
 
 
 def _marks(item: Any) -> list[Any]:
-    """Return what an item of a list is known by, as values that can be looked up."""
+    """Return the identities of an item, as hashable values: (member, value) for each in `IDENTITY`."""
     if not isinstance(item, dict | list):
         return [item]
     named = {name: item.get(name) for name in IDENTITY} if isinstance(item, dict) else {}
@@ -41,7 +41,7 @@ def _marks(item: Any) -> list[Any]:
 
 
 def difference(wanted: Iterable[Record], present: Any) -> tuple[list[Record], list[Record]]:
-    """Return which people are to be added, and which are there and not wanted."""
+    """Return the people to add, and the people to remove, to get from ``present`` to ``wanted``."""
     people = [person for person in present or () if isinstance(person, dict)]
     place = {mark: i for i, person in enumerate(people) for mark in _marks(person)}
     stay: set[int] = set()
@@ -55,7 +55,7 @@ def difference(wanted: Iterable[Record], present: Any) -> tuple[list[Record], li
 
 
 def with_fields(wanted: Iterable[Record], present: Any) -> list[Record]:
-    """Return the fields of a custom object with those of a row put over them, by their labels."""
+    """Return the fields of a custom object, updated with and extended by those of a row, by label."""
     fields = [dict(field) for field in present or () if isinstance(field, dict)]
     for new in wanted:
         known = next((field for field in fields if field.get("label") == new.get("label")), None)

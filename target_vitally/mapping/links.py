@@ -1,4 +1,4 @@
-"""Links of a record to others: those that it has, and those that rows name."""
+"""Compare the links that a record has with those that rows name."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PARTICIPANTS = "participants"
 
 
 def displayed(prop: Property, record: Mapping[str, Any]) -> Any:
-    """Return the value of a property in a record, which may show it elsewhere."""
+    """Return the value of a property in a record, which may have it under another name."""
     if prop.displayed:
         value = record.get(prop.displayed)
         if isinstance(value, list):
@@ -25,9 +25,9 @@ def displayed(prop: Property, record: Mapping[str, Any]) -> Any:
 
 
 def with_present(resource: Resource, body: Mapping[str, Any], record: Record) -> Record:
-    """Add the links and fields that a record has to those that are wanted, so that a PUT takes none away.
+    """Add the links and fields that a record already has, so that a PUT does not remove them.
 
-    Where a record is linked to several and a PUT takes one, one of them is there already.
+    If a PUT takes one link and the record has several, a link that it has already is not sent as new.
     """
     made = dict(body)
     for name, there in _gone(resource, body, record).items():
@@ -43,7 +43,7 @@ def with_present(resource: Resource, body: Mapping[str, Any], record: Record) ->
 
 
 def unlinked(resource: Resource, body: Mapping[str, Any], record: Record) -> Record:
-    """Return the links that a record has and that are not wanted, by their properties."""
+    """Return the links of a record that ``body`` does not name, by property."""
     return {name: gone for name, gone in _gone(resource, body, record).items() if gone}
 
 

@@ -1,4 +1,4 @@
-"""Columns that mark deleted rows, and what their values say."""
+"""Find the columns that mark deleted rows, and read their values."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ SHAPE = re.compile(
 
 @lru_cache(maxsize=4096)
 def marks_deletes(column: str) -> bool:
-    """Return whether a column is named as loaders and applications name their marks of deleted rows.
+    """Return True if a column's name suggests that it marks deleted rows.
 
-    ``_fivetran_deleted``, ``_ab_cdc_deleted_at``, ``__deleted``, ``isDeleted``, ``DELETED_AT``, ``__op``.
+    Such as ``_fivetran_deleted``, ``_ab_cdc_deleted_at``, ``__deleted``, ``isDeleted``, ``__op``.
     """
     snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", column.strip()).lower()
     return SHAPE.fullmatch(re.sub(r"[\s.-]+", "_", snake)) is not None
 
 
 def says_deleted(value: Any) -> bool:
-    """Return whether a mark says that its row is deleted; raise `InvalidValue` if it is unreadable."""
+    """Return True if the value of a marking column means deleted; raise `InvalidValue` if unclear."""
     if value is None or isinstance(value, bool):
         return bool(value)
     text = value.strip().lower() if isinstance(value, str) else ""

@@ -1,4 +1,4 @@
-"""Text of HTML, compared by what a reader sees of it."""
+"""Compare HTML by what a reader sees of it."""
 
 from __future__ import annotations
 
@@ -31,10 +31,9 @@ AFTER: Final = re.compile(r"(?:\s|\x04[^\x03]*\x03)+\Z")
 
 
 def same_html(wanted: str, present: str) -> bool:
-    """Return whether two texts look alike to a reader; Vitally may have filled in ``{{...}}``.
+    """Return True if two HTML texts look the same; ``present`` may have ``{{...}}`` filled in.
 
-    A service may take the content of ``<script>`` away with its tag, keep it as text, or keep the tags
-    in it.
+    The content of ``<script>`` may have been removed, kept as text, or kept with its tags.
     """
     if wanted == present:
         return True
@@ -44,9 +43,9 @@ def same_html(wanted: str, present: str) -> bool:
 
 
 def seen(text: str, *, hidden: bool = False) -> str:
-    """Return what a reader sees of HTML: words, breaks, styles, images and the addresses of links.
+    """Return the visible parts of HTML: words, breaks, styles, images and the addresses of links.
 
-    ``hidden`` takes the content of ``<script>`` and ``<style>`` for text.
+    With ``hidden``, the content of ``<script>`` and ``<style>`` counts as visible text.
     """
     reader = _Reader(hidden=hidden)
     # html.parser reads the rest of a text again for each tag that never ends: 100 kB take minutes.
@@ -60,7 +59,7 @@ def _complete(found: re.Match[str]) -> str:
 
 
 class _Reader(HTMLParser):
-    """Writes down words, each with its style."""
+    """Collects the words of HTML, each with its style."""
 
     def __init__(self, *, hidden: bool) -> None:
         super().__init__()
@@ -126,7 +125,7 @@ class _Reader(HTMLParser):
             self.found.append(part)
 
     def _gap(self, gap: str) -> None:
-        """Fold white space: a break is more than a blank."""
+        """Add white space, at most once in a row; a line break replaces a blank."""
         last = self.found[-1] if self.found else "\n"
         if last == " " and gap == "\n":
             self.found[-1] = gap
@@ -135,7 +134,7 @@ class _Reader(HTMLParser):
 
 
 def _alike(ours: str, theirs: str) -> bool:
-    """Compare; a placeholder that is not in their text any more stands for any text there."""
+    """Return True if two texts are equal; placeholders missing from ``theirs`` match any text."""
     ours, theirs = _named(ours), _named(theirs)
     if ours == theirs:
         return True
@@ -164,7 +163,7 @@ def _alike(ours: str, theirs: str) -> bool:
 
 
 def _named(text: str) -> str:
-    """Write placeholders in one way: ``{{ plan }}`` as ``{{plan}}``."""
+    """Normalise the white space in placeholders: ``{{ plan }}`` becomes ``{{plan}}``."""
     return PLACEHOLDER.sub(
         lambda found: "{{" + " ".join(STYLE.sub("", found[1]).split()) + "}}", text
     )

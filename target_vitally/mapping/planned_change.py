@@ -1,4 +1,4 @@
-"""What a run does to one record, as a person wants to see it."""
+"""What a run does to one record, for the log and ``plan_file``."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from target_vitally.mapping.rows import PendingWrite
 
 Action = Literal["delete", "unlink", "create", "update"]
 ACTIONS: tuple[Action, ...] = get_args(Action)
-"""In the order in which they are shown: what cannot be undone comes first."""
+"""All actions in the order in which they are shown: those that cannot be reversed come first."""
 NAMES = ("name", "label", "title", "subject", "email")
-"""Where a record or a row says what people call it."""
+"""The members that may hold a name of a record or row for people, in order of preference."""
 MOST_MESSAGES = 100
 """Messages of a conversation that go into one request."""
 UNLINKED = "unlinked "
@@ -29,7 +29,7 @@ OF_OUTCOMES: Mapping[Outcome, Action] = {
 
 @dataclass(frozen=True)
 class PlannedChange:
-    """What is done to one record: its name and key, and each property's old and new value."""
+    """The change of one record: its name and key, and (old, new) values by property."""
 
     action: Action
     stream: str
@@ -43,7 +43,10 @@ class PlannedChange:
 def planned_change(
     write_: PendingWrite, made: Plan, record: Record | None, refused: str = ""
 ) -> PlannedChange | None:
-    """Return what a write does, or None if it changes nothing; ``refused`` says why it is not done."""
+    """Return the change that a write makes, None if it makes none.
+
+    ``refused`` is the reason if a limit keeps it from being carried out.
+    """
     action = _accepted(made) if made.outcome == "accepted" else OF_OUTCOMES.get(made.outcome)
     if action is None:
         return None
@@ -65,14 +68,14 @@ def planned_change(
 
 
 def _accepted(made: Plan) -> Action:
-    """Return the action of what was sent in bulk, and is not looked for."""
+    """Return the action of a write that was sent in bulk without a check of its result."""
     if made.record is None:
         return "create"
     return "update" if made.body else "delete"
 
 
 def requests_of(resource: str, made: Plan) -> int:
-    """Return how many requests it takes to carry a plan out."""
+    """Return how many requests a plan takes."""
     if resource == "conversations":
         return max(1, -(-len(made.body.get("messages") or ()) // MOST_MESSAGES))
     if resource == "meetings" and made.outcome == "updated" and PARTICIPANTS in made.body:

@@ -140,7 +140,7 @@ class Resource:
 
     @cached_property
     def columns(self) -> Mapping[str, str]:
-        """What each known column holds: ``property``, ``reference``, ``traits``, ``embedded``, ``left out``."""
+        """What each column holds: ``property``, ``reference``, ``traits``, ``embedded`` or ``left out``."""
         found = dict.fromkeys(self.read_only, "left out")
         found |= {prop.embedded: "embedded" for prop in self.properties if prop.embedded}
         found |= dict.fromkeys((*self.by_name, *self.keys), "property")

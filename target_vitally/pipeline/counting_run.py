@@ -1,4 +1,4 @@
-"""A dry run over the rows that wait: what they would do is counted before any of it is done."""
+"""A dry run over the rows that wait, to count the creates and updates before the first is sent."""
 
 from __future__ import annotations
 
@@ -19,11 +19,14 @@ from target_vitally.pipeline.waiting_rows import WaitingRows
 from target_vitally.writers.base import NEW, ResourceWriter
 
 COUNTED = f"{NEW}counted-"
-"""Prefix of the ids of records that were only made up to be counted."""
+"""The prefix of ids that stand for records which this dry run would create."""
 
 
 def count_writes(batches: Batches, rows: Iterable[tuple[Resource, Sequence[InputRow]]]) -> None:
-    """Plan rows, which come in batches of one resource, parents first; leave nothing but the counts."""
+    """Process rows without writing, so that `WriteCaps` counts them; keep nothing else.
+
+    ``rows`` come in batches of one resource, parents first.
+    """
     settings = replace(batches.settings.only_looking(), max_deletes=Cap(""))
     outcomes = _Unrecorded(settings, StateTracker(lambda _: None))
     writers = {name: _apart(writer) for name, writer in batches.writers.items()}
@@ -49,7 +52,7 @@ def count_writes(batches: Batches, rows: Iterable[tuple[Resource, Sequence[Input
 
 
 def _apart(writer: ResourceWriter) -> ResourceWriter:
-    """Return a copy of a writer, whose simulations the other does not see."""
+    """Return a copy of a writer that has simulated records of its own."""
     made = copy.copy(writer)
     for name, value in vars(writer).items():
         if isinstance(value, dict | list | set):  # what it would have done, wherever it keeps that
@@ -60,7 +63,7 @@ def _apart(writer: ResourceWriter) -> ResourceWriter:
 
 
 class _Unrecorded(Outcomes):
-    """Outcomes that nobody is told."""
+    """Records no outcomes."""
 
     @override
     def end_write(self, *args: Any, **kwargs: Any) -> None:
@@ -72,4 +75,4 @@ class _Unrecorded(Outcomes):
 
     @override
     def warn_once(self, *args: Any, **kwargs: Any) -> None:
-        """Leave it to the run that writes."""
+        """Log nothing: the run that writes will."""

@@ -1,4 +1,4 @@
-"""``plan_file``: the changes of a run as a page, as CSV or as JSON lines, by its ending.
+"""Write ``plan_file``: the changes of a run as HTML, CSV or JSON lines, by the file's extension.
 
 It holds customers' data, so it is written only where it is asked for, and only its owner may read it.
 """
@@ -46,10 +46,10 @@ def _spooled() -> IO[bytes]:
 
 @dataclass
 class Part:
-    """Changes of one kind and stream; ``refused`` says why they are not carried out.
+    """The changes with one action in one stream; ``refused`` is the reason if none was carried out.
 
-    ``kept`` of them are in the file, as lines of ``plan.jsonl``; ``lines`` has what the log says of these,
-    keys and properties, no values.
+    ``count`` is their number; ``kept`` of them are in the temporary ``file`` as JSON lines. ``lines`` has
+    keys and property names of some for the log, without values.
     """
 
     action: str
@@ -66,23 +66,23 @@ class Part:
         return self.count - self.kept
 
     def line(self, **said: Any) -> bytes:
-        """Write a line about changes of this part."""
+        """Return a JSON line about changes of this part."""
         refused = {"refused": self.refused} if self.refused else {}
         return encoded({"action": self.action, "stream": self.stream, **said, **refused}) + b"\n"
 
     def keep(self, change: PlannedChange) -> None:
-        """Keep a change."""
+        """Add a change to the temporary file."""
         values = {name: {"old": old, "new": new} for name, (old, new) in change.values.items()}
         self.file.write(self.line(name=change.name, key=change.key, values=values))
 
     def changes(self) -> Iterator[dict[str, Any]]:
-        """Yield the changes that are kept: the name, key and values of each."""
+        """Yield the changes in the temporary file, each with name, key and values."""
         self.file.seek(0)
         yield from map(decoded_or_none, self.file)
 
 
 class PlannedChanges:
-    """Keeps at most ``limit`` changes of each part, with their values if those are wanted."""
+    """Collects changes: ``limit`` of each part at most, with their values only if ``values``."""
 
     def __init__(self, limit: int, *, values: bool) -> None:
         self._limit = limit
@@ -90,10 +90,10 @@ class PlannedChanges:
         self._lock = threading.Lock()
         self._parts: dict[tuple[str, str, str], Part] = {}
         self.requests = 0
-        """The number of requests that carrying them out takes."""
+        """The number of requests that all changes take."""
 
     def add(self, change: PlannedChange, displayed: str) -> None:
-        """Take in a change; ``displayed`` is what the log may call its record."""
+        """Add a change; ``displayed`` is a name of its record for the log, without personal data."""
         with self._lock:
             names = (change.action, change.stream, change.refused)
             part = self._parts.get(names) or self._parts.setdefault(names, Part(*names))
@@ -115,24 +115,24 @@ class PlannedChanges:
         return sorted(by_name, key=lambda part: ACTIONS.index(part.action))
 
     def close(self) -> None:
-        """Delete what is kept."""
+        """Delete the temporary files."""
         for part in self._parts.values():
             part.file.close()
 
 
 def logged_name(name: str) -> str:
-    """Return the name of a property as the log has it."""
+    """Return the name of a property for the log."""
     rest = name.removeprefix(UNLINKED)
     return f"{name[: len(name) - len(rest)]}{safe_name(rest)}"
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What stands above the changes.
+    """The heading of a plan.
 
-    ``host`` is the address of the API, ``outcomes`` how many rows had each. ``requests`` are those that it
-    takes to write, or that a run has sent, ``per_minute`` how many the API allows, None if that is
-    unknown. ``limit`` is the setting ``plan_limit``.
+    ``host`` is the address of the API, ``outcomes`` the number of rows by outcome. ``requests`` are those
+    that the plan takes, or that the run has sent; ``per_minute`` how many the API allows, None if that
+    is unknown. ``limit`` is the setting ``plan_limit``.
     """
 
     dry_run: bool
@@ -145,7 +145,7 @@ class Facts:
 
     @property
     def lines(self) -> Iterator[str]:
-        """Yield what is said of the run, sentence by sentence."""
+        """Yield the heading, sentence by sentence."""
         when = self.at.strftime("%Y-%m-%d %H:%M UTC")
         if not self.dry_run:
             yield f"Written to {self.host}, {when}."
@@ -159,7 +159,7 @@ class Facts:
 
 
 def cost(requests: int, per_minute: int | None) -> str:
-    """Return a sentence on what it costs to carry a plan out."""
+    """Return a sentence with the number of requests and the time that a plan takes."""
     if not requests:
         return "To carry it out takes no request."
     said = f"To carry it out takes {requests:,} request{'s' if requests > 1 else ''}"
@@ -184,7 +184,7 @@ def _write_csv(file: IO[str], parts: Sequence[Part], _: Facts) -> None:
 
 
 def _rows(part: Part) -> Iterator[tuple[str, ...]]:
-    """Yield a row for each property of each change, and one for those that are only counted."""
+    """Yield a CSV row for each property of each change, and one with the number of further records."""
     head = part.action, part.stream
     for change in part.changes():
         for name, value in change["values"].items() or [("", {"old": None, "new": None})]:
@@ -199,7 +199,7 @@ def _text(value: Any) -> str:
 
 
 def _inert(cell: str) -> str:
-    """Put an apostrophe before text that a spreadsheet would take for a formula; numbers stay."""
+    """Put an apostrophe before text that a spreadsheet would execute as a formula."""
     if not cell.startswith(FORMULA):
         return cell
     try:
@@ -214,7 +214,7 @@ def _write_page(file: IO[str], parts: Sequence[Part], facts: Facts) -> None:
 
 
 def _pieces_of_page(parts: Sequence[Part], facts: Facts) -> Iterator[str]:
-    """Yield the page piece by piece, so that it need not be in memory."""
+    """Yield the HTML page piece by piece, so that it is never in memory as a whole."""
     counts = _counts(parts)
     template = (files(__package__) / "plan.html").read_text(encoding="utf-8")
     (script,) = SCRIPT.findall(template)
@@ -238,7 +238,7 @@ def _pieces_of_page(parts: Sequence[Part], facts: Facts) -> Iterator[str]:
 
 
 def _counts(parts: Iterable[Part]) -> Mapping[str, Counter[str]]:
-    """Return how many records each stream changes, by action; those that are refused are apart."""
+    """Return the number of records by stream and action; refused ones count as ``refused``."""
     found: dict[str, Counter[str]] = {}
     for part in parts:
         of_stream = found.setdefault(part.stream, Counter())
@@ -277,7 +277,7 @@ def _pieces_of_part(part: Part, limit: int) -> Iterator[str]:
 
 
 def _record(name: str, key: str, values: Mapping[str, Any], **_: Any) -> str:
-    """Write one record as a body of a table, a row for each property."""
+    """Return one record as a ``<tbody>`` with a row for each property."""
     below = f'<span class="key">{html.escape(key)}</span>' if name else ""
     called = html.escape(name or key or "without a key")
     first = f'<th scope="row" rowspan="{len(values) or 1}"><span>{called}</span>{below}</th>'
@@ -299,18 +299,18 @@ FORMATS: Mapping[str, Callable[[IO[str], Sequence[Part], Facts], None]] = {
     ".csv": _write_csv,
     ".jsonl": _write_json_lines,
 }
-"""By the ending of the file's name."""
+"""The writers of each format, by the file's extension."""
 
 
 def is_plan_file(path: str) -> bool:
-    """Return whether a file's name says how the plan is to be written."""
+    """Return True if a path is empty or has an extension that `FORMATS` knows."""
     return not path or Path(path).suffix.lower() in FORMATS
 
 
 def remove_old(path: str) -> None:
-    """Remove the plan of a run before, so that it is not taken for that of this one.
+    """Remove the plan of an earlier run, so that it is not mistaken for the plan of this one.
 
-    Raise `OSError` where no file could be written.
+    Raise `OSError` if no file can be written to that folder.
     """
     if path:
         Path(path).unlink(missing_ok=True)
@@ -319,7 +319,7 @@ def remove_old(path: str) -> None:
 
 
 def write_plan_file(path: str, parts: Sequence[Part], facts: Facts) -> None:
-    """Write the file whole, or not at all; raise `OSError` where there is no room for it."""
+    """Write the file completely or not at all; raise `OSError` if that fails."""
     file = _beside(path)
     try:
         with file:
@@ -332,7 +332,7 @@ def write_plan_file(path: str, parts: Sequence[Part], facts: Facts) -> None:
 
 
 def _beside(path: str) -> IO[str]:
-    """Open a temporary file in the folder of another, which only its owner may read."""
+    """Open a temporary file in the folder of ``path``, readable by its owner alone."""
     whole = Path(path).absolute()
     if not whole.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)

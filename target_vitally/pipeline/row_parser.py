@@ -1,4 +1,4 @@
-"""Rows are parsed, or end here."""
+"""Parse rows; reject those that cannot be written."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PROTECTED = "%s: the trait %s belongs to another system and was left out (protec
 
 @dataclass
 class RowParser(Stage):
-    """Parses rows, and remembers what counts for the whole run: the keys and links that they name."""
+    """Parses rows, and remembers their composite keys and their links for the whole run."""
 
     exact: ExactLinks
 
@@ -29,7 +29,7 @@ class RowParser(Stage):
         self._warned: defaultdict[str, set[str]] = defaultdict(set)
 
     def parse(self, row: InputRow) -> ParsedRow | None:
-        """Parse a row, or end it."""
+        """Parse a row; if it is rejected or ignored, record that and return None."""
         settings, mapping, store = self.settings, row.mapping, self.references.store
         try:
             fields = self.fields.of_row(row)

@@ -1,4 +1,4 @@
-"""What the streams of an input mean: each row goes on with its mapping."""
+"""Map the streams of an input to resources, and pass each row on with its mapping."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ logger = logging.getLogger("target-vitally")
 
 @dataclass
 class Streams:
-    """Maps streams, and hands their rows to what writes them, or only looks at them.
+    """Maps streams, and passes their rows to the engine, or to the check of ``--test``.
 
-    ``ignored`` are streams that Vitally does not take. ``check_analytics`` raises a `SettingsError` where the
-    settings of the Analytics API are not whole.
+    ``ignored`` are streams of the tap that cannot be written. ``check_analytics`` raises a `SettingsError`
+    if settings of the Analytics API are missing.
     """
 
     settings: Settings
@@ -58,7 +58,7 @@ class Streams:
         return {name for name, what in self._mappings.items() if not isinstance(what, str)}
 
     def declare(self, stream: str, properties: Mapping[str, Any], keys: Sequence[str]) -> None:
-        """Work out what a stream means, or what has changed in it: ``keys`` are its key_properties."""
+        """Map a stream by its SCHEMA, the first or a later one; ``keys`` are its key_properties."""
         try:
             self._declare(stream, properties, keys)
         except (MappingError, SettingsError) as error:
@@ -94,7 +94,7 @@ class Streams:
         self._mappings[stream] = self.receiver.declare(mapping)
 
     def _mapping_of_row(self, mapping: StreamMapping, record: Record) -> StreamMapping:
-        """Work out what a row means whose SCHEMA names no columns."""
+        """Return the mapping of a row by its own columns, since its SCHEMA has none."""
         resource, mode = mapping.resource, self.settings.mode
         entry: Mapping[str, Any] = self.settings.streams.get(mapping.stream) or {}
         copy = is_copy(entry, record)
@@ -106,7 +106,7 @@ class Streams:
         return self._shapes[shape]
 
     def take(self, stream: str, record: Record, raw: Record | None, origin: Origin) -> None:
-        """Take a row; ``raw`` and ``origin`` say what it was before stream maps, if they changed it."""
+        """Pass a row on; ``raw`` is the row before stream maps, None if they did not change it."""
         mapping = self._mappings[stream]
         if isinstance(mapping, str):
             self.receiver.ignore(mapping, stream, origin, record)
@@ -116,10 +116,10 @@ class Streams:
         self.receiver.take(InputRow(0, mapping, origin, record, raw))
 
     def finish(self) -> None:
-        """Write the rest: the input has ended."""
+        """Tell the receiver that the input has ended."""
         self.receiver.finish(self._mappings)
 
 
 def needs_analytics(resource: Resource, channel: str) -> bool:
-    """Return whether rows are sent to the Analytics API, or may be."""
+    """Return True if rows of a resource may be sent to the Analytics API."""
     return resource.only_message or (channel != "rest" and bool(resource.message))

@@ -1,1 +1,1 @@
-"""How records of each resource are found, created, updated and deleted."""
+"""Find, create, update and delete records: a writer for each resource."""

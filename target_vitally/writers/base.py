@@ -1,4 +1,4 @@
-"""How the records of a resource are found, created, updated and deleted: the usual way."""
+"""Find, create, update and delete records in the way that most resources need."""
 
 from __future__ import annotations
 
@@ -22,47 +22,47 @@ from vitally_api.statuses import EXISTS, GONE, MAY_EXIST
 from vitally_api.values import key_text
 
 NOT_ANSWERED = frozenset({"traits", "messages", "participants"})
-"""Properties that are compared in another way, or that the answer shows in another form."""
+"""Properties that are not compared with the answer to a write, which shows them in another form."""
 NEW = "new:"
-"""Prefix of the ids of records that a dry run would create."""
+"""The prefix of ids that stand for records which a dry run would create."""
 
 
 class ResourceWriter:
-    """Finds, creates, updates and deletes; a resource that differs replaces parts of it."""
+    """Finds, creates, updates and deletes records; subclasses override what their resource needs."""
 
     asks = False
     """True if `present` sends a request each time."""
     unlinks = False
-    """True if messages unlink users from accounts, where updates do not."""
+    """True if messages to the Analytics API can unlink users from accounts, which updates cannot."""
     only_adds = False
-    """True once an answer has shown links that were not sent: plans made before it may be wrong."""
+    """True once an answer showed that updates only add links: plans made before may be wrong."""
 
     def __init__(self, resource: Resource, references: References) -> None:
         self.resource = resource
         self.references = references
         self.client = references.client
         self.label = f"/resources{resource.api.path}"
-        """What messages call the address."""
+        """The address of the list in log and error messages."""
         self.touched_lists: set[Index] = set()
         """The indexes in which a dry run has created records."""
         self.simulated = SimulatedRecords(references.store)
-        """By `queue`, what a dry run must not read anew: it has to remember what it would have done."""
+        """Records as a dry run would have left them, by `queue`: they must not be read again."""
 
     def index(self, write_: PendingWrite) -> Index:
-        """Return the index that the record belongs to."""
+        """Return the index of the list that the record is in."""
         return self.references.index(self.resource.name, write_.inside)
 
     def find(self, writes: Sequence[PendingWrite], *, more: bool = False) -> None:
-        """Read what Vitally holds of these; ``more`` if further rows are to come."""
+        """Look up the records of these writes; ``more`` is True if further rows will follow."""
         for (index, by), of_list in self._by_index(writes).items():
             index.find(by, [value for value, _ in of_list], more=more)
 
     def present(self, write_: PendingWrite) -> list[Record]:
-        """Return the records that have the key, as far as they were read."""
+        """Return the records with the write's key, as `find` read them; none if it has no key."""
         return self.index(write_).get(write_.key.by, write_.key.value) if write_.key else []
 
     def plan(self, write_: PendingWrite, *, only_changed: bool) -> Plan:
-        """Compare a write with what is there; raise `LookupFailed` where that is unknown."""
+        """Compare a write with its record; raise `LookupFailed` if the look-up was refused."""
         if write_.undo:
             return self._plan_undo(write_, write_.undo)
         return planning.plan(
@@ -77,7 +77,7 @@ class ResourceWriter:
         )
 
     def _plan_undo(self, write_: PendingWrite, undo: Undo) -> Plan:
-        """Compare what a run wrote with what is there now."""
+        """Decide how to reverse a change, from the record as it is now."""
         simulated = undo.run.simulated.get(undo.identity)
         present = self.read(write_) if simulated is None else simulated
         made = plan_undo(write_.resource, undo, write_.parsed, present)
@@ -87,7 +87,7 @@ class ResourceWriter:
         return made
 
     def read(self, write_: PendingWrite) -> list[Record]:
-        """Read anew the record that an undo is about, by its id or else by its key."""
+        """Read the record of an undo again, by its id or else by its key."""
         undo = write_.undo
         id_ = undo.run.moved.get(undo.id, undo.id) if undo else ""
         by_id = self.read_by(write_, "id", id_) if id_ else []
@@ -96,7 +96,7 @@ class ResourceWriter:
         return self.read_by(write_, undo.key.by, undo.key.value) or by_id
 
     def read_by(self, write_: PendingWrite, by: str, value: str) -> list[Record]:
-        """Read records whole, by a key; raise `LookupFailed` where that is not answered."""
+        """Read all members of the records with a key; raise `LookupFailed` if the API refuses that."""
         index = self.index(write_)
         if by not in self.resource.api.lookups:
             index.check(by, key_text(by, value))
@@ -107,11 +107,14 @@ class ResourceWriter:
         return [record for record in found if not record.get("archivedAt")] or found[:1]
 
     def whole(self, write_: PendingWrite, record: Record) -> Record:
-        """Return all of a record that is about to be deleted; what is there no more stays as it is."""
+        """Read all members of a record before its delete; return it as it is if it no longer exists."""
         return next(iter(self.read_by(write_, "id", str(record["id"]))), record)
 
     def added_to(self, write_: PendingWrite, undo: Undo, record: Record) -> str:
-        """Return what others have added to a record, which an undo would delete with it."""
+        """Return the kind of records that others added below a record; empty if none.
+
+        An undo would delete them with the record.
+        """
         for name, (path, query) in lists_below(self.resource.name).items():
             address = f"{self.path_of(write_, record)}{path}"
             pages = self.client.pages(address, f"{self.label}/...{path}", query, write_)
@@ -124,12 +127,12 @@ class ResourceWriter:
         return ""
 
     def not_undone(self, write_: PendingWrite, now: Record) -> str:
-        """Return why a record is not as it was, although Vitally has taken what would make it so."""
+        """Return why an undo had no effect although Vitally accepted it; empty if it had."""
         _ = write_
         return STILL_ARCHIVED if now.get("archivedAt") else ""
 
     def find_again(self, writes: Sequence[PendingWrite]) -> None:
-        """Read anew what writes may have changed; `present` has it then."""
+        """Read the records of these writes again, for `present`."""
         for (index, by), of_list in self._by_index(writes).items():
             values = [value for value, _ in of_list]
             index.refresh(by, values, of_list[0][1] if len(values) == 1 else None)
@@ -146,12 +149,12 @@ class ResourceWriter:
         return wanted
 
     def in_parts(self, write_: PendingWrite) -> bool:
-        """Return whether a create takes several requests, so that a record may be there in part."""
+        """Return True if a create takes several requests, so that a record may be written in part."""
         _ = write_
         return self.asks
 
     def queue(self, write_: PendingWrite) -> str:
-        """Return a name that writes have in common which must be sent one after the other."""
+        """Return a name that is the same for all writes to one record, which are sent in order."""
         if write_.undo:
             return write_.undo.identity
         if write_.key is None:
@@ -160,18 +163,18 @@ class ResourceWriter:
         return ids[0] if ids else f"{write_.key.by}:{write_.key.value}"
 
     def touched(self, write_: PendingWrite) -> set[str]:
-        """Return names of what a write may change: an undo may know its record by its key or its id."""
+        """Return all names of the records that a write may change; an undo may have an id and a key."""
         undo = write_.undo
         known = {undo.id, *undo.inside.values()} if undo else set()
         return {self.queue(write_), *known} - {""}
 
     def blocks(self, lost: PendingWrite, then: PendingWrite) -> bool:
-        """Return whether a write of one queue has to wait for one whose answer was lost."""
+        """Return True if ``then`` must wait for ``lost``, a write of its queue whose answer was lost."""
         _ = lost, then
         return True
 
     def exact(self, write_: PendingWrite) -> frozenset[str]:
-        """Return the properties from which links are taken away that no row names."""
+        """Return the properties from which an update removes links that no row names."""
         links = (PARTICIPANTS, *(ref.name for ref in self.resource.links))
         return frozenset(links if write_.exact else ())
 
@@ -197,7 +200,7 @@ class ResourceWriter:
     def remove(
         self, write_: PendingWrite, path: str, query: Mapping[str, str] | None = None
     ) -> bool:
-        """Send a delete; what is not there any more is deleted already, perhaps by the try before."""
+        """Send a DELETE; return False if the record was not there, and no earlier try deleted it."""
         before = write_.retries
         try:
             self.client.write("DELETE", path, self.label, None, query, write_)
@@ -208,13 +211,16 @@ class ResourceWriter:
         return True
 
     def send(self, write_: PendingWrite, method: str, path: str, body: Record) -> Record:
-        """Send a write of this resource."""
+        """Send a write to this resource; return the answer."""
         return self.client.write(method, path, self.label, body, None, write_)
 
     def keep(
         self, write_: PendingWrite, answer: Record, sent: Record, record: Record | None = None
     ) -> Record:
-        """Return what a record is after a write, and remember it: before, sent, answered."""
+        """Return a record after a write, and put it into the index.
+
+        The values come from ``record``, as it was before, ``sent`` and ``answer``; the last that has one wins.
+        """
         now = self._after(sent, record or {}) | answer
         if not now.get("id"):
             now |= self.read_after(write_)
@@ -240,7 +246,7 @@ class ResourceWriter:
         return {}
 
     def simulate(self, write_: PendingWrite, plan: Plan, id_: str) -> Record:
-        """Do as if it were written: what would be created is there for the rows after it."""
+        """Put the record into the index as if it had been written, so that later rows find it."""
         now = self._after(plan.body, plan.record or {"id": id_})
         if write_.undo:
             write_.undo.run.simulated[write_.undo.identity] = [now]
@@ -265,7 +271,10 @@ class ResourceWriter:
         return f"{self.path(write_)}/{segment(str(record['id']))}"
 
     def not_applied(self, write_: PendingWrite, plan: Plan, now: Record) -> list[str]:
-        """Return the properties that the answer shows otherwise than sent; Vitally fills in ``{{...}}``."""
+        """Return the properties whose values in the answer are not those sent.
+
+        Text with ``{{...}}`` is not compared, since Vitally fills it in.
+        """
         body = {
             name: value
             for name, value in plan.body.items()
@@ -275,7 +284,7 @@ class ResourceWriter:
 
 
 def lists_below(resource: str) -> Mapping[str, tuple[str, Mapping[str, str]]]:
-    """Return the lists of what Vitally deletes with a record: their paths below it, and their queries."""
+    """Return the lists of records that Vitally deletes with their parent: (path, query) by name."""
     if resource == "custom_objects":
         return {"records": ("/instances", {"archived": "false"})}
     return {
@@ -297,7 +306,7 @@ def _lacks(client: RecordClient, name: str) -> bool:
 
 
 def is_duplicate(rejected: WriteRejected) -> bool:
-    """Return whether a create was refused because the record is there."""
+    """Return True if a create was refused because the record already exists."""
     text = str(rejected).lower()
     reported = any(word in text for word in ("exist", "duplicate", "unique", "already"))
     return rejected.status in EXISTS or (rejected.status in MAY_EXIST and reported)

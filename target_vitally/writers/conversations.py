@@ -16,7 +16,7 @@ from target_vitally.writers.base import NEW, ResourceWriter
 
 
 class ConversationWriter(ResourceWriter):
-    """Conversations: a read brings their messages, and an update takes those that differ."""
+    """Writes conversations with their messages; an update sends the messages that differ."""
 
     @override
     def find(self, writes: Sequence[PendingWrite], *, more: bool = False) -> None:
@@ -29,7 +29,7 @@ class ConversationWriter(ResourceWriter):
         self._read(writes)
 
     def _read(self, writes: Sequence[PendingWrite]) -> None:
-        """Read the messages of conversations, which the list leaves out."""
+        """Read conversations one by one for their messages, which the list does not have."""
         index = self.references.index(self.resource.name)
         keys = [w.key for w in writes if w.key and w.body.get("messages")]
         known = {id_ for key in keys for id_ in index.ids(key.by, key.value)}
@@ -62,7 +62,7 @@ class ConversationWriter(ResourceWriter):
 
 
 def _parts(plan: Plan) -> list[Plan]:
-    """Split a plan into those of one request each: the first has all but the rest of the messages."""
+    """Split a plan into one for each request; the first has everything except the further messages."""
     messages = list(plan.body.get("messages") or ())
     rest = {"subject": plan.body.get("subject")}
     return [
@@ -74,7 +74,7 @@ def _parts(plan: Plan) -> list[Plan]:
 
 
 class ConversationMessageWriter(ResourceWriter):
-    """Messages: created inside their conversation, updated through it, deleted by themselves."""
+    """Writes messages: each is created and updated through its conversation, and deleted by its id."""
 
     @override
     def find(self, writes: Sequence[PendingWrite], *, more: bool = False) -> None:

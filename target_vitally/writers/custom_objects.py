@@ -1,4 +1,4 @@
-"""Custom objects: fields are never taken away, and not every workspace lets the API delete one."""
+"""Custom objects: fields are never removed, and not every workspace lets the API delete an object."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from target_vitally.writers.base import ResourceWriter
 
 
 class CustomObjectWriter(ResourceWriter):
-    """Tells a delete that is not offered from a record that is missing, which are answered alike."""
+    """Writes custom objects; after a 404 to a delete, reads the object to find out if it exists."""
 
     @override
     def plan(self, write_: PendingWrite, *, only_changed: bool) -> Plan:

@@ -20,7 +20,7 @@ from vitally_api import single
 
 
 class MeetingWriter(ResourceWriter):
-    """Meetings: an update does not take participants, who come and go one by one."""
+    """Writes meetings; participants are added and removed by requests of their own."""
 
     @override
     def update(self, write_: PendingWrite, plan: Plan) -> Record:
@@ -52,17 +52,17 @@ class MeetingWriter(ResourceWriter):
 
 
 class TranscriptWriter(ResourceWriter):
-    """Transcripts: one for each meeting, replaced as a whole; the API deletes none."""
+    """Writes transcripts: one for each meeting, replaced as a whole; the API cannot delete one."""
 
     asks = True
 
     @override
     def find(self, writes: Sequence[PendingWrite], *, more: bool = False) -> None:
-        """Leave it to `present`: each is a request of its own."""
+        """Do nothing: `present` sends a request for each."""
 
     @override
     def find_again(self, writes: Sequence[PendingWrite]) -> None:
-        """Leave it to `present`, which asks each time."""
+        """Do nothing: `present` sends a request each time."""
 
     @override
     def read(self, write_: PendingWrite) -> list[Record]:

@@ -1,4 +1,4 @@
-"""Projects: no external id, and two names for their account."""
+"""Projects, which have no external id, and whose account has two names in the API."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from vitally_api.statuses import INVALID
 
 
 class ProjectWriter(ResourceWriter):
-    """Creates projects under the name that the workspace has for their account."""
+    """Creates projects with ``accountId``, or ``customerId`` in workspaces that require that."""
 
     customers = False
-    """True if this workspace calls a project's account its customer."""
+    """True if this workspace requires ``customerId``."""
 
     @override
     def create(self, write_: PendingWrite, plan: Plan) -> Record:

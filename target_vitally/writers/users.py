@@ -1,4 +1,4 @@
-"""Users, and their links to accounts as rows of their own, which messages alone write."""
+"""Users, and rows that link a user to an account, which only the Analytics API can write."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _linked(record: Record, name: str) -> set[Any]:
 
 
 class UserWriter(ResourceWriter):
-    """Users: an update may replace their links or add to them, which the first answer shows."""
+    """Writes users. An update replaces their links or adds to them; the first answer shows which."""
 
     @override
     def exact(self, write_: PendingWrite) -> frozenset[str]:
@@ -48,7 +48,7 @@ class UserWriter(ResourceWriter):
         return STILL_LINKED.format(staying) if staying else super().not_undone(write_, now)
 
     def _staying(self, write_: PendingWrite, record: Record) -> list[str]:
-        """Return the properties with links that an undo should take away, and can neither by a message."""
+        """Return the properties whose links an undo should remove and cannot, by REST or by messages."""
         wanted = write_.parsed.properties
         named = [name for name in LINKS if name in wanted and not self._by_message(name)]
         return [name for name in named if _linked(record, name) > set(wanted[name])]
@@ -82,7 +82,7 @@ def _users_of(writes: Iterable[PendingWrite]) -> set[str]:
 
 
 class UserAccountWriter(ResourceWriter):
-    """Finds a link in the accounts that its user shows."""
+    """Writes links of users to accounts; a link is looked up in the ``accounts`` of its user."""
 
     @override
     def index(self, write_: PendingWrite) -> Index:

@@ -219,7 +219,7 @@ class ResourceWriter:
     ) -> Record:
         """Return a record after a write, and put it into the index.
 
-        The values come from ``record``, as it was before, ``sent`` and ``answer``; the last that has one wins.
+        Values come from ``record``, as it was before, ``sent`` and ``answer``; the last that has one wins.
         """
         now = self._after(sent, record or {}) | answer
         if not now.get("id"):

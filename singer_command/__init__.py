@@ -1,1 +1,1 @@
-"""What tap and target share as programs on a command line: settings and files in, failures out."""
+"""The command line of tap and target: settings, files, and error messages."""

@@ -1,4 +1,4 @@
-"""What a person reads in the log: failures in one line that says what to do, of the SDK its warnings."""
+"""Log failures in one line that says what to do, and keep the SDK's own INFO lines out of the log."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from vitally_api import SettingsError, VitallyError
 
 SDK = str(Path(singer_sdk.__file__).parent)
 READS_CONFIG = "from_cli_args"
-"""Where the SDK reads the config file."""
+"""The SDK's function that reads the config file."""
 VALIDATES = "_validate_config"
-"""Where it warns of settings that discovery does not need; otherwise each problem is an error."""
+"""The SDK's function that warns of settings; discovery needs none, and elsewhere they are errors."""
 _BATCHES = "batch_config is not whole: it needs encoding.format and a storage.root of a known kind."
 _EXPRESSION = "An expression in stream_maps fails on a record, with {kind}: check what it does."
 MISTAKES = {
@@ -35,17 +35,17 @@ MISTAKES = {
     "mapper.py": _EXPRESSION,
     "simpleeval.py": _EXPRESSION,
 }
-"""What is wrong with a setting, by the file of the SDK in which it fails in the middle of a run."""
+"""The mistake in a setting, by the file of the SDK that fails on it during a run."""
 OF_OTHERS = {"jsonschema.py", "simpleeval.py"}
-"""Those of `MISTAKES` that belong to libraries the SDK uses."""
+"""The files in `MISTAKES` that belong to libraries of the SDK."""
 
 Own = Callable[[Exception], list[str]]
-"""Returns what only one program can say of a failure, a line for each problem; nothing of others."""
+"""Returns a line for each problem of a failure that only one program knows; else an empty list."""
 
 
 @contextmanager
 def failures_in_one_line(program: str, own: Own = lambda _: []) -> Iterator[None]:
-    """End any failure with a line for each problem, and exit code 1 or the error's ``exit_code``."""
+    """Turn any exception into a log line for each problem, and exit with its ``exit_code`` or 1."""
     logger = logging.getLogger(program)
     try:
         yield
@@ -83,7 +83,7 @@ def _foreseen(error: Exception) -> list[str]:  # noqa: PLR0911 - a table of fail
 
 
 def _unforeseen(error: Exception, program: str) -> str:
-    """Return where something unforeseen went wrong, or the mistake in a setting behind it."""
+    """Return a message for an unexpected exception, or for the mistake in a setting that caused it."""
     kind = type(error).__name__
     frames = traceback.extract_tb(error.__traceback__)
     log_level = f"{prefix_of(program)}LOGLEVEL"
@@ -97,7 +97,7 @@ def _unforeseen(error: Exception, program: str) -> str:
 
 
 def _mistake(error: Exception, frames: traceback.StackSummary, log_level: str) -> str:
-    """Return what is wrong with a setting that the SDK fails on in the middle of a run, or nothing."""
+    """Return the mistake in a setting that made the SDK fail during a run; empty if none is known."""
     if any(frame.name == READS_CONFIG for frame in frames):
         return "The config file is not a JSON object: check the path given with --config."
     if "Unknown level" in str(error):
@@ -117,7 +117,7 @@ def _mistake(error: Exception, frames: traceback.StackSummary, log_level: str) -
 
 
 class LogFilter(logging.Filter):
-    """Holds back what the SDK logs at INFO, unless the level is DEBUG."""
+    """Drops what the SDK logs at INFO, unless the level is DEBUG."""
 
     @override
     def filter(self, record: logging.LogRecord) -> bool:
@@ -133,6 +133,6 @@ class LogFilter(logging.Filter):
 
 
 def filter_log() -> None:
-    """Filter every handler of the log."""
+    """Add `LogFilter` to all handlers of the root logger."""
     for handler in logging.getLogger().handlers:
         handler.addFilter(LogFilter())

@@ -1,4 +1,4 @@
-"""Files in whatever encoding, standard output, and the signal of a terminal that is closed."""
+"""Read files in any Unicode encoding, write to standard output, and end on SIGHUP."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import IO, Any
 
 
 def text_of(file: IO[str]) -> str:
-    """Return the text of a file in whatever encoding; raise a ``ValueError`` for what is no text."""
+    """Return the text of a file in UTF-8, UTF-16 or UTF-32; raise a ``ValueError`` if it is none."""
     held = getattr(file, "buffer", None)
     if held is None:
         return file.read().removeprefix("\ufeff")
@@ -21,7 +21,7 @@ def text_of(file: IO[str]) -> str:
 
 
 def parsed(text: str) -> Any:
-    """Return a JSON value; raise a ``ValueError`` for other text, and for one nested without end."""
+    """Parse JSON; raise a ``ValueError`` if it is not valid or nested too deeply."""
     try:
         return json.loads(text)
     except RecursionError:
@@ -29,7 +29,7 @@ def parsed(text: str) -> Any:
 
 
 def write_whole(data: bytes | bytearray) -> None:
-    """Write all of some bytes to standard output."""
+    """Write bytes to standard output completely, and flush it."""
     output = getattr(sys.stdout, "buffer", None)
     if output is None:
         sys.stdout.write(data.decode())
@@ -43,7 +43,7 @@ def write_whole(data: bytes | bytearray) -> None:
 
 
 def end_on_hangup(handler: Callable[[int, FrameType | None], None]) -> None:
-    """End as on SIGTERM when the terminal is closed, unless that is ignored, as ``nohup`` has it."""
+    """Handle SIGHUP, when the terminal is closed, like SIGTERM, unless it is ignored as by ``nohup``."""
     hangup = getattr(signal, "SIGHUP", None)
     main = threading.current_thread() is threading.main_thread()
     if hangup is not None and main and signal.getsignal(hangup) == signal.SIG_DFL:

@@ -1,4 +1,4 @@
-"""The settings of a program, also in the environment: every problem in one line that says what to do."""
+"""Check settings and environment variables; report each problem in one line that says what to do."""
 
 from __future__ import annotations
 
@@ -17,18 +17,21 @@ from vitally_api import API_KEY_MISSING, SettingsError, VitallyError, safe_name
 
 KEYS = ("api_key", "analytics_api_key")
 CLOSE = 0.9
-"""How alike a misspelt variable and a known one are; programs around this one set others, too."""
+"""The similarity from which a variable counts as misspelt; other programs have similar names, too."""
 BOOLEANS = ("true", "false", "1", "0", "yes", "no", "on", "off")
 
 
 def prefix_of(program: str) -> str:
-    """Return the prefix of the names of a program's variables."""
+    """Return the prefix of a program's environment variables: ``TAP_VITALLY_``."""
     return f"{program.upper().replace('-', '_')}_"
 
 
 @contextmanager
 def settings_problems_named(plugin: type[PluginBase], given: Mapping[str, Any]) -> Iterator[None]:
-    """Build a plugin of the arguments ``given``: what is wrong becomes one error, without the key."""
+    """Report all problems while a plugin is built in the block as one error, with keys masked.
+
+    ``given`` are the arguments of the plugin. Raise `ConfigValidationError`.
+    """
     schema = plugin.config_jsonschema
     declared = {**schema, "properties": {**schema["properties"]}}
     plugin.append_builtin_config(declared)
@@ -75,9 +78,9 @@ def _reworded(problem: str) -> str:
 
 
 def load_env_file() -> None:
-    """Take over the ``.env`` of the working folder, or of one above it.
+    """Load the ``.env`` of the working folder, or of a folder above it.
 
-    The SDK looks for one from its own folder upwards. What the environment has already stays.
+    The SDK searches from its own folder upwards. Variables that are set already keep their values.
     """
     found = find_dotenv(usecwd=True)
     try:
@@ -90,7 +93,7 @@ def load_env_file() -> None:
 
 
 def problems_in_environment(name: str, schema: Mapping[str, Any]) -> list[str]:
-    """Return a line for each variable of a program that the SDK would fail on, or misread."""
+    """Return a line for each environment variable that the SDK would fail on or misread."""
     variables = {
         f"{prefix_of(name)}{each.upper()}": how for each, how in schema["properties"].items()
     }
@@ -119,7 +122,7 @@ def _unreadable(value: str, declared: Mapping[str, Any]) -> str:
 
 
 def misspelt_variables(name: str, schema: Mapping[str, Any]) -> list[str]:
-    """Return a line for each variable whose name is nearly that of a setting."""
+    """Return a line for each environment variable with a name similar to a setting's."""
     prefix = prefix_of(name)
     known = {f"{prefix}{setting.upper()}" for setting in schema["properties"]}
     unknown = (v for v in sorted(os.environ) if v.upper().startswith(prefix) and v not in known)
@@ -131,7 +134,7 @@ def misspelt_variables(name: str, schema: Mapping[str, Any]) -> list[str]:
 
 
 def unknown_settings(config: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
-    """Return a line for each setting that does not exist, with the name that may be meant."""
+    """Return a line for each unknown setting, with a similar known name if there is one."""
     known = list(schema["properties"])
     hints = {name: _nearest(str(name), known) for name in config if name not in known}
     return [

@@ -1,7 +1,7 @@
-"""The Analytics API: another host and key, a hundred messages a request, one answer for all of them.
+"""The Analytics API, with its own host and key: a request takes up to a hundred messages.
 
-Source: API notes on writing, 4. A message is accepted now and applied later. Its ``messageId`` makes a
-second one do nothing, so that a request whose answer was lost is simply sent again.
+Source: API notes on writing, 4. A message is accepted at once and applied later. A second message with
+the same ``messageId`` has no effect, so a request whose answer was lost is sent again.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ ANALYTICS_URL = "https://{subdomain}.api.vitally.io"
 WHERE_THE_TOKEN_IS = "Vitally: Settings > Integrations > Vitally Analytics API"  # noqa: S105 - no token
 MOST_MESSAGES = 100
 MOST_BYTES = 500_000
-"""What a request may hold."""
+"""The largest body of a request in bytes."""
 BATCH = "/batch"
 
 Message = dict[str, Any]
@@ -41,7 +41,7 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class AnalyticsEndpoint(Endpoint):
-    """A workspace's Analytics API; its token goes into the header as it is."""
+    """The Analytics API of a workspace; its token is sent as it is, without encoding."""
 
     root: ClassVar[str] = "/analytics/v1"
     url_setting: ClassVar[str] = "analytics_url"
@@ -63,7 +63,7 @@ class AnalyticsEndpoint(Endpoint):
 
 
 def read_token(config: Mapping[str, Any]) -> str:
-    """Return the token, given bare or as the whole header; a ``ValueError`` does not repeat it."""
+    """Return the token, from the token itself or a whole header; raise a ``ValueError`` without it."""
     text = str(config.get("analytics_api_key") or "").strip()
     if not text:
         raise ValueError(

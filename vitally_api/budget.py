@@ -1,4 +1,4 @@
-"""One request budget for all threads: they wait their turn, and a stop wakes them."""
+"""One rate limit for all threads: they wait until they may send, and a stop wakes them."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from vitally_api.rate import CostEstimator, Quota, RateWindow
 
 @dataclass(frozen=True)
 class Permit:
-    """A request that was let through: the units that it is taken to cost, and how long it waited.
+    """The permission to send a request: the units that it is expected to cost, and the seconds waited.
 
-    ``before`` is what was left before it, if it goes out alone to show its cost; ``answered`` are the
-    units that had been answered before it.
+    ``before`` are the units that were left before it, if it is sent alone to measure its cost, else
+    None; ``answered`` are the units that had been answered before it.
     """
 
     method: str
@@ -27,7 +27,7 @@ class Permit:
 
 
 class Budget:
-    """Lets requests through at the rate that the API and the operator allow."""
+    """Permits requests at the rate that the API and the operator allow."""
 
     def __init__(
         self, ceiling: int | None = None, clock: Callable[[], float] = time.monotonic
@@ -41,9 +41,10 @@ class Budget:
         self._alone = False
 
     def acquire(self, method: str = "GET") -> Permit:
-        """Wait until a request may be sent, and count it; `Cancelled` is raised after a stop.
+        """Wait until a request may be sent, and count it; raise `Cancelled` after a stop.
 
-        The first writes of a kind go out alone, to show their cost, if the API tells what is left.
+        The first requests of a writing method are sent alone, to measure their cost, if the API says how
+        many units are left.
         """
         began = self._clock()
         with self._turn:
@@ -57,7 +58,7 @@ class Budget:
                 self._turn.wait(offered)
 
     def offer(self, method: str, now: float, waited: float = 0.0) -> Permit | float | None:
-        """Let a request through, or return how long to wait, as `RateWindow.delay` does."""
+        """Permit a request, or return how many seconds to wait; None to wait for an answer."""
         units = self._estimator.of(method)
         credit = self._rate.credit
         shows = credit is not None and not self._estimator.known(method)
@@ -71,7 +72,7 @@ class Budget:
         return Permit(method, units, waited, credit if shows else None, answered)
 
     def release(self, turn: Permit, quota: Quota, *, carried_out: bool = True) -> None:
-        """Take in the end of a request, with an empty quota if it was not answered."""
+        """Count a request that ended; ``quota`` is empty if it was not answered."""
         with self._turn:
             cost, now = turn.units, self._clock()
             if turn.before is not None:
@@ -83,16 +84,16 @@ class Budget:
             self._turn.notify_all()
 
     def pause(self, seconds: float) -> None:
-        """Hold everybody back after a 429."""
+        """Let no thread send for some seconds, after a 429."""
         with self._turn:
             self._rate.pause(self._clock() + seconds)
 
     def monotonic(self) -> float:
-        """Return the seconds of the clock that waits go by."""
+        """Return the seconds of the clock that `sleep` uses."""
         return self._clock()
 
     def sleep(self, seconds: float) -> None:
-        """Wait alone, for a retry; `Cancelled` is raised if the run is stopped meanwhile."""
+        """Let the calling thread wait, for a retry; raise `Cancelled` if the run is stopped."""
         end = self._clock() + seconds
         with self._turn:
             while not self._stopped and (rest := end - self._clock()) > 0:
@@ -101,18 +102,18 @@ class Budget:
                 raise Cancelled
 
     def left(self) -> int | None:
-        """Count what may be sent at once, or None while nothing limits it."""
+        """Return how many units may be sent at once; None while no limit is known."""
         with self._turn:
             return self._rate.left(self._clock())
 
     @property
     def limit(self) -> int | None:
-        """Units a minute, as the API or the operator says; None while nothing limits them."""
+        """Units per minute, by the API or the operator, whichever is less; None while no limit is known."""
         with self._turn:
             return self._rate.limit
 
     def stop(self) -> None:
-        """End every wait, now and from now on."""
+        """End all waits, now and later, with `Cancelled`."""
         with self._turn:
             self._stopped = True
             self._turn.notify_all()

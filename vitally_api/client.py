@@ -1,4 +1,4 @@
-"""Asking Vitally: within the budget, as often as it takes, every answer checked (API notes, "Rate limit")."""
+"""Send requests within the rate limit, repeat failed ones, and check answers (API notes, "Rate limit")."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ UNKNOWN = "It is not known whether the request was carried out."
 
 @dataclass(frozen=True)
 class Answer(Generic[T]):
-    """What a request brought: the checked body, the server's clock if it told, and the size in bytes."""
+    """An answer: the parsed body, the server's time or None, and the size of the body in bytes."""
 
     data: T
     date: datetime | None
@@ -54,12 +54,12 @@ class Answer(Generic[T]):
 
 
 class Vitally:
-    """One workspace's API, for all threads of a run."""
+    """The API of one workspace, used by all threads of a run."""
 
     def __init__(
         self, endpoint: Endpoint, budget: Budget, policy: Policy | None = None, concurrency: int = 8
     ) -> None:
-        """Prepare to ask; nothing is sent yet. ``concurrency`` is how many requests may be under way."""
+        """Prepare; nothing is sent yet. ``concurrency`` is the number of requests in progress at most."""
         self.endpoint = endpoint
         self.policy = policy or Policy()
         self._budget = budget
@@ -76,7 +76,7 @@ class Vitally:
         counts: RequestMetrics,
         **more: Any,
     ) -> Answer[T]:
-        """Read one resource; ``more`` is what `send` takes beside."""
+        """Send a GET request; ``more`` are further arguments of `send`."""
         return self.send("GET", path, query, parse=parse, counts=counts, **more)
 
     def send(  # noqa: PLR0913 - one request, described by its parts
@@ -95,14 +95,14 @@ class Vitally:
     ) -> Answer[T]:
         """Send a request until it is answered.
 
-        ``path`` is below the root of the API, its parts percent-encoded; ``label`` is what messages call
-        it, where the path may name a person. ``parse`` picks what is wanted of the decoded body,
-        and raises `Unreadable` if that is not what was asked for, which counts as a failed try.
-        ``decode`` reads bodies of the usual shape faster, and returns None for others.
+        ``path`` is below the root of the API and percent-encoded; messages show ``label`` in its place,
+        as a path may hold an e-mail address. ``parse`` takes the data out of the decoded body; it raises
+        `Unreadable` for an unexpected body, which counts as a failed try. ``decode`` is a faster decoder
+        that returns None for bodies it cannot read.
 
-        Raised are `KeyRefused`, and `Refused` for another final answer that is no data; `Unreadable` and
-        `Unavailable` where the policy's patience is at its end; `WriteOutcomeUnknown` at once for a method
-        that the policy does not repeat, if the request may have been carried out; `Cancelled` after a stop.
+        Raise `KeyRefused`, or `Refused` for any other final status; `Unreadable` or `Unavailable` once the
+        policy allows no more tries; `WriteOutcomeUnknown` for a method that the policy does not repeat, if
+        the request may have been carried out; `Cancelled` after a stop.
         """
         called = label or f"{self.endpoint.root}{path}"
         patience = policy or self.policy
@@ -116,7 +116,7 @@ class Vitally:
         return until_answered(attempt, self._budget, counts)
 
     def _response(self, asked: Request, counts: RequestMetrics) -> Response:
-        """Send a request once, within the budget; whatever the status, the answer is one."""
+        """Send a request once, within the rate limit; return the answer, whatever its status."""
         turn = self._budget.acquire(asked.method)
         began = time.monotonic()
         counts.add(waited=turn.waited, requests=1)
@@ -134,7 +134,7 @@ class Vitally:
         return response
 
     def _broken(self, asked: Request, found: NetworkErrorKind, took: float) -> Exception:
-        """Decide what follows from a failure of the network, which took so many seconds to show."""
+        """Return the exception to raise for a network failure, which showed after ``took`` seconds."""
         policy, message = asked.policy, network_message(self.endpoint, found, asked.label)
         if asked.method not in policy.repeats and not found.unsent:
             return WriteOutcomeUnknown(f"{message} {UNKNOWN}")
@@ -170,7 +170,7 @@ class Vitally:
         return Answer(data, response.date, len(response.body))
 
     def _reason(self, what: str) -> str:
-        """Return why something is tried again, with the address until one answer has been of use."""
+        """Return the reason of a retry for the log, with the address until a first answer was readable."""
         return what if self._understood else f"{what}, at {self.endpoint.base_url}"
 
     def _unreadable(self, asked: Request, response: Response, failure: Unreadable) -> Exception:

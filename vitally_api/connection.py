@@ -36,15 +36,15 @@ ONCE = urllib3.Retry(total=False)
 
 
 class ConnectionFailed(Exception):
-    """The network brought no answer, or not all of it, for the reason that the first argument is."""
+    """No complete answer came; the first argument is the exception of the network library."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked: ``path`` below the root of its API, its parts percent-encoded; a body, sent as JSON.
+    """A request: ``path`` is below the root of the API and percent-encoded, ``body`` is sent as JSON.
 
-    ``label`` is what messages call it, where its path may name a person; ``headers`` are sent beside
-    those of every request, and may be secrets.
+    Messages show ``label`` in place of the path, which may hold an e-mail address. ``headers`` are sent
+    in addition to those of every request, and may be secret.
     """
 
     method: str
@@ -66,7 +66,7 @@ class Response:
 
     @cached_property
     def date(self) -> datetime | None:
-        """The server's clock, None where it does not tell."""
+        """The server's time, from the header ``Date``; None if that is missing."""
         try:
             moment = parsedate_to_datetime(self.headers.get("Date") or "")
             return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
@@ -75,7 +75,7 @@ class Response:
 
     @cached_property
     def quota(self) -> Quota:
-        """What the headers say about the budget."""
+        """The rate limit, from the headers."""
         return Quota.from_headers(self.headers, self.date)
 
 
@@ -83,7 +83,7 @@ class Connection:
     """Sends single requests from any thread, over connections that are kept alive."""
 
     def __init__(self, endpoint: Endpoint, at_once: int) -> None:
-        """Prepare to send; ``at_once`` is how many requests may be under way."""
+        """Prepare to send; ``at_once`` is the number of requests in progress at most."""
         self._base_url, self._at_once = endpoint.base_url, at_once
         self._target = f"{urlsplit(endpoint.base_url).path}{endpoint.root}"
         self._headers = {
@@ -96,7 +96,7 @@ class Connection:
         self._opened: Any = None
 
     def request(self, asked: Request) -> Response:
-        """Send a request; `ConnectionFailed` is raised where no whole answer comes."""
+        """Send a request; raise `ConnectionFailed` if no complete answer comes."""
         body = None if asked.body is None else encoded(asked.body)
         patience = asked.policy
         query = f"?{urlencode(asked.query)}" if asked.query else ""
@@ -135,7 +135,7 @@ class Connection:
             return self._opened
 
     def _read(self, response: urllib3.BaseHTTPResponse, asked: Request) -> bytes:
-        """Read a body to its end, but not for ever and not without limit."""
+        """Read a body; raise if it is larger than `MAX_BODY`, or takes `DEADLINE_FACTOR` timeouts."""
         deadline = time.monotonic() + DEADLINE_FACTOR * asked.policy.request_timeout
         chunks, size = [], 0
         while chunk := response.read1(CHUNK, decode_content=True):

@@ -1,4 +1,4 @@
-"""JSON with every digit of its numbers, and text that databases can store."""
+"""Decode JSON without rounding numbers, and with text that databases can store."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from vitally_api.wording import safe_name
 
 BOM = b"\xef\xbb\xbf"
 NUL = re.compile(rb"\\u0000")
-"""How JSON writes it; a pattern is found in half the time that ``in`` takes."""
+"""NUL as JSON writes it; a search with a pattern takes half the time of ``in``."""
 # Levels of lists and objects that are mended. Python ends at a thousand calls, and what is
 # finalised near that end fails, so it is not the one to count.
 DEEPEST = 100
@@ -26,7 +26,7 @@ logger = logging.getLogger("tap-vitally.api")
 
 
 def _number(text: str, kind: Callable[[str], Any] = Decimal) -> Any:
-    """Keep every digit; what no program can hold, such as 1e9999999999999999999, stays as text."""
+    """Convert without rounding; keep what no type can hold, such as 1e9999999999999999999, as text."""
     try:
         return kind(text)
     except (InvalidOperation, ValueError):
@@ -39,21 +39,21 @@ _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
 def encoded(value: Any) -> bytes:
-    """Write a value as JSON; a `Decimal` as a number with all its digits."""
+    """Encode a value as JSON, a `Decimal` as a number with all its digits."""
     return _encoder.encode(value)
 
 
 def as_text(value: Any) -> str:
-    """Make text of any JSON value: text stays, the rest becomes its JSON."""
+    """Return text as it is, and any other value as JSON."""
     return value if isinstance(value, str) else encoded(value).decode()
 
 
 def decoded(raw: bytes, label: str, reported: set[str] | None = None) -> Any:
-    """Read a body; an empty one is None.
+    """Decode a body; return None if it is empty, raise `Unreadable` if it is not JSON.
 
-    Text that is not Unicode is mended rather than refused, and so is NaN: one damaged value must not
-    keep a page of records away. NUL goes because no SQL database can store it; ``reported`` has the
-    properties whose NUL was logged before, and gets those that are found.
+    Text that is not UTF-8 and NaN are repaired, since one damaged value must not keep a page of records
+    from being read. NUL is removed, as no SQL database can store it, and logged once per property:
+    ``reported`` has those that were logged, and further ones are added.
     """
     raw = raw.removeprefix(BOM)
     if not raw.strip():
@@ -76,13 +76,13 @@ def decoded(raw: bytes, label: str, reported: set[str] | None = None) -> Any:
 
 
 class PageDecoder:
-    """Reads a page of a list with only some members of its records, in half of the time.
+    """Decodes a page of a list, but only some members of its records, in half the time.
 
-    ``whole`` are read as they are, of the objects in ``linked`` only their ids.
+    The members ``whole`` are decoded completely, of the objects in ``linked`` only their ids.
     """
 
     def __init__(self, whole: Iterable[str], linked: Iterable[str]) -> None:
-        """Make types for the decoder: it skips what they do not have."""
+        """Build types for the decoder, which skips members that these do not have."""
         typed: Any = TypedDict  # whose members mypy wants to know
         object_: Any = typed("object_", {"id": Any}, total=False)
         links = dict.fromkeys(linked, object_ | list[object_] | None)
@@ -92,7 +92,7 @@ class PageDecoder:
         self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(page, float_hook=Decimal)
 
     def __call__(self, raw: bytes) -> Any:
-        """Return a page; None for one in any other shape than the usual, which `decoded` can read."""
+        """Return a page; None for one that only `decoded` can read."""
         if NUL.search(raw):
             return None
         try:
@@ -109,7 +109,7 @@ def _strictly(raw: bytes) -> Any:
 
 
 def _leniently(raw: bytes) -> Any:
-    """Read what Python's own decoder can be brought to read: NaN stays as text, and is lost nowhere."""
+    """Decode with Python's own decoder, which accepts more; NaN becomes text."""
     try:
         return json.loads(
             raw.decode("utf-8", "replace"),
@@ -123,7 +123,7 @@ def _leniently(raw: bytes) -> Any:
 
 
 def decoded_or_none(raw: bytes) -> Any:
-    """Read a body that may be anything; None where it is not JSON."""
+    """Decode a body; return None if it is not JSON."""
     try:
         return _strictly(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -131,7 +131,7 @@ def decoded_or_none(raw: bytes) -> Any:
 
 
 def _holders_of_nul(value: Any, holder: str = "") -> set[str]:
-    """Find the properties that hold text with a NUL, or have one in their name."""
+    """Return the properties with a NUL in their text or name."""
     if isinstance(value, str):
         return {holder} if "\0" in value else set()
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""The host that is asked, and the key: what the operator wrote, made usable (API notes, "Hosts, auth")."""
+"""Read and check the settings of the API's address and key (API notes, "Hosts, auth")."""
 
 from __future__ import annotations
 
@@ -25,14 +25,18 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A workspace's API: its address without a slash, the bare key, who asks, secret headers."""
+    """The API of a workspace.
+
+    ``base_url`` has no slash at its end; ``api_key`` is the key alone, without ``Basic``; ``headers`` are
+    the values of further secret headers.
+    """
 
     base_url: str
     api_key: str = field(repr=False)
     user_agent: str
     headers: tuple[str, ...] = field(default=(), repr=False)
     root: ClassVar[str] = "/resources"
-    """What the paths of requests are below."""
+    """The path in front of the paths of all requests."""
     url_setting: ClassVar[str] = "api_url"
     key_advice: ClassVar[str] = (
         f"api_key is the REST API key ({WHERE_THE_KEY_IS}), not an analytics key"
@@ -40,7 +44,7 @@ class Endpoint:
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], user_agent: str) -> Endpoint:
-        """Read the settings, or raise a `SettingsError` with all problems; ``user_agent`` is the default."""
+        """Read the settings; raise a `SettingsError` with all problems. ``user_agent`` is the default."""
         key, url, agent = read_all(
             lambda: read_api_key(config.get("api_key")),
             lambda: read_base_url(config),
@@ -50,19 +54,19 @@ class Endpoint:
 
     @property
     def authorization(self) -> str:
-        """The value of the header, with the key as user and no password."""
+        """The header ``Authorization``: the key as the user name, with an empty password."""
         return f"Basic {base64.b64encode(f'{self.api_key}:'.encode()).decode()}"
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """All spellings of key and headers, ours and those in which a server may send them back."""
+        """The key and secret headers, also as encoded by us or by a server that sends them back."""
         encoded = self.authorization.removeprefix("Basic ")
         plain = (encoded, encoded.rstrip("="), self.api_key, *self.headers)
         return (*plain, *(quote(secret, safe="") for secret in plain))
 
 
 def read_all(*readings: Callable[[], T]) -> list[T]:
-    """Return what each of them reads; raise one `SettingsError` with the problems of all."""
+    """Call each function and return the results; raise one `SettingsError` with all problems."""
     found, problems = [], []
     for reading in readings:
         try:
@@ -77,7 +81,7 @@ def read_all(*readings: Callable[[], T]) -> list[T]:
 
 
 def sendable(name: str, text: str, where: str) -> str:
-    """Return a key that can be sent, else raise a ``ValueError``; it is found at ``where``."""
+    """Return a key if a header can hold it; else raise a ``ValueError`` that says ``where`` to copy it."""
     if re.search(r"\s", text) or not text.isascii() or not text.isprintable():
         raise ValueError(
             f"{name} has white space or other characters inside that no key has: copy it again from "
@@ -87,10 +91,9 @@ def sendable(name: str, text: str, where: str) -> str:
 
 
 def read_api_key(value: Any) -> str:
-    """Return the bare key, given it in any of the forms that Vitally's settings page shows.
+    """Return the key, from the key itself or from a whole header, as people paste either.
 
-    That page shows the secret itself and a ready-made header; people paste either. The message of
-    the ``ValueError`` for anything else does not repeat the value.
+    Raise a ``ValueError`` for anything else; its message does not contain the value.
     """
     text = str(value or "").strip()
     if not text:
@@ -117,7 +120,7 @@ def _decoded_key(encoded: str) -> str | None:
 
 
 def read_base_url(config: Mapping[str, Any]) -> str:
-    """Return the address of the API, which follows from ``api_url``, or from data center and subdomain."""
+    """Return the address of the API, from ``api_url``, or else from ``data_center`` and ``subdomain``."""
     if config.get("api_url"):
         return read_address("api_url", str(config["api_url"]), "/resources")
     if config.get("data_center", "us") == "eu":
@@ -127,10 +130,10 @@ def read_base_url(config: Mapping[str, Any]) -> str:
 
 
 def read_subdomain(value: str) -> str:
-    """Return the subdomain in lower case, out of whatever people paste for it.
+    """Return the subdomain in lower case, from a name, a host or an address.
 
-    That is ``acme``, ``acme.vitally.io``, ``https://acme.rest.vitally.io/`` and the like;
-    ``ValueError`` is raised for what is missing, or not made of letters, digits and hyphens.
+    Such as ``acme``, ``acme.vitally.io`` or ``https://acme.rest.vitally.io/``. Raise a ``ValueError`` if it
+    is missing, or has other characters than letters, digits and hyphens.
     """
     text = value.strip().lower()
     if not text:
@@ -150,7 +153,7 @@ def read_subdomain(value: str) -> str:
 
 
 def read_address(name: str, value: str, root: str) -> str:
-    """Return an address in one spelling, without ``root``, or raise a ``ValueError``."""
+    """Return an address in normal form, without ``root`` at its end; raise a ``ValueError`` if it is none."""
     text = value.strip().rstrip("/").removesuffix(root).rstrip("/")
     parts = _parts(text)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
@@ -171,7 +174,7 @@ def read_address(name: str, value: str, root: str) -> str:
 
 
 def _parts(address: str) -> SplitResult:
-    """Split an address; the parts of other text are empty."""
+    """Split an address; return empty parts for text that is none."""
     try:
         parts = urlsplit(address)
         _ = parts.port
@@ -181,7 +184,7 @@ def _parts(address: str) -> SplitResult:
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether a host name or address is that of this machine."""
+    """Return True for a host name or address of this machine."""
     if host == "localhost":
         return True
     try:

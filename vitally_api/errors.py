@@ -1,4 +1,4 @@
-"""The errors that a request to Vitally may end in.
+"""The errors that a request to Vitally may raise.
 
 Every message is one line for the person who runs the program: what happened, where, what to do.
 None holds the API key or a record's content.
@@ -27,19 +27,19 @@ class Refused(VitallyError):
 
 
 class KeyRefused(VitallyError):
-    """The API does not accept the key: anything else would be refused, too."""
+    """The API does not accept the key, so that all other requests would be refused, too."""
 
 
 class CursorRefused(Refused):
-    """The API does not take a cursor that it gave: it has expired, or the list has changed."""
+    """The API refuses a cursor that it returned before: it has expired, or the list has changed."""
 
 
 class Unreadable(VitallyError):
-    """The API answered 2xx with something that is not the data asked for, again and again."""
+    """The API answered 2xx with a body that cannot be used, in every try."""
 
 
 class UnexpectedShape(Unreadable):
-    """The API answered with JSON of another shape than what was asked for."""
+    """The API answered 2xx with JSON that does not have the expected structure."""
 
 
 class Unavailable(VitallyError):
@@ -51,18 +51,18 @@ class RateLimited(Unavailable):
 
 
 class WriteOutcomeUnknown(Unavailable):
-    """A request that may not be repeated had no usable answer: it may have been carried out."""
+    """A request that may not be repeated got no usable answer: it may have been carried out."""
 
 
 class Cancelled(VitallyError):
-    """The work was stopped while it was waiting for its turn."""
+    """The run was stopped while a request waited for the rate limit or a retry."""
 
     def __init__(self) -> None:
         super().__init__("The run was stopped.")
 
 
 class SettingsError(ValueError):
-    """Settings that cannot be worked with; ``problems`` has one line each."""
+    """Settings that are missing or not valid; ``problems`` has a line for each."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("; ".join(problems))

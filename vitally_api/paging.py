@@ -1,4 +1,4 @@
-"""Following ``next`` cursors through a Vitally list, and finding the rows in a body.
+"""Follow the cursors of a list, and find the rows in the body of an answer.
 
 Nothing here touches the network. Source: API notes, "Pagination (list endpoints)".
 """
@@ -16,15 +16,15 @@ MOST_EMPTY_PAGES = 1000
 """Pages without a row, one after the other, before the list is taken to have no end."""
 LIST = "$.results[*]"
 ENVELOPES = ("results", "data", "items", "records", "result", "record", "item")
-"""Under what lists and single records have been seen, or are in other APIs."""
+"""Members that may hold a list or a record, in answers seen or in other APIs."""
 CURSORS = ("next", "nextCursor", "next_cursor", "nextPageToken", "nextPage", "next_page")
 AROUND = ("pagination", "paging", "meta", "links", "page", *ENVELOPES)
 """Objects in which a cursor may stand, if it does not stand beside the list."""
 NOT_BESIDE_LISTS = frozenset({"id", "error", "errors", "message", "statusCode"})
-"""What stands in a record or a refusal, and never beside a list."""
+"""Members that a record or an error has, and an envelope of a list has not."""
 
 OF_RECORDS = frozenset({"id", "createdAt", "updatedAt", "meetingId"})
-"""What stands in a record, and never in an envelope of records."""
+"""Members that a record has, and an envelope of records has not."""
 
 Row = dict[str, Any]
 
@@ -40,7 +40,7 @@ class Cursors:
     def __init__(
         self, first: str | None = None, find: Callable[[Any], str | None] | None = None
     ) -> None:
-        """Begin with the cursor ``first``; ``find`` finds the next one in a body, as `next_cursor` does."""
+        """Begin at ``first``, None for the first page; ``find`` returns the next cursor in a body."""
         self.current = first
         self._find = find or next_cursor
         self.finished = self.endless = False
@@ -49,14 +49,14 @@ class Cursors:
         self._empty = 0
 
     def following(self, body: Any) -> str | None:
-        """Return the cursor after ``current``, None at the end; `Unreadable` if it leads back."""
+        """Return the cursor in a body, None at the end; raise `Unreadable` if it was used before."""
         following = self._find(body)
         if following is not None and following in self._seen:
             raise Unreadable("its next page is one that was read before")
         return following
 
     def advance(self, following: str | None, rows: int) -> None:
-        """Go on to the next page, whose cursor `following` returned, after a page of ``rows`` rows."""
+        """Go on to the page at the cursor ``following``, after a page with ``rows`` rows."""
         self._empty = 0 if rows else self._empty + 1
         self.endless = self._empty >= MOST_EMPTY_PAGES
         self.finished = following is None
@@ -84,10 +84,11 @@ def next_cursor(body: Any) -> str | None:
 
 
 def as_cursor(following: Any, param: str = "from", where: str = "") -> str | None:
-    """Return a cursor out of text, a whole number or an address; None for what ends a list.
+    """Return a cursor from text, a whole number, or the parameter ``param`` of an address.
 
-    Of an address its parameter alone is taken: an answer must not be able to send the key to another
-    host. `Unreadable` is raised for anything else; ``where`` it stands is for the message.
+    Return None for null, false and empty text, which end a list; raise `Unreadable` for anything else,
+    with ``where`` in the message. The rest of an address is ignored: an answer must not be able to send
+    the key to another host.
     """
     if isinstance(following, int | float | Decimal) and following is not True:
         if following == int(following):
@@ -107,11 +108,10 @@ def as_cursor(following: Any, param: str = "from", where: str = "") -> str | Non
 
 
 def rows_at(body: Any, path: str) -> list[Any]:
-    """Return the list at a path such as ``$.results[*]``, or in another envelope that lists come in.
+    """Return the list at a path such as ``$.results[*]``, or in another known envelope.
 
-    That is one of a known name, or the only list of objects in a body that is no record: such as
-    ``accounts``. The items are as they came, whatever they are. `Unreadable` is raised where there
-    is no list.
+    Or else the only list of objects in a body that is not a record, such as ``accounts``. The items are
+    not checked. Raise `Unreadable` if there is no list.
     """
     found = body
     for name in path.removeprefix("$").removesuffix("[*]").strip(".").split("."):
@@ -125,7 +125,7 @@ def rows_at(body: Any, path: str) -> list[Any]:
 
 
 OPEN_PATHS = (LIST, "$.data[*]", "$[*]")
-"""Paths of whole answers, whose envelope may be another."""
+"""Paths of lists that may also come in another envelope."""
 
 
 def _in_envelope(body: Any, depth: int = 2) -> list[Any] | None:
@@ -140,7 +140,7 @@ def _in_envelope(body: Any, depth: int = 2) -> list[Any] | None:
 
 
 def objects_at(body: Any, path: str) -> list[Row]:
-    """Return the rows at a path; raise `Unreadable` also where one of them is not an object."""
+    """Return the list at a path; raise `Unreadable` if there is none, or if an item is not an object."""
     found = rows_at(body, path)
     if not all(isinstance(row, dict) for row in found):
         raise Unreadable(
@@ -150,11 +150,11 @@ def objects_at(body: Any, path: str) -> list[Row]:
 
 
 def single(body: Any) -> list[Any]:
-    """Return the records in an answer that is one record or a few, in any of the shapes seen.
+    """Return the records in the answer to a request for one record, or for a few.
 
-    That is an object, an array of objects, either of them in an envelope such as ``data`` or the
-    name of the record, or null; there are none in null and in empty objects. What stands beside
-    records in an array is as it came. `Unreadable` is raised for anything else.
+    The answer is an object or an array of objects, perhaps in an envelope such as ``data`` or the name
+    of the record; null and empty objects have no records. Other items of an array are returned as they
+    are. Raise `Unreadable` for anything else.
     """
     if isinstance(body, dict):
         inner = _enveloped(body)

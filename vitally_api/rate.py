@@ -1,4 +1,4 @@
-"""The arithmetic of the request budget, on moments given by the caller.
+"""The arithmetic of the rate limit; the caller passes the current time.
 
 The API allows a number of units in any window of 60 s and says in each answer how many are left
 (API notes, "Rate limit"); a read costs one, a write may cost more. Sources disagree whether the
@@ -20,13 +20,13 @@ from email.utils import parsedate_to_datetime
 
 DEFAULT_WINDOW = 60.0
 WINDOWS = range(1, 3601)
-"""Seconds that a window may have: nobody would wait for a longer one."""
+"""Accepted lengths of a window in seconds; others in a header are ignored."""
 UNIX_TIME = 1_000_000_000
 
 
 @dataclass(frozen=True)
 class Quota:
-    """What one answer's headers say about the budget; None where they say nothing.
+    """The rate limit in the headers of one answer; None for what they do not have.
 
     ``limit`` is units per ``window`` seconds, ``remaining`` the units left, ``reset`` the seconds
     until there is at least one more, ``retry_after`` the seconds that the server asks to wait.
@@ -67,7 +67,7 @@ class Quota:
 
 
 def _seconds(text: str, now: datetime | None) -> float | None:
-    """Read a delay given in seconds, as Unix time, or as an HTTP date; None of empty text."""
+    """Parse a delay in seconds, a Unix time or an HTTP date into seconds; None if it is none."""
     if not text:
         return None
     try:
@@ -84,17 +84,17 @@ def _seconds(text: str, now: datetime | None) -> float | None:
 
 
 class RateWindow:
-    """Says when a request may be sent.
+    """Decides when a request may be sent.
 
-    ``in_flight`` are the units under way; ``credit`` is what the server said is left, less what has been
-    sent since, None if it said nothing: other tools may draw on the same key, so their use shows only here.
+    ``in_flight`` are the units of requests in progress; ``credit`` the units left by the last answer, less
+    those sent since, None if it did not say. Other tools may use the same key, which only shows there.
 
     A request counts from before it is sent until a window's length after its answer came: the
     server counted it somewhere in between, so its own count is never higher.
     """
 
     def __init__(self, ceiling: int | None = None) -> None:
-        """Open a budget; ``ceiling`` is the operator's limit per minute, if there is one."""
+        """Start with nothing sent; ``ceiling`` is the operator's limit per minute, or None."""
         self._ceiling = ceiling
         self._advertised: int | None = None
         self._window = DEFAULT_WINDOW
@@ -112,12 +112,12 @@ class RateWindow:
 
     @property
     def limit(self) -> int | None:
-        """Units per window, or None while nothing limits them."""
+        """Units per window; None while no limit is known."""
         limits = [n for n in (self._ceiling, self._advertised) if n is not None]
         return min(limits) if limits else None
 
     def left(self, now: float) -> int | None:
-        """Count the units that may be sent at once, or None while nothing limits them."""
+        """Return the units that may be sent at once; None while no limit is known."""
         self._expire(now)
         own = None if self.limit is None else self.limit - self.in_flight - len(self._leaving)
         if self.credit is None:
@@ -125,7 +125,7 @@ class RateWindow:
         return max(0, self.credit if own is None else min(own, self.credit))
 
     def delay(self, now: float, units: int = 1) -> float | None:
-        """Return the seconds until to ask again, 0 to send now, None until an answer comes."""
+        """Return 0 to send now, the seconds until the next check, or None to wait for an answer."""
         self._expire(now)
         if now < self._paused_until:
             return self._paused_until - now
@@ -151,7 +151,7 @@ class RateWindow:
         return min(more, leaves) - now
 
     def _refills(self, now: float) -> bool:
-        """Return True for a bucket: it gave more than a window holds, or has more long before."""
+        """Return True if the server uses a token bucket: it allows more than a window would."""
         # Answers are taken to come within a tenth of a window.
         late, limit = self._window / 10, self._advertised or 0
         if len(self._leaving) > limit and self._leaving[-limit - 1] > now + late:
@@ -163,7 +163,7 @@ class RateWindow:
         return limit is not None and used > 0 and used + units > limit
 
     def start(self, units: int = 1) -> int:
-        """Count a request that is about to be sent; return the units that were answered before."""
+        """Count a request that is about to be sent; return the units answered so far."""
         self.in_flight += units
         if self.credit is not None:
             self.credit -= units
@@ -173,10 +173,10 @@ class RateWindow:
     def finish(
         self, now: float, quota: Quota, units: int = 1, cost: int = 0, answered: int | None = None
     ) -> None:
-        """Take in the end of a request, when its answer came or it failed.
+        """Count a request that was answered or failed.
 
-        ``units`` is what it was taken to cost when it started, ``cost`` what it turned out to, and
-        ``answered`` what `start` returned.
+        ``units`` is its expected cost, as in `start`; ``cost`` its measured cost, 0 if unknown;
+        ``answered`` the result of `start`.
         """
         self.in_flight -= units
         self._window = quota.window or self._window
@@ -197,14 +197,14 @@ class RateWindow:
         self._answered += units
 
     def refilled(self, now: float, before: int, quota: Quota) -> float:
-        """Estimate what a bucket, told by its early reset, gained since ``before`` were left."""
+        """Estimate the units that a token bucket gained since ``before`` were left; 0 for a window."""
         limit = quota.limit or self._advertised
         if not limit or quota.reset is None or quota.reset > self._window / limit + 2:
             return 0.0
         return min(limit - before, (now - self._told_at) * limit / self._window)
 
     def pause(self, until: float) -> None:
-        """Hold everybody back until a moment, from which on one request may try again."""
+        """Permit nothing until a time, and then one request alone, to see if the server accepts it."""
         self._paused_until = max(self._paused_until, until)
         self._probing = True
 
@@ -216,7 +216,7 @@ class RateWindow:
 
 
 class CostEstimator:
-    """What requests of each method cost, in units, as the headers show it.
+    """Estimates the cost of a request of each method in units, from the headers.
 
     Only a request that was alone shows its own cost, as the difference of what was left before and
     after. Another tool may have drawn on the same key meanwhile, so the median of three counts; it
@@ -225,22 +225,22 @@ class CostEstimator:
 
     SAMPLES = 3
     MOST = 50
-    """A larger difference is not the cost of one request."""
+    """The largest difference that is taken for the cost of one request."""
 
     def __init__(self) -> None:
         self._seen: dict[str, list[float]] = {}
 
     def of(self, method: str) -> int:
-        """Return what a method costs in units, as far as it is known; a read costs one."""
+        """Return the cost of a method in units; 1 while it is unknown, and for reads."""
         seen = sorted(self._seen.get(method) or [1])
         return math.ceil(seen[(len(seen) - 1) // 2])
 
     def known(self, method: str) -> bool:
-        """Return True if enough of its requests have been alone."""
+        """Return True if the cost of a method was measured often enough; always for reads."""
         return method == "GET" or len(self._seen.get(method, ())) >= self.SAMPLES
 
     def learn(self, method: str, before: float, quota: Quota) -> int:
-        """Take in what was left before and after a request that was alone; return what it cost."""
+        """Measure a request that was sent alone, from the units left before and after; return its cost."""
         cost = before - quota.remaining if quota.remaining is not None else 1
         cost = cost if 1 <= cost <= self.MOST else self.of(method)
         self._seen.setdefault(method, []).append(cost)

@@ -1,4 +1,4 @@
-"""What lists the API has, and how single records are looked up: one table for every program.
+"""The lists of the API, and how single records are looked up, for tap and target.
 
 Source: API notes on customers (lists, 2) and on activity (lists), on writing (look-ups, 2).
 """
@@ -11,17 +11,17 @@ from types import MappingProxyType
 from typing import Literal
 
 Lookup = Literal["path", "search"]
-"""How one record is read by a key: at its address, or by a search beside the list."""
+"""How a record is read by a key: ``/accounts/<key>``, or ``/users/search?email=<key>``."""
 
 
 @dataclass(frozen=True)
 class Variants:
     """The lists of one path, which differ in one query parameter.
 
-    ``parameter`` is empty where there is one list; ``values`` are those that together hold every
-    record, in the order in which they are read; ``inject`` is the property that tells which list
-    a record came from; ``spellings`` has another way to ask for a value that is refused, None for
-    asking without it.
+    ``parameter`` is empty if there is only one list; ``values`` are the values that together give all
+    records, in the order in which they are read; ``inject`` is the property of a record that receives
+    the value of its list; ``spellings`` has another value to send if one is refused, None for no
+    parameter.
     """
 
     parameter: str = ""
@@ -37,7 +37,7 @@ class Variants:
 
 ONE = Variants()
 ARCHIVED = Variants("archived", ("false", "true"))
-"""What a list holds without the parameter is documented nowhere."""
+"""Which records a list has without the parameter is not documented."""
 ACCOUNT_STATUS = Variants("status", ("activeOrChurned",))
 """Without it the API leaves churned accounts out."""
 NPS_TARGETS = Variants(
@@ -58,9 +58,9 @@ CUSTOM_FIELD_MODELS = Variants(
 class ApiList:
     """A list of the API.
 
-    ``path`` is below ``/resources`` and may hold ``{property}``. ``lookups`` says for ``id`` and for
-    each key how one record is read; a key that is missing there is found in the list alone.
-    ``sortable`` is true where the API takes ``sortBy``.
+    ``path`` is below ``/resources`` and may contain ``{property}``. ``lookups`` says how a record is
+    read by its ``id`` and other keys; for keys that it does not have, the list is read. ``sortable`` is
+    True if the API accepts ``sortBy``.
     """
 
     path: str
@@ -101,7 +101,7 @@ LISTS: Mapping[str, ApiList] = {
     "messages": ApiList("/conversations/{conversationId}", sortable=False),
     "account_health_scores": ApiList("/accounts/{accountId}/healthScores", sortable=False),
 }
-"""By the name of the tap's stream, in the order of its streams."""
+"""All lists by the name of the tap's stream, in the order of the streams."""
 
 _NESTED = {
     "users": ONE,

@@ -1,4 +1,4 @@
-"""Trying again until there is an answer: one policy, one loop."""
+"""Repeat failed requests until there is an answer."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from vitally_api.errors import VitallyError
 T = TypeVar("T")
 
 SHORTEST_PAUSE = 0.001
-"""Seconds of patience that count as none: a rest that rounds to 0 would never come to its end."""
+"""Seconds of patience that count as none: waits that round to 0 would be repeated for ever."""
 LONGEST_PAUSE = 30.0
-"""Seconds between two tries, at most and on average half of it."""
+"""The longest wait between two tries in seconds; the average is half of it."""
 LONGEST_REFUSAL = 60.0
-"""Seconds between two tries, at most, where a 429 does not say when to come again."""
+"""The longest wait in seconds after a 429 that does not say how long to wait."""
 ALL_LOGGED, SOME_LOGGED = 10, 5
-"""Tries of one request that are all logged, and which of those that follow: every fifth."""
+"""The first 10 tries of a request are all logged, then every fifth."""
 
 logger = logging.getLogger("tap-vitally.api")
 
 
 @dataclass(frozen=True)
 class Policy:
-    """How patient a request is; ``dataclasses.replace`` makes another one for a single call.
+    """How often and how long a failed request is repeated. Times are in seconds.
 
-    Times are in seconds. ``patience`` outlives a whole rate window and an outage of minutes. Until
-    the first answer has come, failures that time seldom ends (an address, a name, a proxy) end after
-    ``first_patience``. ``unreadable_tries`` are answers 2xx that are not JSON, and ``odd_tries``
-    those of another shape, until the request fails. ``repeats`` are the methods that may be sent
-    again when the first request may have been carried out.
+    ``patience`` is the time after the first failure, longer than a rate window and a short outage.
+    Before the first answer, failures that may be due to the settings (an address, a name, a proxy) are
+    repeated for ``first_patience`` only. After ``unreadable_tries`` answers 2xx that are not JSON, or
+    ``odd_tries`` with an unexpected structure, the request fails. ``repeats`` are the methods that are
+    repeated although the first request may have been carried out.
     """
 
     patience: float = 300.0
@@ -49,7 +49,7 @@ class Policy:
 
 
 class RequestMetrics(Protocol):
-    """Where requests, retries and seconds waited are counted, from any thread."""
+    """Counts requests, retries and seconds waited; used by all threads."""
 
     def add(self, **counts: float) -> None:
         """Add to the counts ``requests``, ``retries`` and ``waited``."""
@@ -57,13 +57,13 @@ class RequestMetrics(Protocol):
 
 @dataclass
 class TryAgain(Exception):
-    """One try failed in a way that another may not.
+    """A try failed, and another may succeed.
 
-    ``failure`` makes the error that ends the tries, from the seconds that went by since the first
-    of them failed, of whatever kind. ``patience`` is how many seconds that may be. ``tries`` is how
-    often ``kind`` may fail; kinds that are counted end together, too, when all of them have failed
-    as often as the most patient of them may. ``wait`` are the seconds until the next try, None to
-    let them grow; ``for_all`` holds back all threads. ``failures`` is set to how many have failed.
+    ``failure`` returns the error to raise in the end, given the seconds since the first failure of any
+    kind; ``patience`` is the limit of these seconds. ``tries`` is how often ``kind`` may fail, None for
+    any number; the sum of all kinds that are counted may not exceed the largest of their limits.
+    ``wait`` are the seconds until the next try, None for growing waits; ``for_all`` lets all threads
+    wait. ``failures`` is set to the number of failures that were counted.
     """
 
     reason: str
@@ -77,7 +77,7 @@ class TryAgain(Exception):
 
 
 def until_answered(attempt: Callable[[], T], budget: Budget, counts: RequestMetrics) -> T:
-    """Return the result of the first attempt that has one, or raise the error of the last; log each wait."""
+    """Call ``attempt`` until it returns, or raise the error of the last `TryAgain`; log the waits."""
     growing = backoff.expo(max_value=LONGEST_PAUSE)
     next(growing)
     began: float | None = None

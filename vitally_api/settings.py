@@ -24,14 +24,15 @@ _TYPES: Mapping[Any, tuple[Mapping[str, Any], Callable[[Any], Any]]] = {
     tuple: ({"type": ["array", "null"], "items": {"type": ["string"]}}, tuple),
     Mapping: ({"type": ["object", "null"]}, dict),
 }
-"""The JSON schema of each type of a setting, and what makes the type of a value that fits it."""
+"""The JSON schema of each type of a setting, and the function that converts a valid value to it."""
 
 
 def setting(description: str, *, default: Any, **schema: Any) -> Any:
     """Return a field of a dataclass of settings.
 
-    ``schema`` is JSON schema beyond what follows from name and type, or in place of it; ``read`` makes the
-    field's value of the setting's, and ``written`` is the default as people write it, if it differs.
+    ``schema`` adds to or replaces the JSON schema that follows from name and type. Two of its keys are
+    not JSON schema: ``read`` converts the setting to the field's value, and ``written`` is the default as
+    people write it, if that differs.
     """
     read, written = schema.pop("read", None), schema.pop("written", default)
     schema = {"default": written, "description": description, **schema}

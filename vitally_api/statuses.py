@@ -7,7 +7,7 @@ from http import HTTPStatus
 
 
 class StatusClass(Enum):
-    """What follows from a status, whatever was asked for."""
+    """The meaning of an HTTP status, as far as it is the same for all requests."""
 
     DATA = auto()
     ELSEWHERE = auto()
@@ -35,22 +35,22 @@ _CLASSES = {
 INVALID = frozenset({HTTPStatus.BAD_REQUEST})
 NOT_FOUND = frozenset({HTTPStatus.NOT_FOUND})
 GONE = NOT_FOUND | {HTTPStatus.GONE}
-"""A record that was there is not there any more."""
+"""A record no longer exists."""
 UNKNOWN_ID = NOT_FOUND | INVALID
-"""No record has an id that somebody wrote down: the API may not even take it for an id."""
+"""No record has an id from the settings; the API may not even accept it as an id."""
 NOT_OFFERED = INVALID | {each for each, what in _CLASSES.items() if what is StatusClass.MISSING}
-"""A list is not there, not in the plan, or not to be had in this variant."""
+"""A list does not exist, is not in the plan, or not available in this variant."""
 PARAMETER_REFUSED = UNKNOWN_ID | {HTTPStatus.UNPROCESSABLE_ENTITY}
 """It may be the value of a query parameter that is refused."""
 CURSOR_REFUSED = PARAMETER_REFUSED | GONE | {HTTPStatus.FORBIDDEN}
-"""It may be the cursor alone: which status the API gives to an old one is documented nowhere."""
+"""The cursor alone may be refused: which status an old cursor gets is not documented."""
 EXISTS = frozenset({HTTPStatus.CONFLICT})
 MAY_EXIST = EXISTS | INVALID | {HTTPStatus.UNPROCESSABLE_ENTITY}
 """A create may be refused because the record exists already; the message then says so."""
 
 
 def classify(status: int) -> StatusClass:
-    """Return what a status means."""
+    """Return the class of an HTTP status."""
     if status in _CLASSES:
         return _CLASSES[HTTPStatus(status)]
     if status < HTTPStatus.MULTIPLE_CHOICES:

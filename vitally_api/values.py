@@ -1,4 +1,4 @@
-"""Values as both programs read and compare them; what ends in ``_of`` raises, the rest returns None."""
+"""Convert and compare values; functions ending in ``_of`` raise `InvalidValue`, others return None."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FIELD_KINDS: Mapping[FieldKind, str] = {
         "arraystring arrayofstrings array list strings tags"
     ),
 }
-"""How the types of custom fields are called, without marks between words: the API lists none."""
+"""Names of the types of custom fields, without separators; the API documents none."""
 _KINDS = {word: kind for kind, words in FIELD_KINDS.items() for word in words.split()}
 LONGEST_NUMBER = 40
 """Digits up to which a number is written without an exponent; 1E+400 would take 400."""
@@ -34,29 +34,29 @@ EARLIEST = datetime.min.replace(tzinfo=UTC)
 LATEST = datetime.max.replace(tzinfo=UTC)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MOMENT_SHAPE = b"0000-00-00T00:00:00.000Z"
-"""How Vitally spells nearly every moment, with a zero for each digit."""
+"""The form in which Vitally writes nearly all timestamps, with a zero for each digit."""
 AS_ZEROS = bytes.maketrans(b"123456789", b"000000000")
 DAY_OR_MOMENT = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d.*)?")
 ZONE_NAMED = re.compile(r"(?<=\d) ?(?:UTC|GMT|Z)\Z", re.IGNORECASE)
 BLANK_BEFORE_ZONE = re.compile(r"(?<=\d) (?=[+-]\d)")
 """What Snowflake and BigQuery write: a blank before the zone, or ``UTC``."""
 SECONDS, MILLISECONDS = range(9, 12), range(12, 15)
-"""Digits that a number of seconds or milliseconds since 1970 has, for moments of this century."""
+"""The number of digits of seconds and milliseconds since 1970, for dates of this century."""
 EMPTY: tuple[Any, ...] = (None, "", [], {})
-"""What a source without nulls writes in their place, such as a CSV file."""
+"""Values that stand for null in sources without nulls, such as CSV files."""
 
 
 class InvalidValue(ValueError):
-    """A value that a property does not take; the message says what it takes."""
+    """A value that a property does not accept; the message says what it accepts."""
 
 
 def field_kind(type_: Any) -> FieldKind:
-    """Return what a custom field of a type holds; empty for a type that is not known."""
+    """Return the kind of value for a custom field's type; empty for an unknown type."""
     return _KINDS.get(re.sub(r"[^a-z]", "", str(type_).lower()), "")
 
 
 def number_of(value: Any) -> int | Decimal:
-    """Return a number, also out of text such as ``"4711.00"``, with all its digits."""
+    """Return a number, also from text such as ``"4711.00"``, without rounding."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     if isinstance(value, float | Decimal | str):
@@ -80,7 +80,7 @@ def plain_number(number: int | Decimal) -> str:
 
 
 def as_double(number: float | Decimal) -> Decimal:
-    """Return the double nearest to a number: as such JSON numbers come back from Vitally."""
+    """Round a number to the nearest double, as Vitally does with JSON numbers."""
     try:
         double = float(number)
     except OverflowError:
@@ -90,7 +90,7 @@ def as_double(number: float | Decimal) -> Decimal:
 
 
 def text_of(value: Any) -> str:
-    """Return text: text stays as it is (``"007"``, ``"1e5"``), a number gets its plain digits."""
+    """Return text as it is (``"007"``, ``"1e5"``), and a number as by `plain_number`."""
     if isinstance(value, str):
         return value.replace("\0", "")
     if isinstance(value, datetime | date):
@@ -101,16 +101,16 @@ def text_of(value: Any) -> str:
 
 
 def email_text(value: Any) -> str:
-    """Return the text under which an e-mail is looked up: case and surrounding blanks do not count."""
+    """Return an e-mail in lower case without surrounding blanks, as it is compared."""
     return text_of(value).strip().lower()
 
 
 def key_text(by: str, value: Any) -> str:
-    """Return the one text of a key, for rows and for what Vitally holds; empty where it has none.
+    """Return a key as text that is equal for a row and for its record in Vitally; empty for None.
 
-    ``by`` is what the key is: ``email``, ``trait:<path>``, or ``id``, ``externalId`` and ``name``, which
-    Vitally keeps as text, with all digits. A number in a trait is a double there: 9007199254740993
-    comes back as 9007199254740992. `InvalidValue` is raised for what is no text and no number.
+    ``by`` is ``email``, ``trait:<path>``, or ``id``, ``externalId`` or ``name``, which Vitally keeps as
+    text, with all digits. Numbers in traits are doubles there: 9007199254740993 comes back as
+    9007199254740992. Raise `InvalidValue` for anything other than text and numbers.
     """
     if value is None:
         return ""
@@ -122,7 +122,7 @@ def key_text(by: str, value: Any) -> str:
 
 
 def identity_of(value: Any) -> str | None:
-    """Return an id, out of text or a whole number; None for anything else."""
+    """Return an id as text, from text or a whole number; None for anything else."""
     if isinstance(value, str):
         return value if value.strip() else None
     if isinstance(value, int) and not isinstance(value, bool):
@@ -133,7 +133,7 @@ def identity_of(value: Any) -> str | None:
 
 
 def boolean_of(value: Any) -> bool:
-    """Return true or false, also out of ``1``, ``"Yes"``, ``"t"`` or ``"0.0"``."""
+    """Return a boolean, also from ``1``, ``"Yes"``, ``"t"`` or ``"0.0"``."""
     text = ""
     if isinstance(value, str):
         text = re.sub(r"\A([01])\.0+\Z", r"\1", value.strip().lower())
@@ -145,7 +145,7 @@ def boolean_of(value: Any) -> bool:
 
 
 def whole_number_of(value: Any) -> int:
-    """Return a whole number, also out of ``"3.0"``."""
+    """Return a whole number, also from ``"3.0"``."""
     number = number_of(value)
     # int(Decimal("1E+5000")) would not fit into memory with some zeros more.
     whole = isinstance(number, int) or number.adjusted() < LONGEST_NUMBER
@@ -155,7 +155,7 @@ def whole_number_of(value: Any) -> int:
 
 
 def list_of(value: Any) -> list[Any]:
-    """Return a list, also out of JSON text, as warehouses without lists keep it."""
+    """Return a list, also from JSON text, as in warehouses without a type for lists."""
     found = parse_json(value) if isinstance(value, str) else value
     if isinstance(found, list):
         return found
@@ -163,7 +163,7 @@ def list_of(value: Any) -> list[Any]:
 
 
 def object_of(value: Any) -> dict[str, Any]:
-    """Return an object, also out of JSON text."""
+    """Return an object, also from JSON text."""
     found = parse_json(value) if isinstance(value, str) else value
     if isinstance(found, dict):
         return found
@@ -171,7 +171,7 @@ def object_of(value: Any) -> dict[str, Any]:
 
 
 def parse_json(value: str) -> Any:
-    """Return the value of a JSON text, numbers with all their digits; None for other text."""
+    """Decode JSON text without rounding numbers; return None for other text."""
     try:
         return json.loads(value, parse_float=Decimal)
     except (ValueError, RecursionError):
@@ -179,7 +179,7 @@ def parse_json(value: str) -> Any:
 
 
 def _parse_iso(value: Any) -> datetime | None:
-    """Read ISO 8601 and its spellings in warehouses, in the zone of the text, if it has one."""
+    """Parse ISO 8601 and its variants in warehouses; keep the time zone, if there is one."""
     if isinstance(value, datetime):
         return value
     if isinstance(value, date):
@@ -197,7 +197,7 @@ def _parse_iso(value: Any) -> datetime | None:
 
 
 def _parse_epoch(value: Any) -> datetime | None:
-    """Read seconds or milliseconds since 1970, as a number or its digits."""
+    """Parse seconds or milliseconds since 1970, as a number or text."""
     try:
         number = number_of(value)
         size = Decimal(number).adjusted() + 1
@@ -209,7 +209,7 @@ def _parse_epoch(value: Any) -> datetime | None:
 
 
 def _in_utc(moment: datetime | None) -> datetime | None:
-    """Return a moment in UTC; one without a zone is in UTC already. None beyond the year 9999."""
+    """Convert to UTC, which is assumed if there is no time zone; None beyond the year 9999."""
     try:
         return moment and (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except OverflowError:
@@ -217,12 +217,12 @@ def _in_utc(moment: datetime | None) -> datetime | None:
 
 
 def parse_moment(value: Any) -> datetime | None:
-    """Return a moment in UTC, out of any spelling or an epoch; a day is its midnight."""
+    """Parse a timestamp in any known form, or an epoch; return it in UTC, a date as its midnight."""
     return _in_utc(_parse_iso(value) or _parse_epoch(value))
 
 
 def moment_of(value: Any) -> datetime:
-    """Return a moment in UTC to the millisecond, which is all that Vitally keeps. An epoch is refused."""
+    """Parse a timestamp, not an epoch; return it in UTC, cut to milliseconds as Vitally keeps it."""
     moment = _in_utc(_parse_iso(value))
     if moment is None:
         raise InvalidValue("it takes a date and time, such as 2026-01-31T12:00:00Z")
@@ -230,14 +230,14 @@ def moment_of(value: Any) -> datetime:
 
 
 def format_moment(moment: datetime) -> str:
-    """Write a moment as Vitally does, ``2026-01-31T12:00:00.000Z``, never rounding it up."""
+    """Format a timestamp as Vitally does, ``2026-01-31T12:00:00.000Z``; cut, not rounded."""
     return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
 
 
 def canonical_moments(values: Sequence[Any]) -> list[datetime] | None:
-    """Return the moments of values that are all spelled as `format_moment` does; None if one is not.
+    """Parse values if all have the form of `format_moment`; return None if one has not.
 
-    What they are spelled like is looked at in one go, in a third of the time that it takes one by one.
+    All forms are checked at once, which takes a third of the time.
     """
     try:
         texts = "\n".join(values)
@@ -251,17 +251,17 @@ def canonical_moments(values: Sequence[Any]) -> list[datetime] | None:
 
 
 def is_canonical(value: Any) -> bool:
-    """Return True if a value is a moment as `format_moment` writes it."""
+    """Return True if a value is a timestamp in the form of `format_moment`."""
     return isinstance(value, str) and canonical_moments([value]) is not None
 
 
 def parse_moments(values: Sequence[Any]) -> Iterable[datetime | None]:
-    """Return what `parse_moment` does for each value, in a fifth of the time where all are canonical."""
+    """Apply `parse_moment` to each value, in a fifth of the time if all have Vitally's own form."""
     return canonical_moments(values) or map(parse_moment, values)
 
 
 def as_moment(value: Any) -> str | None:
-    """Return any moment in the one spelling that tables hold: RFC 3339 in UTC, with milliseconds."""
+    """Return a timestamp in any known form as RFC 3339 in UTC with milliseconds, as in all tables."""
     if is_canonical(value):
         return str(value)
     moment = parse_moment(value)
@@ -269,7 +269,7 @@ def as_moment(value: Any) -> str | None:
 
 
 def day_of(value: Any) -> date:
-    """Return the day that stands in a text, whatever its zone: no day moves to the one before."""
+    """Return the date in a text as it is written, without converting its time zone."""
     moment = _parse_iso(value)
     if moment is None:
         raise InvalidValue("it takes a date, such as 2026-01-31")
@@ -277,24 +277,24 @@ def day_of(value: Any) -> date:
 
 
 def as_day(value: Any) -> str | None:
-    """Return the day that stands in a text, or that of an epoch in UTC, as ``2026-03-10``."""
+    """Return the date as it is written in a text, or of an epoch in UTC, as ``2026-03-10``."""
     moment = _parse_iso(value) or _parse_epoch(value)
     return moment.date().isoformat() if moment else None
 
 
 def has_time_of_day(value: Any) -> bool:
-    """Return True if a value is a moment that loses its time of day in `as_day`."""
+    """Return True if a value has a time other than midnight, which `as_day` drops."""
     moment = _parse_iso(value) or _parse_epoch(value)
     return moment is not None and moment.time() != time()
 
 
 def latest(moments: Iterable[datetime | None]) -> datetime | None:
-    """Return the latest of some moments, without those that are None; None if all are."""
+    """Return the latest timestamp, ignoring None; None if there is no other."""
     return max((moment for moment in moments if moment), default=None)
 
 
 def same_json(one: Any, other: Any) -> bool:
-    """Compare JSON values: numbers as doubles, moments as moments, the rest as it is."""
+    """Return True if JSON values are equal; numbers are compared as doubles, timestamps in UTC."""
     if isinstance(one, bool) or isinstance(other, bool):
         return one is other
     if isinstance(one, int | float | Decimal) and isinstance(other, int | float | Decimal):

@@ -1,4 +1,4 @@
-"""What went wrong, as one line that is safe to log: without the key, or anybody's address."""
+"""Error messages of one line that are safe to log: without API keys and e-mail addresses."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ LONGEST_NAME = 80
 
 @dataclass(frozen=True)
 class NetworkErrorKind:
-    """A kind of network failure: what happened, what helps, and the exceptions that stand for it.
+    """A kind of network failure: what happened, what to do, and the exceptions that it is raised as.
 
-    ``passing``: time may help. ``unsent``: the request surely was not carried out. ``address``: the
-    address, or the way to it, is the first thing to check.
+    ``passing``: another try may succeed. ``unsent``: the server has certainly not carried out the request.
+    ``address``: the configured address or proxy is the most likely cause.
     """
 
     what: str
@@ -79,7 +79,7 @@ are subtypes of others."""
 
 
 def network_error_kind(error: BaseException) -> NetworkErrorKind:
-    """Return the kind of network failure of an exception, by its type and those inside it."""
+    """Return the kind of network failure, from the type of an exception and of its causes."""
     if type(error) is OSError:  # whatever comes of the network has a type of its own
         return NetworkErrorKind(*NO_CERTIFICATES, (), passing=False)
     chain = [error]
@@ -96,19 +96,19 @@ def _held(error: BaseException) -> Iterator[BaseException]:
 
 
 def network_message(endpoint: Endpoint, found: NetworkErrorKind, label: str = "") -> str:
-    """Return the message of a network failure; without a label what to say before any answer."""
+    """Return the message of a network failure; ``label`` names the request, if it is to be named."""
     remedy = found.remedy.replace("api_url", endpoint.url_setting)
     return f"{found.what}, at {endpoint.base_url}{f' for {label}' if label else ''}. {remedy}"
 
 
 def status_in_words(endpoint: Endpoint, status: int, body: Any, label: str) -> str:
-    """Return a status in words: ``404 Not Found at /resources/... (what the body says)``."""
+    """Return a status with its phrase and address: ``404 Not Found at /resources/... (the body's text)``."""
     text = error_text(body, endpoint.secrets)
     return f"{status} {phrase(status)} at {label}{f' ({text})' if text else ''}"
 
 
 def refusal(endpoint: Endpoint, status: int, reported: str, location: str) -> str:
-    """Return the message of a final answer, with advice; ``location`` is a redirect's."""
+    """Return the error message for a final status, with advice; ``location`` is a redirect's target."""
     match classify(status):
         case StatusClass.KEY:
             return (
@@ -131,7 +131,7 @@ def refusal(endpoint: Endpoint, status: int, reported: str, location: str) -> st
 
 
 def safe_name(name: str) -> str:
-    """Return a property's name or an id, made fit for a log: letters, digits, a few signs, not too many."""
+    """Return a name or an id for the log: other characters than letters, digits and a few signs as ``?``."""
     return re.sub(r"[^\w .$-]", "?", name)[:LONGEST_NAME]
 
 
@@ -157,14 +157,14 @@ def error_text(body: Any, secrets: Iterable[str] = ()) -> str:
 
 
 def redacted(text: str, secrets: Iterable[str]) -> str:
-    """Return a message of ours without what a server has put into it of key and headers."""
+    """Replace the secrets in a message, such as an API key that the server sent back, with ``***``."""
     for secret in secrets:
         text = re.sub(re.escape(secret), "***", text, flags=re.IGNORECASE)
     return text
 
 
 def safe_text(text: str, secrets: Iterable[str]) -> str:
-    """Return what a server sent, made fit for a log."""
+    """Return text of a server for the log: one short line without secrets and e-mail addresses."""
     text = redacted(text, secrets)
     words = "".join(c if c.isprintable() else " " for c in text)
     # One expression for both sides of the @ takes 7 s for a word of 64 kB.

@@ -1,1 +1,1 @@
-"""Streams that an operator declares in the setting ``custom_streams``: read, checked, inferred."""
+"""Streams declared in the setting ``custom_streams``: parse and check it, and infer their columns."""

@@ -15,19 +15,19 @@ from vitally_api import Unreadable, as_cursor, safe_name
 
 MOST_SUGGESTED = 10
 DEEPEST = 8
-"""Steps from the top of an answer that are looked through for arrays of objects."""
+"""The depth to which an answer is searched for arrays of objects."""
 PLAIN = re.compile(r"(?!where\Z)[A-Za-z_]\w*", re.ASCII)
-"""Names that stand in a JSONPath as they are; ``where`` is a word of its own in it."""
+"""Names that a JSONPath may contain unquoted; ``where`` is a keyword there."""
 
 Record = dict[str, Any]
 parsed = cache(parse)
 
 
 def records_in(body: Any, path: str, metadata: Mapping[str, str]) -> list[Any]:
-    """Return the records at a path, each with what the metadata paths find outside of them.
+    """Return the records at a path, each with the values at the ``metadata`` paths of the body.
 
-    ``$`` takes an answer that is an object as one record. An empty list is an empty list;
-    `Unreadable` is raised where there is nothing at that place, with the paths that would match.
+    ``$`` reads an object as one record. Return an empty list for an empty list; raise `Unreadable`
+    if nothing matches the path, with the paths that would match.
     """
     found = _find(body, path)
     if not found and not _is_empty(body, path):
@@ -57,16 +57,15 @@ def _value(body: Any, path: str) -> Any:
 
 
 def _is_one_place(path: str) -> bool:
-    """Return True if a path names its last place, which may hold a list, and not what is in one."""
+    """Return True if a path ends at one value, which may be a list, and not at the items of a list."""
     last = getattr(parsed(path), "right", Root())
     return isinstance(last, Root | Index) or (isinstance(last, Fields) and "*" not in last.fields)
 
 
 def _is_empty(body: Any, path: str) -> bool:
-    """Return True if a path finds nothing because the list that it leads into holds nothing of it.
+    """Return True if a path matches nothing because a list on it is empty, null or filtered out.
 
-    What counts is the last place on the way that is there: an empty list or null, or a list whose
-    rows a filter all leaves out.
+    The last value on the path that exists decides.
     """
     step = parsed(path)
     while isinstance(step, Child):
@@ -81,10 +80,10 @@ def _is_empty(body: Any, path: str) -> bool:
 
 
 def paths_in(body: Any) -> list[str]:
-    """Return the JSONPaths of the arrays of objects in an answer, with their lengths, and ``$``.
+    """Return the JSONPaths of all arrays of objects in an answer, with their lengths, and ``$``.
 
-    Objects whose properties are all objects of one kind count as arrays, since their names are
-    values. Names of properties alone are in it, and no value.
+    An object whose values all have the same members counts as an array: its names are values, such as
+    ids. The paths have names of properties, and no values.
     """
     arrays = sorted(_arrays([body], "$", DEEPEST), key=lambda found: found[0].count("*"))
     found = [f"{path} ({length:,})" for path, length in arrays[:MOST_SUGGESTED]]
@@ -109,7 +108,7 @@ def _arrays(values: Sequence[Any], path: str, depth: int) -> Iterator[tuple[str,
 
 
 def _is_keyed(value: Record) -> bool:
-    """Return True for objects of one kind by their keys: their names are ids, or people."""
+    """Return True for an object whose values are objects with the same members: its names are ids."""
     inner = list(value.values())
     if len(inner) < 2 or not all(isinstance(each, dict) and each for each in inner):  # noqa: PLR2004
         return False
@@ -125,7 +124,7 @@ def _step(name: str) -> str:
 
 
 def cursor_in(body: Any, path: str, param: str) -> str | None:
-    """Return what asks for the next page, as `as_cursor` does; None at the end of the list."""
+    """Return the cursor of the next page, at ``path`` in a body; None at the end of the list."""
     found = _find(body, path)
     if len(found) > 1:
         raise Unreadable(f"its next page, at {path}, is {len(found):,} values")

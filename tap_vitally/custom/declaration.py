@@ -1,4 +1,4 @@
-"""The streams that an operator declares, as values: every mistake at once, before the first request."""
+"""Parse the setting ``custom_streams``; all mistakes are reported at once, before the first request."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from tap_vitally.custom.setting import DOTS, Mistake, mistakes_in, text_of, valu
 from tap_vitally.custom.templates import BOOKMARK, Placeholder, Template
 
 OBJECTS = ("params", "metadata", "headers", "values", "cursor")
-"""Keys of objects whose members are read also where another one is wrong."""
+"""Keys with an object, whose valid members are read even if another member is not valid."""
 
 Columns = frozenset[str] | None
-"""What a stream has that another may be below: none for any; None if it is below one itself."""
+"""The columns of a stream that may be a parent, empty if unknown; None if it has a parent itself."""
 
 
 @dataclass(frozen=True)
 class Cursor:
-    """Where an answer says which page follows, and the parameter that asks for it."""
+    """The JSONPath of the next page's cursor in an answer, and the query parameter to send it in."""
 
     response: str = "$.next"
     param: str = "from"
@@ -28,7 +28,7 @@ class Cursor:
 
 @dataclass(frozen=True)
 class CustomStream:
-    """A declared stream; ``schema`` is None where it is to be inferred, ``cursor`` for a list of one page."""
+    """A declared stream; ``schema`` is None if it is to be inferred, ``cursor`` if there is one page only."""
 
     name: str
     path: Template
@@ -46,28 +46,28 @@ class CustomStream:
 
     @property
     def templates(self) -> dict[str, Template]:
-        """The path and the parameters, by their keys in the setting."""
+        """The templates of the path and the parameters, by their keys in the setting."""
         return {"path": self.path, **{f"params.{name}": t for name, t in self.params.items()}}
 
     @cached_property
     def placeholders(self) -> list[Placeholder]:
-        """What stands in braces anywhere, each once, in its order."""
+        """All placeholders of the path and the parameters, each once, in order."""
         found = (each for t in self.templates.values() for each in t.placeholders)
         return list(dict.fromkeys(found))
 
     @property
     def parent(self) -> str:
-        """The stream that this one is below; empty for a list of the workspace."""
+        """The name of the parent stream; empty if there is none."""
         return next((each.stream for each in self.placeholders if each.stream), "")
 
     @property
     def parent_columns(self) -> frozenset[str]:
-        """What has to be known of each parent."""
+        """The columns of the parent stream that placeholders use."""
         return frozenset(each.name for each in self.placeholders if each.stream)
 
     @cached_property
     def injected(self) -> dict[Placeholder, str]:
-        """The columns that receive the values of parents and lists, which belong to the key."""
+        """The columns that receive the values of placeholders, except times; they are part of the key."""
         return {
             each: parent_column(each.stream, each.name) if each.stream else each.name
             for each in self.placeholders
@@ -76,12 +76,12 @@ class CustomStream:
 
     @property
     def columns(self) -> frozenset[str]:
-        """The columns that the schema has, if there is one."""
+        """The columns of the declared schema; empty if there is none."""
         return frozenset((self.schema or {}).get("properties", ()))
 
 
 def parent_column(stream: str, column: str) -> str:
-    """Name the column of a parent's value as nested streams do: ``accounts.id`` is ``parentAccountId``."""
+    """Return the column for a parent's value: ``parentAccountId`` for ``accounts.id``."""
     words = stream.removesuffix("s").split("_")
     camel = "".join(word[:1].upper() + word[1:] for word in words)
     return f"parent{camel}{column[:1].upper()}{column[1:]}"
@@ -90,7 +90,7 @@ def parent_column(stream: str, column: str) -> str:
 def read_custom_streams(
     setting: Any, known: Mapping[str, Columns]
 ) -> tuple[list[CustomStream], list[str]]:
-    """Return the streams of the setting, and a line for each mistake that names entry and key, no value."""
+    """Return the streams of the setting, and a line for each mistake, with entry and key but no value."""
     if not isinstance(setting, list | None):
         return [], ["custom_streams: it takes a list of streams"]
     entries = setting or []
@@ -112,7 +112,7 @@ def read_custom_streams(
 
 
 def _follows(wrong: set[str], key: str, message: str) -> bool:
-    """Return True if a mistake is about a key that is wrong by itself, or may follow from that."""
+    """Return True if a mistake may only follow from a key that is reported already."""
     # `{region} is neither in values ...` says nothing while `values` is wrong itself, and so do all
     # messages that name a key which was left out.
     tops = {each.partition(".")[0] for each in wrong}
@@ -121,7 +121,7 @@ def _follows(wrong: set[str], key: str, message: str) -> bool:
 
 
 def _read(entry: Any, mistakes: Iterable[Mistake]) -> CustomStream:
-    """Read what is right in an entry; name and path are there in any case."""
+    """Read the valid keys of an entry; name and path have defaults if they are not valid."""
     # Of an object only the wrong member goes: `params.since` does not take `params.limit` with it.
     wrong = {path[:2] if path and path[0] in OBJECTS else path[:1] for path, _ in mistakes}
     given: dict[str, Any] = {}
@@ -147,7 +147,7 @@ def _read(entry: Any, mistakes: Iterable[Mistake]) -> CustomStream:
 def _contradictions(
     stream: CustomStream, known: Mapping[str, Columns], taken: Iterable[str]
 ) -> Iterator[tuple[str, str]]:
-    """Find what no key says by itself: keys that do not go together, with other streams as well."""
+    """Yield (key, message) for keys that contradict each other, or other streams."""
     if stream.name in taken:
         yield "name", "there is another stream of this name"
     yield from _misplaced(stream, known)
@@ -199,7 +199,7 @@ def _stands_for_nothing(
 
 
 def header_values(setting: Any) -> tuple[str, ...]:
-    """Return the values of all headers in the setting, longest first; a wrong entry has none."""
+    """Return the values of all headers in the setting, longest first; skip entries that are not valid."""
     found = (entry.get("headers") for entry in setting or () if isinstance(entry, dict))
     values = {value for headers in found if isinstance(headers, dict) for value in headers.values()}
     return tuple(sorted(filter(None, map(str, values)), key=len, reverse=True))

@@ -1,4 +1,4 @@
-"""A JSON schema made from records that were seen, wide enough for those that were not."""
+"""Infer a JSON schema from sample records, with types that also fit other records."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ def inferred(
 ) -> dict[str, dict[str, Any]]:
     """Return the schema of each property that the records have, in the order in which they come.
 
-    All but the ``keys`` may be null. A whole number becomes a number, since the next one may have a
-    fraction; a key stays whole, and is text where it has two types or does not fit 64 bits. Text
-    becomes a moment or a day where all samples are. Objects stay open. A property that is seen with
-    two types takes both; one that was only seen as null takes anything. Of names that are one column
-    to a database only the first has a column, a key before others; the rest is undeclared.
+    All properties except the ``keys`` may be null. A whole number becomes ``number``, since the next may
+    have a fraction; a key stays ``integer``, or is text if it has two types or exceeds 64 bits. Text
+    becomes a date-time or a date if all samples are. Objects allow further members. A property with
+    samples of two types allows both; one whose samples are all null allows anything. Of names that a
+    database may treat as the same only one becomes a column, a key first; the others stay undeclared.
     """
     samples: dict[str, list[Any]] = {}
     for record in records[:MOST_RECORDS]:
@@ -47,7 +47,7 @@ def inferred(
 
 
 def _different(names: Iterable[str], keys: Collection[str]) -> list[str]:
-    """Return the names that no database takes for one that came before, in their order."""
+    """Return the names, in order, without those that a database may treat as the same as another."""
     known: dict[str, str | None] = {"": None}
     names = list(names)
     for name in sorted(names, key=lambda name: name not in keys):

@@ -1,4 +1,4 @@
-"""The JSON schema of an entry of ``custom_streams``; errors in an entry are told by its descriptions."""
+"""The JSON schema of an entry of ``custom_streams``; its descriptions are the error messages."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ SET_BY_THE_TAP = (
     "authorization", "proxy-authorization", "host", "content-length", "cookie", "connection",
     "transfer-encoding", "accept-encoding",
 )  # fmt: skip
-"""Headers that would change the key, the host or how a body is sent."""
+"""Headers that an entry may not set: they change the key, the host, or how a body is sent."""
 DOTS = {".", ".."}
-"""Segments that an HTTP client resolves, so that another address would be asked."""
+"""Segments of a path that an HTTP client resolves, so that it would request another address."""
 
 
 def _takes(what: str, kind: str | list[str] = "string", **more: Any) -> dict[str, Any]:
@@ -108,11 +108,11 @@ _formats = FormatChecker(formats=())
 _validator = Draft7Validator(ENTRY, format_checker=_formats)
 
 Mistake = tuple[tuple[str, ...], str]
-"""The key, by its steps, and what it takes."""
+"""The path of a key in an entry, and a message."""
 
 
 def mistakes_in(entry: Any) -> Iterator[Mistake]:
-    """Find what is wrong with an entry, key by key. No message holds a value: a header is a secret."""
+    """Yield the mistakes in an entry; no message contains a value, since headers may be secret."""
     for error in _validator.iter_errors(entry):
         path = tuple(str(part)[:60] for part in error.absolute_path)
         if error.validator == "additionalProperties" and not path:
@@ -132,12 +132,12 @@ def mistakes_in(entry: Any) -> Iterator[Mistake]:
 
 
 def text_of(value: Any) -> str:
-    """Return a parameter as it is sent: true and false in lower case."""
+    """Return the text of a parameter for a query, booleans in lower case."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def values_of(given: Any) -> tuple[str, ...]:
-    """Return the values in a list or a column of a CSV file; a `ValueError` says why it has none."""
+    """Return the values of a list, or of a column of a CSV file; raise a `ValueError` if there are none."""
     if not isinstance(given, dict):
         return tuple(dict.fromkeys(map(str, given)))
     try:

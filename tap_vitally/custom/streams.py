@@ -1,4 +1,4 @@
-"""Stream classes made of declarations: each is an ordinary stream, read by the reader of all others."""
+"""Make stream classes from the entries of ``custom_streams``; they are read as all other streams are."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ NO_SAMPLE: Mapping[str, Any] = {"type": ["string", "integer"]}
 
 
 def declared_streams(tap: Tap) -> list[VitallyStream]:
-    """Build the streams of the setting custom_streams, those that others are below first.
+    """Build the streams of the setting custom_streams, parents first.
 
-    The columns of those without a schema are inferred, unless the catalog has them: then nothing is
-    asked for. A `SettingsError` holds a line for every mistake in the setting.
+    Without a schema, infer the columns from sample requests, unless the catalog has the stream. Raise a
+    `SettingsError` with a line for each mistake in the setting.
     """
     classes = {stream.name: stream for stream in STREAMS}
     columns = {
@@ -63,7 +63,7 @@ def declared_streams(tap: Tap) -> list[VitallyStream]:
 def stream_class(
     stream: CustomStream, parent: type[VitallyStream] | None, columns: Mapping[str, Any]
 ) -> type[VitallyStream]:
-    """Return the class of a declaration with these columns."""
+    """Return a stream class for a declared stream with these columns."""
     path, injected = _text_of(stream), list(dict.fromkeys(stream.injected.values()))
     keys = dict.fromkeys((*injected, *stream.primary_keys) if stream.primary_keys else ())
     asked_with = f.key("", "Value that the list was asked for with.").schema
@@ -103,14 +103,14 @@ def stream_class(
 
 
 def _combinations(stream: CustomStream, _: StreamRun | None = None) -> Iterator[Parent]:
-    """Find each combination of values; its id is a number, since a value may name a person."""
+    """Yield a parent for each combination of ``values``, with a number as id, as values may be private."""
     for number, combination in enumerate(product(*stream.values.values()), 1):
         record = dict(zip(stream.values, combination, strict=True))
         yield Parent(str(number), EARLIEST, record=record)
 
 
 def _lists_of(stream: StreamRun, parent: Parent) -> list[ListRequest]:
-    """Return the lists of a parent; one without the values that its address takes is counted."""
+    """Return the lists of a parent; count it as skipped if it lacks a value for the address."""
     requests = list(stream.list_client.contexts(parent))
     if not requests:
         called = f"{stream.resource.parents} {safe_name(parent.id)}"
@@ -141,10 +141,10 @@ def _declared(stream: CustomStream) -> Declared:
 
 
 def addresses(stream: CustomStream, parent: Parent | None, moments: Moments) -> Iterator[Address]:
-    """Find the addresses of a parent, or of the workspace: one for each combination of values.
+    """Yield an address for each combination of values, below a parent or in the workspace.
 
-    A parent one of whose values is missing has none, and neither has one whose value cannot be part of
-    an address. A parameter that lacks a value is left out.
+    Yield none for a parent that lacks a value, or has one that cannot be part of an address. Leave out
+    query parameters without a value.
     """
     known: dict[Placeholder, str | None] = {
         **moments_of(stream.placeholders, moments, stream.date_format),
@@ -175,7 +175,7 @@ def _value(parent: Parent | None, each: Placeholder) -> str | None:
 def _inferred(
     tap: Tap, stream: CustomStream, cls: type[VitallyStream], parent: type[VitallyStream] | None
 ) -> dict[str, dict[str, Any]]:
-    """Infer columns; none, and a line that says why, where nothing was to be seen."""
+    """Infer the columns from samples; if there are none, log why and return no columns."""
     columns, why = {}, "it has no record yet"
     try:
         found = list(islice(_samples(tap, stream, cls, parent), MOST_RECORDS))
@@ -200,7 +200,7 @@ def _inferred(
 def _samples(
     tap: Tap, stream: CustomStream, cls: type[VitallyStream], parent: type[VitallyStream] | None
 ) -> Iterator[dict[str, Any]]:
-    """Read the records of the first lists of the first parents; raise `VitallyError` as a run would."""
+    """Yield records of the first lists of the first parents; raise `VitallyError` if a request fails."""
     run = cast("TapServices", tap).run
 
     def client_of(stream: type[VitallyStream]) -> ListClient:

@@ -13,7 +13,7 @@ from vitally_api.values import format_moment
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 NOW, START_DATE, BOOKMARK = MOMENTS = ("now", "start_date", "bookmark")
 MOST_DAYS = 36_500
-"""A shift of more than a hundred years is a slip, and would leave the calendar."""
+"""The largest shift, a hundred years: more is a mistake, and exceeds the range of dates."""
 TOKEN = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 SHIFTED = re.compile(r"now\s*([+-])\s*(\d{1,9})\s*([a-z]?)")
 PROPERTY = re.compile(r"([a-z][a-z0-9_]*)\.(\w+)")
@@ -22,7 +22,7 @@ NAME = re.compile(r"[a-zA-Z]\w*")
 
 @dataclass(frozen=True)
 class Placeholder:
-    """What stands in braces: ``stream`` is set for ``{stream.property}``; ``shift`` is added to ``{now}``."""
+    """A placeholder: ``stream`` is set for ``{stream.property}``; ``shift`` is added to ``{now}``."""
 
     name: str
     stream: str = ""
@@ -34,12 +34,12 @@ class Placeholder:
         return not self.stream and self.name in MOMENTS
 
     def __str__(self) -> str:
-        """Return it in its braces, without the shift."""
+        """Return the placeholder in braces, without the shift."""
         return f"{{{self.stream}.{self.name}}}" if self.stream else f"{{{self.name}}}"
 
     @classmethod
     def parse(cls, text: str) -> Placeholder:
-        """Return what the text between two braces stands for; a `ValueError` says what is wrong with it."""
+        """Parse the text between two braces; raise a `ValueError` if it is no placeholder."""
         if shifted := SHIFTED.fullmatch(text):
             sign, number, unit = shifted.groups()
             if unit not in UNITS:
@@ -59,7 +59,7 @@ class Placeholder:
 
 @dataclass(frozen=True)
 class Template:
-    """Text with placeholders, ``{{`` for a brace; using one that is wrong raises a `ValueError`."""
+    """Text with placeholders, and ``{{`` for a brace; raises a `ValueError` on use if not valid."""
 
     text: str
 
@@ -79,7 +79,7 @@ class Template:
     def render(
         self, values: Mapping[Placeholder, str | None], quoted: Callable[[str], str] = str
     ) -> str | None:
-        """Return the text with its values, each of them ``quoted``; None if one is missing or None."""
+        """Replace the placeholders with values, each ``quoted``; return None if a value is missing."""
         found = [values.get(each) for each in self.placeholders]
         if None in found:
             return None
@@ -91,7 +91,7 @@ class Template:
 
 
 def moment_text(moment: datetime, date_format: str) -> str:
-    """Write a moment in UTC as ``iso``, ``epoch``, ``epoch_ms`` or by a pattern of strftime."""
+    """Format a time in UTC as ``iso``, ``epoch``, ``epoch_ms`` or by a pattern of strftime."""
     match date_format:
         case "iso":
             return format_moment(moment)
@@ -106,10 +106,10 @@ def moment_text(moment: datetime, date_format: str) -> str:
 def moments_of(
     placeholders: Iterable[Placeholder], known: Mapping[str, datetime | None], date_format: str
 ) -> dict[Placeholder, str]:
-    """Return the texts of the placeholders that are moments, as far as they are known.
+    """Return the formatted times of the placeholders that stand for one; leave out unknown ones.
 
-    ``known`` has the run's start as ``now``, the start date, and the bookmark less the lookback; a
-    bookmark that is missing is the start date.
+    ``known`` has the start of the run as ``now``, ``start_date``, and as ``bookmark`` the bookmark less
+    the lookback; without a bookmark the start date is used.
     """
     found = {}
     for each in placeholders:

@@ -1,1 +1,1 @@
-"""What to read, what to keep, when to stop and what to remember: decisions on values alone."""
+"""Decide what to read, which rows to keep, when to stop and what to store in STATE; no requests."""

@@ -1,8 +1,8 @@
-"""A scan of parents: which are done, in which order they come, from when to read each, where to go on.
+"""Scan parents: which of them are done, their order, the start of each, and where to resume.
 
-A stream below others reads the lists of one parent after the other, newest parent first. One moment
-is how far it has come: every parent after it, up to the signpost, is done. That is true only as long
-as the parents come in that order, which is checked from one to the next.
+A child stream reads the lists of one parent after the other, newest parent first. STATE has a single
+time for its progress: all parents between it and the signpost are done. That is true only while the
+parents come in that order, which is checked from one to the next.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from tap_vitally.state.watermarks import ChangeFilter
 from vitally_api.values import LATEST, parse_moment
 
 MOST_SKIPPED = 100
-"""Parents that could not be read, and are remembered for the next run, before it is no accident."""
+"""The most parents that one run may fail to read and keep in STATE for the next run."""
 MAY_RETURN = ("status=active", "status=churned")
-"""Filters by which a parent is left out in one run and is back in the next."""
+"""Filters with which a parent may be left out of one run and be part of the next."""
 
 
 @dataclass(frozen=True)
 class Parent:
     """A record with lists below it.
 
-    ``updated_at`` is spelled as the API does; ``organizations`` are those it links to, None if it
-    does not say; ``content`` is a digest of it, ``record`` the record, where it is to be completed.
+    ``updated_at`` is text in the API's form; ``organizations`` are the ids that it links to, None if
+    unknown; ``content`` is a digest of the record, ``record`` the record itself if it is needed.
     """
 
     id: str
@@ -39,12 +39,12 @@ class Parent:
     record: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def moment(self, order: SortKey | None) -> datetime | None:
-        """Return what an order goes by."""
+        """Return the time that parents are sorted by in this order."""
         return parse_moment(self.updated_at) if order == "updatedAt" else self.created_at
 
 
 def newest_first(parents: Iterable[Parent], order: SortKey | None) -> list[Parent]:
-    """Sort a page: how far a scan has come is said by the last parent done."""
+    """Sort a page of parents, newest first; keep their order if ``order`` is None."""
     if order is None:
         return list(parents)
     return sorted(parents, key=lambda parent: parent.moment(order) or LATEST, reverse=True)
@@ -52,13 +52,12 @@ def newest_first(parents: Iterable[Parent], order: SortKey | None) -> list[Paren
 
 @dataclass(frozen=True)
 class ParentScan:
-    """How the parents of a stream are scanned in one run.
+    """How one run scans the parents of a stream.
 
-    ``order`` is the order in which they come, None if none is certain; ``labels`` are the lists of
-    each parent, ``parent_filter`` is how the settings choose parents: ``("status=active",)``;
-    ``only_changed`` says that records change only when their parent does; ``start_date`` is the
-    operator's limit. ``moves`` says that the address of a list holds what may change of its parent, so
-    that it may be another list now.
+    ``order`` is the order of the parents, None if uncertain; ``labels`` are the lists of each parent;
+    ``parent_filter`` selects parents by the settings: ``("status=active",)``; ``only_changed`` is True if
+    records change only when their parent does; ``start_date`` is the setting. ``moves`` is True if the
+    address of a list contains values of the parent that may change, so that it may be another list now.
     """
 
     order: SortKey | None
@@ -70,21 +69,21 @@ class ParentScan:
 
     @property
     def fingerprint(self) -> str:
-        """The lists and the parents that the settings choose, as text for STATE."""
+        """The labels and the parent filter as text, to compare with STATE."""
         return ",".join(filter(None, [*self.labels, *self.parent_filter]))
 
     @property
     def may_return(self) -> bool:
-        """Return True if a parent may have been left out before, and be back now that it changed."""
+        """True if a parent may have been left out of earlier runs by the filter, and changed since."""
         return len(self.parent_filter) == 1 and self.parent_filter[0] in MAY_RETURN
 
     def can_go_on(self, resume: Resume) -> bool:
-        """Return True if an interrupted scan read what this one would, in the same order."""
+        """Return True if this scan can resume an interrupted one: same lists, parents and order."""
         same = resume.sort_by == self.order and resume.context == self.fingerprint
         return same and bool(resume.parents_after if self.order else resume.done)
 
     def is_done(self, parent: Parent, stream_state: StreamState) -> bool:
-        """Return True if an interrupted run had read all that a parent has now."""
+        """Return True if an interrupted run has read all lists of a parent, and it needs no second read."""
         resume, moment = stream_state.resume, parent.moment(self.order)
         if not (resume and resume.parents_after and moment) or parent.id in stream_state.to_retry:
             return False
@@ -95,9 +94,9 @@ class ParentScan:
     def remaining(
         self, parents: Iterable[Parent], stream_state: StreamState, done: list[Parent]
     ) -> Iterator[Parent]:
-        """Leave out the parents that an interrupted run had done, and add them to ``done``.
+        """Yield the parents that an interrupted run has not done, and add the others to ``done``.
 
-        If they turn out not to be in order, all are yielded.
+        If the parents turn out not to be in order, yield those of ``done``, too.
         """
         order_check = OrderCheck()
         for parent in parents:
@@ -113,10 +112,10 @@ class ParentScan:
     def start_for(
         self, parent: Parent, stream_state: StreamState, start: datetime | None
     ) -> datetime | None:
-        """Return from when on the records of a parent are wanted, None for all; ``start`` is the pass's.
+        """Return the start for the records of a parent, None for all; ``start`` is that of the pass.
 
-        A parent that this stream has not read before may have records older than the bookmark: one
-        that is new, could not be read, was left out by the settings until now, or had another address.
+        If this stream has not read the parent before, its records may be older than the bookmark: it is
+        new, could not be read, was left out by the settings, or had another address.
         """
         if start is None or stream_state.bookmark is None:
             return start
@@ -135,9 +134,9 @@ class ParentScan:
         start: datetime | None = None,
         done: tuple[str, ...] = (),
     ) -> Resume | None:
-        """Return where a run goes on that has everything up to this parent; None if nowhere.
+        """Return the place to resume at if a run ends after this parent; None if it cannot resume.
 
-        ``start`` is the pass's; ``done`` are the lists that were read, where they come in no order.
+        ``start`` is that of the pass; ``done`` are the lists that were read, if parents have no order.
         """
         moment = parent.moment(self.order) if parent and self.order else None
         if not (moment or done):
@@ -147,30 +146,30 @@ class ParentScan:
 
 
 Reason = Literal["new", "named", "organization named", "changed", "retry", "returned", "full scan"]
-"""Why a parent is read, as the summary says it."""
+"""The reason why a parent is read, for the summary."""
 ALL_LISTS = ""
 """The label that stands for all lists of a parent."""
 
 
 @dataclass
 class ChangedParentIds:
-    """The parents of changed rows, and organizations whose accounts are parents of some.
+    """The parents of changed rows, each with the labels of the lists that the row may be in.
 
-    Each has the labels of the lists that the row may be in.
+    ``organizations`` has those whose accounts are all parents of a changed row.
     """
 
     parents: dict[str, set[str]] = field(default_factory=dict)
     organizations: dict[str, set[str]] = field(default_factory=dict)
 
     def to(self, label: str, parents: Iterable[str], organizations: Iterable[str] = ()) -> None:
-        """Add those that a row of a list links to."""
+        """Add the parents and organizations that a row in the list ``label`` links to."""
         for identity in parents:
             self.parents.setdefault(identity, set()).add(label)
         for identity in organizations:
             self.organizations.setdefault(identity, set()).add(label)
 
     def lists_of(self, parent: Parent) -> tuple[Reason, set[str]] | None:
-        """Return why a parent is to be read, and which of its lists; None if nothing changed below it."""
+        """Return why a parent must be read, and the labels of its lists; None if nothing below it changed."""
         labels = set(self.parents.get(parent.id, ()))
         reason: Reason = "named" if labels else "organization named"
         own = self.organizations if parent.organizations is None else parent.organizations
@@ -186,7 +185,7 @@ def parents_to_read(
     scan: ParentScan,
     stream_state: StreamState,
 ) -> Iterator[tuple[Parent, Reason, set[str]]]:
-    """Find the parents to read between two scans of all, why, and which of their lists."""
+    """Yield the parents to read between two full scans, with the reason and the labels of the lists."""
     since = change_filter.since
     for parent in parents:
         changed_at = parse_moment(parent.updated_at)
@@ -206,14 +205,14 @@ def parents_to_read(
 
 
 class OrderCheck:
-    """Checks that moments come newest first; those that are missing prove nothing."""
+    """Checks that times come newest first; None is skipped."""
 
     def __init__(self) -> None:
         self.in_order = True
         self._last: datetime | None = None
 
     def check(self, moment: datetime | None) -> bool:
-        """Take in the next moment; return True if it is the first that breaks the order."""
+        """Check the next time; return True if it is the first that is not in order."""
         breaks = bool(self._last and moment and moment > self._last)
         self._last = moment or self._last
         first = breaks and self.in_order
@@ -224,10 +223,10 @@ class OrderCheck:
 def to_remember(
     skipped: Sequence[str], identity: str, *, gone: bool, retried: bool
 ) -> list[str] | None:
-    """Return which unread parents the next run reads in full, now that one more was not read.
+    """Return the ids of unread parents for STATE, after one more could not be read.
 
-    A parent that is ``gone`` and was so when it was ``retried`` is given up. None means that there are
-    too many to remember; of those that are gone, the rest is given up.
+    A parent that does not exist (``gone``) is given up if it was ``retried``, or if there are too many.
+    Return None if there are too many and the parent exists.
     """
     if identity in skipped or (gone and retried):
         return list(skipped)

@@ -54,7 +54,7 @@ FIRST_PASS = Pass("createdAt")
 
 
 def before(moment: datetime, lookback: timedelta) -> datetime:
-    """Go back from a moment, but not to before all time."""
+    """Subtract the lookback from a time, down to the earliest `datetime`."""
     return EARLIEST + max(moment - EARLIEST - lookback, timedelta(0))
 
 
@@ -71,7 +71,7 @@ def plan_pass(bookmark: datetime | None, start_date: datetime | None, lookback: 
 
 
 def is_due(last: datetime | None, now: datetime | None, interval: timedelta) -> bool:
-    """Return True if what was done at ``last``, None for never, is to be done again.
+    """Return True if at least ``interval`` has passed since ``last``, or if that is None.
 
     ``now`` is the server's clock; without it, or with an interval of 0, nothing is due.
     """
@@ -79,11 +79,10 @@ def is_due(last: datetime | None, now: datetime | None, interval: timedelta) -> 
 
 
 class Window:
-    """Keeps the rows of one list that a pass wants, and says when it may stop.
+    """Keeps the rows of a list at or after the start of a pass, and finds out when the pass may stop.
 
-    ``ordered`` is False once a row was newer than one before it; ``finished`` is True when every
-    row to come is older than the start; ``newest`` is the latest change among the rows kept up to
-    now.
+    ``ordered`` is False once a row was newer than the one before it; ``finished`` is True once all
+    further rows are older than the start; ``newest`` is the latest change of the rows kept so far.
     """
 
     def __init__(
@@ -92,9 +91,9 @@ class Window:
         key: str = "updatedAt",
         ordered: bool = True,  # noqa: FBT001, FBT002
     ) -> None:
-        """Open a window on a list whose moment of change is in the property ``key``.
+        """Begin at a list's first page; ``key`` is the property with the time of the last change.
 
-        One that is not ``ordered`` is read to its end.
+        If the list is not ``ordered``, it is read to its end.
         """
         self._start = start
         self._key = key
@@ -104,7 +103,7 @@ class Window:
         self.newest: datetime | None = None
 
     def keep(self, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Take in a page in the API's order; keep rows from the start on and those without a moment."""
+        """Return the rows of a page at or after the start, and those without a time."""
         kept = []
         moments = parse_moments([row.get(self._key) for row in rows])
         for row, moment in zip(rows, moments, strict=True):
@@ -130,7 +129,7 @@ class Window:
 def next_bookmark(
     old: datetime | None, newest: datetime | None, signpost: datetime | None
 ) -> datetime | None:
-    """Decide what a complete run may remember.
+    """Return the bookmark of a complete run; None if there is none yet.
 
     ``newest`` is the latest change delivered in the run, ``signpost`` the server's clock before its
     first row, None without one. The bookmark is never later than the signpost and never earlier

@@ -1,4 +1,4 @@
-"""A stream's entry in STATE: where this run starts from, and what it may remember.
+"""The entry of a stream in STATE: where a run starts, and what it stores.
 
 An entry under ``bookmarks`` holds ``replication_key`` and ``replication_key_value``, the bookmark;
 ``host`` and ``workspace``, what it was written for; ``contexts``, the lists it stands for, where a
@@ -44,16 +44,16 @@ class Resume:
     done: tuple[str, ...] = ()
 
     def to_state(self) -> dict[str, str | None]:
-        """Return it as STATE has it.
+        """Return the entry ``resume`` for STATE.
 
-        What is not set is null and not left out: a runner may merge this into an older one, and
-        nothing of that may stay. ``done`` is one text for the same reason: lists would be joined.
+        All keys are present, with null if they are not set: a runner may merge this into an older STATE,
+        from which no value may stay. ``done`` is one text, since lists might be joined.
         """
         return {each.name: _written(getattr(self, each.name)) for each in fields(self)}
 
     @classmethod
     def from_state(cls, state: Any) -> Resume | None:
-        """Read what `to_state` wrote; None where it is missing or of no use."""
+        """Read the result of `to_state`; return None if it is missing or not valid."""
         state = state if isinstance(state, Mapping) else {}
         moments: dict[str, Any] = {
             name: parse_moment(state.get(name))
@@ -72,14 +72,14 @@ class Resume:
 
     @property
     def has_begun(self) -> bool:
-        """Return True if anything of the pass had been delivered."""
+        """True if the pass has delivered any rows."""
         return bool(self.newest or self.cursor or self.parents_after or self.done)
 
     def finishing(self, plan: Pass) -> Pass:
-        """Make of a run's plan one that also finishes this pass.
+        """Extend the plan of a run so that it also finishes this pass.
 
-        A runner may put the place of a pass from the beginning beside an old bookmark: then what
-        lies before the bookmark has not been delivered either.
+        A runner may merge the ``resume`` of a full pass with an old bookmark: rows before that bookmark have
+        not been delivered then, either.
         """
         if plan.start is None or self.start is None:
             return FIRST_PASS
@@ -93,7 +93,7 @@ def _written(value: Any) -> str | None:
 
 
 def accounts_in(entry: Mapping[str, Any]) -> list[str] | None:
-    """Return the ids of the accounts that an entry was written for; None if it does not say."""
+    """Return the account ids by which an entry identifies its workspace; None if it has none."""
     workspace = entry.get("workspace")
     accounts = workspace.get("accounts") if isinstance(workspace, Mapping) else None
     return _texts(accounts) if isinstance(accounts, list) else None
@@ -109,11 +109,11 @@ def reason_to_discard(
     services: str | None,
     recognized: Callable[[list[str] | None], bool] = lambda _: True,
 ) -> str:
-    """Return why nothing can be built on an entry; empty if something can.
+    """Return why an entry of STATE cannot be used; empty if it can.
 
-    ``recognized`` returns True if the accounts that it was written for are those of this workspace.
-    A bookmark is never later than the server's clock was. One that is later now would keep back
-    every change until then: it was written by hand, or by a server whose clock was wrong.
+    ``recognized`` returns True if the accounts of the entry are those of this workspace. A bookmark later
+    than the server's clock would hide all changes until then: it was edited by hand, or written when the
+    server's clock was wrong.
     """
     written_for = entry.get("host")
     other_host = services and isinstance(written_for, str) and written_for != services
@@ -166,7 +166,7 @@ class StreamState:
         signpost: datetime | None,
         services: str | None = None,
     ) -> StreamState:
-        """Read the stream's entry, empty if there is none; ``key`` is None for a full table."""
+        """Read a stream's entry, which may be empty; ``key`` is None for a full table."""
         known = key is not None and entry.get("replication_key") == key
         contexts, skipped, counts = (entry.get(n) for n in ("contexts", "skipped", "counts"))
         return cls(
@@ -187,34 +187,34 @@ class StreamState:
 
     @property
     def written_for(self) -> dict[str, Any]:
-        """What an entry keeps of the workspace that it is written for."""
+        """The part of an entry that identifies the workspace."""
         return {"host": self.services, "workspace": {"accounts": self.workspace}}
 
     def go_on(self, labels: list[str]) -> None:
-        """Take up the interrupted pass with its signpost; ``labels`` are the stream's lists in order."""
+        """Resume the interrupted pass with its signpost; ``labels`` are the stream's lists in order."""
         if self.resume:
             self.signpost, self.newest = self.resume.signpost, self.resume.newest
             if self.resume.context in labels:
                 self.finished.update(labels[: labels.index(self.resume.context)])
 
     def take(self, newest: datetime | None) -> None:
-        """Take in the latest change of a page."""
+        """Note the latest change on a page."""
         self.newest = latest((self.newest, newest))
 
     def at(self, context: str, plan: Pass, **where: Any) -> Resume | None:
-        """Return where a pass is, in a list or after a parent; None without a signpost."""
+        """Return the current place of a pass, in a list or after a parent; None without a signpost."""
         if self.signpost is None:
             return None
         sort_by, start = plan.sort_by, plan.start
         return Resume(self.signpost, self.newest, context, sort_by=sort_by, start=start, **where)
 
     def unfinished(self, resume: Resume) -> dict[str, Any]:
-        """Return where the pass is: the parts of the entry that change."""
+        """Return the parts of the entry that change while the pass is at ``resume``."""
         skipped = sorted(self.to_retry.union(self.skipped))
         return {"resume": resume.to_state(), "skipped": skipped, **self.written_for}
 
     def complete(self, key: str | None) -> dict[str, Any]:
-        """Return what a complete pass remembers: the parts of the entry that change."""
+        """Return the parts of the entry that change after a complete pass."""
         entry: dict[str, Any] = {"resume": None, "skipped": self.skipped}
         bookmark = next_bookmark(self.bookmark, self.newest, self.signpost)
         if key and bookmark:

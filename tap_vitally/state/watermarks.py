@@ -1,4 +1,4 @@
-"""How far a list was read whose rows name parents: what has changed in it since the last run.
+"""Find the rows of a list that have changed since the last run, whose parents must then be read.
 
 Between two scans of all parents, a nested stream reads only the parents for which the list of the whole
 workspace has a row that changed since the *watermark* that the last complete run left. It is a
@@ -30,13 +30,13 @@ class Watermark:
     seen: frozenset[tuple[str, str]] = frozenset()
 
     def to_state(self) -> dict[str, Any]:
-        """Return it as STATE has it, with no key left out: a runner may merge it."""
+        """Return the watermark for STATE, with all keys, since a runner may merge STATEs."""
         moment = format_moment(self.moment) if self.moment else None
         return {"at": moment, "seen": [list(pair) for pair in sorted(self.seen)]}
 
     @classmethod
     def from_state(cls, state: Any) -> Watermark:
-        """Read what `to_state` wrote; an empty watermark if it is of no use."""
+        """Read the result of `to_state`; return an empty watermark if it is not valid."""
         state = state if isinstance(state, Mapping) else {}
         seen, pairs = set(), state.get("seen")
         for pair in pairs if isinstance(pairs, list) else ():
@@ -48,10 +48,10 @@ class Watermark:
 
 @dataclass(frozen=True)
 class ScanHistory:
-    """What complete runs left of a stream's scans, as STATE has it under ``walk``.
+    """What STATE has under ``walk``: the last full scan, and the watermarks of two lists.
 
-    ``full`` is when the last scan of all parents began, None if there was none; ``rows`` the watermark
-    in the list of the whole workspace, ``parents`` that in the list of the parents.
+    ``full`` is when the last scan of all parents began, None if there was none; ``rows`` is the
+    watermark of the list of the whole workspace, ``parents`` that of the list of parents.
     """
 
     full: datetime | None = None
@@ -59,7 +59,7 @@ class ScanHistory:
     parents: Watermark = field(default_factory=Watermark)
 
     def to_state(self) -> dict[str, Any]:
-        """Return it as STATE has it."""
+        """Return the entry ``walk`` for STATE."""
         return {
             "full": format_moment(self.full) if self.full else None,
             "rows": self.rows.to_state(),
@@ -68,27 +68,27 @@ class ScanHistory:
 
     @classmethod
     def from_state(cls, state: Any) -> ScanHistory:
-        """Read what `to_state` wrote; nothing is known where it is missing."""
+        """Read the result of `to_state`; parts that are missing or not valid are empty."""
         state = state if isinstance(state, Mapping) else {}
         rows, parents = (Watermark.from_state(state.get(name)) for name in ("rows", "parents"))
         return cls(parse_moment(state.get("full")), rows, parents)
 
     @property
     def moments(self) -> tuple[datetime | None, ...]:
-        """All moments in it: none can be ahead of the server's clock."""
+        """All times in it, which cannot be later than the server's clock."""
         return (self.full, self.rows.moment, self.parents.moment)
 
     def is_due(self, now: datetime, days: int) -> bool:
-        """Return True if all parents are to be scanned again; 0 ``days`` is in every run."""
+        """Return True if a full scan is due: after ``days`` days, in every run if 0."""
         if self.full is None or None in self.moments:
             return True
         return now - self.full >= timedelta(days=days)
 
 
 class ChangeFilter:
-    """Says which rows of a list the last complete run did not see; ``newest`` is the latest change.
+    """Finds the rows of a list that have changed since the last complete run.
 
-    ``since`` is from when on rows may have changed, None for all.
+    ``newest`` is the latest change; rows before ``since`` have not changed, None if any row may have.
     """
 
     def __init__(self, watermark: Watermark, lookback: timedelta) -> None:
@@ -100,10 +100,10 @@ class ChangeFilter:
         self._undated: set[tuple[str, str]] = set()
 
     def has_changed(self, identity: str, moment: datetime | None, content: str = "") -> bool:
-        """Take in a row, and return True if it changed since the watermark.
+        """Note a row, and return True if it changed since the watermark.
 
-        By its digest, ``content``, a row shows a change that its moment does not: without a moment, or
-        twice in the same.
+        ``content`` is a digest of the row, which shows a change that the time does not: if there is no
+        time, or if the row changed twice in the same millisecond.
         """
         if moment is None:
             if content and len(self._undated) <= MOST_SEEN:
@@ -123,15 +123,15 @@ class ChangeFilter:
         return self._mark.seen.isdisjoint({(identity, version), (identity, content)})
 
     def watermark(self, signpost: datetime) -> Watermark:
-        """Return what a complete run remembers of a list whose rows were all taken in."""
+        """Return the new watermark of a list, after `has_changed` got all of its rows."""
         moment = next_bookmark(self._mark.moment, self.newest, signpost)
         return self.watermark_at(moment, signpost) if moment else Watermark()
 
     def watermark_at(self, moment: datetime, signpost: datetime) -> Watermark:
-        """Return the same for a moment that is found otherwise.
+        """Return a watermark at a given time.
 
-        A row that changed at or after the signpost may change once more in the same moment, so only
-        its content is remembered, if it is known.
+        A row that changed at or after the signpost may change again in the same millisecond, so only
+        its ``content`` is kept, if that is known.
         """
         since = before(moment, self._lookback)
         seen = {

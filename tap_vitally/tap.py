@@ -1,4 +1,4 @@
-"""The SDK's tap: its settings, its streams, the run that they share."""
+"""The tap as the SDK runs it: settings, streams, command line, and the run that streams share."""
 
 from __future__ import annotations
 
@@ -92,18 +92,18 @@ class TapVitally(Tap):
 
     @cached_property
     def settings(self) -> Settings:
-        """What the readers go by."""
+        """The settings of the run, checked."""
         return read_settings(Settings, self.config)
 
     @cached_property
     def endpoint(self) -> Endpoint:
-        """Which host is asked, with which key."""
+        """The address of the API, and its key."""
         endpoint = Endpoint.from_config(self.config, f"{self.name}/{self.plugin_version}")
         return replace(endpoint, headers=header_values(self.config.get("custom_streams")))
 
     @cached_property
     def run(self) -> Run:
-        """What the streams share while they are read."""
+        """The run, which all streams share."""
         return Run(
             self.settings,
             self.endpoint,
@@ -118,21 +118,21 @@ class TapVitally(Tap):
 
     @cached_property
     def show_progress(self) -> Callable[[], None]:
-        """What logs how far the run has come, if it is time to."""
+        """The function that logs the progress of the run, if it is time to."""
         return Progress(self.logger.info, self.run).update
 
     @cached_property
     def shutdown(self) -> Shutdown:
-        """How the run ends."""
+        """The context that ends the run on signals and errors."""
         return Shutdown(self.run, self.writer, self.write_last_state, self.log_summary)
 
     @property
     def all_streams(self) -> list[VitallyStream]:
-        """The streams as what they are, in the order in which they are read."""
+        """The streams in the order in which they are read, with their own type."""
         return [cast("VitallyStream", stream) for stream in self.streams.values()]
 
     def _mark_beginning(self) -> None:
-        """Write STATE with the passes that begin, before anything else can happen."""
+        """Write STATE with the passes that begin, before the first record."""
         if not self.settings.lookups:
             for stream in self.all_streams:
                 if stream.selected:
@@ -145,7 +145,7 @@ class TapVitally(Tap):
 
     @property
     def writer(self) -> MessageWriter:
-        """What writes the messages, in blocks."""
+        """The writer of Singer messages, in blocks."""
         return cast("MessageWriter", self.message_writer)
 
     @override
@@ -168,7 +168,7 @@ class TapVitally(Tap):
 
     @override
     def discover_streams(self) -> Sequence[VitallyStream]:
-        """Build one stream of each in the registry, and what the settings want of the workspace."""
+        """Build all declared streams, and those of custom objects and traits that the settings enable."""
         looked_up = streams_of(self.config.get("lookups") or {})
         objects = bool(self.config.get("custom_object_streams")) and not looked_up
         traits = bool(self.config.get("trait_columns"))
@@ -191,7 +191,7 @@ class TapVitally(Tap):
         return streams
 
     def check_selection(self) -> None:
-        """Warn of what is selected and does not exist; raise a `VitallyError` if nothing is left."""
+        """Log what is selected and does not exist; raise a `VitallyError` if no stream is left."""
         for line in self.unmatched_selections():
             self.logger.warning("%s", line)
         if not any(stream.selected for stream in self.all_streams):
@@ -203,7 +203,7 @@ class TapVitally(Tap):
         return unmatched_selections(self.input_catalog or {}, maps, self.all_streams)
 
     def write_last_state(self) -> None:
-        """Write STATE as far as it has come."""
+        """Write STATE for all records that were written."""
         for stream in self.all_streams:
             stream.settle()
         self.state_writer.write_state(self.state)
@@ -219,7 +219,7 @@ class TapVitally(Tap):
         )
 
     def fail_if_skipped(self) -> None:
-        """Raise a `VitallyError` for a run that skipped something and may not."""
+        """Raise a `VitallyError` if something was skipped, and the settings make that a failure."""
         reported = left_out(self.run.metrics_by_stream().values())
         if reported and self.settings.fail_on_skipped:
             raise VitallyError(

@@ -1,4 +1,4 @@
-"""What a person asks at a terminal: a few records of a stream, or if the warehouse equals Vitally."""
+"""Options for use at a terminal: print sample records, or compare the warehouse with Vitally."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DEFAULT_SAMPLE, MOST_SAMPLED = 5, 1000
 
 
 def command() -> click.Command:
-    """Return the tap's command with the options that a person asks by."""
+    """Return the tap's command with the further options ``--sample``, ``--verify`` and so on."""
     command: click.Command = TapVitally.cli  # which sets up the log, too
     for option in command.params:
         # Click reads the eager ones first: otherwise `--test` would not see those that stand behind it.
@@ -82,7 +82,10 @@ def _print_sample(tap: TapVitally, text: str) -> None:
 
 
 def _print_verification(tap: TapVitally, _: bool) -> None:  # noqa: FBT001 - the option's value
-    """Print how the warehouse differs, which raises a `VitallyError`; counts, where nothing is given."""
+    """Compare the warehouse's rows on standard input with Vitally; print counts without any input.
+
+    Raise a `VitallyError` if they differ.
+    """
     streams = {stream.name: stream for stream in tap.all_streams}
     keys = {name: tuple(stream.primary_keys) for name, stream in streams.items()}
     held = {} if sys.stdin.isatty() else read_held(sys.stdin, keys)

@@ -1,4 +1,4 @@
-"""Finds the parents of the changed rows of a list: the rows name them, or they are looked up."""
+"""Find the parents of the changed rows of a list, in the rows or by look-ups."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Organizations = Mapping[str, tuple[str, ...] | None]
 
 
 class CostLimitExceeded(Exception):
-    """To find the changed parents would cost more than to read all."""
+    """Finding the changed parents would take more requests than reading the lists of all parents."""
 
 
 class ChangedParents:
@@ -51,7 +51,7 @@ class ChangedParents:
         self._to_look_up: dict[str, set[str]] = {}
 
     def take(self, row: Record, label: str, content: str = "") -> None:
-        """Take in a row of the whole workspace, on any thread; ``content`` is its digest, if known."""
+        """Note a row of the list; may be called on any thread. ``content`` is its digest, if known."""
         identity = identity_of(row.get("id"))
         moment = parse_moment(row.get("updatedAt"))
         since = self._change_filter.since
@@ -73,10 +73,10 @@ class ChangedParents:
             self._links.setdefault(links, set()).add(label)
 
     def settle(self, estimate: int) -> bool:
-        """Find the parents of all changed rows; return False if no parent can be left out.
+        """Find the parents of all changed rows; return False if all parents must be read.
 
-        ``estimate`` is how many requests it takes to read all instead; `CostLimitExceeded` is raised
-        if this would take more.
+        ``estimate`` is the number of requests to read all parents; raise `CostLimitExceeded` if the
+        look-ups would take more.
         """
         workspace = self._workspace
         if workspace.lists_parents(self._whole):
@@ -102,7 +102,7 @@ class ChangedParents:
         return True
 
     def parents_of(self, row: Record) -> set[str]:
-        """Return all parents that a row is below; empty if it does not say."""
+        """Return the ids of all parents of a row; empty if the row does not have them."""
         links = _links_of(row, self._whole)
         parents, organizations = self._owners(links, {})
         return set() if organizations or self._without_organizations(links) else parents
@@ -119,7 +119,7 @@ class ChangedParents:
         return of_accounts.union(links.organizations), set()
 
     def _without_organizations(self, links: LinkedIds) -> set[str]:
-        """Return the accounts whose organizations matter and are not said."""
+        """Return the accounts whose organizations are needed and unknown."""
         if self._of_accounts and not links.organizations:
             return set()
         return {account for account, own in links.accounts if own is None}
@@ -139,7 +139,10 @@ class ChangedParents:
         return known
 
     def _look_up(self, paths: Collection[str], estimate: int) -> dict[str, LinkedIds | None]:
-        """Look records up for their links, each once a run; None stands for one that is gone."""
+        """Look up records by path and return their links, None for records that no longer exist.
+
+        Each is requested once per run; raise `CostLimitExceeded` beyond ``estimate`` requests.
+        """
         workspace = self._workspace
         with workspace.looking_up:
             unknown = sorted(set(paths) - workspace.linked_ids.keys())
@@ -175,7 +178,7 @@ def _one_record(body: Any) -> list[Record]:
 
 
 def _links_of(row: Record, whole: str) -> LinkedIds:
-    """Return what a row links to; an account links to itself, and a response may hold its user."""
+    """Return the links of a row, or of its ``user`` if it has none; an account links to itself."""
     if whole == ACCOUNTS:
         return linked_ids_of({"account": row})
     links, user = linked_ids_of(row), row.get("user")

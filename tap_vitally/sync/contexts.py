@@ -1,9 +1,9 @@
-"""Where the lists of a stream are: those of the whole workspace, or those below each parent.
+"""The lists of a stream: those of the whole workspace, or those below each parent.
 
-Both classes answer the same questions of `StreamReader`. ``by_parent`` says that there are lists for
-each parent, ``parent_filter`` by which labels the settings choose parents, ``resumable`` that an
-interrupted pass may be gone on with, ``waits_for`` which streams have to be read, if they are, before
-it is known what to read.
+Both classes have the same methods for `StreamReader`. ``by_parent`` is True if there are lists for
+each parent, ``parent_filter`` has the labels by which the settings select parents, ``resumable`` is
+True if an interrupted pass can be resumed, ``waits_for`` names streams that must be read first, if
+they are selected, since their rows decide what to read.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from vitally_api import CursorRefused, Refused, UnexpectedShape, Unreadable, Vit
 from vitally_api.statuses import INVALID, NOT_FOUND
 
 REFUSED_IN_A_ROW = 10
-"""Parents refused, with none that was not, before the whole resource is taken to be missing."""
+"""Parents that are all refused before the whole resource is taken to be missing."""
 MOST_REMEMBERED = 5_000
 """Lists that an interrupted pass remembers, in 60 kB of STATE; it reads those beyond them again."""
 DIGEST_BYTES = 8
-"""Of five thousand lists, two have the same digest once in a million million passes."""
+"""The length of a digest; two of 5,000 lists have the same once in 10^12 passes."""
 
 Checkpoint = Callable[[], dict[str, Any]]
-"""Returns where a run goes on that has everything up to a page: what changes in the stream's entry."""
+"""Returns the changes of the stream's entry in STATE once everything up to a page is written."""
 
 
 class TopLevel:
@@ -52,28 +52,28 @@ class TopLevel:
         self._began = ""
 
     def plan(self, plan: Pass) -> Pass:
-        """Read as planned."""
+        """Return the plan unchanged."""
         return plan
 
     def can_resume(self, resume: Resume) -> bool:
-        """Return True if an interrupted pass is one that this run would make, too."""
+        """Return True if this run can resume an interrupted pass: same lists and order."""
         same_order = not resume.cursor or resume.sort_by == self.stream.plan.sort_by
         return self.stream.resource.ordered and resume.context in self.labels and same_order
 
     def requests(self) -> Iterator[ListRequest]:
-        """Find each list, from where an interrupted pass was."""
+        """Yield the lists to read, from the place of an interrupted pass on."""
         resume = self.stream.stream_state.resume
         for request in self.lists()[self.labels.index(resume.context) if resume else 0 :]:
             here = resume and resume.context == request.label
             yield replace(request, cursor=resume.cursor) if resume and here else request
 
     def lists_to_look_at(self, long: list[ListRequest]) -> Iterable[ListRequest]:
-        """Return all lists if one took so long that it may have changed, or the pass was interrupted."""
+        """Return all lists if one had several pages or the pass was resumed, as records may have moved."""
         changed = long or self.stream.stream_state.resume
         return self.lists() if self.stream.resource.ordered and changed else ()
 
     def place(self, page: Page) -> Checkpoint | None:
-        """Return the place after this page; None if the pass is at its end."""
+        """Return the place after this page for STATE; None at the end of the pass."""
         stream, label, cursor = self.stream, page.request.label, page.cursor
         self._began = label
         if page.ends:
@@ -85,7 +85,7 @@ class TopLevel:
         return partial(stream.stream_state.unfinished, resume) if resume else None
 
     def leave_out(self, page: Page, failure: VitallyError) -> Checkpoint | None:
-        """Do without a list that is not there, or one of several that is unknown, or odd from its start."""
+        """Skip a list that does not exist, or one of several that cannot be read; else raise the failure."""
         stream, several = self.stream, len(self.labels) > 1
         if stream.resource.optional:
             several, allowed = False, isinstance(failure, Refused | Unreadable)
@@ -109,11 +109,11 @@ class TopLevel:
         return {}
 
     def lists(self) -> list[ListRequest]:
-        """Return all lists; none for a stream that the tap makes itself."""
+        """Return all lists; none for a stream whose records the tap generates."""
         return list(self.stream.list_client.contexts()) if self.stream.resource.path else []
 
     def estimate(self) -> RequestEstimate:
-        """Count the pages, or the first of them."""
+        """Estimate the requests from the number of pages."""
         return self.stream.list_client.estimate(self.stream.plan)
 
 
@@ -124,9 +124,10 @@ ListsOf = Callable[[StreamRun, Parent], Iterable[ListRequest]]
 class PerParent:
     """The lists of each parent, newest parent first.
 
-    ``find`` finds the parents and ``lists`` those of one, where that is not as the resource declares;
-    without ``setting`` there are none. Where no moment of a parent puts its lists in an order, STATE
-    remembers each list ``one_by_one``. ``called`` is what messages call the parents.
+    ``find`` returns the parents, and ``lists`` the lists of one, if they are not as the resource
+    declares. If ``setting`` is the name of a setting that is not set, there are no parents. If parents
+    have no order by time, STATE has each list that was read (``one_by_one``). ``called`` is the name of
+    the parents in messages.
     """
 
     by_parent = True
@@ -154,7 +155,7 @@ class PerParent:
         self.parent_filter: tuple[str, ...] = ()
 
     def plan(self, plan: Pass) -> Pass:
-        """Decide how the parents are scanned."""
+        """Decide how to scan the parents; return the plan unchanged."""
         resource, settings = self.stream.resource, self.stream.settings
         parent = resource.parent
         order: SortKey | None = None
@@ -176,14 +177,14 @@ class PerParent:
         return plan
 
     def can_resume(self, resume: Resume) -> bool:
-        """Return True if an interrupted scan is one that this run would make; snapshots, today."""
+        """Return True if this run can resume an interrupted scan; for snapshots, only on the same day."""
         same = self.stream.incremental
         if self.stream.resource.snapshot:
             same = resume.signpost.date() == self.stream.workspace.started_at.date()
         return same and self.resumable and self.scan.can_go_on(resume)
 
     def estimate(self) -> RequestEstimate:
-        """Count the lists of all parents, which may have several pages, or the parents that changed."""
+        """Estimate the requests: one or more for each list of all parents, or for each changed parent."""
         stream, resource = self.stream, self.stream.resource
         parent = resource.parent
         if resource.only_changed and parent:
@@ -199,7 +200,7 @@ class PerParent:
 
     @property
     def without_parents(self) -> str:
-        """Why there is nothing to read, where there are no parents."""
+        """The reason why there are no parents, for messages."""
         if self._setting and not getattr(self.stream.settings, self._setting):
             return f"{self._setting} is not set"
         return f"there are no {self.called}"
@@ -207,7 +208,7 @@ class PerParent:
     # The parents, on one of the threads that find lists
 
     def parents(self) -> Iterable[Parent]:
-        """Find the parents: all, from a list read once for all streams, or those that changed."""
+        """Return all parents, from a list that is read once for all streams, or those that changed."""
         if self._find:
             return self._find(self.stream)
         workspace, parent = self.stream.workspace, self.stream.resource.parent
@@ -217,7 +218,7 @@ class PerParent:
         return workspace.parents(parent.name)
 
     def changed_parents(self, client: ListClient) -> Iterator[Parent]:
-        """Find the parents at or after this stream's own start, and those an earlier run did not read."""
+        """Yield the parents that changed since the start, and those that an earlier run could not read."""
         state = self.stream.stream_state
         waiting = set(state.to_retry)
         for parent in client.parents_changed_since(self.stream.plan, state.signpost):
@@ -226,9 +227,9 @@ class PerParent:
         yield from map(Parent, sorted(waiting))
 
     def requests(self) -> Iterator[ListRequest]:
-        """Find each variant of each parent's list.
+        """Yield all lists of each parent.
 
-        Last come those that an interrupted run had done, where something may have changed.
+        The last ones are lists that an interrupted run had read, and that may have changed since.
         """
         done: list[Parent] = []
         again: list[ListRequest] = []
@@ -246,7 +247,7 @@ class PerParent:
             yield replace(request, since=state.signpost)
 
     def lists_of(self, parent: Parent) -> Iterator[ListRequest]:
-        """Find the lists of one parent, if its id can be part of an address."""
+        """Yield the lists of one parent; skip a parent whose id cannot be part of an address."""
         if parent.id in {".", ".."}:
             reason = f"{self.called} {parent.id}: that id cannot be part of an address"
             self.stream.metrics.skip(reason)
@@ -254,18 +255,18 @@ class PerParent:
             yield from self._lists(self.stream, parent)
 
     def changed_meanwhile(self, done: list[Parent]) -> Iterable[Parent]:
-        """Find the parents, of those done, whose lists may hold changes since the interrupted run began."""
+        """Return those parents in ``done`` whose lists may have changed since the interrupted run began."""
         return done if self.stream.incremental and not self.stream.resource.only_changed else ()
 
     def lists_to_look_at(self, long: list[ListRequest]) -> Iterator[ListRequest]:
-        """Yield the lists of several pages alone: those of every parent would be another pass."""
+        """Yield the lists of parents with a list of several pages, as records may have moved there."""
         for parent in {each.parent.id: each.parent for each in long if each.parent}.values():
             yield from self.lists_of(parent)
 
     # Writing, on the main thread
 
     def place(self, page: Page) -> Checkpoint | None:
-        """Return the place after this parent, as long as their order holds, or after this list."""
+        """Return the place after this page's parent or list for STATE; None if there is none yet."""
         request, state = page.request, self.stream.stream_state
         if request.since or not self.resumable:
             return None
@@ -281,7 +282,7 @@ class PerParent:
         return partial(state.unfinished, resume) if whole and self._written.in_order else None
 
     def leave_out(self, page: Page, failure: VitallyError) -> Checkpoint | None:
-        """Do without one parent; what may come back is tried again by the next run."""
+        """Skip one parent, and keep it in STATE for the next run; raise if all or too many are refused."""
         stream, parent = self.stream, page.request.parent
         refusal = failure if isinstance(failure, Refused) else None
         gone = refusal is not None and refusal.status in NOT_FOUND
@@ -310,7 +311,7 @@ class PerParent:
         return self.place(page) if stream.metrics.pages else None
 
     def records_at_the_end(self) -> Iterable[Record]:
-        """Add nothing, but say so if no parent has a record: the plan may not include them."""
+        """Return no records; log if all parents answered 404: the plan may not include the resource."""
         metrics = self.stream.metrics
         if metrics.have_none >= REFUSED_IN_A_ROW and not metrics.pages:
             metrics.skip(
@@ -324,7 +325,7 @@ class PerParent:
 
 
 def _digest(request: ListRequest) -> str:
-    """Return what STATE knows a list by: nothing of a value can be read in it."""
+    """Return a digest that identifies a list in STATE, without showing its values."""
     of = json.dumps([request.parent and request.parent.id, sorted(request.inject.items())])
     digest = sha256(of.encode()).digest()[:DIGEST_BYTES]
     return urlsafe_b64encode(digest).rstrip(b"=").decode()

@@ -1,4 +1,4 @@
-"""The schema in force: what a catalog says of a stream, made such that every record can fit it."""
+"""The schema in use: that of the catalog, changed so that every record fits it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ Mask = Mapping[tuple[str, ...], bool]
 def effective_schema(
     given: Mapping[str, Any], own: Mapping[str, Any], keys: Sequence[str]
 ) -> Schema:
-    """Make the schema in force of a catalog's.
+    """Return the schema to use, from the catalog's (``given``) and the stream's (``own``).
 
-    It has the key, without which no row can be loaded, and only that is required: whatever else there
-    is, the API may leave out or send null.
+    The key is always in it, as no row can be loaded without. Nothing else is required, and all other
+    columns may be null, since the API may leave them out or send null.
     """
     columns = {
         name: how if name in keys else _nullable(how)
@@ -44,7 +44,7 @@ def _nullable(how: Mapping[str, Any]) -> Schema:
 def effective_keys(
     named: Iterable[Sequence[str] | None], own: Sequence[str], columns: Collection[str]
 ) -> tuple[Sequence[str], str]:
-    """Choose the key of a stream among those that a catalog names, and say what is to be said of it."""
+    """Return the key to use, of those that a catalog has, and a warning about it or an empty text."""
     other = next((keys for keys in named if keys and list(keys) != list(own)), own)
     if not set(other).issubset(columns):
         return own, "is no column: its own is used"
@@ -54,7 +54,7 @@ def effective_keys(
 
 
 def to_fill(schema: Schema, mask: Mask) -> Schema:
-    """Return a schema without the column of what is not declared, if that is not selected."""
+    """Return a schema without the column for undeclared members, if that is not selected."""
     if mask["properties", COLUMN]:
         return schema
     kept = {name: how for name, how in schema["properties"].items() if name != COLUMN}
@@ -62,7 +62,7 @@ def to_fill(schema: Schema, mask: Mask) -> Schema:
 
 
 def masked(stream: str, maps: Mapping[str, Any], mask: Mask) -> set[str]:
-    """Name the properties of a stream that a catalog deselects or a stream map is about."""
+    """Return the properties of a stream that a catalog deselects or a stream map mentions."""
     mapped = {
         name
         for pattern, how in maps.items()

@@ -39,7 +39,7 @@ MOST_COUNTED = 10
 
 
 class RequestEstimate(NamedTuple):
-    """``least`` requests, ``most`` if that is known, and ``what`` they bring, for a person."""
+    """An estimate: at ``least`` and at ``most`` so many requests, None if unknown, and ``what`` they read."""
 
     least: int
     most: int | None
@@ -79,7 +79,7 @@ class ListClient:
     def contexts(
         self, parent: Parent | None = None, *, every: bool = False
     ) -> Iterator[ListRequest]:
-        """Find the lists of a parent, or of the whole workspace; ``every`` has those left out, too."""
+        """Yield the lists of a parent, or of the workspace; ``every`` includes those left out by settings."""
         if declared := self.resource.declared:
             found = declared.addresses(parent, self.moments(parent))
             return (
@@ -102,10 +102,10 @@ class ListClient:
     def scan(
         self, context: ListRequest, sort_by: SortKey | None, start: datetime | None = None
     ) -> Iterator[Page]:
-        """Follow a list from page to page, as far as it is wanted.
+        """Yield the pages of a list, down to records before ``start``; None for all.
 
-        ``sort_by`` is not asked for where the API lets no order be chosen; ``start`` is the moment
-        from which on records are wanted, None for all.
+        ``sort_by`` is ignored if the API does not accept an order. Raise `CursorRefused` if a cursor is
+        refused, and `Refused` or `Unreadable` for other answers.
         """
         resource, declared = self.resource, self.resource.declared
         cursors = Cursors(context.cursor, declared.find_cursor if declared else None)
@@ -148,11 +148,11 @@ class ListClient:
     def ask(
         self, context: ListRequest, parse: Parse | None = None, label: str | None = None
     ) -> Answer[list[Record]]:
-        """Return the rows of a resource that is one answer; messages call the request by its label."""
+        """Return the rows of a resource without pages; messages show ``label`` in place of the path."""
         return self._get(context, context.params, parse or self.resource.rows, label)
 
     def _get_page(self, context: ListRequest, query: Mapping[str, str], parse: Any) -> Answer[Any]:
-        """Ask for a page; a filter that is refused is asked for in its other spelling, from then on."""
+        """Request a page; if a filter is refused, use its other spelling from then on."""
         variants = self.resource.variants
         value = query.get(variants.parameter, "")
         if value in self._respelled:
@@ -191,9 +191,9 @@ class ListClient:
         more: tuple[int, int] = (0, 0),
         every: bool = False,
     ) -> RequestEstimate:
-        """Estimate a pass, with at least and at most so many ``more`` requests for each record.
+        """Estimate the requests of a pass; each record takes at least and at most ``more`` requests.
 
-        At most `MOST_COUNTED` pages of each list are read; ``every`` counts lists left out, too.
+        Read at most `MOST_COUNTED` pages of each list; ``every`` includes lists left out by settings.
         """
         pages = records = 0
         whole = True
@@ -212,21 +212,21 @@ class ListClient:
     # For others than the resource's own stream
 
     def rows(self, parent: Parent | None = None) -> Iterator[Record]:
-        """Yield all rows of a parent's lists, or of the workspace, as they are."""
+        """Yield all rows of a parent's lists, or of the workspace's, as the API sent them."""
         for request in self.contexts(parent):
             for page in self.scan(replace(request, parent=None), None):
                 yield from page.records
 
     def parents(self) -> Iterator[Parent]:
-        """List all records as parents of others, newest first, in the order of their creation."""
+        """Yield all records as parents, the last created first."""
         order: SortKey | None = "createdAt" if self.resource.sortable else None
         yield from self.parents_changed_since(Pass(order), None)
 
     def parents_changed_since(self, plan: Pass, signpost: datetime | None) -> Iterator[Parent]:
-        """List the records that a pass of a stream below them wants, newest first.
+        """Yield the records that changed since the start of a pass as parents, newest first.
 
-        ``signpost`` is from where to look again when the list took several pages, in which a record
-        that changes meanwhile moves to the front; None not to.
+        If the list had several pages, read changes since ``signpost`` again, as a record that changes
+        meanwhile moves to the front; not if that is None.
         """
         variants = self.resource.lists(self._settings)
         for _ in range(1 + MOST_SECOND_LOOKS):
@@ -241,9 +241,9 @@ class ListClient:
             plan = Pass("updatedAt", signpost)
 
     def _as_parent(self, row: Record) -> Parent | None:
-        """Keep of a row what lists below it need; without an id it is counted here, if nowhere else.
+        """Return a row as a parent, with what its lists need; None, counted as skipped, without an id.
 
-        Records of a declared stream may have no id: they are parents by what addresses need of them.
+        Records of a declared stream may have no id: then the columns that addresses need identify them.
         """
         own, declared = self.resource.parent_ids, self.resource.declared
         if declared:

@@ -1,4 +1,4 @@
-"""Lists below each account and each organization, read for those in which something changed.
+"""Lists below each account and organization, which are read for parents with changed records only.
 
 A scan of all parents costs a request for each of their lists. Between two such scans, the list of
 the whole workspace says in a request or two what has changed, and below which parents.
@@ -35,9 +35,9 @@ from vitally_api.values import EARLIEST, format_moment, identity_of, latest, par
 
 
 class NestedLists(PerParent):
-    """Lists below each parent of what a list of the whole workspace holds, too.
+    """Lists below each parent, whose records are also in a list of the whole workspace.
 
-    ``resumable`` is True while all parents are scanned; a shorter scan begins again.
+    ``resumable`` is True for a scan of all parents; a shorter scan is not resumed.
     """
 
     def __init__(self, stream: StreamRun) -> None:
@@ -53,7 +53,7 @@ class NestedLists(PerParent):
 
     @override
     def plan(self, plan: Pass) -> Pass:
-        """Decide whether all parents are scanned, and from when on their lists are wanted."""
+        """Decide if all parents are scanned, and return the plan with the start of their lists."""
         plan = super().plan(plan)
         stream, state, settings = self.stream, self.stream.stream_state, self.stream.settings
         full = state.scanned.full
@@ -78,7 +78,7 @@ class NestedLists(PerParent):
         return plan
 
     def _scans_all(self) -> bool:
-        """Return True if it is time for a scan of all parents, or nothing else would do."""
+        """Return True if all parents must be scanned: it is due, or changes cannot be found otherwise."""
         state, settings = self.stream.stream_state, self.stream.settings
         needed = {*self.labels, *self.parent_filter} - {""}
         return bool(
@@ -91,7 +91,7 @@ class NestedLists(PerParent):
         )
 
     def _reaching_back(self, plan: Pass, since: datetime | None = None) -> Pass:
-        """Read from a moment on, or from where the last scan of all began: it finds what no row named."""
+        """Move the start of a plan back to ``since``, or to the start of the last scan of all parents."""
         began, settings = self.stream.stream_state.scanned.full, self.stream.settings
         since = since or (before(began, settings.lookback) if began else None)
         if plan.start is None or since is None:
@@ -100,7 +100,7 @@ class NestedLists(PerParent):
 
     @override
     def estimate(self) -> RequestEstimate:
-        """Count the lists of all parents, or of those that are new or changed: more may be named."""
+        """Estimate the requests for all parents, or for the new and changed ones as a minimum."""
         whole = super().estimate()
         if self.resumable:
             return whole
@@ -112,7 +112,7 @@ class NestedLists(PerParent):
 
     @override
     def requests(self) -> Iterator[ListRequest]:
-        """Find the lists of parents that something changed of; all, where that costs less."""
+        """Yield the lists of parents with changes; those of all parents if that takes fewer requests."""
         if self.resumable:
             yield from super().requests()
             return
@@ -138,7 +138,7 @@ class NestedLists(PerParent):
 
     @override
     def parents(self) -> Iterator[Parent]:
-        """Find all parents, and note which of them changed."""
+        """Yield all parents, and note which of them changed."""
         for known, parent in enumerate(super().parents(), 1):
             self._parents.has_changed(parent.id, parse_moment(parent.updated_at), parent.content)
             self.stream.metrics.parents_known = known
@@ -146,7 +146,7 @@ class NestedLists(PerParent):
 
     @override
     def changed_meanwhile(self, done: list[Parent]) -> Iterable[Parent]:
-        """Find those with a change since an interrupted scan began; all, if that is not known."""
+        """Return those with changes since the interrupted scan began; all if that cannot be found out."""
         if not self._finds_changed_parents(len(done)):
             return done
         return [parent for parent in done if self._changed.changed_ids.lists_of(parent)]
@@ -185,7 +185,7 @@ class NestedLists(PerParent):
 
     @override
     def place(self, page: Page) -> Checkpoint | None:
-        """Count the parent when its last list is read, and say how far a scan of all has come."""
+        """Count a parent after its last list; return the place of a scan of all parents for STATE."""
         request, parent = page.request, page.request.parent
         if parent and page.ends and not (page.failure or request.since):
             every: tuple[Reason, str] = "full scan", self.labels[-1]
@@ -195,7 +195,7 @@ class NestedLists(PerParent):
 
     @override
     def finish(self) -> dict[str, Any]:
-        """Remember when all parents were scanned last, and how far the rows and parents were seen."""
+        """Return ``walk`` for STATE: the time of the last full scan, and the new watermarks."""
         stream, state = self.stream, self.stream.stream_state
         if not self.resumable:
             state.finished.update(self.labels, self.parent_filter)

@@ -40,10 +40,10 @@ JOIN_SECONDS = 2.0
 
 
 class _Source(Generic[Value]):
-    """An iterator that one worker at a time asks for its next value, and those that nobody took yet.
+    """An iterator that one worker at a time advances, with the values that were not taken yet.
 
-    It is ``free`` while no worker is at it, until it ends. The last of its ``values`` is None, and
-    ``error`` what ended it, if something did.
+    ``free`` is True while no worker uses it and it has not ended. None in ``values`` marks the end;
+    ``error`` is the exception that ended it, or None.
     """
 
     def __init__(self, iterator: Iterator[Value]) -> None:
@@ -62,10 +62,10 @@ class _Queue(_Source[Page]):
 
 
 class _Stream(_Source[_Queue]):
-    """The lists of one phase of a stream, looked at when those it comes ``after`` are over.
+    """The lists of one phase of a stream, which begins when all phases in ``after`` are over.
 
-    ``idle`` are those that a worker may fetch from, ``held`` the bytes of their pages that wait.
-    ``unfinished`` counts those not fetched to their end, and one more until all are found.
+    ``idle`` has the lists that a worker may fetch from, ``held`` is the size in bytes of pages that wait.
+    ``unfinished`` counts the lists that are not fetched completely, plus one until all are found.
     """
 
     def __init__(self, tasks: Iterable[PageTask], after: Collection[_Stream]) -> None:
@@ -77,18 +77,18 @@ class _Stream(_Source[_Queue]):
 
     @property
     def over(self) -> bool:
-        """Return True if nothing of it is left to fetch."""
+        """True if all of its lists are fetched."""
         return self.dropped or not self.unfinished
 
     @property
     def may_go_on(self) -> bool:
-        """Return True if one more of its lists is wanted, and can be known."""
+        """True if a worker should find its next list now."""
         wanted = self.free and self.values.qsize() < MAX_QUEUES
         return wanted and all(each.over for each in self.after)
 
 
 class Prefetcher:
-    """Fetches the pages of a plan on worker threads and hands them out in order."""
+    """Fetches the pages of all streams on worker threads, and returns them in order."""
 
     def __init__(
         self,
@@ -134,10 +134,9 @@ class Prefetcher:
     # On the main thread
 
     def items(self, name: str) -> Generator[Page, None, None]:
-        """Hand out one stream's pages, list by list; streams are asked for in the order of the plan.
+        """Yield one stream's pages, list by list; call it for the streams in the order of the plan.
 
-        An error of a list is raised where its next page would have come, `Cancelled` if the
-        workers were stopped.
+        Raise the error of a list in place of its next page, and `Cancelled` after `stop`.
         """
         streams = self._phases.pop(name)
         try:
@@ -162,7 +161,7 @@ class Prefetcher:
                 self._wanted.notify_all()
 
     def _take(self, source: _Source[Value]) -> Value | None:
-        """Wait for a value, or for the None at the end; see now and then whether anybody still reads."""
+        """Wait for the next value, None at the end; call ``alive`` about once a second meanwhile."""
         while True:
             with suppress(Empty):
                 value = source.values.get(timeout=WAIT_SECONDS)
@@ -174,7 +173,7 @@ class Prefetcher:
             self._alive()
 
     def stop(self) -> None:
-        """Start nothing more, and wait a moment for the workers: one may be inside a request."""
+        """Start no more requests, and wait a short time for workers that are inside one."""
         with self._lock:
             self._stopped = True
             self._wanted.notify_all()
@@ -197,7 +196,7 @@ class Prefetcher:
                 self._keep(source, value)
 
     def _keep(self, source: _Stream | _Queue, value: Any) -> None:
-        """Keep a list or a page until it is taken; None is the end."""
+        """Store a list or a page until it is taken; None marks the end."""
         stream = source if isinstance(source, _Stream) else source.stream
         source.free = value is not None
         if value is None:
@@ -212,7 +211,7 @@ class Prefetcher:
         source.values.put(value)
 
     def _next_source(self) -> _Stream | _Queue | None:
-        """Wait for work; None is the end. Whoever gets some wakes another, if there may be more."""
+        """Wait for a source to advance, and wake another worker if there may be more; None to end."""
         with self._lock:
             while not (self._stopped or all(stream.over for stream in self._turns)):
                 if source := self._to_find() or self._to_fetch():
@@ -229,14 +228,14 @@ class Prefetcher:
             return None
 
     def _to_find(self) -> _Stream | None:
-        """Choose the stream that has the fewest known lists."""
+        """Return the stream with the fewest known lists, of those whose next list is to be found."""
         if self._busy[_Stream] == FINDERS:
             return None
         wanted = [stream for stream in self._turns if stream.may_go_on]
         return min(wanted, key=lambda stream: stream.values.qsize(), default=None)
 
     def _to_fetch(self) -> _Queue | None:
-        """Choose a list: the one being written, or one of the stream whose turn it is."""
+        """Return the list to fetch from: the one being written, or one of the next stream in turn."""
         if self._busy[_Queue] == self._workers:
             return None
         head = self._head
@@ -251,7 +250,7 @@ class Prefetcher:
 
 
 def run_sequentially(phases: Phases) -> Generator[Page, None, None]:
-    """Do on the calling thread what `Prefetcher` does on many."""
+    """Yield the pages of a stream in order, fetched on the calling thread."""
     for tasks in phases:
         for task in tasks:
             yield from task()

@@ -1,4 +1,4 @@
-"""Rows become records: with what the list tells of them, cut down, fitted to their types."""
+"""Convert rows to records: add values of their list, reduce embedded copies, convert types."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class RecordMapper:
         self._coercer = Coercer(schema, metrics, own, masked, self._traits)
 
     def records(self, rows: Iterable[Any], context: ListRequest) -> list[Record]:
-        """Return records of rows as the API sent them; what is no object or lacks its key is skipped."""
+        """Convert the rows of a list; skip, and count, those that are not objects or have no key."""
         shape, inject = self._resource.shape, context.inject
         blank = self._coercer.blank
         records = []
@@ -82,7 +82,7 @@ class RecordMapper:
         return kept
 
     def _link(self, records: Sequence[Record]) -> None:
-        """Keep the ids of what is linked, and of the copies as much as is wanted."""
+        """Fill the columns with ids of linked records, and reduce copies as ``embedded_objects`` says."""
         blank = self._coercer.blank
         names = set(blank).union(*(record for record in records if len(record) > len(blank)))
         held = {n for n in PLACES & names if _column(n, records).count(None) < len(records)}
@@ -102,7 +102,7 @@ class RecordMapper:
                     del record[name]
 
     def tell_narrow_columns(self) -> None:
-        """Log, when all has been read, which columns hold days where most values are moments."""
+        """Log, at the end, the columns declared as dates whose values mostly had a time of day."""
         for name in self._metrics.too_narrow():
             self._metrics.report(
                 name,
@@ -125,9 +125,9 @@ def _reference(value: Any) -> Any:
 
 
 def trait_columns_in(schema: Mapping[str, Any]) -> dict[str, str]:
-    """Find the columns that hold one trait each, with the path of it, which is their title.
+    """Return the columns that hold one trait each, with its path, which is the column's ``title``.
 
-    The name does not say the path: two fields may be spelled alike in snake_case.
+    The path does not follow from the name: two paths may be equal in snake_case.
     """
     return {
         name: how["title"]

@@ -1,4 +1,4 @@
-"""What a stream declares and a reader is given: a resource of the API, as a value."""
+"""The declaration of a stream as a value: where its lists are, and how they are read."""
 
 from __future__ import annotations
 
@@ -15,12 +15,11 @@ from vitally_api.resources import ACCOUNT_STATUS, ARCHIVED, ONE, Variants
 Record = dict[str, Any]
 Parse = Callable[[Any], list[Record]]
 Moments = Mapping[str, datetime | None]
-"""By name the start of the run (``now``), ``start_date``, and from when on records are wanted, the
-``bookmark`` less the lookback."""
+"""Times by name: ``now``, the start of the run; ``start_date``; ``bookmark``, less the lookback."""
 
 
 class Address(NamedTuple):
-    """Where a list is: its path, its query, and what is injected into each of its records."""
+    """The address of a list: path, query, and the values that are added to each of its records."""
 
     path: str
     query: Mapping[str, str]
@@ -28,7 +27,7 @@ class Address(NamedTuple):
 
 
 class Variant(NamedTuple):
-    """One of a stream's lists: its label in STATE and messages, its query, what records get of it."""
+    """One of a stream's lists: its label in STATE and messages, query, and values added to records."""
 
     label: str = ""
     query: Mapping[str, str] = {}
@@ -37,13 +36,13 @@ class Variant(NamedTuple):
 
 @dataclass(frozen=True)
 class Declared:
-    """How the lists of a stream are asked for that an operator declares.
+    """How the lists of a stream in ``custom_streams`` are requested.
 
-    ``addresses`` finds the lists of a parent, or of the workspace; ``called`` is what messages call
-    them, since a path may name a person. ``find_cursor`` finds the next page in a body, and
-    ``cursor_param`` asks for it; ``headers`` are secrets. ``in_order`` says that a list comes newest
-    change first. ``version`` is a digest of the declaration: a bookmark stands for that alone.
-    ``parent_columns`` are what has to be kept of each parent.
+    ``addresses`` returns the lists of a parent, or of the workspace; messages show ``called`` in place of
+    a path, which may hold an e-mail address. ``find_cursor`` returns the cursor in a body, which is sent
+    as ``cursor_param``; ``headers`` are secret. ``in_order`` is True if lists come newest change first.
+    ``version`` is a digest of the declaration, for which a bookmark is valid. ``parent_columns`` are the
+    columns of a parent that addresses need.
     """
 
     addresses: Callable[[Parent | None, Moments], Iterable[Address]]
@@ -60,20 +59,19 @@ class Declared:
 class Resource:
     """A resource of the API, as a stream class declares it.
 
-    ``path`` is below ``/resources`` and, as ``query``, may hold ``{property}`` for an injected
-    property; ``records_jsonpath`` is where a page holds its records. ``sortable`` says whether the
-    API lets the order be chosen, ``paginated`` whether it takes ``limit`` and ``from``,
-    ``optional`` whether a workspace may answer anything at all for it, ``changes_unseen`` whether
-    values of its records move without ``updatedAt``. ``parent`` is the resource
-    whose records the lists are below, ``parent_ids`` where a row that becomes a parent has its id,
-    ``parent_key`` the property that receives a parent's id, ``parents`` what they are called;
-    ``only_changed`` says that a record changes only when its parent does. ``of`` is the resource of
-    the whole workspace that holds the same records. ``keeps_parents`` says that a row that becomes a
-    parent keeps all that is in it, ``snapshot`` that the API keeps no history, so that records are
-    dated by when they were read; ``linked`` finds in an answer a record whose links the streams below
-    parents may ask for. ``parse`` finds the rows in a body and
-    ``shape`` makes a record of a row: pure functions beside the declaration that needs them.
-    ``declared`` is how a stream is asked for that an operator declares.
+    Requests: ``path`` is below ``/resources`` and, like ``query``, may contain ``{property}`` for an
+    injected property; ``records_jsonpath`` is the place of the records in a page. ``sortable``: the API
+    accepts ``sortBy``; ``paginated``: it accepts ``limit`` and ``from``; ``optional``: a workspace may
+    refuse it in any way; ``changes_unseen``: values change without a new ``updatedAt``.
+
+    Child streams: ``parent`` is the resource with the parents, ``parent_ids`` the members of a row with the
+    parent's id, ``parent_key`` the property of a record that receives it, ``parents`` their name in
+    messages. ``only_changed``: a record changes only when its parent does. ``of`` is the resource of the
+    whole workspace with the same records. ``keeps_parents``: the whole row of a parent is kept.
+
+    Records: ``snapshot``: the API has no history, and records get the time of the request. ``linked``
+    returns a record in an answer whose links nested streams may need. ``parse`` returns the rows in a
+    body, ``shape`` converts a row to a record. ``declared`` is set for streams in ``custom_streams``.
     """
 
     name: str
@@ -103,15 +101,15 @@ class Resource:
 
     @property
     def ordered(self) -> bool:
-        """Return True if a list comes newest first, because that is asked for or declared."""
+        """True if a list comes newest first, because that is requested or declared."""
         return self.sortable or (self.declared is not None and self.declared.in_order)
 
     def rows(self, body: Any) -> list[Record]:
-        """Return the rows of a page, even those that are no record; else raise `Unreadable`."""
+        """Return the rows in a body, which may not all be objects; raise `Unreadable` if there is no list."""
         return self.parse(body) if self.parse else rows_at(body, self.records_jsonpath)
 
     def lists(self, settings: Settings) -> list[Variant]:
-        """Return the lists that the settings ask for, in their order."""
+        """Return the lists that the settings select, in order."""
         variants = self.variants
         if not variants.parameter:
             return [Variant(self.declared.version if self.declared else "")]

@@ -1,4 +1,4 @@
-"""How the records of one list request are got: page by page, or as one answer.
+"""Read the records of one list request: page by page, or as one answer.
 
 A source is a function that runs on any thread. It is given the stream, the request, and the moment
 from which on records are wanted, None for all of them.
@@ -23,7 +23,7 @@ Source = Callable[[StreamRun, ListRequest, datetime | None], Iterator[Page]]
 
 
 def read_list(stream: StreamRun, request: ListRequest, start: datetime | None) -> Iterator[Page]:
-    """Read a list, from its start again if the cursor of an earlier run is not taken."""
+    """Read a list; begin at its start if the API refuses the cursor of an earlier run."""
     began = False
     try:
         for page in _pages(stream, request, start):
@@ -45,7 +45,7 @@ def _as_records(stream: StreamRun, page: Page) -> Page:
 
 
 def _pages(stream: StreamRun, request: ListRequest, start: datetime | None) -> Iterator[Page]:
-    """Follow a list; streams below others may want to know, from further back, what has changed."""
+    """Read the pages of a list; pass changed rows, perhaps from an earlier start, to nested streams."""
     sort_by = "updatedAt" if request.since else stream.plan.sort_by
     changes = None
     if not (request.parent or request.cursor):
@@ -88,7 +88,7 @@ def look_again(stream: StreamRun, request: ListRequest, start: datetime | None) 
 
 
 def read_detail(stream: StreamRun, request: ListRequest, _start: datetime | None) -> Iterator[Page]:
-    """Read the records of one parent, which are one answer, and as new as their parent."""
+    """Read the records of one parent, which come in one answer and have the parent's time of change."""
     resource = stream.resource
 
     def rows_in(body: Any) -> list[Record]:
@@ -105,5 +105,5 @@ def read_detail(stream: StreamRun, request: ListRequest, _start: datetime | None
 def read_parents(
     stream: StreamRun, request: ListRequest, _start: datetime | None
 ) -> Iterator[Page]:
-    """Take the records from the list of parents, which is read once for all streams below them."""
+    """Use the list of parents, which is read once for all child streams, as the records."""
     yield stream.page(request, [parent.record for parent in stream.workspace.parents(stream.name)])

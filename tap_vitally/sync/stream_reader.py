@@ -32,10 +32,10 @@ Contexts = TopLevel | PerParent
 
 
 class MakeContexts(Protocol):
-    """A class of contexts, or one with some arguments given."""
+    """A class of contexts, or a `partial` of one."""
 
     def __call__(self, stream: StreamRun, /) -> Contexts:
-        """Find the lists of a stream."""
+        """Return the contexts for a stream."""
 
 
 ACCOUNTS = "accounts"
@@ -64,7 +64,7 @@ class StreamReader:
     # The plan
 
     def prepare(self, entry: Mapping[str, Any], signpost: datetime | None) -> None:
-        """Decide how to read, from the stream's entry in STATE and the server's clock."""
+        """Decide how to read the stream, from its entry in STATE and the server's clock."""
         stream, workspace = self.stream, self.stream.workspace
         services, identity = workspace.fingerprint, workspace.identity
         if stream.settings.lookups:
@@ -127,7 +127,7 @@ class StreamReader:
         )
 
     def beginning(self) -> dict[str, Any]:
-        """Return what changes in the entry when a pass begins that has no bookmark yet."""
+        """Return the changes of the entry in STATE when a pass without a bookmark begins."""
         stream, state = self.stream, self.stream.stream_state
         known = not stream.incremental or state.bookmark or state.resume
         label = "" if self.contexts.by_parent else self.contexts.labels[0]
@@ -137,7 +137,7 @@ class StreamReader:
     # Reading, on any thread
 
     def phases(self) -> Phases:
-        """Return the lists that make up this stream, and what is read when all of them have been."""
+        """Return the lists of this stream, and those to read once these have all been read."""
         if self.stream.settings.lookups:
             requests = lookups.requests(self.stream)
             return [partial(lookups.look_up, self.stream, each) for each in requests], ()
@@ -146,7 +146,7 @@ class StreamReader:
         ), self._second_looks()
 
     def _second_looks(self) -> Iterator[PageTask]:
-        """Find what may have slipped through the pass because it changed meanwhile.
+        """Yield a task that reads records that changed, and so moved, while the pass was running.
 
         Nothing has in a first pass of one list: it goes by ``createdAt``, which no change can move. A
         whole read looks again, so that it brings what a later pass would have brought. A declared list
@@ -164,7 +164,7 @@ class StreamReader:
             yield partial(self._second_look, state.signpost)
 
     def _second_look(self, signpost: datetime) -> Iterator[Page]:
-        """Read the front of every list that took several pages once more, when all have been read."""
+        """Read the first pages of every list that had several pages once more."""
         for request in self.contexts.lists_to_look_at(self._long):
             if _named(request) in self._failed:
                 continue
@@ -176,7 +176,7 @@ class StreamReader:
                     raise
 
     def _read(self, request: ListRequest) -> Iterator[Page]:
-        """Read one list; a failure becomes a page, to be judged in the place of its records."""
+        """Yield the pages of one list; a failure is yielded as a page, for the main thread to handle."""
         patient = self.contexts.by_parent
         while True:
             pages = 0
@@ -197,7 +197,7 @@ class StreamReader:
             return
 
     def _start_for(self, request: ListRequest) -> datetime | None:
-        """Decide from when on a list's records are wanted; None for all of them.
+        """Return the start for the records of a list; None for all of them.
 
         A list that this stream has not read before may hold records older than the bookmark.
         """
@@ -225,7 +225,7 @@ class StreamReader:
     # Writing, on the main thread
 
     def taken(self, page: Page) -> Checkpoint | None:
-        """Account for a page whose records have been written; return where the stream is."""
+        """Count a page whose records have been written; return the place after it for STATE, or None."""
         if isinstance(page.failure, KeyRefused):
             raise page.failure
         if page.failure:
@@ -244,7 +244,7 @@ class StreamReader:
         return self.contexts.place(page)
 
     def is_due(self) -> bool:
-        """Return True if the place has moved far enough since STATE was written for it."""
+        """Return True if enough pages were read since STATE was last written."""
         grown = max(FEWEST_PAGES_REPORTED, self._pages_reported // 8)
         if self._pages_read < self._pages_reported + grown:
             return False
@@ -252,7 +252,7 @@ class StreamReader:
         return True
 
     def finish(self) -> dict[str, Any]:
-        """Return what a complete run may remember: what changes in the entry."""
+        """Return the changes of the entry in STATE after a complete run."""
         stream, state = self.stream, self.stream.stream_state
         state.workspace = stream.workspace.identity.to_remember(self._remembered)
         more = self.contexts.finish()
@@ -265,9 +265,9 @@ class StreamReader:
         return entry
 
     def give_up(self, refusal: Refused) -> None:
-        """Do without the whole stream, if it is missing, or raise the refusal.
+        """Skip the whole stream if it does not exist; else raise the refusal.
 
-        The list of the parents was refused, or all there is below them.
+        Either the list of parents was refused, or all lists below them.
         """
         if isinstance(refusal, CursorRefused) or not refusal.missing:
             raise refusal
@@ -280,7 +280,7 @@ def _named(request: ListRequest) -> tuple[str, str]:
 
 
 class Repeats:
-    """Leaves a record to the first list that has brought it, and remarks on the first that came again.
+    """Drops records that an earlier list of the stream has had already, and logs the first of them.
 
     ``target`` of the NPS responses is missing in older documents. Where it is ignored, both lists hold
     the same records, and each would get the target of the last list.
@@ -296,9 +296,9 @@ class Repeats:
         self._warned = False
 
     def left_out(self, page: Page) -> Page:
-        """Return a page without the records that the first list has brought.
+        """Return a page without the records that were in the first list.
 
-        Of each of these, 8 bytes are remembered, which take some 70 in a set.
+        A hash of 8 bytes is kept for each of those, which takes some 70 bytes in a set.
         """
         if not self._matter or not page.records:
             return page
@@ -315,10 +315,9 @@ class Repeats:
         return replace(page, records=list(compress(page.records, new)))
 
     def prevent_resuming(self, sort_by: SortKey | None) -> bool:
-        """Return True if a pass has to begin again, because its lists begin with the same records.
+        """Return True if a pass cannot be resumed, because its lists have the same records.
 
-        What the first list has brought is known only to the run that has read it. Lists that cannot
-        be read now may be the same, too.
+        Only the run that read the first list knows its records. Also return True if a list cannot be read.
         """
         seen: set[Any] = set()
         try:

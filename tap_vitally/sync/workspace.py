@@ -1,4 +1,4 @@
-"""What all streams of a run share: the connection, the server's clock, lists of parents, links."""
+"""The state that all streams of a run share: the API, the server's clock, lists of parents, links."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from vitally_api.statuses import NOT_FOUND
 from vitally_api.values import identity_of, parse_moment
 
 MOST_LATER = 2
-"""Accounts remembered beside the one remembered longest: new ones are deleted again more often."""
+"""Accounts kept in addition to the oldest one, since new accounts are deleted more often."""
 
 
 class Readable(Protocol):
-    """What the workspace knows of a stream."""
+    """The part of a stream's reader that the workspace uses."""
 
     name: str
     list_client: ListClient
@@ -68,7 +68,7 @@ class Workspace:
         self._sharing = threading.Lock()
 
     def begin(self) -> None:
-        """Prove the key and set the signpost."""
+        """Send the first request, which checks the key, and set the signpost to the server's time."""
         first = self.first_answer()
         self.signpost = first.date
         self.identity.begin(next(filter(None, first.data), None))
@@ -76,9 +76,9 @@ class Workspace:
         self._began = time.monotonic()
 
     def first_answer(self) -> Answer[list[str | None]]:
-        """Prove the key with the cheapest request there is, whose answer holds the id of an account.
+        """Request one account, the cheapest request there is, and return its id in a list.
 
-        `VitallyError` is raised if the key does not give access.
+        Raise `VitallyError` if the key does not give access.
         """
         query = {"limit": "1", "status": "activeOrChurned"}
         try:
@@ -95,7 +95,7 @@ class Workspace:
             raise VitallyError(msg) from None
 
     def _has_account(self, identity: str) -> bool:
-        """Return True if an account is found; False as well if it cannot be looked up."""
+        """Return True if an account exists; False if not, or if the look-up fails."""
         path = f"/accounts/{quote(identity, safe='')}"
         try:
             found = self.api.get(path, {}, single, self.metrics).data
@@ -108,7 +108,7 @@ class Workspace:
         return self.started_at + timedelta(seconds=time.monotonic() - self._began)
 
     def list_client(self, name: str) -> ListClient:
-        """Return what reads the lists of a stream, selected or not."""
+        """Return the client for the lists of a stream, selected or not."""
         return self.readers[name].list_client
 
     def parents(self, name: str) -> Iterable[Parent]:
@@ -124,18 +124,18 @@ class Workspace:
             return self._parents[name]
 
     def lists_parents(self, name: str) -> bool:
-        """Return True if all records of a stream are listed anyway, as parents of others."""
+        """Return True if a selected child stream lists all records of this stream anyway."""
         resources = [reader.list_client.resource for reader in self.selected]
         return any(r.parent and r.parent.name == name and not r.only_changed for r in resources)
 
     def changed(self, name: str) -> Changes:
-        """Return the changes in the list of a stream, which is noted from now on."""
+        """Return the changes in a stream's list, which are collected from now on."""
         return self.changes.setdefault(name, Changes(self.list_client(name)))
 
     def remember_linked_ids(self, path: str, record: Any) -> None:
-        """Remember the links of a record that was looked up, None of one that there is not.
+        """Remember the links of a record that was looked up, or None if it does not exist.
 
-        Only if a stream may need them: a first pass would fill the memory.
+        Do nothing if no stream needs them, since they would take much memory in a first pass.
         """
         if self.changes and isinstance(record, dict):
             self.linked_ids[path] = linked_ids_of(record), parse_moment(record.get("updatedAt"))
@@ -143,7 +143,7 @@ class Workspace:
             self.linked_ids[path] = None, None
 
     def forget_older(self, path: str, moment: datetime | None) -> None:
-        """Forget the links of a record that has changed since, at a ``moment``."""
+        """Forget the links of a record if they were read before its last change, at ``moment``."""
         _, noted = self.linked_ids.get(path, (None, None))
         if noted and moment and noted < moment:
             self.linked_ids.pop(path, None)
@@ -174,20 +174,20 @@ class Identity:
         self._found: dict[str, bool] = {}
 
     def begin(self, account: str | None) -> None:
-        """Take in the account of the first answer; None if the workspace has none."""
+        """Set the account of the first answer; None if the workspace has none."""
         self._first = account
         if account:
             self._found[account] = True
 
     def note(self, account: str) -> None:
-        """Take in the last account of a page: in a list that is read whole, in the end the oldest."""
+        """Note the last account of a page; after a full read that is the oldest one."""
         self._other = account
         self._found[account] = True
 
     def recognizes(self, accounts: Sequence[str] | None) -> bool:
-        """Return False if STATE that remembers these accounts is of another workspace.
+        """Return False if STATE with these accounts was written for another workspace.
 
-        None are those of STATE that remembers nothing, which is taken once.
+        STATE without accounts (None) is accepted.
         """
         if accounts is None:
             return True
@@ -201,16 +201,16 @@ class Identity:
         return self._found[account]
 
     def to_remember(self, accounts: Sequence[str] | None) -> list[str]:
-        """Return the accounts to remember after those remembered until now, oldest first."""
+        """Return the accounts for STATE: those in it until now, and new ones; the oldest first."""
         known = [each for each in accounts or () if self._found.get(each) is not False]
         ids = list(dict.fromkeys([*known, *filter(None, (self._other, self._first))]))
         return [*ids[:1], *ids[1:][-MOST_LATER:]]
 
 
 class Changes:
-    """The changed rows of a list of the whole workspace, handed to all nested streams that ask for them.
+    """Passes the changed rows of a list of the whole workspace to all nested streams that need them.
 
-    The list is read once a run: by its own stream, if that is selected, else by the first that needs it.
+    The list is read once per run: by its own stream, if that is selected, else by the first that needs it.
     """
 
     def __init__(self, list_client: ListClient) -> None:
@@ -222,20 +222,21 @@ class Changes:
         self._reading, self._taking = threading.Lock(), threading.Lock()
 
     def ask_for(self, since: datetime, take: Callable[[Record, str], None], *, every: bool) -> None:
-        """Ask for all rows that changed since a moment; ``every`` also of lists that settings leave out.
+        """Register ``take`` for all rows that changed since a time.
 
-        ``take`` is called with a row and the label of the list that it is from, on any thread.
+        It is called with a row and the label of its list, on any thread. ``every`` includes lists that the
+        settings leave out.
         """
         self._start = min(since, self._start or since)
         self._every = self._every or every
         self._takers.append(take)
 
     def reach(self, start: datetime | None) -> datetime | None:
-        """Return from when on the resource's own stream reads, which would from ``start`` on."""
+        """Return the start for the list's own stream: ``start``, or earlier if a nested stream needs it."""
         return min(start, self._start or start) if start else None
 
     def note(self, page: Page) -> None:
-        """Hand a page of a list on."""
+        """Pass the rows of a page on."""
         with self._taking:
             for take in self._takers:
                 for row in page.records:
@@ -244,7 +245,7 @@ class Changes:
             self._read.add(page.request.label)
 
     def read(self, most: int) -> bool:
-        """Read the lists not read yet; return False if that takes more than so many requests."""
+        """Read the lists that were not read yet; return False if that takes more than ``most`` requests."""
         with self._reading:
             for context in self._client.contexts(every=self._every):
                 if context.label in self._read:
@@ -261,7 +262,7 @@ class Changes:
 
 
 class SharedParents:
-    """A list of parents that is read as far as one of its iterators needs it, each parent once."""
+    """A list of parents that several streams iterate over, and that is requested only once."""
 
     def __init__(self, source: Iterator[Parent]) -> None:
         self._source = source
@@ -270,7 +271,7 @@ class SharedParents:
         self._finding = threading.Lock()
 
     def __iter__(self) -> Iterator[Parent]:
-        """Yield the parents; an error of the source is raised at the same place every time."""
+        """Yield the parents; raise an error of the source at the same position in each iteration."""
         for position in count():
             with self._finding:
                 if position == len(self._found):

@@ -1,1 +1,1 @@
-"""What Vitally holds: requests, records by their keys, and what rows refer to."""
+"""Look up what is in Vitally: requests, records by key, and the records that rows refer to."""

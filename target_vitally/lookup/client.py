@@ -35,7 +35,7 @@ PAGE_SIZE = 100
 
 
 class WriteRejected(VitallyError):
-    """Vitally did not take a write; the message says why."""
+    """Vitally refused a write; the message says why."""
 
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
@@ -99,7 +99,7 @@ def found_records(body: Any) -> list[Record]:
 
 
 def one_record(body: Any) -> list[Record]:
-    """Return the record that is at an address: what is not there is answered with a status that says so."""
+    """Return the record in the answer of its address; a missing record has another status than 200."""
     found = found_records(body)
     if not found:
         raise Unreadable("there is no record in it")
@@ -128,7 +128,7 @@ class RecordClient:
         """... and at the last."""
 
     def counted_for(self, write_: PendingWrite | None) -> RunMetrics | _WriteMetrics:
-        """Return what counts the requests for a write, or for none."""
+        """Return the counter for requests of a write; that of the run if there is no write."""
         return self.metrics if write_ is None else _WriteMetrics(self.metrics, write_)
 
     def records(  # noqa: PLR0913 - one request, described by its parts
@@ -164,7 +164,7 @@ class RecordClient:
         self.clock, self.date = self.clock or date, date or self.date
 
     def answers(self) -> bool:
-        """Ask once, without patience, and return whether the server answers anything at all."""
+        """Send one request without retries; return True if the server answers it."""
         once = replace(self._vitally.policy, patience=0.0, first_patience=0.0)
         one = {"limit": "1"}
         try:
@@ -183,10 +183,10 @@ class RecordClient:
         write_: PendingWrite | None = None,
         decode: PageDecoder | None = None,
     ) -> Iterator[list[Record]]:
-        """Yield a list page by page; begin again, once, where its cursor has become old.
+        """Yield a list page by page; if a cursor is refused, read the list once more from its start.
 
-        ``decode`` leaves out what is not wanted. Pages may come twice. Raise `CursorRefused` where the
-        second reading ends like that, too.
+        ``decode`` is a faster decoder. Records may come twice. Raise `CursorRefused` if a cursor is
+        refused again.
         """
         cursors, again = Cursors(), False
         counts = self.counted_for(write_)
@@ -217,7 +217,7 @@ class RecordClient:
             )
 
     def rows(self, path: str, label: str, query: Mapping[str, str]) -> list[Record]:
-        """Return a list that comes whole."""
+        """Return all rows of a list without pages."""
 
         def parse(body: Any) -> list[Record]:
             return objects_at(body, "$[*]")
@@ -233,9 +233,9 @@ class RecordClient:
         query: Mapping[str, str] | None = None,
         write_: PendingWrite | None = None,
     ) -> Record:
-        """Write, and return the record as it is now, as far as Vitally shows it.
+        """Send a write, and return the record in the answer, which may be empty.
 
-        Raise `WriteRejected` where Vitally does not take it, `WriteOutcomeUnknown` if that is unknown.
+        Raise `WriteRejected` if Vitally refuses it, `WriteOutcomeUnknown` if that is unknown.
         """
         counts = self.counted_for(write_)
         try:

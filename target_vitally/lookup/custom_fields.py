@@ -1,4 +1,4 @@
-"""The custom fields of the workspace, read when traits are first written."""
+"""Read the custom fields of the workspace once traits are written, to convert their values."""
 
 from __future__ import annotations
 
@@ -37,7 +37,10 @@ class CustomFields:
         self._lock = threading.Lock()
 
     def of_row(self, row: InputRow) -> Fields:
-        """Return the fields that a row may write; those of an instance's object come with it."""
+        """Return the custom fields of a row's resource, read once a row has traits; else empty.
+
+        Those of custom objects' instances are only known once the object is (see `type_traits`).
+        """
         mapping = row.mapping
         known = self._known.get((mapping.resource.name, ""))
         if known is None and has_traits(mapping, row.record):
@@ -45,7 +48,7 @@ class CustomFields:
         return known.fields if known else {}
 
     def type_traits(self, write_: PendingWrite, nulls: Nulls) -> None:
-        """Read the traits of a write by its custom fields; raise `InvalidValue` where that fails."""
+        """Convert the traits of a write for their custom fields; raise `InvalidValue` if one does not fit."""
         parsed, object_id = write_.parsed, write_.inside.get("customObjectId", "")
         if not parsed.traits or write_.missing_parent:
             return
@@ -58,7 +61,7 @@ class CustomFields:
     def typed_for(self, mapping: StreamMapping, traits: Record, object_id: str = "") -> Resource:
         """Return the resource of a stream, with its custom fields if there are traits to compare.
 
-        Warn of custom fields that are not there: the workspace may drop their values silently.
+        Warn of custom fields that do not exist: Vitally may drop their values without an error.
         """
         stream = mapping.stream
         typed = self.typed(stream, mapping.resource, object_id) if traits else None
@@ -72,7 +75,7 @@ class CustomFields:
         return typed
 
     def typed(self, stream: str, resource: Resource, object_id: str = "") -> Resource | None:
-        """Return a resource with its custom fields; None where the workspace does not show them.
+        """Return a resource with its custom fields; None if the workspace does not list them.
 
         ``object_id`` is the id of the object whose instances are written.
         """
@@ -91,7 +94,7 @@ class CustomFields:
             return None
 
     def read(self, resource: Resource, object_id: str = "") -> Fields | None:
-        """Read the fields; return None for resources whose fields the API does not list."""
+        """Return the custom fields of a resource, read once; None if the API does not list them."""
         query: dict[str, Any] = {"model": resource.model or ""}
         if resource.model == OBJECTS and object_id and not object_id.startswith("new:"):
             query["customObjectId"] = object_id
@@ -101,7 +104,7 @@ class CustomFields:
 
 
 def missing_fields(fields: Fields, paths: Iterable[str]) -> list[str]:
-    """Return a line for each path of a custom field that is not there; other traits need no field."""
+    """Return a warning for each path of a custom field that does not exist; other traits need none."""
     return [
         f"the trait {name} does not exist: the workspace has no custom field {name}"
         f"{near(path, fields)}; make it in the app, or leave the trait out"

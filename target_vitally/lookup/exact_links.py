@@ -1,4 +1,4 @@
-"""The links that rows of a run name, where all other links of their records are taken away."""
+"""Remember all links that rows name, for ``links: exact``, which removes the other links of a record."""
 
 from __future__ import annotations
 
@@ -45,16 +45,16 @@ class ExactLinks:
             self._store.add(self._scope, [(encoded((list(keys), named)), places)])
 
     def spare(self, resource: Resource, key: Key | None) -> None:
-        """Unlink nothing from the record of a row that cannot be read; from none, if its key cannot be."""
+        """Keep all links of the record of a rejected row; of all records if that row has no valid key."""
         self._spared.add((resource.name, key))
 
     def is_spared(self, resource: Resource, parsed: ParsedRow, record: Record) -> bool:
-        """Return whether links that no row names may have been named by one that cannot be read."""
+        """Return True if a record must keep its links, since a rejected row may have named them."""
         keys: set[Key | None] = {None, *_keys(resource, parsed, record)}
         return any((resource.name, key) in self._spared for key in keys)
 
     def together(self, resource: Resource, parsed: ParsedRow, record: Record) -> ParsedRow:
-        """Return a row with all that rows of its record have named so far."""
+        """Return a row with the links of all rows of its record so far."""
         keys = _keys(resource, parsed, record)
         noted = {
             n: raw for k in keys for n, raw in self._store.find((self._scope, resource.name, k))

@@ -1,4 +1,4 @@
-"""Which way of reading costs fewer requests: pages of a list, or single look-ups."""
+"""Choose between pages of a list and single look-ups, whichever takes fewer requests."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ RECENT, LATEST = 100, 4
 
 
 class FewestRequests:
-    """Chooses by what has been read of one list in the whole run.
+    """Chooses from what was read of one list in the run so far.
 
-    Nobody knows how many rows are to come. As long as no more records were asked for one by one than
-    pages were read, a run costs at most about twice what it would cost if that were known.
+    The number of further rows is unknown. As long as there were no more single look-ups than pages, a run
+    takes at most about twice the requests that it would take if the number were known.
     """
 
     def __init__(self) -> None:
@@ -22,11 +22,11 @@ class FewestRequests:
         self._pages = self._single = self._batches = 0
 
     def batch(self) -> None:
-        """Count a batch of rows that more are to follow, as far as anybody knows."""
+        """Count a batch of rows that is not known to be the last."""
         self._batches += 1
 
     def page(self, brought: int) -> None:
-        """Count a page that brought so many of the records that were missing."""
+        """Count a page that had ``brought`` of the missing records."""
         self._pages += 1
         self._brought.append(brought)
 
@@ -35,10 +35,10 @@ class FewestRequests:
         self._single += number
 
     def one_by_one(self, missing: int, *, more: bool) -> bool:
-        """Return whether it is cheaper to ask for the missing records one by one.
+        """Return True if single look-ups of the missing records take fewer requests than pages.
 
-        It is if a page brings less than one of them. If ``more`` rows are to come, as many again as before
-        are expected, and the pages that are read serve them, too.
+        They do if a page has less than one of them. If ``more`` rows will follow, as many as so far are
+        expected, for which the pages are useful, too.
         """
         times = 1 + (self._batches if more else 0)
         recent = list(self._brought)[-(RECENT if more else LATEST) :]

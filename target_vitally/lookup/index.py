@@ -1,4 +1,4 @@
-"""What Vitally holds now of one resource, read one by one or by the page, whichever costs less."""
+"""The records of one list in Vitally, read by single look-ups or pages, whichever takes fewer requests."""
 
 from __future__ import annotations
 
@@ -54,17 +54,16 @@ class Index:
         self._complete = self._archived_read = False
 
     def want(self, traits: Iterable[str] | None) -> None:
-        """Keep more traits of each record, or all where it is None; what was read without is forgotten."""
+        """Keep these traits of records, too, None for all; forget records that were read without them."""
         with self._lock:
             if self._kept.want(traits) and not self._kept.empty:
                 self._kept.forget()
                 self._begin()
 
     def find(self, by: str, values: Iterable[str], *, more: bool = False) -> None:
-        """Read the records that have these values of a key, unless they are known.
+        """Read the records with these values of a key, unless they are known.
 
-        Pages are read until asking one by one has become the cheaper way; ``more`` if rows are to come
-        that will ask for others.
+        Read pages until single look-ups take fewer requests; ``more`` is True if further rows will follow.
         """
         wanted = {key_text(by, value): value for value in values}
         missing = self._unknown(by, wanted)
@@ -96,10 +95,10 @@ class Index:
                 self._unanswered.add(by, self._absent(by, missing), str(refused))
 
     def get(self, by: str, value: str) -> list[Record]:
-        """Return the records that have a value of a key.
+        """Return the records with a value of a key, of those that `find` read.
 
-        Archived ones count only where no other has it, and then as one. Raise `LookupFailed` if this
-        look-up was not answered.
+        Archived records count only if no other has the value, and then only one of them. Raise
+        `LookupFailed` if the look-up was not answered.
         """
         with self._lock:
             found = self._matching(by, value)
@@ -110,7 +109,7 @@ class Index:
         return _one_if_archived(found)
 
     def get_many(self, by: str, texts: Collection[str]) -> Mapping[str, list[Record]]:
-        """Return what `get` does for each of many texts of a key, without those that fail."""
+        """Return the result of `get` for each of many values; leave out those that fail."""
         with self._lock:
             found = self._kept.having_any(by, texts)
             failed = self._unanswered.texts(by, "id")
@@ -121,7 +120,7 @@ class Index:
         }
 
     def check(self, by: str, text: str) -> None:
-        """Raise `LookupFailed` where what was asked about a record was not answered."""
+        """Raise `LookupFailed` if a look-up of this value was not answered."""
         self._unanswered.check(by, text)
 
     def ids(self, by: str, value: str) -> tuple[str, ...]:
@@ -136,7 +135,7 @@ class Index:
     def refresh(
         self, by: str, values: Iterable[str], write_: PendingWrite | None = None
     ) -> list[Record]:
-        """Look records up once more, and return them: whole, if they are few."""
+        """Look records up again, and return them; if they are few, with all members."""
         wanted = {key_text(by, value): value for value in values}
         if by in UNIQUE and by in self._lookups and len(wanted) <= FEW:
             found = [r for value in wanted.values() for r in self.source.ask(by, value, write_)]
@@ -148,14 +147,14 @@ class Index:
         return found
 
     def ask_each(self, by: str, texts: Iterable[str], ask: Callable[[str], object]) -> None:
-        """Ask something about each of many records, on many threads; `check` tells what was not answered."""
+        """Call ``ask`` for each value, on several threads; `check` raises for those not answered."""
         since = self._client.metrics.reads
         self._map_concurrently(
             lambda text: self._unanswered.attempt(by, text, lambda: ask(text), since), texts
         )
 
     def answer(self, by: str, text: str, ask: Callable[[], list[Record]]) -> list[Record]:
-        """Return what is answered about one record; raise `LookupFailed` if it is not answered."""
+        """Return the result of ``ask`` for one record; raise `LookupFailed` if it is not answered."""
         found: list[Record] = []
         since = self._client.metrics.reads
         self._unanswered.attempt(by, text, lambda: found.extend(ask()), since)
@@ -163,7 +162,7 @@ class Index:
         return found
 
     def put(self, record: Record, *, planned: bool = False) -> None:
-        """Keep a record as it is now, or for good as it is ``planned``, since nobody can read that."""
+        """Keep a record in place of an older one; never forget a ``planned`` one, as it cannot be read."""
         id_ = str(record.get("id") or "")
         if id_:
             with self._lock:
@@ -171,12 +170,12 @@ class Index:
                 self._kept.add([record], planned=planned)
 
     def drop(self, id_: str) -> None:
-        """Forget a record that is gone."""
+        """Forget a record that was deleted."""
         with self._lock:
             self._kept.drop(id_)
 
     def drop_planned(self, begins: str) -> None:
-        """Forget the records that a plan made up, by the beginning of their ids."""
+        """Forget the planned records whose ids begin with this prefix."""
         with self._lock:
             for record in self._kept.planned():
                 if str(record["id"]).startswith(begins):
@@ -184,11 +183,11 @@ class Index:
 
     @property
     def complete(self) -> bool:
-        """Whether all records are known, those that are archived included."""
+        """True if all records are known, including archived ones."""
         return self._complete
 
     def read_on(self) -> bool:
-        """Read one more page of what is not archived; return False if there is none."""
+        """Read one more page of records that are not archived; return False if there is none."""
         if self._complete or self._unlisted:
             return False
         return not any(record.get("archivedAt") for record in self._read_page())  # these come last
@@ -206,10 +205,10 @@ class Index:
             return {text for text in left if not self._kept.was_asked(by, text)}
 
     def _one_request_tells(self, by: str) -> bool:
-        """Return whether one request finds every record that has a value of a key.
+        """Return True if one request finds all records with a value of a key.
 
-        A search for an e-mail may go by its case: whether it does is tried out, once, with somebody of
-        the list. Where there is no list but a search, the search has to do.
+        A search for an e-mail may be case-sensitive, which is tried once with a user of the list. Without
+        a list, rely on the search.
         """
         if by != "email" or by not in self._lookups or self._complete:
             return by in self._lookups
@@ -241,12 +240,12 @@ class Index:
         return page
 
     def _put_new(self, page: list[Record]) -> None:
-        """Keep the new records of a page; one that was written meanwhile is newer than the list."""
+        """Keep the new records of a page; keep known ones as they are, since they may be newer."""
         with self._lock:
             self._kept.add_new(page)
 
     def _read_archived(self, texts: set[str]) -> None:
-        """Read what is archived, where records were not found one by one: a look-up may hide it."""
+        """Read the archived records if look-ups found none: they may not include archived records."""
         if texts and self._resource.archives and not self._archived_read:
             for page in self.source.archived():
                 self._put_new(page)

@@ -1,4 +1,4 @@
-"""What is kept of the records of one list: as JSON in the store, with only what may be compared."""
+"""Keep the records of one list as JSON in the store, reduced to the members that are compared."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class KeptRecords:
         self.forget()
 
     def forget(self) -> None:
-        """Forget all but what a dry run has made up."""
+        """Forget all records except planned ones."""
         before, self._scope = self._scope, self._store.new_scope()
         self._sorted_by = [by for by in self._resource.keys if by in UNIQUE]
         self._empty, self._any_asked = True, False
@@ -41,13 +41,13 @@ class KeptRecords:
             self.add([deserialized(raw)], planned=True)
 
     def want(self, traits: Iterable[str] | None) -> bool:
-        """Keep more traits, or all where it is None; return whether these are more than before."""
+        """Keep these traits, too, None for all; return True if these are more than before."""
         before = self._traits
         self._traits = None if traits is None or before is None else before | set(traits)
         return self._traits != before
 
     def add(self, records: Iterable[Record], *, planned: bool = False) -> None:
-        """Keep records that are not kept yet; a planned one whole, since more may be wanted of it."""
+        """Keep new records; a planned one with all members, as it cannot be read again."""
         kept = [
             (serialized(record if planned else self.part(record)), list(self._keys_of(record)))
             for record in records
@@ -74,7 +74,7 @@ class KeptRecords:
             yield deserialized(raw)
 
     def known(self, by: str, texts: Collection[str]) -> set[str]:
-        """Return those texts of a key that records have."""
+        """Return those texts that some record has as this key."""
         found = self._store.known([(self._scope, by, text) for text in texts])
         return {text for _, _, text in found}
 
@@ -101,16 +101,16 @@ class KeptRecords:
         self._store.remember((self._scope, by, text, "asked"))
 
     def was_asked(self, by: str, text: str) -> bool:
-        """Return whether that has been remembered."""
+        """Return True if `remember_asked` was called for a text of a key."""
         return self._any_asked and bool(self._store.recall((self._scope, by, text, "asked")))
 
     @property
     def empty(self) -> bool:
-        """Return whether nothing is known yet."""
+        """True if no record is kept, and none was asked for."""
         return self._empty and not self._any_asked
 
     def part(self, record: Record) -> Record:
-        """Return what is kept of a record: what may be compared, wanted traits, the ids of its links."""
+        """Return the members of a record to keep: those compared, wanted traits, the ids of its links."""
         if self._traits is None and record.keys() <= self._all:
             return record
         found = {name: record[name] for name in self._whole if name in record}
@@ -154,7 +154,7 @@ class SimulatedRecords:
         self._store.remember(("simulated", self._runs[-1], queue), serialized(record))
 
     def get(self, queue: str) -> Record | None:
-        """Return what was simulated last; None if nothing was."""
+        """Return the last record that a dry run stored for this queue; None if there is none."""
         for run in reversed(self._runs):
             raw = self._store.recall(("simulated", run, queue))
             if raw is not None:
@@ -163,7 +163,7 @@ class SimulatedRecords:
 
 
 def key_of_record(by: str, record: Mapping[str, Any]) -> str:
-    """Return the text of a key that a record has, empty where it has none."""
+    """Return a key of a record as text; empty if it has none."""
     value = record.get(by)
     if value.__class__ is str and by != "email":
         return str(value)  # as it is: every record has two of these
@@ -189,7 +189,7 @@ def deserialized(raw: bytes) -> Record:
 
 
 def _ids_only(value: Any) -> Any:
-    """Cut objects that stand for other records down to their ids."""
+    """Reduce embedded records to their ids."""
     if isinstance(value, dict) and "id" in value:
         return {"id": value["id"]}
     return [_ids_only(item) for item in value] if isinstance(value, list) else value

@@ -1,4 +1,4 @@
-"""External ids, e-mails and names become Vitally's ids: looked up once in a run."""
+"""Look up Vitally's ids for external ids, e-mails and names, once in a run."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LOOKED_UP: Mapping[str, Resource] = {
 
 
 class References:
-    """Finds the records that rows name, in the indexes that their writers use, too."""
+    """Finds the records that rows refer to, in the same indexes that writers use."""
 
     def __init__(
         self,
@@ -71,15 +71,15 @@ class References:
                 index.want(self._traits[resource])
 
     def remember_source(self, resource: str, id_: str, key: str) -> None:
-        """Keep what a record of the input was called where it came from."""
+        """Remember which key a record of the input has, by its id in the workspace that it came from."""
         self.store.remember(("source", resource, id_), key)
 
     def can_come(self, ref: RecordRef) -> bool:
-        """Return whether a record that is not there may still come with the input."""
+        """Return True if a missing record may still be created by a row of the input."""
         return ref.by == "source" or (ref.resource not in LOOKED_UP and ref.by != "id")
 
     def prefetch(self, refs: Iterable[RecordRef], *, more: bool = False) -> None:
-        """Look up many at once; ``more`` if further rows are to come."""
+        """Look up many references at once; ``more`` is True if further rows will follow."""
         wanted: dict[tuple[str, str], set[str]] = {}
         for ref in refs:
             known = self._known(ref)
@@ -89,7 +89,7 @@ class References:
             self.index(resource).find(by, values, more=more)
 
     def resolve(self, ref: RecordRef) -> str:
-        """Return the id of a record that was looked up; raise `Unresolved` where there is not one."""
+        """Return the id of a record that was looked up; raise `Unresolved` unless there is exactly one."""
         known = self._known(ref)
         if known is None:
             raise Unresolved(ref)
@@ -104,9 +104,9 @@ class References:
         return str(found[0]["id"])
 
     def spelled(self, email: str) -> str:
-        """Return a user's e-mail as Vitally writes it, or as it is given if nobody has it.
+        """Return a user's e-mail in Vitally's spelling; as it is given if no user has it.
 
-        Raise `Unresolved` where that cannot be looked up.
+        Raise `Unresolved` if the look-up was not answered.
         """
         try:
             id_ = self.resolve(RecordRef("users", "email", email))
@@ -117,7 +117,7 @@ class References:
         return str(self.index("users").get("id", id_)[0]["email"])
 
     def _known(self, ref: RecordRef) -> RecordRef | None:
-        """Replace an id of the workspace that rows came from by what its record is known by."""
+        """Replace an id of the workspace that rows came from by the record's key; None if unknown."""
         if ref.by != "source":
             return ref
         key = self.store.recall(("source", ref.resource, ref.value))

@@ -1,4 +1,4 @@
-"""References of rows, also to people: what has to be looked up, and the ids that take their place."""
+"""Replace the references of rows, also to people, by Vitally's ids."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PEOPLE = (*MESSAGE_PEOPLE, PARTICIPANTS)
 
 
 def refs_of(parsed: ParsedRow) -> Iterator[RecordRef]:
-    """Yield all that has to be looked up for a row: its references, and the people in it."""
+    """Yield all records that a row refers to, including people; they must be looked up."""
     for refs in parsed.references.values():
         yield from refs or ()
     for name in PEOPLE:
@@ -62,7 +62,7 @@ def resolve(write_: PendingWrite, references: References) -> None:
 
 
 def check_address(resource: Resource, parsed: ParsedRow) -> None:
-    """Raise `Rejection` for a row that does not name what the address of its record takes."""
+    """Raise `Rejection` if a row lacks a reference that the address of its record contains."""
     for name, reference in resource.references.items():
         if reference.in_path and name not in parsed.references:
             raise Rejection(f"it takes {name} or {next(iter(reference.lookups))}")
@@ -105,7 +105,7 @@ def _resolve_people(write_: PendingWrite, references: References) -> None:
 def _people(
     write_: PendingWrite, name: str, people: list[Record], references: References
 ) -> Iterator[Record]:
-    """Yield people as Vitally takes them; a copy leaves out those that are not known there."""
+    """Yield people in the form for a write; in a copy, leave out those that the workspace lacks."""
     taken = _participant if name == PARTICIPANTS else _sender
     for person in people:
         try:
@@ -117,7 +117,7 @@ def _people(
 
 
 def _candidates(person: Record, *, copy: bool) -> list[RecordRef]:
-    """Return the records that a person may be, by the surest key; none for an id of this workspace."""
+    """Return the records that a person may be, by the most reliable key; none for a Vitally id."""
     if person.get("externalId"):
         return [RecordRef("users", "externalId", str(person["externalId"]))]
     by, member = ("email", "email") if person.get("email") else ("source", "id")
@@ -129,7 +129,7 @@ def _candidates(person: Record, *, copy: bool) -> list[RecordRef]:
 
 
 def _sender(person: Record, references: References, *, copy: bool) -> Record:
-    """Return a person as messages take them, ``{type, id}``; raise `Unresolved` for one that is not known."""
+    """Return a person in the form of messages, ``{type, id}``; raise `Unresolved` if not found."""
     candidates = _candidates(person, copy=copy)
     if not candidates:
         return {"type": person.get("type") or "user", "id": person.get("id")}
@@ -145,7 +145,7 @@ def _sender(person: Record, references: References, *, copy: bool) -> Record:
 
 
 def _participant(person: Record, references: References, *, copy: bool) -> Record:
-    """Return a person as meetings take them: one of ``userId``, ``vitallyUserId`` and ``email``."""
+    """Return a person in the form of meetings: with ``userId``, ``vitallyUserId`` or ``email``."""
     named = ("type", "responseStatus", "isOrganizer")
     more = {name: person[name] for name in named if person.get(name) is not None}
     if more.get("type") not in ROLES:
@@ -173,7 +173,7 @@ def _without_role(person: Record) -> Record:
 
 
 def _message(message: Record, references: References, *, copy: bool) -> Record:
-    """Return a message inside a conversation as Vitally takes it."""
+    """Return a message of a conversation in the form for a write."""
     made = {name: message[name] for name in MESSAGE if message.get(name) is not None}
     for name in filter(made.__contains__, MESSAGE_PEOPLE):
         people = [_sender(person, references, copy=copy) for person in made[name]]

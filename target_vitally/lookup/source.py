@@ -16,11 +16,11 @@ from vitally_api.values import key_text
 
 
 class ArchivedRefused(Refused):
-    """The list of what is archived was refused, after all other records had been read."""
+    """The list of archived records was refused, after all other records had been read."""
 
 
 class Source:
-    """The lists of a resource, and its look-ups of single records."""
+    """Requests the lists of a resource and single records."""
 
     def __init__(self, client: RecordClient, resource: Resource, path: str) -> None:
         self._client = client
@@ -31,16 +31,16 @@ class Source:
         self._decode = PageDecoder(*resource.compared)
 
     def pages(self) -> Iterator[list[Record]]:
-        """Yield the whole list; sorted by creation, a change does not move a record."""
+        """Yield the pages of the list, sorted by creation, so that changes do not move records."""
         for query in self._api.variants.queries:
             yield from self._list(query)
 
     def archived(self) -> Iterator[list[Record]]:
-        """Yield the archived records of a resource that archives."""
+        """Yield the pages of archived records, if the resource has any."""
         yield from self._list(self._api.variants.queries[-1])
 
     def newest(self, write_: PendingWrite | None) -> Iterator[list[Record]]:
-        """Yield the newest records, down to those from before this run; no new one is archived."""
+        """Yield pages of the newest records, down to those created before this run."""
         began = self._client.clock
         for query in self._api.variants.queries[: 1 if self._archives else None]:
             for page in self._list(query, write_):
@@ -68,9 +68,9 @@ class Source:
     def ask(
         self, by: str, value: str, write_: PendingWrite | None = None, *, both: bool = False
     ) -> list[Record]:
-        """Look up the records that have a value of a key.
+        """Look up the records with a value of a key.
 
-        ``both`` searches for the value as it is, too, not only for the text of the key.
+        With ``both``, search for the value as it is, in addition to its normal form.
         """
         text = key_text(by, value)
         if self._api.lookups[by] == "search":
@@ -83,14 +83,14 @@ class Source:
         return [record for record in found if key_of_record(by, record) == text]
 
     def _search(self, by: str, value: str, write_: PendingWrite | None = None) -> list[Record]:
-        """Search for records by a value, in whatever way the workspace compares it."""
+        """Search for records by a value; the API decides how it is compared."""
         path, label, query = f"{self._path}/search", f"{self._label}/search", {by: value}
         # The search for admins answers one of them or 404, others answer a list.
         absent = GONE if self._api == LISTS["admins"] else ()
         return self._client.records(path, label, query, write_, parse=found_records, absent=absent)
 
     def search_ignores_case(self, page: Sequence[Record]) -> bool:
-        """Find out, with a user of a page, whether the search for an e-mail ignores upper and lower case."""
+        """Return True if the search for e-mails ignores case, which is tried with a user of the page."""
         emails = {str(r["email"]): r.get("id") for r in page if r.get("email")}
         email = next((e for e in emails if e != e.swapcase()), "")
         found: list[Record] = []

@@ -1,4 +1,4 @@
-"""A temporary database, which keeps what a run knows of a million records, so that memory stays flat."""
+"""A temporary database for the records that a run has read, so that memory does not grow with them."""
 
 from __future__ import annotations
 
@@ -71,13 +71,13 @@ class Store:
             yield from self._query(sql.format(",".join("?" * len(part))), part)
 
     def new_scope(self) -> int:
-        """Return a number for what belongs together, such as the records of one list."""
+        """Return a number for a new group of records, such as those of one list."""
         return next(self._scopes)
 
     def add(
         self, scope: int, records: Iterable[tuple[bytes, Keys]], *, planned: bool = False
     ) -> None:
-        """Keep records, each with its keys; ``planned`` are those that a dry run has made up."""
+        """Keep records, each with its keys; ``planned`` marks records that a dry run would create."""
         first = scope * SCOPE
         numbered = [(first + next(self._numbers), raw, keys) for raw, keys in records]
         rows = [(number, planned, raw) for number, raw, _ in numbered]
@@ -100,7 +100,7 @@ class Store:
         return [(number, raw) for _, number, raw in self._query(FIND.format("?"), (hash(key),))]
 
     def find_many(self, keys: Collection[Key]) -> dict[Key, list[bytes]]:
-        """Return the records of each key that has some."""
+        """Return the records by key; leave out keys without records."""
         by_hash = {hash(key): key for key in keys}
         found: dict[Key, list[bytes]] = {}
         for hash_, _, raw in self._in_parts(FIND, list(by_hash)):
@@ -108,7 +108,7 @@ class Store:
         return found
 
     def known(self, keys: Collection[Key]) -> set[Key]:
-        """Return those keys that records have."""
+        """Return those keys that some record has."""
         by_hash = {hash(key): key for key in keys}
         return {by_hash[hash_] for (hash_,) in self._in_parts(KNOWN, list(by_hash))}
 
@@ -129,6 +129,6 @@ class Store:
         return found[0][0] if found else None
 
     def close(self) -> None:
-        """Delete it all."""
+        """Delete the database."""
         with self._lock:
             self._db.close()

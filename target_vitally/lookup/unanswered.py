@@ -1,4 +1,4 @@
-"""Look-ups of records that were not answered: nobody knows whether these are there."""
+"""Look-ups that were not answered, so that it is unknown if their records exist."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from vitally_api import RateLimited, Refused, Unavailable, Unreadable, VitallyEr
 
 
 class LookupFailed(VitallyError):
-    """The look-up of one record was not answered with data, while that of others is."""
+    """The look-up of one record was not answered with data, while others are."""
 
 
 class Unanswered:
@@ -23,7 +23,7 @@ class Unanswered:
 
     @property
     def any(self) -> bool:
-        """Whether there is one."""
+        """True if some look-up was not answered."""
         return bool(self._reasons)
 
     def texts(self, *keys: str) -> set[str]:
@@ -37,15 +37,15 @@ class Unanswered:
             raise LookupFailed(self._reasons[by, text])
 
     def add(self, by: str, texts: Iterable[str], reason: str) -> None:
-        """Remember look-ups that were not answered together; what is known of one alone stays."""
+        """Remember a reason for look-ups that were not answered; keep a reason that is known already."""
         with self._lock:
             self._reasons = dict.fromkeys(((by, text) for text in texts), reason) | self._reasons
 
     def attempt(self, by: str, text: str, ask: Callable[[], object], since: int) -> None:
-        """Ask something about one record; where that alone is not answered, remember why.
+        """Call ``ask`` for one record; if it fails for this record alone, remember the reason.
 
-        An answer that is no data, or none at all while others get theirs, concerns this record alone.
-        ``since`` is how many reads of the run had been answered before the first of several were asked.
+        It does if the answer is not data, or if there is none while other requests are answered. ``since``
+        is the number of reads of the run that had been answered before.
         """
         metrics = self._client.metrics
         reads = metrics.reads

@@ -195,9 +195,8 @@ class Outcomes:
         """Record the outcome of rows that were written together; rows that already have one keep it.
 
         ``again`` marks uncertain rows that another run may send again: like rejected rows they hold STATE
-        and go into ``rejects_file``. Rows that are ``refused`` by a limit hold STATE whatever ``on_reject``
-        is. Raise `RunAborted` for rejected rows under ``on_reject: stop``; not if ``refused``, or if
-        ``stops`` is False.
+        and go into ``rejects_file``. Rows ``refused`` by a limit hold STATE whatever ``on_reject`` is. Under
+        ``on_reject: stop``, raise `RunAborted` for other rejected rows, unless ``stops`` is False.
         """
         held = refused or (outcome == "rejected" and self.settings.on_reject == "hold")
         held |= again and self.settings.on_reject != "continue"

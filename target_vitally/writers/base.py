@@ -111,10 +111,7 @@ class ResourceWriter:
         return next(iter(self.read_by(write_, "id", str(record["id"]))), record)
 
     def added_to(self, write_: PendingWrite, undo: Undo, record: Record) -> str:
-        """Return the kind of records that others added below a record; empty if none.
-
-        An undo would delete them with the record.
-        """
+        """Return the kind of records, if any, that others added below one that an undo would delete."""
         for name, (path, query) in lists_below(self.resource.name).items():
             address = f"{self.path_of(write_, record)}{path}"
             pages = self.client.pages(address, f"{self.label}/...{path}", query, write_)
@@ -217,10 +214,7 @@ class ResourceWriter:
     def keep(
         self, write_: PendingWrite, answer: Record, sent: Record, record: Record | None = None
     ) -> Record:
-        """Return a record after a write, and put it into the index.
-
-        Values come from ``record``, as it was before, ``sent`` and ``answer``; the last that has one wins.
-        """
+        """Put a record into the index, as ``record`` updated with ``sent`` and ``answer``; return it."""
         now = self._after(sent, record or {}) | answer
         if not now.get("id"):
             now |= self.read_after(write_)
@@ -271,10 +265,7 @@ class ResourceWriter:
         return f"{self.path(write_)}/{segment(str(record['id']))}"
 
     def not_applied(self, write_: PendingWrite, plan: Plan, now: Record) -> list[str]:
-        """Return the properties whose values in the answer are not those sent.
-
-        Text with ``{{...}}`` is not compared, since Vitally fills it in.
-        """
+        """Return the properties that differ in the answer, except ``{{...}}``, which Vitally fills in."""
         body = {
             name: value
             for name, value in plan.body.items()

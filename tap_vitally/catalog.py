@@ -1,4 +1,4 @@
-"""Reads a catalog; what no tool of the SDK makes is refused in one line, not guessed at.
+"""Read a catalog; refuse entries that no tool of the SDK writes, instead of guessing.
 
 A mask that is written down and hits nothing would let through what somebody wanted kept back.
 """
@@ -21,7 +21,7 @@ TYPES = {"string", "number", "integer", "boolean", "object", "array", "null"}
 
 
 def read_catalog(file: IO[str] | None) -> dict[str, Any] | None:
-    """Return the catalog in a file; raise a `VitallyError` if the file holds something else."""
+    """Return the catalog in a file, None without a file; raise a `VitallyError` if it is not valid."""
     if file is None:
         return None
     try:
@@ -102,7 +102,7 @@ def _metadata_problems(entry: Entry) -> Iterator[str]:
 
 
 def _word(flag: Any) -> str:
-    """Return a flag as a word; settings of a runner may come from the environment, as text."""
+    """Return a flag as lower-case text; a runner may have it as text from the environment."""
     return str(flag).strip().lower()
 
 

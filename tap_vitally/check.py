@@ -1,4 +1,4 @@
-"""What `--test` prints: if the connection works, what the workspace gives, what a run will cost."""
+"""The report of `--test`: the connection, the available streams, and the requests that a run takes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ EMPTY = "ok, but empty"
 
 
 def test_report(run: Run, streams: Sequence[VitallyStream]) -> Iterator[str]:
-    """Yield all lines; raise a `VitallyError` if the connection does not work."""
+    """Yield the lines of the report; raise a `VitallyError` if the connection does not work."""
     run.begin()
     clock = run.workspace.signpost
     yield f"The connection to {run.api.endpoint.base_url} works, and the key is accepted."
@@ -37,7 +37,7 @@ def test_report(run: Run, streams: Sequence[VitallyStream]) -> Iterator[str]:
 
 
 def _found(stream: VitallyStream) -> str:
-    """Try a stream, unless it costs a request for each parent and is not selected by default."""
+    """Return what a stream has, after a few requests; skip expensive ones that are not selected."""
     reader = stream.reader
     if reader.contexts.by_parent and not stream.selected_by_default:
         return f"not tried: read for each of the {stream.resource.parents}"
@@ -48,7 +48,7 @@ def _found(stream: VitallyStream) -> str:
 
 
 def _tried(reader: StreamReader) -> str:
-    """Ask for a record of each list, or of those of one parent after the other until one holds something."""
+    """Request one record of each list; below parents, of one parent after the other until one has some."""
     contexts = reader.contexts
     samples: Iterable[Iterable[ListRequest]]
     if isinstance(contexts, PerParent):
@@ -70,7 +70,7 @@ def _tried(reader: StreamReader) -> str:
 
 
 def _asked(stream: StreamRun, lists: Iterable[ListRequest]) -> str:
-    """Ask for a record of each of some lists; one that is not paged is asked for as it is."""
+    """Request one record of each list; a list without pages is requested as a whole."""
     resource = stream.resource
     one = {"limit": "1"} if resource.paginated else {}
     found = 0
@@ -86,7 +86,7 @@ def _asked(stream: StreamRun, lists: Iterable[ListRequest]) -> str:
 
 
 def _estimates(run: Run, streams: Sequence[VitallyStream]) -> Iterator[str]:
-    """Yield what each selected stream will cost; that lists their parents, a hundred a request."""
+    """Yield the estimated requests of each selected stream; this reads the lists of their parents."""
     limit = run.budget.limit
     reported = f" at {limit:,} a minute" if limit else ""
     selected = [stream for stream in streams if stream.selected]

@@ -1,4 +1,4 @@
-"""The shell around the tap: files in, failures out in one line."""
+"""Read the files of the command line, and turn every failure into one line of the log."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def check_output() -> None:
 
 
 def read_state(file: IO[str] | None) -> dict[str, Any] | None:
-    """Read STATE, in whatever it is wrapped, and leave out what cannot be the place of a stream."""
+    """Read STATE, also from a STATE message or a runner's file; drop entries that are not valid."""
     if file is None:
         return None
     state = _last_state(file)

@@ -1,4 +1,4 @@
-"""The streams of one workspace, which is asked for what it defines for itself."""
+"""Build the streams of a workspace, with its custom objects and custom fields."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ WITHOUT_TRAITS = "team"
 
 
 def streams_of_workspace(tap: Tap, *, objects: bool, traits: bool) -> list[VitallyStream]:
-    """Build the streams, with what the workspace defines; raise `VitallyError` if it cannot be asked."""
+    """Build the streams with the custom ``objects`` and ``traits``; raise `VitallyError` if that fails."""
     cast("TapServices", tap).run.workspace.first_answer()
     rows = _listing(tap, CustomObjectsStream).rows() if objects else []
     names = {i: str(row.get("name") or "") for row in rows if (i := identity_of(row.get("id")))}
@@ -52,14 +52,14 @@ def streams_of_workspace(tap: Tap, *, objects: bool, traits: bool) -> list[Vital
 
 
 def _name_of(identity: str, machine_name: str, taken: Container[str]) -> str:
-    """Return ``custom_object_<machine name>`` in snake_case, with part of the id if that is no name yet."""
+    """Return ``custom_object_<machine name>`` in snake_case, with part of the id if it is ``taken``."""
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", machine_name)
     name = "custom_object_" + re.sub(r"\W+", "_", words, flags=re.ASCII).strip("_").lower()
     return f"{name.rstrip('_')}_{identity[:8]}" if name.endswith("_") or name in taken else name
 
 
 def _columns(tap: Tap, objects: Iterable[str]) -> Columns:
-    """Ask for the fields of every model and custom object; the columns are by model, or by id."""
+    """Request the fields of all models and custom objects; return the columns by model or object id."""
     standard = _listing(tap, CustomFieldsStream)
     below = _listing(tap, CustomObjectFieldsStream)
     asked = [
@@ -77,7 +77,7 @@ def _columns(tap: Tap, objects: Iterable[str]) -> Columns:
 
 
 def _fields(tap: Tap, list_client: ListClient, context: ListRequest) -> list[Any]:
-    """Ask for the fields of one model; none, and a warning, where the workspace does not give them."""
+    """Request the fields of one model; log a warning and return none if the workspace refuses."""
     try:
         return list_client.ask(context).data
     except (Refused, Unreadable) as failure:

@@ -1,4 +1,4 @@
-"""How a run is shown to people: the summary at its end, and a line now and then."""
+"""The summary and the progress lines of a run, for people."""
 
 from __future__ import annotations
 
@@ -41,7 +41,10 @@ COLUMNS: Mapping[str, Callable[[StreamMetrics], str]] = {
 def table(
     metrics_by_stream: Mapping[str, StreamMetrics], probe: StreamMetrics | None = None
 ) -> str:
-    """Draw the summary of a run, with what was skipped below it; ``probe`` was asked for no stream."""
+    """Return the summary as a table, followed by what was skipped.
+
+    ``probe`` has the requests that were sent for no stream.
+    """
     rows = [["stream", *COLUMNS]]
     rows += [
         [name[:LONGEST_NAME], *(show(metrics) for show in COLUMNS.values())]
@@ -71,7 +74,7 @@ def _scanned(name: str, metrics: StreamMetrics) -> Iterator[str]:
 
 
 def left_out(metrics_by_stream: Collection[StreamMetrics]) -> str:
-    """Return in a few words how much of a run was left out; empty if nothing was."""
+    """Return a short text on how much was skipped; empty if nothing was."""
     counts = {
         "skipped": sum(metrics.skipped for metrics in metrics_by_stream),
         "values made null": sum(metrics.made_null.total() for metrics in metrics_by_stream),
@@ -80,7 +83,7 @@ def left_out(metrics_by_stream: Collection[StreamMetrics]) -> str:
 
 
 def _below(name: str, metrics: StreamMetrics) -> Iterator[str]:
-    """Yield lines on what a reader should know, and on what was left out."""
+    """Yield lines for below the table: remarks on a stream, and what was skipped."""
     if last := metrics.whole_read_at:
         yield f"read whole: {name} last on {last[:16].replace('T', ' ')}"
     yield from (f"{name}: {remark}" for remark in metrics.remarks)
@@ -106,7 +109,7 @@ Reported = tuple[str, int, int]
 def progress_line(
     current: str, metrics: StreamMetrics, *, rate: float, left: int | None, before: Reported | None
 ) -> str:
-    """Return how far a stream has come, how fast the run asks, and what it waits for, if it does."""
+    """Return a line with a stream's records, the rate of requests, and what the run waits for."""
     known = metrics.parents_known
     parents = f"{metrics.scanned.total():,} of {known:,} parents, " if known else ""
     line = (
@@ -121,7 +124,7 @@ def progress_line(
 
 
 class Progress:
-    """Gives ``log`` a line now and then on how far a long run has come."""
+    """Calls ``log`` with a progress line at intervals."""
 
     def __init__(self, log: Callable[[str], None], run: Run) -> None:
         self._log, self._run = log, run
@@ -129,7 +132,7 @@ class Progress:
         self._before: Reported | None = None
 
     def update(self) -> None:
-        """Log where the run is, if it is time to."""
+        """Log a progress line, if it is time to."""
         now = time.monotonic()
         if now - self._logged < PROGRESS_SECONDS:
             return

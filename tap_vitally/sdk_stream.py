@@ -1,7 +1,7 @@
-"""The seam to the SDK: the one stream class, which every declaration in `tap_vitally.streams` extends.
+"""Connect streams to the SDK: the base class of all declarations in `tap_vitally.streams`.
 
-It hands out records, keeps STATE, and holds every touch of the SDK's private side. What is read,
-and how, is up to the reader that a declaration names.
+It yields records, keeps STATE, and has all uses of the SDK's private members. The reader of a stream
+decides what is read, and how.
 """
 
 from __future__ import annotations
@@ -58,10 +58,10 @@ class TapServices(Protocol):
 
 
 class VitallyStream(Stream):
-    """A resource of the workspace. Subclasses declare, see `Resource`; they hold no behaviour.
+    """A stream of the workspace. Subclasses only set the attributes of `Resource`.
 
-    ``contexts`` is where its lists are, by default as ``parent`` and ``of`` say, and ``source`` how the
-    records of one list are got.
+    ``contexts`` finds its lists, by default from ``parent`` and ``of``; ``source`` reads the records of one
+    list.
     """
 
     name: str = ""
@@ -80,7 +80,7 @@ class VitallyStream(Stream):
     STATE_MSG_FREQUENCY = 1 << 62
 
     def __init_subclass__(cls) -> None:
-        """Make a value of the declaration, for the reader; a misspelt attribute is a `TypeError`."""
+        """Turn the class attributes into a `Resource`; raise `TypeError` for a misspelt one."""
         super().__init_subclass__()
         unknown = {name for name in vars(cls) if not name.startswith("_")} - DECLARED
         if unknown:
@@ -115,7 +115,7 @@ class VitallyStream(Stream):
 
     @override
     def apply_catalog(self, catalog: Catalog) -> None:
-        """Take over what a catalog may decide, and say what it may not."""
+        """Apply a catalog: key, schema and replication method; log what it may not change."""
         super().apply_catalog(catalog)
         entry = catalog.get_stream(self.name)
         if entry is None:
@@ -146,7 +146,7 @@ class VitallyStream(Stream):
 
     @property
     def services(self) -> TapServices:
-        """The tap that the stream is one of."""
+        """The tap of this stream."""
         return cast("TapServices", self._tap)
 
     @cached_property
@@ -162,15 +162,15 @@ class VitallyStream(Stream):
 
     @property
     def _state_name(self) -> str:
-        """The stream's name in STATE; that of a custom object's is its id, since its name may change."""
+        """The stream's name in STATE; for a custom object with its id, since its name may change."""
         identity = self.fixed.get("customObjectId")
         return f"custom_object_{identity}" if identity else self.name
 
     @cached_property
     def _writes_pages(self) -> bool:
-        """Return True if records are written by pages, past the SDK's loop: it takes most of the time.
+        """True if records are written in pages, without the SDK's loop, which takes most of the time.
 
-        It is needed for stream maps, flattening, BATCH, nested selection and a limit of records.
+        The loop is needed for stream maps, flattening, BATCH, nested selection and a limit of records.
         """
         first, *more = self.stream_maps
         mapped = more or type(first) is not SameRecordTransform or first.flattening_enabled
@@ -182,13 +182,13 @@ class VitallyStream(Stream):
     def get_record_counter(
         self, *, endpoint: str | None = None, log_interval: float = DEFAULT_LOG_INTERVAL
     ) -> Counter:
-        """Return the SDK's count of records, which whole pages add to."""
+        """Return the SDK's counter of records, to which whole pages are added."""
         self._counter = super().get_record_counter(endpoint=endpoint, log_interval=log_interval)
         return self._counter
 
     @override
     def get_records(self, context: SdkContext | None) -> Generator[Record, None, None]:
-        """Hand the stream's records to the SDK, and keep its place."""
+        """Yield the stream's records to the SDK, and keep its place for STATE."""
         reader, run = self.reader, self.services.run
         stream = reader.stream
         deselected = [w[1] for w, on in self.mask.items() if len(w) == COLUMN_DEPTH and not on]
@@ -223,20 +223,20 @@ class VitallyStream(Stream):
     def get_batches(
         self, batch_config: BatchConfig, context: SdkContext | None = None
     ) -> Generator[tuple[Any, list[str]], None, None]:
-        """Write records into files, and remember where the stream is when all have been told."""
+        """Write records into BATCH files; keep the place for STATE once the messages are written."""
         yield from super().get_batches(batch_config, context)
         self._commit()
 
     @cached_property
     def _in_batches(self) -> bool:
-        """True if records are gathered in files, which the target learns of later."""
+        """True if records go into BATCH files."""
         return self.get_batch_config(self.config) is not None
 
     def mark_beginning(self) -> None:
-        """Put in STATE that a pass from the beginning is under way, before its first page.
+        """Put into STATE that a pass from the beginning has started, before its first page.
 
-        A full refresh may be killed before it comes to this stream, whose old bookmark would hide that
-        what lies before it is still to be delivered. An entry that is not used is emptied.
+        A full refresh may be killed before it reaches this stream, and its old bookmark would hide that
+        earlier records are still missing. An entry that is not used is emptied.
         """
         if self.reader.discarded:
             self.tap_state["bookmarks"][self._state_name] = {}
@@ -251,13 +251,13 @@ class VitallyStream(Stream):
                 self._tap.state_writer.write_state(self.tap_state)
 
     def settle(self) -> None:
-        """Put the place in STATE, which for each page took a tenth of the time of a short one."""
+        """Put the place into STATE; not for each page, which took a tenth of the time of a short page."""
         if self._checkpoint:
             self._set_state(self._checkpoint())
             self._checkpoint = None
 
     def _commit(self) -> None:
-        """Put what a complete run may remember in STATE; the SDK writes it at the end of the stream."""
+        """Put the result of a complete run into STATE, which the SDK writes at the end of the stream."""
         self.settle()
         if self.reader.stream.complete and not self.services.run.settings.lookups:
             self._set_state(self.reader.finish())
@@ -276,31 +276,31 @@ class VitallyStream(Stream):
     @property
     @override
     def state_manager(self) -> Any:
-        """The SDK's keeper of the entry, under its name in STATE."""
+        """The SDK's manager of the entry, under the stream's name in STATE."""
         manager = super().state_manager
         manager.stream_name = self._state_name
         return manager
 
     @override
     def get_replication_key_signpost(self, context: SdkContext | None = None) -> None:
-        """Leave the signpost to the reader: the SDK's own is this machine's clock."""
+        """Return None: the reader has a signpost by the server's clock, the SDK's is by this machine's."""
 
     @override
     def _increment_stream_state(
         self, latest_record: Record, *, context: SdkContext | None = None
     ) -> None:
-        """Leave the bookmark to `_commit`: the SDK's own would move with every record."""
+        """Do nothing: `_commit` sets the bookmark; the SDK would move it with every record."""
 
     @override
     def log(self, message: str, *args: Any, level: int = logging.INFO, **kwargs: Any) -> None:
-        """Leave out the SDK's line on an unhandled error: the error itself is reported, once."""
+        """Drop the SDK's line on an unhandled error, since the error itself is logged."""
         if message.startswith("An unhandled error occurred"):
             level = logging.DEBUG
         super().log(message, *args, level=level, **kwargs)
 
 
 def _reader_of(stream: VitallyStream) -> StreamReader:
-    """Put together what reads a stream: it is all that is below the SDK."""
+    """Return a new reader for a stream."""
     declared, known = type(stream), stream.replication_key is not None
     shared = StreamRun(
         replace(stream.resource, primary_keys=tuple(stream.primary_keys)),
@@ -325,7 +325,7 @@ DECLARED = {
 
 
 def _slim(schema: dict[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out of a schema the embedded copies that the operator does not want.
+    """Return a schema without the embedded copies that ``embedded_objects`` excludes.
 
     For flattening it has no ``additionalProperties``, whose default is the same: SDK 0.54.9 looks the
     values of a column of that name up there, and fails.
@@ -339,7 +339,7 @@ def _slim(schema: dict[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _method(stream: VitallyStream) -> str | None:
-    """Read a stream in full if the catalog says so; there is no other choice."""
+    """Return FULL_TABLE if the catalog asks for it; else None, as no other method can be chosen."""
     asked = stream.forced_replication_method
     method = str(asked or "").upper().replace("-", "_")
     if method not in {"", "FULL_TABLE", "INCREMENTAL"}:

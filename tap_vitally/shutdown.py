@@ -1,4 +1,4 @@
-"""How a run ends: signals, STATE last; and how it uses memory until then."""
+"""End a run on signals and errors, with STATE written last; tune memory while it runs."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ logger = logging.getLogger("tap-vitally")
 
 @dataclass
 class Shutdown:
-    """A context in which a run is read, and after which nothing of it is left.
+    """A context for a run, which stops its threads at the end.
 
-    ``settle`` writes STATE as far as it is known to be done, ``summarise`` logs what the run did.
+    ``settle`` writes STATE for all records that were written, ``summarise`` logs the summary.
     """
 
     run: Run
@@ -39,7 +39,7 @@ class Shutdown:
     _left: bool = False
 
     def __enter__(self) -> Self:
-        """Adapt to many threads, and records without cycles."""
+        """Tune Python for many threads, and for records without reference cycles."""
         gc.freeze()
         gc.set_threshold(GC_THRESHOLD)
         # One heap for all threads: by itself glibc gives each its own. In it glibc learns to keep
@@ -66,7 +66,7 @@ class Shutdown:
             raise SystemExit(code)
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        """Stop the workers whatever happens; on a signal, write STATE first."""
+        """Stop the workers in any case; after a signal, write STATE first."""
         self._left = True
         try:
             if isinstance(error, SystemExit):

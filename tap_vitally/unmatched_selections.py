@@ -1,6 +1,6 @@
-"""What a catalog or a stream map says of streams and properties that do not exist.
+"""Find selections and stream maps of streams and properties that do not exist.
 
-The SDK takes it silently, and a mask that hits nothing masks nothing.
+The SDK accepts them silently, and a mask with a misspelt name masks nothing.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ MOST_NAMED = 10
 def unmatched_selections(
     catalog: Mapping[str, Any], maps: Mapping[str, Any], streams: Sequence[VitallyStream]
 ) -> list[str]:
-    """Return what select, catalog and stream maps say of what does not exist, a line for each."""
+    """Return a warning for each stream or property in select, catalog and maps that does not exist."""
     return [
         *_in_select(streams),
         *_in_catalog(catalog, {stream.name for stream in streams}),
@@ -56,7 +56,7 @@ def _in_catalog(catalog: Mapping[str, Any], streams: Container[str]) -> Iterator
 
 
 def _in_select(streams: Sequence[VitallyStream]) -> Iterator[str]:
-    """Name the patterns of Meltano's ``select`` that match nothing, also those that exclude."""
+    """Yield a warning for each pattern of Meltano's ``select`` that matches nothing, also ``!`` ones."""
     for pattern in _asked_for():
         stream_pattern, *rest = UNESCAPED_DOT.split(pattern.removeprefix("!"), maxsplit=1)
         column = rest[0] if rest else "*"
@@ -79,7 +79,7 @@ def _asked_for() -> list[str]:
 
 
 def nothing_selected() -> str:
-    """Return what to say of a run that has no stream to read."""
+    """Return the error message for a run without a selected stream."""
     asked = ", ".join(pattern[:60] for pattern in _asked_for()[:MOST_NAMED])
     reported = f" Meltano was asked to select {asked}." if asked else ""
     return (

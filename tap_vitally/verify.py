@@ -1,4 +1,4 @@
-"""What `--verify` tells: if the warehouse holds what Vitally holds now, by counts or by ids."""
+"""Compare the warehouse with Vitally for `--verify`, by counts or by ids."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def _unusable(why: str) -> SettingsError:
 
 
 def read_held(lines: Iterable[str], keys: Mapping[str, Sequence[str]]) -> dict[str, Held]:
-    """Read what the warehouse holds, by stream.
+    """Read the counts or ids in the warehouse, by stream.
 
-    Either CSV with the columns ``stream`` and ``count``, or ``stream`` and ``id``; or Singer messages:
-    records of the streams themselves, by the ``keys`` of each, or of any stream with those columns.
-    `SettingsError` is raised for anything else.
+    ``lines`` are CSV with the columns ``stream`` and ``count``, or ``stream`` and ``id``; or Singer messages:
+    records of the tap's streams, which have ``keys``, or of any stream with these columns. Raise
+    `SettingsError` for anything else.
     """
     text = iter(lines)
     first = next((line for line in text if line.strip()), "")
@@ -79,7 +79,7 @@ def _from_singer(
 
 
 def key_of(record: Mapping[str, Any], keys: Sequence[str]) -> str:
-    """Return the one text by which a record is known here."""
+    """Return the key of a record as text."""
     return "/".join(str(record.get(key)) for key in keys)
 
 
@@ -91,7 +91,7 @@ def _number(text: str) -> int:
 
 
 def differences(stream: str, held: Held, present: set[str]) -> list[str]:
-    """Say how the warehouse differs from the keys that Vitally has, and what mends it."""
+    """Return lines on how the warehouse differs from the keys in Vitally, and how to repair it."""
     if isinstance(held, set):
         missing, extra = present - held, held - present
         lacking, beyond = len(missing), len(extra)

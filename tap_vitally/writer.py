@@ -1,4 +1,4 @@
-"""Writing Singer messages: whole lines, many at a time, never half of one."""
+"""Write Singer messages in blocks of whole lines."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class MessageWriter(MsgSpecWriter):
             self.flush()
 
     def flush(self) -> None:
-        """Write what is kept; ``SystemExit`` is raised if the tap was asked to end meanwhile."""
+        """Write the current block; raise ``SystemExit`` if a signal asked the tap to end meanwhile."""
         self.busy = True
         try:
             write_whole(self._lines)

@@ -146,9 +146,7 @@ class Intake:
         if kind == "RECORD" and not isinstance(message["record"], dict):
             raise Unusable("its record is no object", stream)
         if kind == "SCHEMA" and not _is_schema(message["schema"], message.get("key_properties")):
-            raise Unusable(
-                "its schema is no object, or its key_properties are no list of names", stream
-            )
+            raise Unusable("its schema or its key_properties are not of the right type", stream)
         if kind == "BATCH" and not _is_batch(message["encoding"], message["manifest"]):
             raise Unusable(f"its files are in no format that is read ({', '.join(READ)})", stream)
         return cast("dict[str, Any]", message)

@@ -93,7 +93,7 @@ class Budget:
         return self._clock()
 
     def sleep(self, seconds: float) -> None:
-        """Let the calling thread wait, for a retry; raise `Cancelled` if the run is stopped."""
+        """Wait before a retry, without holding up other threads; raise `Cancelled` if the run is stopped."""
         end = self._clock() + seconds
         with self._turn:
             while not self._stopped and (rest := end - self._clock()) > 0:

@@ -15,7 +15,7 @@ SURVEY_ID = f.text(
 
 
 def _with_one_user(row: Record) -> Record:
-    """Fold the two spellings of the user's id into one, unless they name two users."""
+    """Merge the two properties for the user's id into one, unless they have different ids."""
     user = row.get("userID")
     if row.get("userId") is None:
         row["userId"] = user

@@ -31,7 +31,7 @@ FIELDS: Mapping[FieldKind, Callable[[str, str], f.Field]] = {
 
 
 def columns_of(fields: Iterable[Any]) -> dict[str, Any]:
-    """Make the properties that hold the fields of one model, which are as the API sent them."""
+    """Return the columns for the custom fields of one model, given as the API sent them."""
     by_path = {
         field["path"]: field
         for field in fields
@@ -43,7 +43,7 @@ def columns_of(fields: Iterable[Any]) -> dict[str, Any]:
 
 
 def names_of(paths: Iterable[str]) -> dict[str, str]:
-    """Name the column of each path: in snake_case, without what all of a workspace's own begin with.
+    """Return the column's name for each path: snake_case, without the prefix of a workspace's own fields.
 
     Paths that would get the same name all get a suffix that depends on nothing but the path, so
     that no column ever changes its meaning.
@@ -62,7 +62,7 @@ def names_of(paths: Iterable[str]) -> dict[str, str]:
 
 
 def snake_case(path: str) -> str:
-    """Spell a path as columns are spelled: ``vitally.custom.nextStep`` as ``next_step``."""
+    """Convert a path to a column's name: ``vitally.custom.nextStep`` to ``next_step``."""
     words = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", path).lower()
     return re.sub(r"[^a-z0-9]+", "_", words).strip("_").removeprefix("vitally_custom_")
 

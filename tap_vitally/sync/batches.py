@@ -1,4 +1,4 @@
-"""A list on the way: where it is read, and the pages that come of it."""
+"""Requests for lists, and the pages of records that come from them."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ class ListRequest:
 
 
 class CompressedRecords(Sequence[Record]):
-    """Records that wait for their turn, as lines of JSON: 314 kB become 23 kB.
+    """Records that wait to be written, as compressed lines of JSON: 314 kB become 23 kB.
 
-    They are decoded only for whoever looks into one; most are written as they are. To compress them
-    takes a third of the time that pickling them would take as well.
+    Most lines are written without being decoded. Compressing them takes a third of the time that pickling
+    and compressing would take.
     """
 
     def __init__(self, records: Sequence[Record]) -> None:
@@ -70,12 +70,12 @@ class CompressedRecords(Sequence[Record]):
 
 @dataclass(frozen=True)
 class Page:
-    """A page of a list: rows as the API sent them, and later records that are ready to be written.
+    """A page of a list, with rows as the API sent them, and later with the records to write.
 
-    ``size_bytes`` is the memory they take, about. ``cursor`` is where the list goes on after them,
-    None at its end, ``newest`` the latest change in the list so far, ``ordered`` whether it was in
-    order so far; ``ends`` says that nothing that follows is wanted, ``again`` that the page comes from
-    a second look. ``failure`` is why the list could not be read.
+    ``size_bytes`` is roughly their memory. ``cursor`` is that of the next page, None at the end; ``newest``
+    is the latest change in the list so far; ``ordered`` is True if the list was in order so far; ``ends``
+    if no further page is needed; ``again`` if the page is from a second read. ``failure`` is the reason if
+    the list could not be read.
     """
 
     request: ListRequest
@@ -89,7 +89,7 @@ class Page:
     failure: VitallyError | None = None
 
     def compressed(self) -> Self:
-        """Return the same in less memory, for as long as it waits."""
+        """Return the page with its records compressed."""
         if self.size_bytes < SMALLEST_COMPRESSED:
             return self
         records = CompressedRecords(self.records)

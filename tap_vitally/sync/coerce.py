@@ -1,4 +1,4 @@
-"""Making values fit the types a schema declares, so that typed tables can be loaded.
+"""Convert values to the types in the schema, so that typed tables can be loaded.
 
 The API's types are known from observation, not from a contract, and sources disagree on some.
 A value of another type than declared is converted where nothing is lost, which is logged; what cannot
@@ -44,7 +44,7 @@ WHOLE: Mapping[str, type] = {"date-time": str, "integer": int, "array": list}
 
 
 class Coercer:
-    """Fits the records of one stream to the JSON schema in force, and tells ``metrics`` what was done.
+    """Converts the records of one stream for the schema in use, and counts changes in ``metrics``.
 
     ``known`` are the properties that the stream declares itself, which an older catalog may lack;
     ``masked`` those that a catalog or a stream map names, so that none slips through; ``traits`` the
@@ -126,7 +126,7 @@ class Coercer:
         return False
 
     def _fit(self, name: str, kinds: Sequence[str], value: Any) -> Any:
-        """Return a value as the first of its types that it can be made, None if there is none."""
+        """Convert a value to the first type that it fits; return None if it fits none."""
         if len(kinds) > 1 and any(_is_of(kind, value) for kind in kinds):
             return value
         if kinds[0] == "array" and type(value) is list:
@@ -182,12 +182,12 @@ def _kinds(declared: Any) -> list[str]:
 
 
 def _fitting(kinds: Sequence[str]) -> set[type]:
-    """Return the types that are let through unseen; none where a value may be of several kinds."""
+    """Return the types that need no conversion; empty if a property allows several kinds."""
     return set(FITTING.get(kinds[0], ())) if len(kinds) == 1 else set()
 
 
 def _is_of(kind: str, value: Any) -> bool:
-    """Return True if a value has a type; a true is no number here, and a whole number is limited."""
+    """Return True if a value has this type; booleans are no numbers, and integers have 64 bits."""
     if kind == "integer":
         return type(value) is int and SMALLEST <= value <= LARGEST
     return type(value) in FITTING.get(kind, (list,) if kind == "array" else ())

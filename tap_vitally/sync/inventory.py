@@ -1,4 +1,4 @@
-"""The tables that the tap makes itself: which ids exist, and what each run did."""
+"""The streams whose records the tap generates: ids that exist, and what each run did."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Inventory(TopLevel):
 
     @override
     def place(self, page: Page) -> None:
-        """Note a list that came to its end, for inventory_runs; half a list proves nothing."""
+        """Note a list that was read to its end, for inventory_runs."""
         workspace = self.stream.workspace
         if page.ends and workspace.signpost:
             moments = {
@@ -71,7 +71,7 @@ def _is_short(count: int, before: int | None) -> bool:
 
 
 def read_ids(stream: StreamRun, request: ListRequest, _start: datetime | None) -> Iterator[Page]:
-    """List a resource once, and once more if the list is short: an answer may have been cut."""
+    """Read the ids of a list, and once more if there are too few: an answer may have been cut."""
     resource = request.label
     runs = stream.workspace.readers.get(RUNS)
     before = runs.stream_state.counts.get(resource) if runs else None
@@ -141,7 +141,7 @@ def _created_meanwhile(row: Record, workspace: Workspace) -> bool:
 
 
 class Generated(TopLevel):
-    """No list: ``records`` makes the records of the run itself, ``remember`` what STATE keeps of it."""
+    """A stream without a list: ``records`` generates the records, ``remember`` the entry in STATE."""
 
     def __init__(
         self,
@@ -166,7 +166,7 @@ class Generated(TopLevel):
 
 
 def _counts(stream: StreamRun) -> dict[str, Any]:
-    """Keep how many ids each list had, for the next run.
+    """Return the number of ids of each list, for STATE.
 
     It comes after the records, so that a run that is killed in between compares with the same list
     again.
@@ -181,7 +181,7 @@ def _counts(stream: StreamRun) -> dict[str, Any]:
 
 
 def _sync_runs(stream: StreamRun) -> Iterator[Record]:
-    """Return what was done for each stream before this one, which is the last by its name."""
+    """Yield a record about each stream; this is the last stream by its name."""
     started = format_moment(stream.workspace.started_at)
     for each in stream.workspace.selected:
         if each is not stream:

@@ -1,4 +1,4 @@
-"""Links of a record to accounts, organizations, users and admins, in all ways that have been seen."""
+"""Read a record's links to accounts, organizations, users and admins, in all known forms."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def digest(row: Mapping[str, Any]) -> str:
 
 
 class LinkedIds(NamedTuple):
-    """What a record links to: accounts, each with its organizations or None if it does not say."""
+    """The links of a record: accounts, each with its organizations, None if these are unknown."""
 
     accounts: frozenset[tuple[str, tuple[str, ...] | None]] = frozenset()
     organizations: tuple[str, ...] = ()
@@ -70,7 +70,7 @@ def linked_ids_of(record: Mapping[str, Any]) -> LinkedIds:
 
 
 def organizations_of(account: Mapping[str, Any]) -> tuple[str, ...] | None:
-    """Return the organizations of an account; None if it does not say."""
+    """Return the organizations of an account; None if the record does not have them."""
     found = tuple(ids_of_kind(account, "organization"))
     reported = found or account.keys() & {f"organization{end}" for end in ("", "s", "Id", "Ids")}
     return found if reported else None
@@ -171,7 +171,7 @@ class Link:
                 record[self.array] = ids
 
     def ids_left(self, record: Mapping[str, Any]) -> list[str]:
-        """Return the ids that stand in copies alone, for which the stream has no column."""
+        """Return the ids that are only in embedded copies, if the stream has no column for them."""
         if self.has_array:
             return []
         sent = map(record.get, (*self._copies, *self._one.values()))

@@ -43,7 +43,7 @@ class Lookup:
 
 
 def breakdown_in(body: Any) -> list[Record]:
-    """Keep a health breakdown as it came, since no source shows its shape; none without scores.
+    """Return a health breakdown as the API sent it, as its structure is not documented; or an empty list.
 
     A list becomes an object of ``results``, because a column holds objects.
     """
@@ -113,12 +113,12 @@ def problems_with(lookups: Mapping[str, Any]) -> list[str]:
 
 
 def streams_of(lookups: Mapping[str, Any]) -> set[str]:
-    """Find the names of the streams that look-ups write to."""
+    """Return the names of the streams that look-ups write to."""
     return {LOOKUPS[name].stream if name in LOOKUPS else name for name in lookups}
 
 
 def requests(stream: StreamRun) -> Iterator[ListRequest]:
-    """Find what is to be looked up for a stream: one request per value, labelled ``users[2]``.
+    """Yield the look-ups for a stream: a request for each value, with a label such as ``users[2]``.
 
     The path still has ``{}`` for the value, which stands as the parent's id: messages name the
     look-up and not its value, which may be an e-mail address.
@@ -141,7 +141,7 @@ def requests(stream: StreamRun) -> Iterator[ListRequest]:
 
 
 def look_up(stream: StreamRun, request: ListRequest) -> Iterator[Page]:
-    """Read one record that the setting names; say so if it is not there."""
+    """Look up one value of the setting; count it as skipped if there is no record."""
     lookup = LOOKUPS.get(request.label.partition("[")[0], BY_CRITERION)
     page = _ask(stream, lookup, request)
     if not page.records and lookup.otherwise and request.parent:

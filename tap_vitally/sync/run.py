@@ -1,4 +1,4 @@
-"""One run of the tap: it begins, its streams are read in their order, it stops."""
+"""One run of the tap: begin, read the streams in order, stop."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ class Run:
         self._ahead: Prefetcher | None = None
 
     def pages(self, reader: StreamReader, *, ahead: bool = True) -> Generator[Page, None, None]:
-        """Read a stream's pages in order; the selected streams are asked for in their order.
+        """Yield a stream's pages in order; call it for the selected streams in their order.
 
-        Not ``ahead`` reads only what is asked for, one request after the other.
+        Without ``ahead``, nothing is fetched before it is needed, and requests are sent one by one.
         """
         if not self._begun:
             self._begun = True
@@ -62,7 +62,7 @@ class Run:
         return self._ahead.items(self.current) if self._ahead else run_sequentially(reader.phases())
 
     def begin(self) -> None:
-        """Prove the key and take the server's clock, for streams that are read in a run or without one."""
+        """Send the first request, which checks the key and returns the server's clock."""
         readers = self._readers()
         self.workspace.readers = {name: each.stream for name, each in readers.items()}
         self.workspace.begin()
@@ -103,20 +103,20 @@ class Run:
             logger.warning("lookups names records of '%s', which is not selected.", name)
 
     def metrics_by_stream(self) -> dict[str, StreamMetrics]:
-        """Collect the counts by stream, of all that were selected or asked for."""
+        """The counts of all streams that were selected or requested, by name."""
         selected = {reader.stream.name for reader, _ in self._entries()}
         counts = {name: reader.stream.metrics for name, reader in self._readers().items()}
         return {name: each for name, each in counts.items() if name in selected or each.requests}
 
     def stop(self) -> None:
-        """Send nothing more, and let the workers end."""
+        """Send no more requests, and end the worker threads."""
         self.budget.stop()
         if self._ahead:
             self._ahead.stop()
 
 
 def start_message(address: str, streams: Iterable[StreamRun]) -> str:
-    """Return what a run is about to read, in lines of at most 100 columns: where, what, since when."""
+    """Return the first log message: address, streams and their starts, in lines of 100 columns."""
     whole: list[str] = []
     later: list[StreamRun] = []
     for stream in streams:

@@ -24,7 +24,7 @@ def _start_date(value: str) -> datetime | None:
 
 @dataclass(frozen=True)
 class Settings(ConnectionSettings):
-    """What the readers of a run go by."""
+    """The settings of a run of the tap."""
 
     start_date: datetime | None = setting(
         "Only records updated at or after this moment are read.", default=None, read=_start_date
@@ -98,5 +98,5 @@ class Settings(ConnectionSettings):
 
     @property
     def lookback(self) -> timedelta:
-        """How far behind the bookmark a pass begins."""
+        """The time before the bookmark at which a pass begins."""
         return timedelta(seconds=self.lookback_seconds)

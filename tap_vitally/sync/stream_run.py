@@ -1,4 +1,4 @@
-"""One stream in one run: what its reader, its contexts and its source share."""
+"""The state of one stream in one run, which its reader, contexts and source share."""
 
 from __future__ import annotations
 
@@ -55,17 +55,17 @@ class StreamRun:
 
     @cached_property
     def mapper(self) -> RecordMapper:
-        """What makes its records: made with the first of them, as most streams of a run have none."""
+        """The mapper of rows to records; built for the first row, as most streams of a run have none."""
         embedded = self.settings.embedded_objects
         return RecordMapper(self.resource, self._schema, embedded, self.metrics, self._masked)
 
     def page(self, request: ListRequest, rows: Iterable[Any], size: int = 0, **place: Any) -> Page:
-        """Make a page of rows that are no page of a list, in ``size`` bytes of JSON."""
+        """Return a page with rows of a resource without pages; ``size`` is that of the JSON in bytes."""
         records = self.mapper.records(rows, request)
         return Page(request, records, MEMORY_FACTOR * size, **place)
 
     def dated(self, answer: Answer[list[Record]]) -> list[Record]:
-        """Return the rows of an answer, those of a snapshot with the moment at which it was taken."""
+        """Return the rows of an answer; add the time of the request to those of a snapshot."""
         if not self.resource.snapshot:
             return answer.data
         moment = format_moment(answer.date or self.workspace.clock())

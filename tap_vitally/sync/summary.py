@@ -1,4 +1,4 @@
-"""What each stream of a run read, asked, waited for and left out: as counts, and in the log."""
+"""Count what each stream of a run read, requested, waited for and skipped, and log remarks."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class StreamMetrics:
                 setattr(self, name, getattr(self, name) + amount)
 
     def skip(self, reason: str, label: str = "") -> None:
-        """Count something left out, in the list of a label, and log the first of each reason."""
+        """Count a record or list that was skipped; log the first of each reason."""
         where = f" ({label})" if label else ""
         with self._lock:
             self.skipped += 1
@@ -77,28 +77,28 @@ class StreamMetrics:
             self.logger.warning("%s", message)
 
     def report(self, column: str, what: str) -> None:
-        """Log once what was done to values of a property."""
+        """Log, once per property, how its values were changed."""
         message = f"Property '{safe_name(column)}' {what}."
         self.warn_once(message, message)
 
     def remark(self, line: str, follows: str = "") -> None:
-        """Log what a reader should know, with what follows from it, and keep it for the summary."""
+        """Log a line, with the consequence ``follows``, and keep the line for the summary."""
         self.logger.warning("'%s': %s%s.", self.name, line, follows)
         self.remarks.append(line)
 
     def make_null(self, name: str, *, trait: bool = False) -> None:
-        """Count a value that did not fit its type and was made null; that of a trait is in `traits`."""
+        """Count a value that did not fit its type and became null; a trait's value is still in `traits`."""
         with self._lock:
             (self.made_null_traits if trait else self.made_null)[name] += 1
 
     def note_day(self, name: str, cut: bool) -> None:  # noqa: FBT001 - one of two counts
-        """Count a value of a property that holds days, and whether its time of day was cut off."""
+        """Count a value of a date property; ``cut`` is True if it had a time of day, which was dropped."""
         with self._lock:
             self.days[name] += 1
             self.cut[name] += cut
 
     def too_narrow(self) -> list[str]:
-        """Name the properties that hold days and lost a time of day in most values."""
+        """Return the date properties for which most values had a time of day."""
         return [name for name, count in self.cut.items() if 2 * count > self.days[name]]
 
     def as_record(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Surveys, which the operator names, and the questions that their responses refer to."""
+"""Read the surveys in the setting survey_ids, and the questions in their responses."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from vitally_api.values import identity_of
 
 
 def _questions(stream: StreamRun) -> Iterator[Parent]:
-    """Find the questions of each survey in its responses, with ``surveyId`` as their record."""
+    """Yield the questions of each survey, found in its responses, with ``surveyId`` in their record."""
     assert stream.resource.of  # noqa: S101 - the declaration names the responses
     responses = stream.workspace.list_client(stream.resource.of.name)
     for survey in stream.settings.survey_ids:
@@ -36,7 +36,7 @@ def _question(stream: StreamRun, parent: Parent) -> Iterator[ListRequest]:
 
 
 def questions_in(answers: Any) -> list[str | None]:
-    """Return the ids of the questions that answers are to; None for an answer without one."""
+    """Return the question id of each answer; None for an answer without one."""
     if isinstance(answers, dict):
         answers = [answers] if "questionId" in answers else list(answers.values())
     found = answers if isinstance(answers, list) else []

@@ -1,4 +1,4 @@
-"""Transcripts: a list that may lack the text, or may not be there at all.
+"""Read transcripts: their list may lack the text, or may not exist in a workspace.
 
 API: GET /meetingTranscripts, GET /meetingTranscripts/:id, GET /meetings/:id/transcript
 """
@@ -32,7 +32,7 @@ BY_MEETING = "meetings"
 
 
 class Transcripts(PerParent):
-    """The transcripts that changed, each to be completed; without a list, the meetings that changed."""
+    """The changed transcripts; if the workspace has no list of them, the changed meetings."""
 
     def __init__(self, stream: StreamRun) -> None:
         super().__init__(stream)
@@ -74,7 +74,7 @@ class Transcripts(PerParent):
 
     @override
     def finish(self) -> dict[str, Any]:
-        """Remember in which way the transcripts were found."""
+        """Return, for STATE, if the transcripts were found in their list or through meetings."""
         state = self.stream.stream_state
         state.contexts = []
         if self.called == BY_MEETING:
@@ -97,7 +97,7 @@ class Transcripts(PerParent):
 def read_transcript(
     stream: StreamRun, request: ListRequest, _start: datetime | None
 ) -> Iterator[Page]:
-    """Read one transcript, unless the list held all of it; a meeting may have none."""
+    """Read one transcript, unless the list had its text; return none if a meeting has none."""
     parent = request.parent or Parent("")
     newest = parse_moment(parent.updated_at)
     if parent.record.get("transcript") is not None:
@@ -120,7 +120,7 @@ def read_transcript(
 
 
 def transcript_in(body: Any) -> list[Record]:
-    """Return the transcript in an answer, which may hold none.
+    """Return the transcript in an answer as a list, which may be empty.
 
     The answer is a transcript, its turns alone, either of them in an envelope, or nothing. A
     transcript without a text, or with one under a name that is not known, is one all the same.
@@ -133,7 +133,7 @@ def transcript_in(body: Any) -> list[Record]:
 
 
 def with_turns(transcript: Record) -> Record:
-    """Return a transcript with its turns as ``transcript``, where they stand in an envelope."""
+    """Return a transcript with its list of turns under ``transcript``, taken out of an envelope."""
     place = next((name for name in TURNS_AT if isinstance(transcript.get(name), list | dict)), "")
     turns = held = transcript.get(place)
     while isinstance(turns, dict):
@@ -147,7 +147,7 @@ def with_turns(transcript: Record) -> Record:
 
 
 def completed(known: Record, row: Any) -> Any:
-    """Put a detail over what is known, but no null over something, and no empty id."""
+    """Merge the detail ``row`` into ``known``; a null or an empty id replaces no value."""
     if not isinstance(row, dict):
         return row
     found = {name: value for name, value in row.items() if value is not None}

@@ -173,7 +173,7 @@ class Settings(ConnectionSettings):
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Settings:
-        """Read a configuration that fits the JSON schema; raise `SettingsError` for what does not work."""
+        """Read a configuration that fits the JSON schema; raise `SettingsError` with all problems."""
         method = config.get("load_method")
         if method == "overwrite":
             raise SettingsError([OVERWRITE])
@@ -186,12 +186,12 @@ class Settings(ConnectionSettings):
 
     @property
     def files(self) -> Mapping[str, str]:
-        """The files that a run writes, by the settings that name them."""
+        """The paths of the files that a run writes, by setting."""
         named = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: path for name, path in named.items() if name.endswith("_file") and path}
 
     def only_looking(self) -> Settings:
-        """Return settings with which nothing is written, neither to Vitally nor to a file."""
+        """Return settings for a dry run that writes nothing, neither to Vitally nor to files."""
         nothing: dict[str, Any] = dict.fromkeys(self.files, "")
         return replace(self, dry_run=True, **nothing)
 

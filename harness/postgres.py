@@ -32,6 +32,8 @@ def postgres_in(folder: Path) -> Iterator[str]:
         try:
             yield address
         finally:
+            log = (folder / "log").read_text(encoding="utf-8", errors="replace")
+            assert process.is_running(), f"PostgreSQL has ended by itself:\n{log[-2000:]}"
             # With SIGINT it does not wait until everybody has left.
             process.send_signal(signal.SIGINT)
             process.wait()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -30,6 +31,8 @@ from vitally_api import (
 from vitally_api.statuses import CURSOR_REFUSED, GONE
 
 Data = TypeVar("Data")
+ABSENT = re.compile(r"\bnot (?:be )?found\b|\bdoes(?: not|n't) exist\b|\bno such\b", re.IGNORECASE)
+"""What the text of an error says about a record that is not there."""
 PAGE_SIZE = 100
 """Records of a page, the most that Vitally gives."""
 
@@ -99,7 +102,13 @@ def found_records(body: Any) -> list[Record]:
 
 
 def one_record(body: Any) -> list[Record]:
-    """Return the record in the answer of its address; a missing record has another status than 200."""
+    """Return the record in the answer to a request for one, or nothing if the answer says that it is absent.
+
+    Status 404 says so; that ``error`` says so with status 200 is not ruled out (API notes on writing,
+    look-ups). Raise `Unreadable` for any other answer without a record.
+    """
+    if _is_error(body) and ABSENT.search(error_text(body)):
+        return []
     found = found_records(body)
     if not found:
         raise Unreadable("there is no record in it")

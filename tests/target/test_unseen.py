@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Event, Thread
+from typing import Any
 
 import pytest
 
@@ -63,6 +65,21 @@ def test_an_answer_that_holds_no_record_does_not_say_that_there_is_none(
     methods = {"PUT", "DELETE"} - ({"PUT"} if deleted else {"DELETE"})
     assert set(written(sandbox)) <= (set() if change == "create" else methods)
     assert len(sandbox.world.ids(stream)) >= 1
+
+
+@pytest.mark.parametrize(
+    "error", ["Account not found", {"message": "It doesn't exist."}, "no such record"]
+)
+@pytest.mark.parametrize("stream", ["organizations", "accounts"])
+def test_an_error_that_says_that_a_record_is_absent_is_taken_at_its_word(
+    sandbox: Sandbox, stream: str, error: Any
+) -> None:
+    body = json.dumps({"error": error})
+    sandbox.faults.append(Fault("status", f"{stream}/k", method="GET", status=200, body=body))
+    rows: list[Row] = [{"externalId": "k", "name": "N"}]
+    assert write(sandbox, messages(**{stream: rows})).words == ["created"]
+    sandbox.faults.clear()
+    assert write(sandbox, messages(**{stream: rows})).words == ["unchanged"]
 
 
 @pytest.mark.parametrize("body", ['{"error": "no"}', "{}", '{"message": "no"}'])

@@ -41,7 +41,7 @@ SOME_UNKNOWN = (
 )
 NOT_LOOKED = (
     "%s: it was not checked whether this workspace has the users, accounts and organizations of all "
-    "events: they are too many."
+    "events: they are too many, or their list is not shown."
 )
 """Warnings, each logged once for a stream."""
 

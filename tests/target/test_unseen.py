@@ -335,4 +335,4 @@ def test_people_whose_list_is_not_shown_are_not_unknown(
     found = push(sandbox, messages(people=rows, events=events), streams=entry, channel="rest")
     assert found.words[1:] == ["accepted"] * 8
     assert "does not hold" not in caplog.text
-    assert "it was not looked" in caplog.text
+    assert "their list is not shown" in caplog.text

@@ -96,9 +96,14 @@ def found_records(body: Any) -> list[Record]:
 
     A status 200 with an error or nothing in it must not make a record that is there seem absent.
     """
-    if body is None:
+    if body is None or body == {}:
         raise Unreadable("there is nothing in it")
     return _with_ids(single(body))
+
+
+def found_one(body: Any) -> list[Record]:
+    """Return the record that a search for one has found, which may be an empty object for none."""
+    return [] if body == {} else found_records(body)
 
 
 def one_record(body: Any) -> list[Record]:

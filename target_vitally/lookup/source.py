@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 
-from target_vitally.lookup.client import RecordClient, found_records, segment
+from target_vitally.lookup.client import RecordClient, found_one, found_records, segment
 from target_vitally.lookup.kept_records import key_of_record
 from target_vitally.mapping.resource import Record, Resource
 from target_vitally.mapping.rows import PendingWrite
 from vitally_api import PageDecoder, Refused
 from vitally_api.resources import LISTS
-from vitally_api.statuses import GONE, PARAMETER_REFUSED
+from vitally_api.statuses import PARAMETER_REFUSED
 from vitally_api.values import key_text
 
 
@@ -85,9 +85,9 @@ class Source:
     def _search(self, by: str, value: str, write_: PendingWrite | None = None) -> list[Record]:
         """Search for records by a value; the API decides how it is compared."""
         path, label, query = f"{self._path}/search", f"{self._label}/search", {by: value}
-        # The search for admins answers one of them or 404, others answer a list.
-        absent = GONE if self._api == LISTS["admins"] else ()
-        return self._client.records(path, label, query, write_, parse=found_records, absent=absent)
+        if self._api == LISTS["admins"]:  # it answers one of them, or 404
+            return self._client.records(path, label, query, write_, parse=found_one)
+        return self._client.records(path, label, query, write_, parse=found_records, absent=())
 
     def search_ignores_case(self, page: Sequence[Record]) -> bool:
         """Return True if the search for e-mails ignores case, which is tried with a user of the page."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 from typing_extensions import override
 
@@ -16,7 +17,18 @@ from target_vitally.mapping.plan import Plan
 from target_vitally.mapping.resource import Record
 from target_vitally.mapping.rows import PendingWrite
 from target_vitally.writers.base import NEW, ResourceWriter
-from vitally_api import single
+from vitally_api import Unreadable, single
+
+SHOWN = frozenset({"id", "meetingId", "transcript", "speaker", "sentences"})
+"""What a transcript or one of its turns has at least one of."""
+
+
+def transcript_in(body: Any) -> list[Record]:
+    """Return the transcript in an answer; none where nothing is in it, which is how a meeting has none."""
+    found = single(body)
+    if not all(isinstance(each, dict) and each.keys() & SHOWN for each in found):
+        raise Unreadable("it is no transcript")
+    return found
 
 
 class MeetingWriter(ResourceWriter):
@@ -80,7 +92,7 @@ class TranscriptWriter(ResourceWriter):
         found = meetings.answer(
             "transcript",
             meeting,
-            lambda: self.client.records(path, self.label, None, write_, parse=single),
+            lambda: self.client.records(path, self.label, None, write_, parse=transcript_in),
         )
         return [{"id": meeting, **record} for record in found[:1]]
 

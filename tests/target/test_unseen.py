@@ -101,6 +101,19 @@ def test_messages_are_not_added_to_a_conversation_that_is_not_shown(
     assert written(sandbox) == []
 
 
+@pytest.mark.parametrize("body", ['{"error": "no"}', '{"message": "no"}', '{"status": "ok"}'])
+def test_a_transcript_that_is_not_shown_is_not_replaced(sandbox: Sandbox, body: str) -> None:
+    sandbox.world.create("meetings", externalId="e")
+    turns = [{"speaker": {"externalId": "s"}, "sentences": [{"text": "Hi", "startTime": 0}]}]
+    row = {"meetingExternalId": "e", "transcript": turns}
+    path = "meetings/*/transcript"
+    sandbox.faults.append(Fault("status", path, method="GET", status=200, body=body))
+    found = write(sandbox, messages(meeting_transcripts=[row]))
+    assert found.words[0] in {"rejected", "not reached"}
+    assert "not the data asked for" in found.failure + found.reasons
+    assert written(sandbox) == []
+
+
 def test_a_list_without_ids_is_none(sandbox: Sandbox) -> None:
     body = '{"results": [{"externalId": "k", "name": "N"}], "next": null}'
     sandbox.faults.append(Fault("status", "tasks", method="GET", status=200, body=body))
@@ -139,6 +152,25 @@ def test_a_search_that_is_refused_finds_nobody_and_says_so(status: int) -> None:
         found = write(sandbox, messages(people=rows), streams=PEOPLE, mode="update")
         assert found.words == ["rejected", "rejected"]
         assert str(status) in found.reasons
+
+
+@pytest.mark.parametrize("body", [b for b in ODD if b not in {"[]", '{"results": []}'}])
+@pytest.mark.parametrize("change", ["update", "upsert", "delete"])
+def test_a_search_that_answers_no_list_does_not_say_that_there_is_none(
+    sandbox: Sandbox, change: str, body: str
+) -> None:
+    owner = sandbox.world.create("customObjects", name="deal")["id"]
+    sandbox.world.create("instances", externalId="k", customObjectId=owner)
+    sandbox.faults.append(Fault("status", "*/instances/search", status=200, body=body))
+    row: Row = {"externalId": "k", "customObjectName": "deal", "name": "N"}
+    deleted = change == "delete"
+    if deleted:
+        row["_deleted"] = True
+    settings = {} if deleted else {"mode": change}
+    found = write(sandbox, messages(custom_object_instances=[row]), deletes="delete", **settings)
+    assert found.words[0] in {"rejected", "not reached"}
+    assert "not the data asked for" in found.failure + found.reasons
+    assert written(sandbox) == []
 
 
 # What is archived

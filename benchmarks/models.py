@@ -16,7 +16,7 @@ import psycopg
 from benchmarks.bench import Bench, Line, said
 from benchmarks.processes import ENDS_WITHIN, ROOT, TookTooLongError, Usage, run
 from benchmarks.tables import NOW, statements
-from harness.postgres import postgres_in
+from harness.postgres import running_postgres
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -168,7 +168,7 @@ def _duckdb(folder: Path, accounts: int) -> Iterator[dict[str, str]]:
 @contextmanager
 def _postgres(folder: Path, accounts: int) -> Iterator[dict[str, str]]:
     folder.mkdir()
-    with postgres_in(folder / "server") as address:
+    with running_postgres() as address:
         with psycopg.connect(address, autocommit=True) as connection:
             for statement in statements(accounts, "jsonb"):
                 connection.execute(statement.encode())

@@ -19,7 +19,7 @@ import requests
 
 from demo.processes import Vitally, running, sandbox
 from field.programs import FieldError, program
-from harness.postgres import over_tcp, postgres_in
+from harness.postgres import over_tcp, running_postgres
 
 S3_VARIABLES: Final = {
     "AWS_ACCESS_KEY_ID": "sandbox",
@@ -46,7 +46,7 @@ def servers(folder: Path, accounts: int) -> Iterator[Servers]:
     """Run a sandbox, PostgreSQL and an S3."""
     with ExitStack() as stack:
         vitally = stack.enter_context(sandbox(accounts, datetime.now(UTC)))
-        address = stack.enter_context(postgres_in(folder / "postgres"))
+        address = stack.enter_context(running_postgres())
         port = stack.enter_context(over_tcp(address))
         s3 = stack.enter_context(object_store(folder))
         with psycopg.connect(address) as connection:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,12 +20,17 @@ from psycopg import sql
 
 
 @contextmanager
-def postgres_in(folder: Path) -> Iterator[str]:
-    """Run a server that listens on a socket in a folder, and yield its address."""
+def running_postgres() -> Iterator[str]:
+    """Run a server that listens on a socket, and yield its address.
+
+    Its data is not below the folder of the tests: root runs it as another user, for whom each other run
+    of pytest closes that folder, and the server ends at its next checkpoint, five minutes later.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="postgres-"))
     server = get_server(folder, cleanup_mode="delete")
     address, process = server.get_uri(), server.get_postmaster_info().process
     assert process
-    with _ended_with_this_process(process.pid):
+    with _ended_with_this_process(folder):
         with psycopg.connect(address, autocommit=True) as connection:
             # What is lost with the machine is not missed.
             connection.execute("ALTER SYSTEM SET fsync = off")
@@ -48,9 +54,10 @@ def new_database(address: str, name: str) -> str:
 
 
 @contextmanager
-def _ended_with_this_process(daemon: int) -> Iterator[None]:
-    """Stop the daemon with the tests, even if they are killed: that closes the pipe, too."""
-    command = ["/bin/sh", "-c", f"read -r _; kill -QUIT {daemon}"]
+def _ended_with_this_process(folder: Path) -> Iterator[None]:
+    """Stop the server in a folder with the tests, even if they are killed: that closes the pipe, too."""
+    script = 'read -r _; kill -QUIT "$(head -n 1 "$1/postmaster.pid")"; rm -rf "$1"'
+    command = ["/bin/sh", "-c", script, "sh", str(folder)]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
     ):

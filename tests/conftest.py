@@ -91,11 +91,11 @@ def start_sandbox() -> Iterator[Callable[..., Sandbox]]:
 
 
 @pytest.fixture(scope="session")
-def make_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], str]]:
+def make_database() -> Iterator[Callable[[], str]]:
     """Make PostgreSQL databases on a server that all tests of a worker share; return their addresses."""
-    from harness.postgres import new_database, postgres_in  # noqa: PLC0415 - few tests need it
+    from harness.postgres import new_database, running_postgres  # noqa: PLC0415 - few tests need it
 
-    with postgres_in(tmp_path_factory.mktemp("postgres")) as address:
+    with running_postgres() as address:
         numbers = count(1)
         yield lambda: new_database(address, f"database_{next(numbers)}")
 

@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from harness.postgres import postgres_in
+from harness.postgres import running_postgres
 from harness.support import Result, Row, catalog, config_for, run_tap
 from sandbox import Clock, World, serve
 from tap_vitally.streams import INVENTORIED
@@ -147,7 +147,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
     """Build the models on both databases, after three days."""
     folder = tmp_path_factory.mktemp("dbt")
     days = three_days(folder)
-    with postgres_in(tmp_path_factory.mktemp("postgres")) as address:
+    with running_postgres() as address:
         built = Built(
             days.first,
             days.expected_rows,

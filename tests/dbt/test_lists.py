@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from harness.postgres import postgres_in
+from harness.postgres import running_postgres
 from harness.support import Row
 from tap_vitally.verify import read_held
 from tests.dbt.warehouses import SCHEMA, Warehouse, as_of, duckdb_warehouse, postgres_warehouse
@@ -123,7 +123,7 @@ def warehouses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, W
     """Both databases with these lists, the models, and what dbt said of the tests."""
     folder = tmp_path_factory.mktemp("lists")
     variables = {**as_of(FIRST + timedelta(days=70)), "vitally__using_inventory": True}
-    with postgres_in(tmp_path_factory.mktemp("postgres")) as address:
+    with running_postgres() as address:
         both = {
             "duckdb": duckdb_warehouse(folder),
             "postgres": postgres_warehouse(folder, address),

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from harness.postgres import postgres_in
+from harness.postgres import running_postgres
 from tests.dbt.dbt_process import DBT
 from tests.dbt.odd import boolean_of, day_of, decimal_of, moment_of, trait_as, within
 from tests.dbt.odd_tables import (
@@ -42,7 +42,7 @@ pytestmark = pytest.mark.timeout(900)  # the first test waits until all is built
 @pytest.fixture(scope="module")
 def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, OddTables]]:
     folder = tmp_path_factory.mktemp("odd")
-    with postgres_in(tmp_path_factory.mktemp("postgres")) as address:
+    with running_postgres() as address:
         found = [
             OddTables(duckdb_warehouse(folder)),
             OddTables(postgres_warehouse(folder, address)),

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from harness.postgres import postgres_in
+from harness.postgres import running_postgres
 from tests.dbt.conftest import HISTORY
 from tests.dbt.loader import VARIABLES, Loader
 from tests.dbt.recomputed import Recomputed
@@ -37,7 +37,7 @@ def both(
     workspace: Workspace, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, Warehouse]]:
     """Load and build on two days: text in columns on DuckDB, and whole records as JSON on PostgreSQL."""
-    with postgres_in(tmp_path_factory.mktemp("postgres")) as address:
+    with running_postgres() as address:
         found = [
             duckdb_warehouse(tmp_path_factory.mktemp("duckdb")),
             postgres_warehouse(tmp_path_factory.mktemp("models"), address),

@@ -1,7 +1,7 @@
 """Processes to measure, and the sandbox they talk to.
 
-Only the standard library is imported here: what a new process inherits from this one counts as its
-own peak of memory, so this one has to stay small.
+Only the standard library is imported here: where the system tells no better, what a new process inherits
+from this one counts as its own peak of memory, so this one has to stay small.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from multiprocessing import get_context
@@ -128,7 +128,7 @@ def run(
     TookTooLongError after ``within`` seconds.
     """
     errors = output.with_suffix(".err")
-    status = None
+    status, peak = None, 0
     with output.open("wb") as out, errors.open("wb") as err:
         began = time.perf_counter()
         process = subprocess.Popen(  # noqa: S603 - our own commands
@@ -136,6 +136,7 @@ def run(
         )
         try:
             while time.perf_counter() - began < within:
+                peak = max(peak, _peak_of(process.pid))
                 pid, status_now, usage = os.wait4(process.pid, os.WNOHANG)
                 if pid:
                     wall, status = time.perf_counter() - began, status_now
@@ -153,8 +154,21 @@ def run(
         tail = errors.read_text(encoding="utf-8", errors="replace")[-2000:]
         message = f"{' '.join(command)} ended with {process.returncode}:\n{tail}"
         raise BenchmarkError(message)
-    peak = usage.ru_maxrss * MAXRSS_UNIT / MEGABYTE
-    return Usage(wall, usage.ru_utime + usage.ru_stime, peak)
+    peak = peak or usage.ru_maxrss * MAXRSS_UNIT
+    return Usage(wall, usage.ru_utime + usage.ru_stime, peak / MEGABYTE)
+
+
+def _peak_of(pid: int) -> int:
+    """Return the most bytes of memory that a process has held since it runs its program; 0 if unknown.
+
+    What `wait4` tells begins with the memory of this process, of which the new one was a copy: after a
+    case with 10,000 requests, a program that took 58 MB seemed to take 79.
+    """
+    with suppress(OSError), Path(f"/proc/{pid}/status").open(encoding="utf-8") as file:
+        for line in file:
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    return 0
 
 
 @dataclass

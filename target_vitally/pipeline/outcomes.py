@@ -320,7 +320,7 @@ class Outcomes:
 
     @property
     def unmatched(self) -> list[str]:
-        """The streams whose rows were to update records, none of which exists."""
+        """The streams that only update, and of which no row found its record."""
         return [name for name, counts in self.streams.items() if counts.matched_none]
 
     @property

@@ -173,22 +173,24 @@ def test_a_conversation_that_cannot_be_read_stops_no_other(sandbox: Sandbox) -> 
     assert found.words == ["updated", "rejected", "updated"]
 
 
+def put_three_pages(sandbox: Sandbox, stream: str) -> list[Row]:
+    """Put 250 records there; return the rows that say the same."""
+    account = sandbox.world.create("accounts", externalId="a")["id"]
+    links = {"accountId": account, "tags": [], "archivedAt": None} if stream == "tasks" else {}
+    rows: list[Row] = [{"externalId": f"k{each}", "name": "N"} for each in range(250)]
+    for row in rows:
+        sandbox.world.create(stream, **row, **links)
+    return rows
+
+
 @pytest.mark.parametrize("status", [400, 403, 404, 410, 422])
 @pytest.mark.parametrize("stream", ["accounts", "tasks"])
 def test_a_list_whose_cursor_is_old_is_begun_again_once(
     sandbox: Sandbox, stream: str, status: int
 ) -> None:
-    account = sandbox.world.create("accounts", externalId="a")["id"]
-    for each in range(250):
-        sandbox.world.create(
-            stream,
-            externalId=f"k{each}",
-            name="N",
-            **({"accountId": account, "tags": [], "archivedAt": None} if stream == "tasks" else {}),
-        )
+    rows = put_three_pages(sandbox, stream)
     old = Fault("status", f"{stream}?from=*", status=status, after=1, times=1)
     sandbox.faults.append(old)
-    rows = [{"externalId": f"k{each}", "name": "N"} for each in range(250)]
     assert write(sandbox, messages(**{stream: rows})).words == ["unchanged"] * 250
     assert written(sandbox) == []
 
@@ -197,16 +199,8 @@ def test_a_list_whose_cursor_is_old_is_begun_again_once(
 def test_where_cursors_are_always_old_no_row_is_written_twice(
     sandbox: Sandbox, stream: str
 ) -> None:
-    account = sandbox.world.create("accounts", externalId="a")["id"]
-    for each in range(250):
-        sandbox.world.create(
-            stream,
-            externalId=f"k{each}",
-            name="N",
-            **({"accountId": account, "tags": [], "archivedAt": None} if stream == "tasks" else {}),
-        )
+    rows = put_three_pages(sandbox, stream)
     sandbox.faults.append(Fault("cursor_refused", stream))
-    rows = [{"externalId": f"k{each}", "name": "N"} for each in range(250)]
     found = write(sandbox, messages(**{stream: rows}))
     assert written(sandbox) == []
     seen = found.words.count("unchanged")

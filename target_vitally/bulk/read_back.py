@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from target_vitally.bulk.sender import Unit
-from target_vitally.lookup.client import PAGE_SIZE, found_records, one_record, segment
+from target_vitally.lookup.client import PAGE_SIZE
 from target_vitally.lookup.references import References
+from target_vitally.lookup.source import Source
 from target_vitally.mapping.parse_row import RecordRef
 from target_vitally.mapping.plan import Plan
 from target_vitally.mapping.resource import Record, Resource
@@ -126,21 +127,13 @@ class ReadBack:
     def _read_one(self, units: Sequence[Expected]) -> None:
         """Read the one record that all ``units`` are about."""
         unit = units[0]
-        label = f"/resources{unit.resource.api.path}/..."
-        query: dict[str, str] = {}
-        parse = one_record
-        if unit.resource.api.lookups.get("externalId") == "search":
-            path, query = f"{unit.path}/search", {"externalId": unit.external_id}
-            parse = found_records
-        else:
-            path = f"{unit.path}/{segment(unit.external_id)}"
+        source = Source(self.references.client, unit.resource, unit.path)
         try:
-            client = self.references.client
-            found = client.records(path, label, query, unit.write_, parse=parse)
+            found = source.ask("externalId", unit.external_id, unit.write_)
         except (Refused, Unreadable):
             return  # that this one is not shown says nothing of the others
         for record in found:
-            if record.get("externalId") == unit.external_id and not record.get("archivedAt"):
+            if not record.get("archivedAt"):
                 for each in units:
                     each.record = record
 

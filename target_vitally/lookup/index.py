@@ -112,12 +112,14 @@ class Index:
         """Return the result of `get` for each of many values; leave out those that fail."""
         with self._lock:
             found = self._kept.having_any(by, texts)
-            failed = self._unanswered.texts(by, "id")
-        return {
-            text: _one_if_archived(records)
-            for text, records in found.items()
-            if not failed or failed.isdisjoint({text, *(str(r["id"]) for r in records)})
-        }
+        if self._unanswered.any:
+            has = self._unanswered.has
+            found = {
+                text: records
+                for text, records in found.items()
+                if not (has(by, text) or any(has("id", str(r["id"])) for r in records))
+            }
+        return {text: _one_if_archived(records) for text, records in found.items()}
 
     def check(self, by: str, text: str) -> None:
         """Raise `LookupFailed` if a look-up of this value was not answered."""
@@ -200,7 +202,7 @@ class Index:
         with self._lock:
             if self._complete:
                 return set()
-            left = set(texts) - self._unanswered.texts(by)
+            left = {text for text in texts if not self._unanswered.has(by, text)}
             left -= self._kept.known(by, left) if by in UNIQUE else set()
             return {text for text in left if not self._kept.was_asked(by, text)}
 

@@ -26,10 +26,9 @@ class Unanswered:
         """True if some look-up was not answered."""
         return bool(self._reasons)
 
-    def texts(self, *keys: str) -> set[str]:
-        """Return the texts of some keys whose look-ups were not answered."""
-        with self._lock:
-            return {text for by, text in self._reasons if by in keys}
+    def has(self, by: str, text: str) -> bool:
+        """Return True if the look-up of a text of a key was not answered."""
+        return (by, text) in self._reasons
 
     def check(self, by: str, text: str) -> None:
         """Raise `LookupFailed` where what was asked about a record was not answered."""
@@ -39,7 +38,8 @@ class Unanswered:
     def add(self, by: str, texts: Iterable[str], reason: str) -> None:
         """Remember a reason for look-ups that were not answered; keep a reason that is known already."""
         with self._lock:
-            self._reasons = dict.fromkeys(((by, text) for text in texts), reason) | self._reasons
+            for text in texts:
+                self._reasons.setdefault((by, text), reason)
 
     def attempt(self, by: str, text: str, ask: Callable[[], object], since: int) -> None:
         """Call ``ask`` for one record; if it fails for this record alone, remember the reason.

@@ -320,7 +320,7 @@ class Outcomes:
 
     @property
     def unmatched(self) -> list[str]:
-        """The streams that only update, and of which no row found its record."""
+        """The names of streams that only update, if no row of theirs matched a record."""
         return [name for name, counts in self.streams.items() if counts.matched_none]
 
     @property

@@ -196,7 +196,7 @@ class Preflight:
             fields = self.fields.read(resource, object_id)
         except Refused as refused:
             yield self._problem(
-                f"its custom fields are not given by this workspace ({refused.status})"
+                f"its custom fields cannot be read in this workspace (status {refused.status})"
             )
             return
         if fields is None:

@@ -285,7 +285,7 @@ def lists_below(resource: str) -> Mapping[str, tuple[str, Mapping[str, str]]]:
 
 
 def _lacks(client: RecordClient, name: str) -> bool:
-    """Return whether the workspace does not have a list at all, so that nothing can be in it."""
+    """Return True if the workspace does not have a list at all, so that nothing can be in it."""
     if name not in LISTS:
         return False
     path = LISTS[name].path
